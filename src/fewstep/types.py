@@ -1,0 +1,95 @@
+"""The words every other module speaks: parameters, episodes, and what an episode looks like.
+
+Shape legend, used in every docstring of the package:
+
+    N  ways, the classes of a task          K  shots, support examples a class
+    Q  queries, query examples a class      S  support examples of a task, N * K
+    T  tasks of a meta-batch                k  inner steps
+    B  examples of an inner minibatch       x  the shape of one input, e.g. C, H, W
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+
+Params = dict[str, Tensor]
+"""A network's trainable tensors by their name in the module."""
+
+Metrics = dict[str, Tensor]
+"""Scalars to log, by name."""
+
+
+class Episode(NamedTuple):
+    """One task's tensors. A `NamedTuple`, so that `torch.func` can map over a stack of them."""
+
+    support_x: Tensor
+    """[S, *x], what the inner loop adapts to."""
+    support_y: Tensor
+    """[S] class positions 0..N-1 (int64), or [S, 1] regression targets."""
+    query_x: Tensor
+    """[N*Q, *x], never seen by the inner loop."""
+    query_y: Tensor
+    """[N*Q] or [N*Q, 1]."""
+    batches: Tensor
+    """[k, B] int64, the support rows of each inner minibatch: no randomness is left in the loop."""
+
+
+@dataclass(frozen=True)
+class EpisodeSpec:
+    """How many of everything an episode holds; the same for all tasks of a run or a setting."""
+
+    ways: int
+    shots: int
+    """Support examples a class."""
+    queries: int
+    """Query examples a class; 0 is valid (Reptile trains without a query set)."""
+    steps: int
+    """Rows of `Episode.batches`; 0 is valid (evaluation without adaptation)."""
+    batch_size: int | None = None
+    """Examples an inner minibatch; None is the whole support set, in order, at every step."""
+    replacement: bool = False
+    """False: one shuffled stream carried over reshuffles (paper code, reptile.py:236-248).
+    True: every minibatch drawn on its own, without repeats inside it (reptile.py:232-235)."""
+
+
+class Task(Protocol):
+    """What is learned in a task. Losses are per example, so that the inner loop may sum or average.
+
+    It comes with the dataset: classification and regression are two of these, and a test's
+    linear loss is a third.
+    """
+
+    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each example, [B], that the inner loop descends."""
+        ...
+
+    def outer_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each query example, [B], that the outer loop descends."""
+        ...
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> Metrics:
+        """Scalars for the log and the results: `loss`, and `acc` (a fraction) where it exists."""
+        ...
+
+
+class Split(Protocol):
+    """One part (train, val or test) of a dataset, as a source of tasks."""
+
+    name: str
+    """`train`, `val` or `test`."""
+
+    def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
+        """Task `index`: a pure function of (seed, split, index) and of the spec."""
+        ...
+
+    def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
+        """What makes the task this task (class, support and query ids), for a fingerprint."""
+        ...
+
+    def check(self, spec: EpisodeSpec) -> None:
+        """Raise `ValueError`, naming the class and the counts, if a spec cannot be filled."""
+        ...
