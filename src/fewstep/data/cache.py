@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,10 +107,11 @@ def _write(path: Path, content: Content) -> None:
 
 def _write_aside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file under another name and move it into place; leave nothing behind on failure."""
+    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     with _explained(path):
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        file = aside.open("xb")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with file:
             write(file)
             with _explained(path):
                 file.flush()
@@ -119,7 +120,7 @@ def _write_aside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
             os.replace(aside, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(aside)
+            aside.unlink()
         raise
 
 

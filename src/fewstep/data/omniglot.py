@@ -1,0 +1,196 @@
+"""Omniglot as the authors prepare it (paper section 2.4, traps 15 to 17).
+
+1,623 characters of 50 alphabets, 20 drawings each, by Lake, Salakhutdinov and Tenenbaum (2015).
+The split ignores alphabets. Pixels are 0 (ink) and 1 (paper), as in the files: not inverted, and
+never divided by 255.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+
+from fewstep.data import archive
+from fewstep.data.cache import Content, cache_dir, cached, fingerprint
+from fewstep.data.images import ImageSplit
+from fewstep.data.tasks import Classification
+
+
+PARTS = {"images_background": 964, "images_evaluation": 659}
+"""The two archives and their numbers of characters."""
+
+DRAWINGS = 20
+SIZE = 28
+ROTATIONS = (0, 90, 180, 270)
+
+SPLITS = {
+    "authors": {"train": (0, 1200), "test": (1200, 1623)},
+    "with_val": {"train": (0, 1100), "val": (1100, 1200), "test": (1200, 1623)},
+}
+"""Which stretch of the shuffled characters each split is; `test` is the same in both."""
+
+
+@dataclass
+class Omniglot:
+    """Omniglot, 28x28, in tasks of any number of characters.
+
+    `open` takes some seconds the first time and milliseconds from then on. It raises
+    FileNotFoundError where the data is missing and ValueError where it is damaged or incomplete.
+    """
+
+    root: str | Path | None = None
+    """A folder with `images_background` and `images_evaluation`, as zip files or extracted, or
+    with an `omniglot-py` folder that has them. None: downloaded once into the user's cache."""
+    split: str = "authors"
+    """`authors`: 1,200 characters to train and 423 to test. `with_val`: 1,100, 100 and the same
+    423; the validation characters come out of the training ones, before rotations."""
+    split_seed: int = 0
+    """Shuffles the characters before the split. Not the run's seed: with another one, a
+    checkpoint would be tested on characters that it was trained on (trap 17)."""
+    rotations: bool = True
+    """Characters turned by 90, 180 and 270 degrees are training classes of their own (trap 16)."""
+
+    name: ClassVar[str] = "omniglot"
+    task: Classification = field(default_factory=Classification, init=False)
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise ValueError(f"dataset.split='{self.split}': must be one of {', '.join(SPLITS)}")
+
+    def open(self) -> dict[str, ImageSplit]:
+        """The splits by name: `train`, `val` (in `with_val` only) and `test`."""
+        return self._splits
+
+    @cached_property
+    def _splits(self) -> dict[str, ImageSplit]:
+        pixels, characters = self._store()
+        classes = len(characters) * len(ROTATIONS)
+        order = np.array(character_order(self.split_seed))
+        splits = {}
+        for name, (first, end) in SPLITS[self.split].items():
+            turns = len(ROTATIONS) if name == "train" and self.rotations else 1
+            ids = order[first:end, None] * len(ROTATIONS) + np.arange(turns)
+            splits[name] = ImageSplit(
+                self.name,
+                name,
+                pixels,
+                starts=np.arange(classes) * DRAWINGS,
+                counts=np.full(classes, DRAWINGS),
+                class_names=[f"{c}/rot{turn}" for c in characters for turn in ROTATIONS],
+                classes=ids.reshape(-1),
+                scale=1.0,
+            )
+        return splits
+
+    def _store(self) -> tuple[torch.Tensor, list[str]]:
+        """All characters in all rotations [1623 * 4 * 20, 1, 28, 28], and the characters' names."""
+        sources = self._sources()
+        files = [fingerprint(s) if s.is_file() else str(s.resolve()) for s in sources]
+        pixels, about = cached(self.name, {"layout": 1, "files": files}, lambda: read(sources))
+        return torch.from_numpy(pixels), about["characters"]
+
+    def _sources(self) -> list[Path]:
+        """The zip file or folder of each part."""
+        if self.root is None:
+            return [_downloaded(part) for part in PARTS]
+        folders = [Path(self.root).expanduser(), Path(self.root).expanduser() / "omniglot-py"]
+        sources = []
+        for part in PARTS:
+            candidates = [f / n for f in folders for n in (f"{part}.zip", part)]
+            found = [c for c in candidates if c.exists()]
+            if not found:
+                raise FileNotFoundError(
+                    f"dataset.root='{self.root}': none of {', '.join(map(str, candidates))} "
+                    f"exists; point dataset.root to the folder that holds {part}.zip, or set "
+                    f"dataset.root=null to download Omniglot into {cache_dir()}"
+                )
+            sources.append(found[0])
+        return sources
+
+
+def character_order(split_seed: int) -> list[int]:
+    """The authors' shuffle of the 1,623 characters: the first 1,200 are theirs to train on."""
+    order = list(range(sum(PARTS.values())))
+    random.Random(split_seed).shuffle(order)
+    return order
+
+
+def read(sources: list[Path]) -> Content:
+    """All drawings, characters sorted by alphabet and name over both parts.
+
+    Raises ValueError, naming the part, unless every character is there with its 20 drawings.
+    """
+    found: dict[str, list[np.ndarray]] = {}
+    for source, (part, expected) in zip(sources, PARTS.items(), strict=True):
+        characters: dict[str, list[np.ndarray]] = {}
+        for path, data in _files(source):
+            if path.suffix.lower() == ".png":
+                name = "/".join(path.parts[-3:-1])  # alphabet/character
+                characters.setdefault(name, []).append(_decode(data, f"{path} in {source}"))
+        odd = [f"{name} has {len(d)}" for name, d in characters.items() if len(d) != DRAWINGS]
+        if len(characters) != expected or odd:
+            raise ValueError(
+                f"{source}: {part} must hold {expected} characters of {DRAWINGS} drawings, but "
+                f"has {len(characters)}{''.join(f', {o}' for o in odd[:3])}; fetch it again"
+            )
+        found |= characters
+    names = sorted(found, key=lambda name: name.split("/"))
+    shape = len(names) * len(ROTATIONS) * DRAWINGS, 1, SIZE, SIZE
+    return Content(shape, (_rotated(found[name]) for name in names), {"characters": names})
+
+
+def _files(source: Path) -> Iterator[tuple[Path, bytes]]:
+    """The files of a zip file or of a folder, sorted by path, with their bytes."""
+    if source.is_dir():
+        for path in sorted(source.rglob("*")):
+            if path.is_file() and not archive.is_hidden(path.relative_to(source)):
+                yield path, path.read_bytes()
+        return
+    with archive.opened(source) as zipped:
+        for member in archive.members(zipped):
+            yield Path(member), zipped.read(str(member))
+
+
+def _decode(data: bytes, where: str) -> np.ndarray:
+    """One drawing as [28, 28] of 0 (ink) and 1 (paper)."""
+    try:
+        # On a 1-bit image every filter is nearest neighbour; naming it says what happens.
+        image = Image.open(io.BytesIO(data)).resize((SIZE, SIZE), Image.Resampling.NEAREST)
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"{where} cannot be read as an image ({error}); fetch it again") from error
+    return np.asarray(image.convert("1"), dtype=np.uint8)
+
+
+def _rotated(drawings: list[np.ndarray]) -> np.ndarray:
+    """A character's classes [4 * 20, 1, 28, 28]: as drawn, then turned; resized before turning."""
+    upright = np.stack(drawings)
+    turned = [np.rot90(upright, quarter, axes=(1, 2)) for quarter in range(len(ROTATIONS))]
+    return np.concatenate(turned)[:, None]
+
+
+def _downloaded(part: str) -> Path:
+    """The zip file of a part in the user's cache, fetched with torchvision if it is not there."""
+    folder = cache_dir() / "omniglot-py"
+    path = folder / f"{part}.zip"
+    if not path.exists():
+        from torchvision.datasets import Omniglot as Official
+        from torchvision.datasets.utils import download_url
+
+        url = f"{Official.download_url_prefix}/{part}.zip"
+        try:
+            download_url(url, str(folder), path.name, Official.zips_md5[part])
+        except (OSError, RuntimeError) as error:
+            raise FileNotFoundError(
+                f"dataset.root=null: Omniglot is not in {folder} and could not be fetched from "
+                f"{url} ({error}); fetch it by hand and set dataset.root to its folder"
+            ) from error
+    return path
