@@ -1,0 +1,43 @@
+"""The algorithms: what one task says about the initialization. One file each."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from fewstep.inner import InnerLoop
+from fewstep.net import Net
+from fewstep.rules import State
+from fewstep.types import Episode, Metrics, Params, Task
+
+
+class Algorithm(Protocol):
+    """A small object with fields and one rule. To add one, write a class with these members in a
+    file of its own and a YAML that names it: nothing else knows the list of algorithms."""
+
+    inner: InnerLoop
+
+    @property
+    def batches(self) -> int:
+        """Inner minibatches that an episode must hold."""
+        ...
+
+    @property
+    def replacement(self) -> bool:
+        """Whether each minibatch is drawn on its own (see `EpisodeSpec.replacement`)."""
+        ...
+
+    @property
+    def needs_queries(self) -> bool:
+        """Whether training reads the query set at all."""
+        ...
+
+    def direction(
+        self, net: Net, params: Params, state: State, episode: Episode, task: Task
+    ) -> tuple[Params, State, Metrics]:
+        """What one task hands the outer optimizer as the gradient, the state of the inner rule
+        that it leaves behind, and scalars to log.
+
+        Pure: nothing that goes in is changed, nothing random happens inside, no other task or
+        device is known, so it may run in a thread, under `vmap` or on another machine.
+        """
+        ...

@@ -1,0 +1,131 @@
+"""Meta-test: adapt to unseen tasks and say how well, with an honest interval.
+
+Both of the paper's protocols are measured on the same adapted parameters (section 6.1;
+reference code reptile.py:125-134):
+
+    inductive      each query alone, in one forward pass with the whole support set, so that batch
+                   norm sees no other query
+    transductive   all queries of the task in one forward pass, without the support set, so that
+                   batch norm shares information between them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fewstep.inner import InnerLoop
+from fewstep.net import Net
+from fewstep.rules import State
+from fewstep.types import Episode, EpisodeSpec, Metrics, Params, Task
+
+
+PROTOCOLS = ("inductive", "transductive")
+CURVE_STEPS = (0, 1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 75, 100, 150, 200)
+"""Inner steps at which the adaptation curve is measured, as far as a setting's steps go."""
+
+Z95 = 1.959963984540054
+"""Two-sided 95 % quantile of the normal distribution."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way of testing: what a task holds and how long the inner loop runs on it."""
+
+    spec: EpisodeSpec
+    protocols: tuple[str, ...] = PROTOCOLS
+    curve_steps: tuple[int, ...] = ()
+    """Inner steps at which to measure, rising; the last is the setting's number of steps."""
+
+    @property
+    def final(self) -> Setting:
+        """The same without the curve: only the last step is measured."""
+        return Setting(self.spec, self.protocols, self.curve_steps[-1:])
+
+
+def curve_steps(steps: int) -> tuple[int, ...]:
+    """The points of the adaptation curve of a setting that ends after `steps` updates."""
+    return (*(step for step in CURVE_STEPS if step < steps), steps)
+
+
+def predict(net: Net, params: Params, episode: Episode, protocol: str) -> Tensor:
+    """Outputs [N*Q, ...] for the queries of a task, under one of `PROTOCOLS`."""
+    if protocol == "transductive":
+        return net(params, episode.query_x)
+
+    def one(query: Tensor) -> Tensor:
+        return net(params, torch.cat([episode.support_x, query.unsqueeze(0)]))[-1]
+
+    return torch.func.vmap(one)(episode.query_x)
+
+
+def evaluate_task(
+    net: Net,
+    params: Params,
+    state: State,
+    episode: Episode,
+    *,
+    inner: InnerLoop,
+    task: Task,
+    setting: Setting,
+) -> dict[str, Metrics]:
+    """Adapt to one task and measure it: for each protocol, metrics [len(setting.curve_steps)].
+
+    The inner rule starts from `state`, the one that training left, and what it becomes here is
+    dropped with the adapted parameters (trap 3). The curve continues one adaptation from point to
+    point, so that it costs its predictions alone.
+    """
+    points: dict[str, list[Metrics]] = {protocol: [] for protocol in setting.protocols}
+    done = 0
+    for step in setting.curve_steps:
+        if step > done:
+            params, state, _ = inner.adapt(net, params, state, episode, task, slice(done, step))
+            done = step
+        with torch.no_grad():
+            for protocol, metrics in points.items():
+                outputs = predict(net, params, episode, protocol)
+                metrics.append(task.metrics(outputs, episode.query_y))
+    return {
+        protocol: {name: torch.stack([m[name] for m in metrics]) for name in metrics[0]}
+        for protocol, metrics in points.items()
+    }
+
+
+def mean_ci95(values: Tensor) -> tuple[float, float]:
+    """Mean over tasks and the half-width of its 95 % interval, 1.96 std / sqrt(tasks).
+
+    `values` [tasks]; the population standard deviation, as in the field's tables. One task has no
+    spread: its half-width is not a number.
+    """
+    values = values.double()
+    if len(values) < 2:
+        return float(values.mean()), float("nan")
+    half_width = Z95 * values.std(correction=0) / len(values) ** 0.5
+    return float(values.mean()), float(half_width)
+
+
+def summarize(per_task: Sequence[dict[str, Metrics]], protocol: str, steps: Sequence[int]) -> dict:
+    """One result record's numbers from the tasks of a setting, in task order.
+
+    Tasks measured along the whole curve come first; the others have the last step alone, which
+    is why the curve may rest on fewer tasks than the final figure.
+    """
+    record: dict = {}
+    names = per_task[0][protocol]
+    final = {n: torch.stack([t[protocol][n][-1] for t in per_task]) for n in names}
+    whole = [t[protocol] for t in per_task if len(t[protocol]["loss"]) == len(steps)]
+    curve: dict = {"steps": list(steps), "tasks": len(whole)}
+    # A record says accuracy where there is one; a regression says its loss with an interval.
+    headline = "acc" if "acc" in final else "loss"
+    for name, values in final.items():
+        mean, half_width = mean_ci95(values)
+        record[name] = mean
+        points = [mean_ci95(torch.stack([t[name][i] for t in whole])) for i in range(len(steps))]
+        if name == headline:
+            record[f"{name}_ci95"] = half_width
+            curve[name] = [point[0] for point in points]
+            curve[f"{name}_ci95"] = [point[1] for point in points]
+    return {**record, "curve": curve}

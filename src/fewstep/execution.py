@@ -1,0 +1,113 @@
+"""How the tasks of a meta-batch are run: one after another, in threads, or under `vmap`.
+
+Every way gives the same results; which is fastest is a matter of the device. The table behind
+`auto` is fixed (a timing at start-up would make runs irreproducible) and was filled from
+`fewstep bench`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from fewstep.net import Net
+from fewstep.types import Episode
+
+
+PerTask = Callable[[Net, Episode], Any]
+"""A pure function of one task; it returns tensors in dictionaries, lists and tuples."""
+
+
+class Execution(Protocol):
+    name: str
+
+    def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
+        """`[function(net, episode) for episode in episodes]`, in that order."""
+        ...
+
+
+class Serial:
+    """One task after another, each with all intra-op threads."""
+
+    name = "serial"
+
+    def __init__(self, module: nn.Module) -> None:
+        self.net = Net(module).replica()
+
+    def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
+        return [function(self.net, episode) for episode in episodes]
+
+
+class Threads:
+    """Tasks spread over worker threads, each with its own replica and one intra-op thread.
+
+    PyTorch lets go of the interpreter lock inside its kernels, which are small here: two threads
+    of tasks use two cores better than two threads inside each convolution.
+    """
+
+    name = "threads"
+
+    def __init__(self, module: nn.Module, threads: int | None = None) -> None:
+        self.module = module
+        self.threads = threads or torch.get_num_threads()
+        self._own = threading.local()
+        self._pool = ThreadPoolExecutor(self.threads, "fewstep", self._start)
+
+    def _start(self) -> None:
+        torch.set_num_threads(1)  # of this thread alone
+        self._own.net = Net(self.module).replica()
+
+    def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
+        return list(self._pool.map(lambda episode: function(self._own.net, episode), episodes))
+
+
+class Vmap:
+    """All tasks in one, as a batch of networks: for devices where launching a kernel costs more
+    than running it."""
+
+    name = "vmap"
+
+    def __init__(self, module: nn.Module) -> None:
+        self.net = Net(module, functional=True).replica()
+
+    def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
+        stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
+        # No task is random inside, so there is nothing to be refused.
+        run = torch.func.vmap(lambda episode: function(self.net, episode), randomness="error")
+        leaves, structure = pytree.tree_flatten(run(stacked))
+        return [
+            pytree.tree_unflatten([_task(leaf, i) for leaf in leaves], structure)
+            for i in range(len(episodes))
+        ]
+
+
+def _task(leaf: Tensor, index: int) -> Tensor:
+    return leaf[index]
+
+
+EXECUTIONS: dict[str, type[Serial] | type[Threads] | type[Vmap]] = {
+    "serial": Serial,
+    "threads": Threads,
+    "vmap": Vmap,
+}
+
+
+def make_execution(name: str, module: nn.Module, device: torch.device) -> Execution:
+    """The named execution, or for `auto` the one that measured best for this kind of device.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    if name == "auto":
+        many = device.type == "cpu" and torch.get_num_threads() > 1
+        name = "vmap" if device.type == "cuda" else "threads" if many else "serial"
+    if name not in EXECUTIONS:
+        known = ", ".join(["auto", *EXECUTIONS])
+        raise ValueError(f"execution={name!r}: must be one of {known}")
+    return EXECUTIONS[name](module)

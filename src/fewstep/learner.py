@@ -1,0 +1,224 @@
+"""The LightningModule: runs the inner loops of a meta-batch and takes one outer step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from fewstep.algorithms import Algorithm
+from fewstep.data.module import Chunk, TaskModule
+from fewstep.evaluation import evaluate_task, summarize
+from fewstep.execution import Execution, make_execution
+from fewstep.net import Net
+from fewstep.rules import State
+from fewstep.types import Episode, Metrics, Params, Task
+
+
+@dataclass(frozen=True)
+class OuterStep:
+    """The outer optimizer and how its learning rate falls.
+
+    The paper: plain SGD, eps falling linearly from 1 to 0, which with Reptile's direction is
+    `phi <- phi + eps (mean phi~ - phi)`.
+    """
+
+    optimizer: type[torch.optim.Optimizer]
+    lr: float
+    final_lr: float | None = None
+    """What the rate would reach at `max_meta_iterations`; None keeps it constant."""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def scale(self, meta_iteration: int, of: int) -> float:
+        """`eps_i / eps_0` with `eps_i = (i/T) final + (1 - i/T) initial` (train.py:54-55)."""
+        if self.final_lr is None:
+            return 1.0
+        done = min(meta_iteration / of, 1.0)
+        return done * self.final_lr / self.lr + (1.0 - done)
+
+
+class MetaLearner(pl.LightningModule):
+    """Holds the initialization and learns it; the algorithm is a part, not a subclass."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        algorithm: Algorithm,
+        task: Task,
+        outer: OuterStep,
+        *,
+        max_meta_iterations: int,
+        meta_batch: int,
+        execution: str = "auto",
+        log_every: int = 10,
+        test_every: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.module = module.to(memory_format=torch.channels_last)
+        self.algorithm = algorithm
+        self.task = task
+        self.outer = outer
+        self.max_meta_iterations = max_meta_iterations
+        self.meta_batch = meta_batch
+        self.execution_name = execution
+        self.log_every = log_every
+        self.test_every = test_every
+        self.net = Net(self.module)
+        self.state: State = algorithm.inner.rule.init(self.net.params())
+        self.meta_iteration = 0
+        self.config: dict[str, Any] = {}
+        """The run's resolved configuration, kept in its checkpoints."""
+        self.records: list[dict] = []
+        """What the last test measured, a record for each setting and protocol."""
+        self._execution: Execution | None = None
+        self._recent: list[Metrics] = []
+        self._outcomes: dict[int, list] = {}
+
+    @property
+    def tasks_seen(self) -> int:
+        return self.meta_iteration * self.meta_batch
+
+    @property
+    def execution(self) -> Execution:
+        """Made at the first use, when the module is where and in what precision it will train."""
+        if self._execution is None:
+            self._execution = make_execution(self.execution_name, self.module, self.device)
+        return self._execution
+
+    # --- meta-training
+
+    def configure_optimizers(self) -> Any:
+        options = {"lr": self.outer.lr, **self.outer.options}
+        optimizer = self.outer.optimizer(self.module.parameters(), **options)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda i: self.outer.scale(i, of=self.max_meta_iterations)
+        )
+        return [optimizer], [schedule]
+
+    def training_step(self, batch: list[Episode], batch_idx: int) -> None:
+        """One meta-iteration: every task's direction, their mean, one outer step."""
+        directions, metrics = self._directions(batch)
+        for name, parameter in self.module.named_parameters():
+            parameter.grad = _mean([direction[name] for direction in directions])
+        self.optimizers().step()
+        self.lr_schedulers().step()  # Lightning leaves schedules alone in manual optimization
+        self.meta_iteration += 1
+        self._log_training(metrics)
+
+    def _directions(self, episodes: Sequence[Episode]) -> tuple[list[Params], list[Metrics]]:
+        """All tasks start from the same parameters (trap 8); only the rule's state moves on."""
+        params, inner = self.net.params(), self.algorithm.inner
+        start = inner.rule.init(params) if inner.state == "reset" else self.state
+
+        def direction(net: Net, episode: Episode) -> tuple[Params, State, Metrics]:
+            return self.algorithm.direction(net, params, self.state, episode, self.task)
+
+        if inner.state == "sequential":
+            outcomes = []
+            for episode in episodes:
+                outcomes += self.execution.map(direction, [episode])
+                self.state = outcomes[-1][1]
+        else:
+            self.state = start
+            outcomes = self.execution.map(direction, episodes)
+            if inner.state == "carry":
+                self.state = inner.rule.merge(start, [end for _, end, _ in outcomes])
+        return [o[0] for o in outcomes], [o[2] for o in outcomes]
+
+    def _log_training(self, metrics: list[Metrics]) -> None:
+        self._recent += metrics
+        if self.meta_iteration % self.log_every and self.meta_iteration != self.max_meta_iterations:
+            return
+        means = {n: _mean([m[n] for m in self._recent]) for n in self._recent[0]}
+        self.publish({f"train/{name}": float(value) for name, value in means.items()})
+        self._recent = []
+
+    def publish(self, metrics: dict[str, float]) -> None:
+        """Hand scalars to every logger, on the axis `meta_iteration` with `tasks_seen` beside."""
+        axes = {"meta_iteration": self.meta_iteration, "tasks_seen": self.tasks_seen}
+        for logger in self.loggers:
+            logger.log_metrics({**metrics, **axes}, step=self.meta_iteration)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.test_every and self.meta_iteration % self.test_every == 0:
+            record = self._test_while_training()
+            self.publish({f"test/{n}": record[n] for n in ("acc", "acc_ci95") if n in record})
+
+    def _test_while_training(self) -> dict:
+        """Meta-test on a few fixed tasks: shown, never read by any selection."""
+        tasks: TaskModule = self.trainer.datamodule
+        setting = tasks.settings[0].final
+        with torch.enable_grad():
+            outcomes = [
+                outcome
+                for chunk in tasks.loader("test", setting, tasks.test_tasks)
+                for outcome in self._evaluate(chunk)
+            ]
+        return summarize(outcomes, setting.protocols[0], setting.curve_steps)
+
+    # --- meta-validation and meta-test
+
+    def validation_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
+
+    def test_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
+
+    @torch.enable_grad()  # Lightning switches gradients off here, and adapting needs them
+    def _evaluate(self, chunk: Chunk) -> list[dict[str, Metrics]]:
+        params, state, inner = self.net.params(), self.state, self.algorithm.inner
+
+        def evaluate(net: Net, episode: Episode) -> dict[str, Metrics]:
+            return evaluate_task(
+                net, params, state, episode, inner=inner, task=self.task, setting=chunk.setting
+            )
+
+        return self.execution.map(evaluate, chunk.episodes)
+
+    def on_validation_epoch_end(self) -> None:
+        outcomes, self._outcomes = self._outcomes, {}
+        setting = self.trainer.datamodule.settings[0].final
+        record = summarize(outcomes[0], setting.protocols[0], setting.curve_steps)
+        scalars = {f"val/{n}": v for n, v in record.items() if n != "curve"}
+        for name, value in scalars.items():
+            self.log(name, value, logger=False)  # for callbacks, which pick the best by it
+        self.publish(scalars)
+
+    def on_test_epoch_end(self) -> None:
+        outcomes, self._outcomes = self._outcomes, {}
+        settings = self.trainer.datamodule.settings
+        self.records = []
+        for (_, per_task), setting in zip(sorted(outcomes.items()), settings, strict=True):
+            for protocol in setting.protocols:
+                numbers = summarize(per_task, protocol, setting.curve_steps)
+                names = per_task[0][protocol]
+                final = {n: [float(t[protocol][n][-1]) for t in per_task] for n in names}
+                self.records.append(
+                    {"setting": setting, "protocol": protocol, "per_task": final, **numbers}
+                )
+
+    # --- checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["fewstep"] = {
+            "config": self.config,
+            "meta_iteration": self.meta_iteration,
+            "inner_state": self.state,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.meta_iteration = checkpoint["fewstep"]["meta_iteration"]
+        self.state = checkpoint["fewstep"]["inner_state"]
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    """Their mean, summed in task order so that no execution mode changes the rounding."""
+    total = values[0].clone()
+    for value in values[1:]:
+        total += value
+    return total / len(values)

@@ -1,0 +1,88 @@
+"""A module as a pure function of its parameters."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from fewstep.types import Params
+
+
+class Net:
+    """`net(params, x) -> outputs`: calls a module with the parameters it is given.
+
+    Batch norm always normalizes with the statistics of the batch at hand and never keeps any
+    (the paper's two evaluation protocols differ in what that batch is; paper code, models.py:22).
+
+    A call lends the tensors to the module while it runs, so a `Net` belongs to one thread:
+    `replica()` makes one for another.
+    """
+
+    def __init__(self, module: nn.Module, functional: bool = False) -> None:
+        """`functional` takes derivatives with `torch.func`, which `vmap` needs; else autograd."""
+        self.module = _without_running_statistics(module).train()
+        self.functional = functional
+        self._slots = {
+            name: (owner._parameters, local)
+            for path, owner in module.named_modules()
+            for local, value in owner._parameters.items()
+            if value is not None
+            for name in [f"{path}.{local}" if path else local]
+        }
+
+    def params(self) -> Params:
+        """The module's own parameters, detached: the same memory, no graph."""
+        return {name: owner[local].detach() for name, (owner, local) in self._slots.items()}
+
+    def replica(self) -> Net:
+        """A private copy of the module, for another thread."""
+        return Net(copy.deepcopy(self.module), self.functional)
+
+    def __call__(self, params: Params, x: Tensor) -> Tensor:
+        """Outputs [B, ...] for inputs [B, *x]. `params` has every name that `params()` has."""
+        own = {}
+        try:
+            for name, (owner, local) in self._slots.items():
+                own[name] = owner[local]
+                owner[local] = params[name]
+            return self.module(x)
+        finally:
+            for name, value in own.items():
+                owner, local = self._slots[name]
+                owner[local] = value
+
+    def value_and_grad(
+        self, f: Callable[[Params], tuple[Tensor, Any]], params: Params
+    ) -> tuple[Any, Params]:
+        """`(aux, gradient)` of `f(params) -> (scalar, aux)`.
+
+        The gradient can itself be differentiated exactly when `params` can: an inner loop that
+        starts from tensors without a graph is first order, whoever calls it.
+        """
+        if self.functional:
+            grads, (_, aux) = torch.func.grad_and_value(f, has_aux=True)(params)
+            return aux, grads
+        second_order = any(p.requires_grad for p in params.values())
+        leaves = params if second_order else {n: p.requires_grad_() for n, p in _alias(params)}
+        with torch.enable_grad():
+            value, aux = f(leaves)
+            grads = torch.autograd.grad(value, list(leaves.values()), create_graph=second_order)
+        return aux, dict(zip(leaves, grads, strict=True))
+
+
+def _alias(params: Params) -> list[tuple[str, Tensor]]:
+    """The same memory under new tensors, so that asking for gradients marks nobody else's."""
+    return [(name, p.detach()) for name, p in params.items()]
+
+
+def _without_running_statistics(module: nn.Module) -> nn.Module:
+    for layer in module.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.track_running_stats = False
+            layer.running_mean = layer.running_var = layer.num_batches_tracked = None
+    return module
