@@ -1,0 +1,142 @@
+"""The embedded default dataset: any number of procedural characters, and nothing to download.
+
+About as hard as Omniglot for a nearest neighbour on raw pixels (`strokes` has the dials). Character
+c of a seed is a function of (seed, c) alone: it is the same whether there are 1,000 or 100,000.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import ClassVar
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from fewstep.data import strokes
+from fewstep.data.cache import Content, cached
+from fewstep.data.images import ImageSplit
+from fewstep.data.tasks import Classification
+
+
+PROGRAMS = 0
+"""The stream of the characters; stream 1 + d is that of everybody's drawing d."""
+
+CHUNK = 1024
+"""Drawings made at once: small enough for the processor's cache."""
+
+
+@dataclass
+class Glyphs:
+    """Stroke characters, `size` x `size`, ink 255 on 0; rendered once, then memory-mapped.
+
+    The first `open` renders (a fraction of a second for the default, with a progress bar where it
+    takes longer) and takes classes * drawings * size**2 bytes of disk in the cache.
+    """
+
+    classes: int = 1000
+    """Characters in all splits together."""
+    drawings: int = 20
+    """Drawings of each character."""
+    size: int = 28
+    """Side of an image in pixels."""
+    seed: int = 0
+    """Which characters there are; not the run's seed."""
+    val: float = 0.1
+    """The fraction of the classes that is the validation split."""
+    test: float = 0.2
+    """The fraction of the classes that is the test split; the rest is for training."""
+
+    name: ClassVar[str] = "glyphs"
+    task: Classification = field(default_factory=Classification, init=False)
+
+    def __post_init__(self) -> None:
+        for key, least in {"classes": 3, "drawings": 1, "size": 8, "seed": 0}.items():
+            if getattr(self, key) < least:
+                raise ValueError(f"dataset.{key}={getattr(self, key)}: must be at least {least}")
+        for key in ("val", "test"):
+            if not 0 < getattr(self, key) < 1:
+                raise ValueError(
+                    f"dataset.{key}={getattr(self, key)}: must be a fraction of the classes "
+                    f"between 0 and 1"
+                )
+        if self.val + self.test >= 1:
+            raise ValueError(
+                f"dataset.val={self.val} and dataset.test={self.test} leave no class to train on; "
+                f"their sum must be below 1"
+            )
+
+    def open(self) -> dict[str, ImageSplit]:
+        """The splits `train`, `val` and `test`: consecutive classes, which are all alike."""
+        return self._splits
+
+    @cached_property
+    def _splits(self) -> dict[str, ImageSplit]:
+        settings = {"layout": 1, "classes": self.classes, "drawings": self.drawings}
+        settings |= {"size": self.size, "seed": self.seed}
+        pixels, _ = cached(self.name, settings, self._render)
+        val, test = (max(1, round(f * self.classes)) for f in (self.val, self.test))
+        train = self.classes - val - test
+        parts = {"train": (0, train), "val": (train, train + val), "test": (-test, None)}
+        every = np.arange(self.classes)
+        return {
+            name: ImageSplit(
+                self.name,
+                name,
+                torch.from_numpy(pixels),
+                starts=every * self.drawings,
+                counts=np.full(self.classes, self.drawings),
+                class_names=[f"glyph{c}" for c in every],
+                classes=every[first:end],
+            )
+            for name, (first, end) in parts.items()
+        }
+
+    def _render(self) -> Content:
+        shape = self.classes * self.drawings, 1, self.size, self.size
+        return Content(shape, self._pieces())
+
+    def _pieces(self) -> Iterator[np.ndarray]:
+        """All drawings in order, some characters at a time, a few pieces ahead of the writer."""
+        step = max(1, CHUNK // self.drawings)
+        firsts = iter(range(0, self.classes, step))
+        workers = min(8, os.cpu_count() or 1)
+        bar = tqdm(total=self.classes, desc="rendering glyphs", unit=" classes", delay=2)
+        with bar, ThreadPoolExecutor(workers) as pool:
+
+            def submit(first: int) -> Future[np.ndarray]:
+                last = min(first + step, self.classes)
+                return pool.submit(glyphs, self.seed, first, last, self.drawings, self.size)
+
+            waiting = deque(map(submit, islice(firsts, 2 * workers)))
+            while waiting:
+                piece = waiting.popleft().result()
+                waiting.extend(map(submit, islice(firsts, 1)))
+                yield piece.reshape(-1, 1, self.size, self.size)
+                bar.update(len(piece))
+
+
+def glyphs(seed: int, first: int, last: int, drawings: int, size: int) -> np.ndarray:
+    """Characters first..last-1 of a seed: [last - first, drawings, size, size] uint8."""
+    programs = strokes.programs(_words(seed, PROGRAMS, first, last, strokes.PROGRAM_WORDS))
+    words = [
+        _words(seed, PROGRAMS + 1 + d, first, last, strokes.DRAWING_WORDS) for d in range(drawings)
+    ]
+    return strokes.draw(programs, np.stack(words, axis=1), size)
+
+
+def _words(seed: int, stream: int, first: int, last: int, each: int) -> np.ndarray:
+    """The random words of characters first..last-1 in a stream: [last - first, each] uint64.
+
+    Philox makes 4 words a count, so each character owns a stretch of the counter.
+    """
+    key = np.array([seed, 0x676C79706873], dtype=np.uint64)  # "glyphs"
+    counter = np.array([first * each // 4, stream, 0, 0], dtype=np.uint64)
+    generator = np.random.Philox(key=key, counter=counter)
+    return generator.random_raw((last - first) * each).reshape(last - first, each)
