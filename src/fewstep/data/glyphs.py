@@ -6,22 +6,17 @@ c of a seed is a function of (seed, c) alone: it is the same whether there are 1
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from typing import ClassVar
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from fewstep.data import strokes
 from fewstep.data.cache import Content, cached
 from fewstep.data.images import ImageSplit
+from fewstep.data.parallel import in_order
 from fewstep.data.tasks import Classification
 
 
@@ -85,6 +80,7 @@ class Glyphs:
         train = self.classes - val - test
         parts = {"train": (0, train), "val": (train, train + val), "test": (-test, None)}
         every = np.arange(self.classes)
+        names = [f"glyph{c}" for c in every]
         return {
             name: ImageSplit(
                 self.name,
@@ -92,34 +88,22 @@ class Glyphs:
                 torch.from_numpy(pixels),
                 starts=every * self.drawings,
                 counts=np.full(self.classes, self.drawings),
-                class_names=[f"glyph{c}" for c in every],
+                class_names=names,
                 classes=every[first:end],
             )
             for name, (first, end) in parts.items()
         }
 
     def _render(self) -> Content:
-        shape = self.classes * self.drawings, 1, self.size, self.size
-        return Content(shape, self._pieces())
-
-    def _pieces(self) -> Iterator[np.ndarray]:
-        """All drawings in order, some characters at a time, a few pieces ahead of the writer."""
         step = max(1, CHUNK // self.drawings)
-        firsts = iter(range(0, self.classes, step))
-        workers = min(8, os.cpu_count() or 1)
-        bar = tqdm(total=self.classes, desc="rendering glyphs", unit=" classes", delay=2)
-        with bar, ThreadPoolExecutor(workers) as pool:
 
-            def submit(first: int) -> Future[np.ndarray]:
-                last = min(first + step, self.classes)
-                return pool.submit(glyphs, self.seed, first, last, self.drawings, self.size)
+        def some(first: int) -> np.ndarray:
+            last = min(first + step, self.classes)
+            images = glyphs(self.seed, first, last, self.drawings, self.size)
+            return images.reshape(-1, 1, self.size, self.size)
 
-            waiting = deque(map(submit, islice(firsts, 2 * workers)))
-            while waiting:
-                piece = waiting.popleft().result()
-                waiting.extend(map(submit, islice(firsts, 1)))
-                yield piece.reshape(-1, 1, self.size, self.size)
-                bar.update(len(piece))
+        pieces = in_order(some, range(0, self.classes, step), "rendering glyphs")
+        return Content((self.classes * self.drawings, 1, self.size, self.size), pieces)
 
 
 def glyphs(seed: int, first: int, last: int, drawings: int, size: int) -> np.ndarray:

@@ -74,6 +74,7 @@ class Omniglot:
     def _splits(self) -> dict[str, ImageSplit]:
         pixels, characters = self._store()
         classes = len(characters) * len(ROTATIONS)
+        names = [f"{c}/rot{turn}" for c in characters for turn in ROTATIONS]
         order = np.array(character_order(self.split_seed))
         splits = {}
         for name, (first, end) in SPLITS[self.split].items():
@@ -85,7 +86,7 @@ class Omniglot:
                 pixels,
                 starts=np.arange(classes) * DRAWINGS,
                 counts=np.full(classes, DRAWINGS),
-                class_names=[f"{c}/rot{turn}" for c in characters for turn in ROTATIONS],
+                class_names=names,
                 classes=ids.reshape(-1),
                 scale=1.0,
             )

@@ -1,0 +1,120 @@
+"""Which class is in which split: the published lists, one's own, or a seeded shuffle."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from fewstep.data.images import ImageSplit
+
+
+SPLITS = ("train", "val", "test")
+
+Parts = dict[str, list[str]]
+"""The class names of each split."""
+
+
+def published(dataset: str) -> Parts:
+    """The lists that papers use: `cifar_fs` (Bertinetto et al. 2019) and `miniimagenet` (Ravi and
+    Larochelle 2017), 64, 16 and 20 classes each."""
+    folder = files("fewstep.data") / "splits"
+    return {
+        split: folder.joinpath(f"{dataset}_{split}.txt").read_text().split() for split in SPLITS
+    }
+
+
+def from_files(paths: Mapping[str, str | Path]) -> Parts:
+    """One's own lists: a text file a split, one class name a line; `#` begins a comment.
+
+    Raises ValueError for an unknown split, a missing train list, an empty list or a name that
+    occurs twice, FileNotFoundError for a list that does not exist.
+    """
+    unknown = [name for name in paths if name not in SPLITS]
+    if unknown or "train" not in paths:
+        raise ValueError(
+            f"dataset.split_files has {', '.join(paths) or 'nothing'}: its keys are train (always) "
+            f"and val and test (as you need them)"
+        )
+    parts: Parts = {}
+    seen: dict[str, str] = {}
+    for split, path in paths.items():
+        file = Path(path).expanduser()
+        if not file.is_file():
+            raise FileNotFoundError(f"dataset.split_files.{split}='{path}' does not exist")
+        lines = (line.split("#")[0].strip() for line in file.read_text().splitlines())
+        parts[split] = [line for line in lines if line]
+        if not parts[split]:
+            raise ValueError(f"dataset.split_files.{split}='{path}' names no class")
+        for name in parts[split]:
+            if name in seen:
+                raise ValueError(
+                    f"class '{name}' is in the {seen[name]} list and again in the {split} list "
+                    f"('{path}'); keep it in one, or test tasks would not be new"
+                )
+            seen[name] = split
+    return parts
+
+
+def shuffled(names: Iterable[str], seed: int, val: float, test: float) -> Parts:
+    """A seeded shuffle of the names, cut by fractions of their number; at least one class each.
+
+    A fraction of 0 leaves that split out. Raises ValueError if no class is left to train on.
+    """
+    order = sorted(names)
+    random.Random(seed).shuffle(order)
+    sizes = {
+        split: max(1, round(fraction * len(order))) if fraction else 0
+        for split, fraction in (("val", val), ("test", test))
+    }
+    train = len(order) - sum(sizes.values())
+    if train < 1:
+        raise ValueError(
+            f"dataset.val={val}, dataset.test={test}: of {len(order)} classes none is left to "
+            f"train on; lower them, or add classes"
+        )
+    ends = np.cumsum([train, sizes["val"], sizes["test"]])
+    parts = {
+        s: order[end - n : end]
+        for s, end, n in zip(SPLITS, ends, np.diff(ends, prepend=0), strict=True)
+    }
+    return {split: part for split, part in parts.items() if part}
+
+
+def check_present(parts: Parts, names: Iterable[str], where: str) -> None:
+    """Raise ValueError if a listed class is missing."""
+    present = set(names)
+    for split, part in parts.items():
+        missing = [name for name in part if name not in present]
+        if missing:
+            raise ValueError(
+                f"dataset.root='{where}': {len(missing)} of the {len(part)} {split} classes are "
+                f"missing ({', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}); "
+                f"complete the data, or correct the list"
+            )
+
+
+def split_up(
+    dataset: str, parts: Parts, names: Sequence[str], counts: np.ndarray, pixels: Tensor
+) -> dict[str, ImageSplit]:
+    """The splits of a dataset whose classes lie in `pixels` one after another.
+
+    Args:
+        dataset: its name, for messages.
+        parts: the class names of each split.
+        names: [classes], all class names, in the order of the pixels.
+        counts: [classes] int64, how many images each has.
+        pixels: [n, C, H, W] uint8.
+    """
+    ids = {name: i for i, name in enumerate(names)}
+    starts = np.cumsum(counts) - counts
+    return {
+        split: ImageSplit(
+            dataset, split, pixels, starts, counts, names, np.array([ids[name] for name in part])
+        )
+        for split, part in parts.items()
+    }
