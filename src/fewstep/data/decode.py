@@ -20,7 +20,7 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def decode(data: bytes, where: str, size: int, channels: int, resample: str) -> np.ndarray:
-    """An image file's bytes as [channels, size, size] uint8.
+    """An image file's bytes as [size, size, channels] uint8.
 
     It is turned as its EXIF tag says, put on white where it is transparent, cut to 8 bits where it
     has 16, and squeezed to a square whatever its shape was.
@@ -36,7 +36,7 @@ def decode(data: bytes, where: str, size: int, channels: int, resample: str) -> 
         raise ValueError(
             f"{where} cannot be read as an image ({error}); replace or remove it"
         ) from error
-    return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
+    return np.atleast_3d(np.asarray(image))
 
 
 def _plain(image: Image.Image) -> Image.Image:

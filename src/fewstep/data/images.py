@@ -23,7 +23,8 @@ class ImageSplit:
     Args:
         dataset: the dataset's name, for messages.
         name: `train`, `val` or `test`; it also keys the draws.
-        pixels: [n, C, H, W] uint8, all images of the dataset; may be memory-mapped.
+        pixels: [n, C, H, W] uint8, all images of the dataset; may be memory-mapped. Any strides
+            will do; with the channels last in memory, an episode costs the least.
         starts: [all classes] int64, where each class begins in `pixels`.
         counts: [all classes] int64, how many images each class has.
         class_names: the names of all classes.
@@ -63,7 +64,8 @@ class ImageSplit:
         if torch.device(device) != pixels.device:
             first, count = starts[self.classes], self.counts[self.classes]
             kept = [np.arange(a, a + n) for a, n in zip(first, count, strict=True)]
-            pixels = pixels[torch.from_numpy(np.concatenate(kept)).to(pixels.device)].to(device)
+            chosen = torch.from_numpy(np.concatenate(kept)).to(pixels.device)
+            pixels = _rows(pixels)[chosen].to(device).permute(0, 3, 1, 2)
             starts = starts.copy()
             starts[self.classes] = np.cumsum(count) - count
         moved = ImageSplit(
@@ -83,7 +85,8 @@ class ImageSplit:
         """Task `index`, on the device and in the dtype of this split.
 
         The support is laid out class after class, [class 0 shot 0, class 0 shot 1, ...], and so is
-        the query; a label is the class's position in the task. Images are [C, H, W], scaled.
+        the query; a label is the class's position in the task. Images are [C, H, W], scaled, with
+        the channels last in memory.
 
         Raises ValueError, as `check` does, when the split cannot fill the spec.
         """
@@ -96,10 +99,10 @@ class ImageSplit:
         )
 
         device = self.pixels.device
-        x = self.pixels.index_select(0, torch.from_numpy(rows).to(device))
-        x = x.to(self.dtype, memory_format=torch.channels_last)
+        x = _rows(self.pixels).index_select(0, torch.from_numpy(rows).to(device)).to(self.dtype)
         if self.scale != 1:
             x.mul_(self.scale)
+        x = x.permute(0, 3, 1, 2)
         return Episode(
             support_x=x[:support],
             support_y=_labels(spec.ways, spec.shots, device),
@@ -149,6 +152,11 @@ class ImageSplit:
         counts = self.counts[chosen].tolist()
         images = [draws.images(i, needed, count) for i, count in enumerate(counts)]
         return chosen, np.array(images, dtype=np.int64)
+
+
+def _rows(pixels: Tensor) -> Tensor:
+    """Images as [n, H, W, C]: gathered in this order, they come out channels-last at no cost."""
+    return pixels.permute(0, 2, 3, 1)
 
 
 def episodes_sha256(split: Split, spec: EpisodeSpec, seed: int, n: int) -> str:

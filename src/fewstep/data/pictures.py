@@ -74,6 +74,7 @@ def load(
 ) -> tuple[Tensor, np.ndarray]:
     """All images of the classes [n, channels, size, size] uint8, memory-mapped, and their counts.
 
+    The channels lie last in memory, which is how episodes want them.
     Everything is decoded the first time, in threads and with a progress bar; from then on it comes
     from the cache, until a setting or a source file changes.
 
@@ -85,13 +86,15 @@ def load(
     pictures = [picture for found in classes.values() for picture in found]
 
     def build() -> Content:
-        shape = len(pictures), channels, size, size
+        shape = len(pictures), size, size, channels
         return Content(shape, _decoded(pictures, size, channels, resample, f"reading {name}"))
 
-    settings = {"layout": 1, "size": size, "channels": channels, "resample": resample}
+    settings = {"layout": 2, "size": size, "channels": channels, "resample": resample}
     settings |= {"classes": list(classes), "files": _fingerprints(pictures)}
     pixels, _ = cached(name, settings, build)
-    return torch.from_numpy(pixels), np.array([len(found) for found in classes.values()])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2), np.array(
+        [len(found) for found in classes.values()]
+    )
 
 
 def _in_folder(folder: Path) -> list[Picture]:
@@ -127,7 +130,7 @@ def _fingerprints(pictures: Sequence[Picture]) -> list[Any]:
 def _decoded(
     pictures: Sequence[Picture], size: int, channels: int, resample: str, title: str
 ) -> Iterator[np.ndarray]:
-    """The pictures' pixels in order, some at a time: [up to CHUNK, channels, size, size]."""
+    """The pictures' pixels in order, some at a time: [up to CHUNK, size, size, channels]."""
     with ExitStack() as stack:
         archives = {
             path: stack.enter_context(archive.opened(path))

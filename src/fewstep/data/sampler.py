@@ -31,22 +31,23 @@ class Draws:
     """The random draws of one task. Cheap to make (some 10 us), and not shared between threads."""
 
     def __init__(self, seed: int, split: str, index: int) -> None:
-        self._key = np.array([seed & WORD, _word(split)], dtype=np.uint64)
-        self._generator = np.random.Philox(key=self._key)
-        self._index = index & WORD
-
-    def words(self, stream: int, n: int) -> np.ndarray:
-        """The first n words of a stream: [n] uint64."""
-        counter = np.array([0, stream, self._index, 0], dtype=np.uint64)
-        # Setting the state is ten times faster than making a generator for each stream.
-        self._generator.state = {
+        key = np.array([seed & WORD, _word(split)], dtype=np.uint64)
+        self._counter = np.array([0, 0, index & WORD, 0], dtype=np.uint64)
+        self._generator = np.random.Philox(key=key)
+        self._state = {
             "bit_generator": "Philox",
-            "state": {"counter": counter, "key": self._key},
+            "state": {"counter": self._counter, "key": key},
             "buffer": np.zeros(4, dtype=np.uint64),
-            "buffer_pos": 4,
+            "buffer_pos": 4,  # the buffer is used up
             "has_uint32": 0,
             "uinteger": 0,
         }
+
+    def words(self, stream: int, n: int) -> np.ndarray:
+        """The first n words of a stream: [n] uint64."""
+        self._counter[1] = stream
+        # Setting the state is ten times faster than making a generator for each stream.
+        self._generator.state = self._state
         return self._generator.random_raw(n)
 
     def classes(self, ways: int, classes: int) -> list[int]:

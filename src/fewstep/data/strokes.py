@@ -57,11 +57,12 @@ def _blends() -> np.ndarray:
     for sample, place in enumerate(t * (POINTS - 1)):
         knot = min(int(place), POINTS - 2)
         u = place - knot
+        uu, uuu = u * u, u * u * u
         weights = (
-            (-u + 2 * u**2 - u**3) / 2,
-            (2 - 5 * u**2 + 3 * u**3) / 2,
-            (u + 4 * u**2 - 3 * u**3) / 2,
-            (u**3 - u**2) / 2,
+            (-u + 2 * uu - uuu) / 2,
+            (2 - 5 * uu + 3 * uuu) / 2,
+            (u + 4 * uu - 3 * uuu) / 2,
+            (uuu - uu) / 2,
         )
         for neighbour, weight in zip(range(knot - 1, knot + 3), weights, strict=True):
             wave[min(max(neighbour, 0), POINTS - 1), sample] += weight
