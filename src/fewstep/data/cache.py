@@ -84,7 +84,7 @@ def _read(path: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
         about = json.loads(path.with_suffix(".json").read_text())
         # Copy-on-write rather than read-only: torch warns about arrays it could not write to.
         return np.load(path, mmap_mode="c"), about
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):  # none, or not one of ours
         return None
 
 
