@@ -114,9 +114,8 @@ def draw(characters: Programs, words: np.ndarray, size: int) -> np.ndarray:
         for v in moved
     )
     present = np.repeat(characters.present, d, axis=0)
-    return _inked(column, row, present, pen[:, :, 0].reshape(-1) > 0, size).reshape(
-        c, d, size, size
-    )
+    broad = pen[:, :, 0].reshape(-1) > 0
+    return _inked(column, row, present, broad, size).reshape(c, d, size, size)
 
 
 def _inked(
