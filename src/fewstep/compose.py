@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -66,23 +66,25 @@ def groups() -> list[str]:
 def _explain(name: str, overrides: list[str], error: Exception) -> str:
     """Hydra's complaint about one override, as key, value, limit and fix."""
     text = str(error)
-    override = next((o for o in overrides if _key(o) and _is_about(text, o)), "")
-    key = _key(override)
-    if isinstance(error, MissingConfigException):
-        wanted = re.search(r"'([\w/@.-]+)'", text.partition("Could not find")[2] or text)
-        group, _, option = (wanted.group(1) if wanted else "").rpartition("/")
+    missing = re.search(r"Could not find '([\w/@.-]+)'", text)
+    if isinstance(error, MissingConfigException) and missing:
+        group, _, option = missing.group(1).rpartition("/")
         known = options(group)
         return (
             f"{group}={option}: there is no such {group}.{did_you_mean(option, known)} "
             f"Choose one of {', '.join(known)}, or add conf/{group}/{option}.yaml"
         )
-    if isinstance(error, ConfigCompositionException) and key:
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown and text.startswith("Could not"):
+        key = unknown.group(1)
+        override = next((o for o in overrides if _key(o) == key), key)
         known = [*(k for k, _ in flatten(_defaults(name, overrides, override))), *groups()]
         return (
             f"{override}: there is no key {key}.{did_you_mean(key, known)} "
-            f"`fewstep {name} --cfg job` prints every key; +{override.lstrip('+')} adds a new one"
+            f"`fewstep {name} --cfg job` prints every key; +{override} adds a new one"
         )
-    return f"{override or 'configuration'}: {text.splitlines()[0]}"
+    override = next((o for o in overrides if o in text or f"'{_key(o)}'" in text), "")
+    return ": ".join(part for part in (override, " ".join(text.split())) if part)
 
 
 def _defaults(name: str, overrides: list[str], without: str) -> dict:
@@ -96,8 +98,3 @@ def _defaults(name: str, overrides: list[str], without: str) -> dict:
 
 def _key(override: str) -> str:
     return override.lstrip("+~").partition("=")[0]
-
-
-def _is_about(text: str, override: str) -> bool:
-    key = _key(override)
-    return f"'{key}'" in text or override in text or key.rpartition(".")[2] in text

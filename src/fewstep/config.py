@@ -165,8 +165,6 @@ def build_tasks(config: Config, splits: Mapping[str, Split]) -> TaskModule:
         eval_seed=test["seed"],
         tasks=test["tasks"],
         curve_tasks=test["curve_tasks"],
-        val_tasks=test["val_tasks"],
-        test_tasks=test["test_tasks"],
     )
 
 
@@ -182,7 +180,6 @@ def build_learner(config: Config, task: Any) -> MetaLearner:
         meta_batch=config["meta_batch"],
         execution=config["execution"],
         log_every=config["log_every"],
-        test_every=config["eval"]["test_every"],
     )
     learner.config = dict(config)
     return learner

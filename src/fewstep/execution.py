@@ -20,6 +20,9 @@ from fewstep.net import Net
 from fewstep.types import Episode
 
 
+CPU_THREADS = torch.get_num_threads()
+"""What PyTorch was given (its own choice, or OMP_NUM_THREADS) before we share it out."""
+
 PerTask = Callable[[Net, Episode], Any]
 """A pure function of one task; it returns tensors in dictionaries, lists and tuples."""
 
@@ -38,6 +41,7 @@ class Serial:
     name = "serial"
 
     def __init__(self, module: nn.Module) -> None:
+        torch.set_num_threads(CPU_THREADS)
         self.net = Net(module).replica()
 
     def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
@@ -49,15 +53,19 @@ class Threads:
 
     PyTorch lets go of the interpreter lock inside its kernels, which are small here: two threads
     of tasks use two cores better than two threads inside each convolution.
+
+    The calling thread is left with one intra-op thread as well: the outer step is too small to
+    share, and threads that wait for each other stall as soon as another process wants a core.
     """
 
     name = "threads"
 
     def __init__(self, module: nn.Module, threads: int | None = None) -> None:
         self.module = module
-        self.threads = threads or torch.get_num_threads()
+        self.threads = threads or CPU_THREADS
         self._own = threading.local()
         self._pool = ThreadPoolExecutor(self.threads, "fewstep", self._start)
+        torch.set_num_threads(1)
 
     def _start(self) -> None:
         torch.set_num_threads(1)  # of this thread alone
@@ -105,7 +113,7 @@ def make_execution(name: str, module: nn.Module, device: torch.device) -> Execut
         ValueError: an unknown name.
     """
     if name == "auto":
-        many = device.type == "cpu" and torch.get_num_threads() > 1
+        many = device.type == "cpu" and CPU_THREADS > 1
         name = "vmap" if device.type == "cuda" else "threads" if many else "serial"
     if name not in EXECUTIONS:
         known = ", ".join(["auto", *EXECUTIONS])

@@ -55,7 +55,6 @@ class MetaLearner(pl.LightningModule):
         meta_batch: int,
         execution: str = "auto",
         log_every: int = 10,
-        test_every: int | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -67,7 +66,6 @@ class MetaLearner(pl.LightningModule):
         self.meta_batch = meta_batch
         self.execution_name = execution
         self.log_every = log_every
-        self.test_every = test_every
         self.net = Net(self.module)
         self.state: State = algorithm.inner.rule.init(self.net.params())
         self.meta_iteration = 0
@@ -144,30 +142,27 @@ class MetaLearner(pl.LightningModule):
         for logger in self.loggers:
             logger.log_metrics({**metrics, **axes}, step=self.meta_iteration)
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self.test_every and self.meta_iteration % self.test_every == 0:
-            record = self._test_while_training()
-            self.publish({f"test/{n}": record[n] for n in ("acc", "acc_ci95") if n in record})
-
-    def _test_while_training(self) -> dict:
-        """Meta-test on a few fixed tasks: shown, never read by any selection."""
-        tasks: TaskModule = self.trainer.datamodule
-        setting = tasks.settings[0].final
-        with torch.enable_grad():
-            outcomes = [
-                outcome
-                for chunk in tasks.loader("test", setting, tasks.test_tasks)
-                for outcome in self._evaluate(chunk)
-            ]
-        return summarize(outcomes, setting.protocols[0], setting.curve_steps)
-
     # --- meta-validation and meta-test
+
+    def measure(self, split: str, tasks: int) -> dict:
+        """Mean figures of the first setting and protocol on some tasks of a split, now."""
+        module: TaskModule = self.trainer.datamodule
+        setting = module.settings[0].final
+        loader = module.loader(split, setting, tasks)
+        outcomes = [outcome for chunk in loader for outcome in self._evaluate(chunk)]
+        return summarize(outcomes, setting.protocols[0], setting.curve_steps)
 
     def validation_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
 
+    def on_validation_epoch_end(self) -> None:
+        self._record()
+
     def test_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
+
+    def on_test_epoch_end(self) -> None:
+        self._record()
 
     @torch.enable_grad()  # Lightning switches gradients off here, and adapting needs them
     def _evaluate(self, chunk: Chunk) -> list[dict[str, Metrics]]:
@@ -180,16 +175,7 @@ class MetaLearner(pl.LightningModule):
 
         return self.execution.map(evaluate, chunk.episodes)
 
-    def on_validation_epoch_end(self) -> None:
-        outcomes, self._outcomes = self._outcomes, {}
-        setting = self.trainer.datamodule.settings[0].final
-        record = summarize(outcomes[0], setting.protocols[0], setting.curve_steps)
-        scalars = {f"val/{n}": v for n, v in record.items() if n != "curve"}
-        for name, value in scalars.items():
-            self.log(name, value, logger=False)  # for callbacks, which pick the best by it
-        self.publish(scalars)
-
-    def on_test_epoch_end(self) -> None:
+    def _record(self) -> None:
         outcomes, self._outcomes = self._outcomes, {}
         settings = self.trainer.datamodule.settings
         self.records = []

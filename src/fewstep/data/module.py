@@ -86,9 +86,6 @@ class TaskModule(pl.LightningDataModule):
     eval_seed: int = 0
     tasks: int = 1000
     curve_tasks: int = 200
-    val_tasks: int = 100
-    test_tasks: int = 100
-    """Of the meta-test curve during training (`eval.test_every`)."""
     _placed: dict[str, Split] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -103,9 +100,7 @@ class TaskModule(pl.LightningDataModule):
         return DataLoader(batches, batch_size=None)
 
     def val_dataloader(self) -> list[DataLoader]:
-        if "val" not in self.splits:
-            return []
-        return [self.loader("val", setting.final, self.val_tasks) for setting in self.settings[:1]]
+        return [self.loader("val", setting, self.tasks) for setting in self.settings]
 
     def test_dataloader(self) -> list[DataLoader]:
         return [self.loader("test", setting, self.tasks) for setting in self.settings]

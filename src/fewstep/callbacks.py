@@ -1,0 +1,215 @@
+"""What happens between meta-iterations: measuring, saving, timing, and telling the user."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from tqdm import tqdm
+
+from fewstep.learner import MetaLearner
+
+
+WARM_UP = 5
+"""Meta-iterations that the stopwatch leaves out."""
+
+
+class Stopwatch(pl.Callback):
+    """Wall time of the training loop alone: tasks are drawn, adapted and stepped on.
+
+    Set-up, measuring, checkpoints and the first meta-iterations of every start are left out.
+    Comes first among the callbacks, so that whatever the others do is not counted.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.meta_iterations = 0
+        self._since = 0.0
+        self._warm_up = WARM_UP
+
+    def tasks_per_second(self, meta_batch: int) -> float:
+        """Not a number before the warm-up is over."""
+        return self.meta_iterations * meta_batch / self.seconds if self.seconds else float("nan")
+
+    def on_train_start(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
+        self._warm_up = WARM_UP
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self._warm_up:
+            self._warm_up -= 1
+        else:
+            self.seconds += time.perf_counter() - self._since
+            self.meta_iterations += 1
+        self._since = time.perf_counter()
+
+    def resume(self) -> None:
+        """Start counting again, after something that does not count."""
+        self._since = time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.seconds, "meta_iterations": self.meta_iterations}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.seconds, self.meta_iterations = state["seconds"], state["meta_iterations"]
+
+
+class Measure(pl.Callback):
+    """Meta-validation, and the meta-test curve that is shown but never selected by."""
+
+    def __init__(
+        self, val_every: int | None, val_tasks: int, test_every: int | None, test_tasks: int
+    ) -> None:
+        self.val_every, self.val_tasks = val_every, val_tasks
+        self.test_every, self.test_tasks = test_every, test_tasks
+        self.newest: dict[str, float] = {}
+        """The last meta-validation, by `acc`, `acc_ci95` and `loss`."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        if self.val_every and learner.meta_iteration % self.val_every == 0:
+            self.newest = self._publish(learner, "val", self.val_tasks)
+        if self.test_every and learner.meta_iteration % self.test_every == 0:
+            self._publish(learner, "test", self.test_tasks)
+
+    def _publish(self, learner: MetaLearner, split: str, tasks: int) -> dict[str, float]:
+        figures = {n: v for n, v in learner.measure(split, tasks).items() if n != "curve"}
+        learner.publish({f"{split}/{name}": value for name, value in figures.items()})
+        return figures
+
+
+class Checkpoints(pl.Callback):
+    """`last.ckpt` at a steady pace, and `best.ckpt` whenever meta-validation improves.
+
+    Comes after `Measure`, so that a checkpoint knows all that was measured at its meta-iteration
+    and a resumed run repeats nothing and misses nothing.
+    """
+
+    def __init__(self, folder: Path, every: int, measure: Measure) -> None:
+        self.folder, self.every, self.measure = folder, every, measure
+        self.best: dict[str, float] = {}
+        """The figures of the best meta-validation so far, with its `meta_iteration`."""
+
+    @property
+    def last_path(self) -> Path:
+        return self.folder / "last.ckpt"
+
+    @property
+    def best_path(self) -> Path:
+        return self.folder / "best.ckpt"
+
+    def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        if self.measure.newest and _better(self.measure.newest, self.best):
+            self.best = {**self.measure.newest, "meta_iteration": learner.meta_iteration}
+            save_checkpoint(trainer, self.best_path)
+        self.measure.newest = {}
+        done = learner.meta_iteration == learner.max_meta_iterations
+        if done or learner.meta_iteration % self.every == 0:
+            save_checkpoint(trainer, self.last_path)
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(self.best)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best = dict(state)
+
+
+def _better(new: dict[str, float], best: dict[str, float]) -> bool:
+    """More accuracy, or for regression less loss."""
+    if not best:
+        return True
+    return new["acc"] > best["acc"] if "acc" in new else new["loss"] < best["loss"]
+
+
+def save_checkpoint(trainer: pl.Trainer, path: Path) -> None:
+    """Written aside and then renamed: a checkpoint is whole or it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".part")
+    try:
+        trainer.save_checkpoint(aside)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+class Progress(pl.Callback):
+    """One bar in meta-iterations, with tasks a second and the newest meta-validation."""
+
+    def __init__(self, stopwatch: Stopwatch, measure: Measure, label: str) -> None:
+        self.stopwatch, self.measure, self.label = stopwatch, measure, label
+        self._bar: tqdm | None = None
+        self._validation = ""
+
+    def on_train_start(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
+        self._bar = tqdm(
+            total=learner.max_meta_iterations,
+            initial=learner.meta_iteration,
+            desc=self.label,
+            unit=" meta-iterations",
+            dynamic_ncols=True,
+            mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        )
+
+    def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        if self._bar is None:
+            return
+        if self.measure.newest:
+            self._validation = f", val {show(self.measure.newest)}"
+        speed = self.stopwatch.tasks_per_second(learner.meta_batch)
+        self._bar.set_postfix_str(f"{speed:.0f} tasks/s{self._validation}", refresh=False)
+        self._bar.update()
+
+    def teardown(self, trainer: pl.Trainer, learner: pl.LightningModule, stage: str) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class TestProgress(pl.Callback):
+    """A bar over the tasks of a meta-test."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self._bar: tqdm | None = None
+
+    def _start(self, trainer: pl.Trainer, *_: Any) -> None:
+        module = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        self._bar = tqdm(
+            total=module.tasks * len(module.settings),
+            desc=self.label,
+            unit=" tasks",
+            dynamic_ncols=True,
+            mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        )
+
+    def _advance(self, trainer: Any, learner: Any, outputs: Any, chunk: Any, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.update(len(chunk.episodes))
+
+    def _stop(self, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    on_test_start = on_validation_start = _start
+    on_test_batch_end = on_validation_batch_end = _advance
+    on_test_end = on_validation_end = _stop
+
+
+class Resume(pl.Callback):
+    """Starts the stopwatch again; comes last among the callbacks."""
+
+    def __init__(self, stopwatch: Stopwatch) -> None:
+        self.stopwatch = stopwatch
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.stopwatch.resume()
+
+
+def show(figures: dict[str, float]) -> str:
+    """`95.39 ± 0.09 %`, or a loss where there is no accuracy."""
+    if "acc" in figures:
+        return f"{100 * figures['acc']:.2f} ± {100 * figures['acc_ci95']:.2f} %"
+    return f"{figures['loss']:.4g} ± {figures['loss_ci95']:.2g}"

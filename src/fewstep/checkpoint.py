@@ -1,0 +1,96 @@
+"""Reading checkpoints, without running anything that is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fewstep.checks import ConfigError
+from fewstep.learner import MetaLearner
+from fewstep.rules import State
+from fewstep.types import Params
+
+
+def find(path: str | Path, key: str = "checkpoint") -> Path:
+    """The checkpoint that a path names: a file, or a run directory's best or else last one.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        order = ("last", "best") if key == "resume" else ("best", "last")
+        for candidate in (path / "checkpoints" / f"{name}.ckpt" for name in order):
+            if candidate.exists():
+                return candidate
+        raise ConfigError(
+            f"{key}={path}: this folder has no checkpoints/last.ckpt. Name a run directory of "
+            "fewstep train, or a .ckpt file"
+        )
+    if not path.exists():
+        raise ConfigError(f"{key}={path}: no such file. Name a .ckpt file or a run directory")
+    return path
+
+
+def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
+    """A checkpoint's contents, on the CPU; only tensors and plain values are ever unpickled.
+
+    Raises:
+        ConfigError: a file that is truncated, or that fewstep did not write.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever its unpickler or zip reader does
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise ConfigError(
+            f"{key}={path}: cannot be read as a checkpoint, it may be truncated ({reason}). Use "
+            "another one of the run, such as last.ckpt or best.ckpt"
+        ) from None
+    if not isinstance(content, dict) or "fewstep" not in content:
+        raise ConfigError(f"{key}={path}: was not written by fewstep train. Name one that was")
+    return content
+
+
+def restore(learner: MetaLearner, path: Path, key: str = "checkpoint") -> None:
+    """Give a learner the parameters and the inner rule's state of a checkpoint.
+
+    Raises:
+        ConfigError: the checkpoint is of another network, or of another number of ways.
+    """
+    content = read(path, key)
+    match(learner, content, path, key)
+    learner.load_state_dict(content["state_dict"])
+    learner.on_load_checkpoint(content)
+
+
+def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -> None:
+    """Refuse a checkpoint whose tensors are not those of the learner's network.
+
+    Raises:
+        ConfigError: naming both models or both numbers of ways.
+    """
+    ours = {name: tuple(t.shape) for name, t in learner.state_dict().items()}
+    theirs = {name: tuple(t.shape) for name, t in content["state_dict"].items()}
+    if ours == theirs:
+        return
+    here, there = learner.config, content["fewstep"]["config"]
+    if there["shots"]["ways"] != here["shots"]["ways"]:
+        raise ConfigError(
+            f"{key}={path}: was trained for {there['shots']['ways']} ways, but shots.ways="
+            f"{here['shots']['ways']} is asked for: the last layer would not fit. "
+            f"Use shots.ways={there['shots']['ways']}, or train one for {here['shots']['ways']}"
+        )
+    name = next(n for n in {**ours, **theirs} if ours.get(n) != theirs.get(n))
+    raise ConfigError(
+        f"{key}={path}: is of another model ({there['model']['_target_']}, {name} "
+        f"{theirs.get(name, 'absent')}) than {here['model']['_target_']} ({name} "
+        f"{ours.get(name, 'absent')}). Use the model it was trained with"
+    )
+
+
+def weights(learner: MetaLearner) -> tuple[Params, State]:
+    """A copy of the initialization and of the inner rule's state, on the CPU."""
+    params = {name: p.detach().cpu().clone() for name, p in learner.net.params().items()}
+    return params, learner.state

@@ -1,0 +1,49 @@
+"""The command `fewstep`. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+
+HELP = """\
+fewstep: learn an initialization from which a few gradient steps learn a new task.
+
+  fewstep train [overrides]                  train, then test; prints a table and a run directory
+  fewstep train -m key=a,b [overrides]       sweep: one run for each combination
+  fewstep evaluate checkpoint=PATH [...]     test a checkpoint again, in other settings
+  fewstep train --help                       the groups, the keys and examples
+
+Start with
+  fewstep train                              Reptile on procedural characters, nothing to download
+  fewstep train dataset=omniglot algorithm=fomaml shots=5w5s
+"""
+
+COMMANDS = {"train": "fewstep.train", "evaluate": "fewstep.evaluate"}
+
+
+def main() -> int:
+    """Run the command that the first argument names; the exit status."""
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if name == "--version":
+        from fewstep import __version__
+
+        print(f"fewstep {__version__}")
+        return 0
+    if name not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        print(f"fewstep: there is no command {name!r}: choose one of {known}", file=sys.stderr)
+        return 2
+    if any(argument in ("-h", "--help") for argument in arguments):
+        from fewstep.guide import guide
+
+        print(guide(name), end="")
+        return 0
+    return import_module(COMMANDS[name]).main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

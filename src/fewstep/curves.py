@@ -1,0 +1,124 @@
+"""Pictures of a run: the training curve, the adaptation curve, and waves for regression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from fewstep.metrics_file import read_metrics
+
+
+COLORS = {"trained": "#0b6e4f", "joint": "#c8553d", "random": "#7d8597"}
+"""The same initialization has the same colour in every picture."""
+
+STYLE = {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "figure.dpi": 150,
+}
+
+
+def draw_curves(folder: Path, results: Sequence[Mapping[str, Any]], title: str) -> Path:
+    """curves.png: training on the left, adaptation to unseen tasks on the right."""
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+        figure.suptitle(title)
+        metrics = folder / "metrics.csv"
+        if metrics.exists():
+            _training(left, read_metrics(metrics)[1])
+        else:
+            left.set_visible(False)
+        _adaptation(right, results)
+        path = folder / "curves.png"
+        figure.savefig(path)
+        plt.close(figure)
+    return path
+
+
+def _training(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    metric = "acc" if any("train/acc" in row for row in rows) else "loss"
+    percent = 100 if metric == "acc" else 1
+    looks = {"train": ("#adb5bd", "training tasks"), "val": ("#0b6e4f", "meta-validation")}
+    looks["test"] = ("#3a6ea5", "meta-test (not selected by)")
+    for split, (color, label) in looks.items():
+        points = [row for row in rows if f"{split}/{metric}" in row]
+        x = [row["meta_iteration"] for row in points]
+        y = [percent * row[f"{split}/{metric}"] for row in points]
+        if split == "train":
+            axes.plot(x, y, color=color, lw=0.8, label=label)
+        elif points:
+            half = [percent * row.get(f"{split}/{metric}_ci95", 0.0) for row in points]
+            axes.errorbar(x, y, half, color=color, lw=1.5, marker="o", ms=3, label=label)
+    axes.set(xlabel="meta-iteration", ylabel=_unit(metric), title="training")
+    if metric == "loss":
+        axes.set_yscale("log")
+    axes.legend(loc="best")
+
+
+def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
+    """Accuracy or loss after each inner step; dashed lines are transductive."""
+    metric = "acc" if any("acc" in r for r in results) else "loss"
+    percent = 100 if metric == "acc" else 1
+    settings = sorted({(r["ways"], r["shots"]) for r in results})
+    for r in results:
+        curve, dashed = r["curve"], r["protocol"] == "transductive"
+        y = [percent * v for v in curve[metric]]
+        half = [percent * v for v in curve[f"{metric}_ci95"]]
+        label = r["init"] + (f" {r['ways']}w{r['shots']}s" if len(settings) > 1 else "")
+        color = COLORS.get(r["init"], "#333333")
+        alpha = 0.45 + 0.55 * (settings.index((r["ways"], r["shots"])) + 1) / len(settings)
+        look = {"color": color, "alpha": alpha, "ls": "--" if dashed else "-", "lw": 1.6}
+        axes.plot(curve["steps"], y, label=None if dashed else label, **look)
+        low = [a - b for a, b in zip(y, half, strict=True)]
+        high = [a + b for a, b in zip(y, half, strict=True)]
+        axes.fill_between(curve["steps"], low, high, color=color, alpha=0.12, lw=0)
+    tasks = max((r["curve"]["tasks"] for r in results), default=0)
+    axes.set(xlabel="inner step", ylabel=_unit(metric), xscale="symlog")
+    axes.set_title(f"adaptation to unseen tasks (95 % over {tasks} tasks)")
+    ticks = sorted({s for r in results for s in r["curve"]["steps"]} & {0, 1, 2, 5, 10, 20, 50})
+    axes.set_xticks(ticks, [str(t) for t in ticks])
+    if metric == "loss":
+        axes.set_yscale("log")
+    if any(r["protocol"] == "transductive" for r in results) and metric == "acc":
+        axes.plot([], [], color="#333333", ls="--", lw=1.2, label="transductive")
+    axes.legend(loc="best")
+
+
+def _unit(metric: str) -> str:
+    return "accuracy, %" if metric == "acc" else "squared error"
+
+
+def draw_waves(path: Path, waves: Mapping[str, Mapping[str, Any]], title: str) -> Path:
+    """Prior, adapted and true function of one regression task, a panel an initialization.
+
+    `waves[init]` has `x`, `true`, `prior`, `adapted` (one value a grid point) and `points`, the
+    (x, y) pairs that were seen.
+    """
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(
+            1, len(waves), figsize=(4 * len(waves), 3.4), sharey=True, squeeze=False
+        )
+        figure.suptitle(title)
+        for axes, (init, wave) in zip(panels[0], waves.items(), strict=True):
+            axes.plot(wave["x"], wave["true"], color="#333333", lw=1, label="true")
+            axes.plot(wave["x"], wave["prior"], color="#adb5bd", lw=1.5, ls="--", label="prior")
+            axes.plot(wave["x"], wave["adapted"], color=COLORS.get(init), lw=2, label="adapted")
+            axes.plot(*zip(*wave["points"], strict=True), "o", color="#333333", ms=4)
+            axes.set(title=init, xlabel="x")
+        panels[0][0].legend(loc="best")
+        figure.tight_layout()
+        figure.savefig(path)
+        plt.close(figure)
+    return path

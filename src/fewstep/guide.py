@@ -1,0 +1,41 @@
+"""The long help of a command: its groups, its keys and examples, read from the files themselves."""
+
+from __future__ import annotations
+
+from fewstep.compose import conf_dir, groups, options
+
+
+EXAMPLES = {
+    "train": """\
+  fewstep train                                          the default: Reptile on glyphs
+  fewstep train algorithm=maml shots=5w5s                another recipe, another task
+  fewstep train dataset=omniglot dataset.root=DATA       real data in DATA
+  fewstep train dataset=image_folder dataset.root=PHOTOS your own pictures, a folder a class
+  fewstep train algorithm.inner.lr=0.002 seed=1          any key of the configuration
+  fewstep train experiment=omniglot_5w_reptile           a named experiment
+  fewstep train -m algorithm=reptile,fomaml seed=1,2,3   a sweep
+  fewstep train resume=outputs/runs/NAME/DATE            continue a run
+""",
+    "evaluate": """\
+  fewstep evaluate checkpoint=outputs/runs/NAME/DATE
+  fewstep evaluate checkpoint=last.ckpt eval.tasks=10000
+  fewstep evaluate checkpoint=last.ckpt eval.steps=0     the initialization as it is
+  fewstep evaluate checkpoint=last.ckpt eval.settings='[{shots: 5, steps: 50, batch_size: 5}]'
+""",
+}
+
+
+def guide(command: str) -> str:
+    """What `fewstep COMMAND --help` prints."""
+    parts = [f"fewstep {command} [group=option ...] [key=value ...]\n", "Examples"]
+    parts.append(EXAMPLES[command])
+    if command == "train":
+        parts.append("Groups (group=option swaps a part; your own go in ./conf/GROUP/NAME.yaml)")
+        parts += [f"  {g:<12}{', '.join(options(g))}" for g in groups() if options(g)]
+        parts.append("")
+    parts.append(f"Keys (key=value; fewstep {command} --cfg job prints all, with the groups' own)")
+    lines = (conf_dir() / f"{command}.yaml").read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(("name:", "checkpoint:")))
+    end = lines.index("hydra:")
+    parts += [f"  {line}" for line in lines[start:end] if line.strip()]
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,148 @@
+"""results.json and the table at the end: what a run found, with all that is needed to check it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import fewstep
+from fewstep.callbacks import Stopwatch, show
+from fewstep.data.images import episodes_sha256
+from fewstep.evaluation import Setting
+from fewstep.execution import CPU_THREADS
+from fewstep.types import Split
+
+
+SCHEMA = 1
+SECTIONS = ("inductive", "transductive")
+
+
+def device_name(device: torch.device) -> str:
+    """`cpu (AMD EPYC, 2 threads)` or `cuda (NVIDIA H100 80GB HBM3)`."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"{device.type} ({_processor()}, {CPU_THREADS} threads)"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that this package runs from, if it is one."""
+    here = Path(__file__).resolve().parent
+    command = ["git", "-C", str(here), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def header(config: Mapping[str, Any], command: str, config_hash: str) -> dict[str, Any]:
+    """What identifies a run, before anything was computed."""
+    return {
+        "schema": SCHEMA,
+        "name": config["name"],
+        "command": command,
+        "algorithm": config["algorithm"]["name"],
+        "dataset": config["dataset"]["name"],
+        "dataset_split": config["dataset"].get("split"),
+        "seed": config["seed"],
+        "config_hash": config_hash,
+        "versions": {"fewstep": fewstep.__version__, "torch": str(torch.__version__)},
+        "git_commit": git_commit(),
+    }
+
+
+def progress(stopwatch: Stopwatch, meta_iterations: int, meta_batch: int) -> dict[str, Any]:
+    """How much training there was and how fast it went; the speed is null where it was too short."""
+    speed = stopwatch.tasks_per_second(meta_batch) if stopwatch.meta_iterations else None
+    return {
+        "meta_iterations": meta_iterations,
+        "tasks_seen": meta_iterations * meta_batch,
+        "train_seconds": round(stopwatch.seconds, 3),
+        "tasks_per_second": speed and round(speed, 2),
+    }
+
+
+def result(
+    record: Mapping[str, Any],
+    split: Split,
+    eval_seed: int,
+    init: str,
+    checkpoint: str | None,
+    folder: Path,
+) -> dict[str, Any]:
+    """One entry of `results`; its per-task figures go into a CSV file of their own."""
+    setting: Setting = record["setting"]
+    spec, per_task = setting.spec, record["per_task"]
+    tasks = len(per_task["loss"])
+    label = f"{split.name}_{init}_{checkpoint or 'none'}_{spec.ways}w{spec.shots}s"
+    file = folder / "per_task" / f"{label}_{spec.steps}steps_{record['protocol']}.csv"
+    _write_per_task(file, per_task)
+    figures = {n: v for n, v in record.items() if n not in ("setting", "protocol", "per_task")}
+    return {
+        "split": split.name,
+        "init": init,
+        "checkpoint": checkpoint,
+        "ways": spec.ways,
+        "shots": spec.shots,
+        "queries": spec.queries,
+        "protocol": record["protocol"],
+        "steps": spec.steps,
+        "batch_size": spec.batch_size,
+        "tasks": tasks,
+        "eval_seed": eval_seed,
+        **figures,
+        "per_task_file": str(file.relative_to(folder)),
+        "episodes_sha256": episodes_sha256(split, spec, eval_seed, tasks),
+    }
+
+
+def _write_per_task(file: Path, per_task: Mapping[str, Sequence[float]]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["task", *per_task])
+        writer.writerows([i, *row] for i, row in enumerate(zip(*per_task.values(), strict=True)))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Written aside and then renamed."""
+    aside = path.with_suffix(".part")
+    aside.write_text(json.dumps(content, indent=1, allow_nan=False, default=str) + "\n")
+    os.replace(aside, path)
+
+
+def table(results: Sequence[Mapping[str, Any]]) -> str:
+    """One row an initialization and setting, the protocols side by side, as monospaced text."""
+    protocols = [p for p in SECTIONS if any(r["protocol"] == p for r in results)]
+    rows: dict[tuple, dict[str, str]] = {}
+    for r in results:
+        setting = f"{r['ways']}-way {r['shots']}-shot"
+        row = (r["init"], r["checkpoint"] or "-", setting, str(r["steps"]), str(r["tasks"]))
+        rows.setdefault(row, {})[r["protocol"]] = show(r)
+    head = ["initialization", "checkpoint", "setting", "steps", "tasks", *protocols]
+    body = [[*row, *(cells.get(p, "") for p in protocols)] for row, cells in rows.items()]
+    return _aligned([head, *body])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+    return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])

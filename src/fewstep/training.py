@@ -1,0 +1,222 @@
+"""One training: fit, then test it beside its baselines, and write the run directory."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+
+from fewstep import checkpoint, config as builders
+from fewstep.callbacks import (
+    Checkpoints,
+    Measure,
+    Progress,
+    Resume,
+    Stopwatch,
+    TestProgress,
+)
+from fewstep.curves import draw_curves, draw_waves
+from fewstep.data.module import TaskModule
+from fewstep.learner import MetaLearner
+from fewstep.metrics_file import MetricsFile
+from fewstep.results import device_name, header, progress, result, table, write_json
+
+
+Config = Mapping[str, Any]
+
+
+def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
+    """Run one training to its end and return what results.json says.
+
+    `config` is resolved and checked; `folder` is the run directory, already there.
+    """
+    quiet_lightning()
+    dataset = builders.build_dataset(config["dataset"])
+    splits = builders.open_splits(dataset, config)
+    tasks = builders.build_tasks(config, splits)
+    learner = builders.build_learner(config, dataset.task)
+    watch, saved = fit(learner, tasks, config, folder, label="train")
+
+    report = header(config, command, builders.config_hash(config))
+    report |= environment(learner, config)
+    report |= progress(watch, learner.meta_iteration, config["meta_batch"])
+    report["results"] = []
+    report["results"] += _test_trained(learner, tasks, config, folder, saved)
+    waves = {"trained": checkpoint.weights(learner)}
+    for init, baseline in _baselines(config, tasks, dataset.task, folder):
+        report["results"] += test(baseline, tasks, config, folder, init, None)
+        waves[init] = checkpoint.weights(baseline)
+    finish(report, folder, config)
+    if not hasattr(dataset, "root") and config["dataset"]["name"] == "sine":
+        _draw_waves(learner, waves, tasks, folder)
+    return report
+
+
+def evaluate(
+    config: Config, path: Path, folder: Path, command: str, split: str = "test"
+) -> dict[str, Any]:
+    """Test a checkpoint and return what results.json says."""
+    quiet_lightning()
+    dataset = builders.build_dataset(config["dataset"])
+    tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
+    learner = builders.build_learner(config, dataset.task)
+    checkpoint.restore(learner, path)
+    report = header(config, command, builders.config_hash(config)) | {"checkpoint": str(path)}
+    results = test(learner, tasks, config, folder, "trained", path.stem, split)
+    report |= environment(learner, config)
+    done = learner.meta_iteration
+    report |= {"meta_iterations": done, "tasks_seen": done * learner.meta_batch}
+    report["results"] = results
+    finish(report, folder, config)
+    return report
+
+
+def fit(
+    learner: MetaLearner, tasks: TaskModule, config: Config, folder: Path, label: str
+) -> tuple[Stopwatch, Checkpoints]:
+    """Train to `max_meta_iterations`, from `config["resume"]` where it is given."""
+    watch, every = Stopwatch(), config["eval"]["val_every"] if "val" in tasks.splits else None
+    test = config["eval"]
+    measure = Measure(every, test["val_tasks"], test["test_every"], test["test_tasks"])
+    saved = Checkpoints(folder / "checkpoints", config["checkpoint_every"], measure)
+    metrics = MetricsFile(folder / "metrics.csv")
+    resume = config["resume"] and checkpoint.find(config["resume"])
+    if resume:
+        metrics.cut_back(checkpoint.read(resume)["fewstep"]["meta_iteration"])
+    trainer = pl.Trainer(
+        **_trainer_options(config),
+        max_steps=config["max_meta_iterations"],
+        max_epochs=-1,
+        limit_val_batches=0,  # `Measure` decides when to validate: exactly resumable
+        logger=[metrics, *_loggers(config, folder)],
+        callbacks=[watch, measure, saved, Progress(watch, measure, label), Resume(watch)],
+    )
+    trainer.fit(learner, tasks, ckpt_path=resume, weights_only=True)
+    return watch, saved
+
+
+def test(
+    learner: MetaLearner,
+    tasks: TaskModule,
+    config: Config,
+    folder: Path,
+    init: str,
+    name: str | None,
+    split: str = "test",
+) -> list[dict[str, Any]]:
+    """Test a learner as it is, in all settings and protocols; entries for results.json."""
+    trainer = pl.Trainer(
+        **_trainer_options(config), logger=False, callbacks=[TestProgress(f"{split} {init}")]
+    )
+    run = trainer.test if split == "test" else trainer.validate
+    run(learner, tasks, verbose=False)
+    source = tasks.splits[split]
+    return [result(r, source, tasks.eval_seed, init, name, folder) for r in learner.records]
+
+
+def finish(report: dict[str, Any], folder: Path, config: Config) -> None:
+    """Write results.json and curves.png and tell the user."""
+    write_json(folder / "results.json", report)
+    title = f"{report['algorithm']} on {report['dataset']}, seed {report['seed']}"
+    draw_curves(folder, report["results"], title)
+    print(f"\n{table(report['results'])}\n\nmean ± 95 % half-width over tasks; {folder}")
+
+
+def environment(learner: MetaLearner, config: Config) -> dict[str, Any]:
+    """Where and how it ran."""
+    return {
+        "device": device_name(learner.device),
+        "world_size": learner.trainer.world_size,
+        "precision": str(config["trainer"]["precision"]),
+        "execution": learner.execution.name,
+    }
+
+
+def quiet_lightning() -> None:
+    """Lightning's advice is about loaders that read files; ours index a tensor."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for text in (".*does not have many workers.*", ".*LeafSpec.*", ".*GPU available but not used.*"):
+        warnings.filterwarnings("ignore", text)
+
+
+def _trainer_options(config: Config) -> dict[str, Any]:
+    return {
+        **config["trainer"],
+        "inference_mode": False,  # adapting needs gradients
+        "use_distributed_sampler": False,
+        "enable_checkpointing": False,  # `Checkpoints` does it
+        "enable_progress_bar": False,  # `Progress` does it
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+    }
+
+
+def _loggers(config: Config, folder: Path) -> list[Any]:
+    settings = dict(config["logger"])
+    if "_target_" not in settings:
+        return []
+    return [instantiate({**settings, "save_dir": str(folder)})]
+
+
+def _test_trained(
+    learner: MetaLearner, tasks: TaskModule, config: Config, folder: Path, saved: Checkpoints
+) -> list[dict[str, Any]]:
+    wanted = config["eval"]["checkpoint"] or ("best" if saved.best else "last")
+    if wanted == "best":
+        checkpoint.restore(learner, saved.best_path)
+    results = test(learner, tasks, config, folder, "trained", wanted)
+    if wanted == "best":
+        setting = tasks.settings[0]
+        selected = {
+            "split": "val",
+            "shots": setting.spec.shots,
+            "steps": setting.spec.steps,
+            "protocol": setting.protocols[0],
+            **saved.best,
+        }
+        for entry in results:
+            entry["selected_by"] = selected
+    return results
+
+
+def _baselines(config: Config, tasks: TaskModule, task: Any, folder: Path) -> Any:
+    """`(init, learner)` for each baseline, adapted at meta-test exactly as the trained one is."""
+    if config["baselines"]["random"]:
+        yield "random", builders.build_learner(config, task)
+    if joint := config["baselines"]["joint"]:
+        algorithm = {**joint, "inner": config["algorithm"]["inner"]}
+        changed = {**config, "algorithm": algorithm, "resume": None, "logger": {}}
+        learner = builders.build_learner(changed, task)
+        aside = folder / "joint"
+        aside.mkdir(exist_ok=True)
+        fit(learner, tasks, changed, aside, label="joint baseline")
+        yield "joint", learner
+
+
+def _draw_waves(learner: MetaLearner, waves: dict, tasks: TaskModule, folder: Path) -> None:
+    """waves.png: the first test task, as each initialization sees it before and after."""
+    setting = tasks.settings[0]
+    episode = tasks.splits["test"].episode(setting.spec, tasks.eval_seed, 0)
+    net, inner = learner.net, learner.algorithm.inner
+    pictures = {}
+    for init, (params, state) in waves.items():
+        with torch.enable_grad():
+            adapted = inner.adapt(net, params, state, episode, learner.task).params
+        with torch.no_grad():
+            pictures[init] = {
+                "x": episode.query_x[:, 0].tolist(),
+                "true": episode.query_y[:, 0].tolist(),
+                "prior": net(params, episode.query_x)[:, 0].tolist(),
+                "adapted": net(adapted, episode.query_x)[:, 0].tolist(),
+                "points": torch.cat([episode.support_x, episode.support_y], 1).tolist(),
+            }
+    steps, points = setting.spec.steps, setting.spec.shots
+    draw_waves(folder / "waves.png", pictures, f"{points} points, {steps} gradient steps")
+
+
