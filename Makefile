@@ -1,0 +1,38 @@
+# The two commands of a fresh machine: `make train` and `make test`. Each sets everything up.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test test-slow lint format bench bench-peers clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: $(VENV)/.ready  ## a virtual environment with everything in it, in the tested versions
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+train: setup  ## the main job: Reptile beside its baselines on the embedded dataset, three minutes
+	$(BIN)/fewstep train experiment=quickstart
+
+test: setup  ## the tests, under six minutes; real data is used where $$FEWSTEP_DATA names it
+	$(BIN)/python -m pytest
+
+test-slow: setup  ## the tests that take minutes each
+	$(BIN)/python -m pytest -m slow
+
+lint: setup  ## what must be clean before a commit
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup  ## mend what lint can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the virtual environment and caches; outputs/ stays
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist

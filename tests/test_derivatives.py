@@ -1,0 +1,123 @@
+"""Every direction against finite differences of what it claims to be the gradient of."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from problems import (
+    REGRESSION,
+    finite_differences,
+    largest_difference,
+    small_episode,
+    small_net,
+)
+
+from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.joint import Joint
+from fewstep.algorithms.maml import MAML
+from fewstep.algorithms.reptile import Reptile
+from fewstep.inner import InnerLoop
+from fewstep.rules import SGD, Adam
+from fewstep.types import Params
+
+
+NET, EPISODE = small_net(), small_episode()
+PARAMS = NET.params()
+
+
+def query_loss(params: Params) -> torch.Tensor:
+    return REGRESSION.outer_loss(NET(params, EPISODE.query_x), EPISODE.query_y).mean()
+
+
+@pytest.mark.parametrize("rule", [SGD(0.1), Adam(0.05)])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_maml(rule, steps: int) -> None:
+    inner, state = InnerLoop(rule, steps), rule.init(PARAMS)
+    state = {**state, "v": {n: v + 0.01 for n, v in state["v"].items()}} if state else state
+    episode = EPISODE._replace(batches=EPISODE.batches[:steps])
+
+    def objective(params: Params) -> torch.Tensor:
+        return query_loss(inner.adapt(NET, params, state, episode, REGRESSION).params)
+
+    direction, _, _ = MAML(inner).direction(NET, PARAMS, state, episode, REGRESSION)
+    assert largest_difference(finite_differences(objective, PARAMS), direction) < 1e-7
+
+
+def test_fomaml_at_the_adapted_parameters_and_not_at_the_initialization() -> None:
+    inner = InnerLoop(SGD(0.1), 3)
+    adapted = inner.adapt(NET, PARAMS, {}, EPISODE, REGRESSION).params
+    direction, _, _ = FOMAML(inner).direction(NET, PARAMS, {}, EPISODE, REGRESSION)
+    assert largest_difference(finite_differences(query_loss, adapted), direction) < 1e-8
+    maml, _, _ = MAML(inner).direction(NET, PARAMS, {}, EPISODE, REGRESSION)
+    assert largest_difference(maml, direction) > 0.01
+
+
+def test_joint() -> None:
+    inner = InnerLoop(SGD(0.1), 3)
+
+    def objective(params: Params) -> torch.Tensor:
+        losses = [
+            REGRESSION.inner_loss(NET(params, EPISODE.support_x[b]), EPISODE.support_y[b]).mean()
+            for b in EPISODE.batches
+        ]
+        return sum(losses) / len(losses)
+
+    direction, _, _ = Joint(inner).direction(NET, PARAMS, {}, EPISODE, REGRESSION)
+    assert largest_difference(finite_differences(objective, PARAMS), direction) < 1e-8
+
+
+def test_reptile_is_the_learning_rate_times_the_sum_of_gradients_along_its_path() -> None:
+    inner = InnerLoop(SGD(0.1), 3)
+    total = {name: torch.zeros_like(p) for name, p in PARAMS.items()}
+    for step in range(3):
+        at = inner.adapt(NET, PARAMS, {}, EPISODE, REGRESSION, slice(0, step)).params
+        rows = EPISODE.batches[step]
+        _, grads = inner.gradient(
+            NET, at, EPISODE.support_x[rows], EPISODE.support_y[rows], REGRESSION
+        )
+        total = {name: t + grads[name] for name, t in total.items()}
+    direction, _, _ = Reptile(inner).direction(NET, PARAMS, {}, EPISODE, REGRESSION)
+    assert largest_difference({n: 0.1 * t for n, t in total.items()}, direction) < 1e-13
+
+
+def test_one_step_is_the_learning_rate_times_the_gradient() -> None:
+    inner = InnerLoop(SGD(0.1), 1)
+    episode = EPISODE._replace(batches=EPISODE.batches[:1])
+    reptile, _, _ = Reptile(inner).direction(NET, PARAMS, {}, episode, REGRESSION)
+    joint, _, _ = Joint(inner).direction(NET, PARAMS, {}, episode, REGRESSION)
+    assert largest_difference({n: 0.1 * g for n, g in joint.items()}, reptile) < 1e-13
+
+
+@pytest.mark.parametrize("make", [Reptile, FOMAML, Joint, MAML])
+@pytest.mark.parametrize("rule", [SGD(0.1), Adam(0.1)])
+def test_what_goes_in_is_never_changed(make, rule) -> None:
+    params = {name: p.clone() for name, p in PARAMS.items()}
+    state = rule.init(params)
+    before = {name: p.clone() for name, p in params.items()}
+    direction, end, _ = make(InnerLoop(rule, 3)).direction(
+        NET, params, state, EPISODE, REGRESSION
+    )
+    assert all(torch.equal(params[name], before[name]) for name in before)
+    assert all(not p.requires_grad for p in params.values())
+    assert all(not d.requires_grad for d in direction.values())
+    if state:
+        assert int(state["t"]) == 0
+        assert int(end["t"]) == 3
+        assert all(not v.any() for v in state["v"].values())
+        assert all(not v.requires_grad for v in end["v"].values())
+
+
+def test_first_order_builds_no_graph_through_the_inner_loop() -> None:
+    inner = InnerLoop(SGD(0.1), 3)
+    adapted = inner.adapt(NET, PARAMS, {}, EPISODE, REGRESSION).params
+    assert all(p.grad_fn is None for p in adapted.values())
+    leaves = {name: p.clone().requires_grad_() for name, p in PARAMS.items()}
+    through = inner.adapt(NET, leaves, {}, EPISODE, REGRESSION).params
+    assert all(p.grad_fn is not None for p in through.values())
+
+
+def test_no_adapted_weight_stays_in_the_module() -> None:
+    own = [id(p) for p in NET.module.parameters()]
+    InnerLoop(SGD(0.1), 3).adapt(NET, PARAMS, {}, EPISODE, REGRESSION)
+    assert [id(p) for p in NET.module.parameters()] == own
+    assert all(torch.equal(p, PARAMS[n]) for n, p in NET.module.named_parameters())

@@ -1,0 +1,146 @@
+"""Meta-test: both protocols by hand, rolled-back state, intervals, and curves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from problems import CLASSIFICATION, REGRESSION, image_episode, small_episode, small_net
+from torch import nn
+
+from fewstep.evaluation import (
+    Setting,
+    curve_steps,
+    evaluate_task,
+    mean_ci95,
+    predict,
+    summarize,
+)
+from fewstep.inner import InnerLoop
+from fewstep.models import OmniglotConv
+from fewstep.net import Net
+from fewstep.rules import SGD, Adam, copy_state
+from fewstep.types import Episode, EpisodeSpec
+
+
+def normalized(batch: np.ndarray) -> np.ndarray:
+    return (batch - batch.mean(0)) / np.sqrt(batch.var(0) + 1e-3)
+
+
+def test_what_batch_norm_sees_in_each_protocol() -> None:
+    """Trap 5: inductive is the support set and one query; transductive the queries alone."""
+    net = Net(nn.BatchNorm1d(2, eps=1e-3).double())
+    support = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, -1.0]])
+    query = np.array([[1.0, 1.0], [9.0, 5.0]])
+    nothing = torch.zeros(0)
+    episode = Episode(torch.tensor(support), nothing, torch.tensor(query), nothing, nothing)
+
+    inductive = predict(net, net.params(), episode, "inductive").detach().numpy()
+    by_hand = [normalized(np.vstack([support, q]))[-1] for q in query]
+    np.testing.assert_allclose(inductive, by_hand, rtol=1e-12)
+
+    transductive = predict(net, net.params(), episode, "transductive").detach().numpy()
+    np.testing.assert_allclose(transductive, normalized(query), rtol=1e-12)
+    support_statistics = (query - support.mean(0)) / np.sqrt(support.var(0) + 1e-3)
+    assert not np.allclose(inductive, support_statistics, rtol=0.05)
+
+
+def test_inductive_predictions_do_not_depend_on_the_other_queries() -> None:
+    net, episode = Net(OmniglotConv(3).double()), image_episode()
+    alone = episode._replace(query_x=episode.query_x[2:3])
+    params = net.params()
+    whole = predict(net, params, episode, "inductive")
+    torch.testing.assert_close(whole[2:3], predict(net, params, alone, "inductive"))
+    together = predict(net, params, episode, "transductive")
+    shuffled = episode._replace(query_x=episode.query_x.roll(1, 0) + 1.0)
+    assert not torch.allclose(together, predict(net, params, shuffled, "transductive").roll(-1, 0))
+
+
+def test_meta_test_starts_from_the_trained_state_and_rolls_it_back() -> None:
+    """Trap 3: fresh Adam state and trained Adam state predict differently; neither is changed."""
+    rule, net, episode = Adam(0.01), small_net(), small_episode()
+    setting = Setting(EpisodeSpec(1, 6, 4, 3, 2), ("transductive",), (3,))
+    trained = rule.init(net.params())
+    trained["v"] = {name: v + 4.0 for name, v in trained["v"].items()}
+    trained["t"] += 1000
+    before, params = copy_state(trained), net.params()
+
+    def loss(state: dict) -> float:
+        inner = InnerLoop(rule, 3)
+        outcome = evaluate_task(
+            net, params, state, episode, inner=inner, task=REGRESSION, setting=setting
+        )
+        return float(outcome["transductive"]["loss"][-1])
+
+    first = loss(trained)
+    assert first == loss(trained)
+    assert int(trained["t"]) == int(before["t"])
+    assert all(torch.equal(trained["v"][name], v) for name, v in before["v"].items())
+    assert abs(first - loss(rule.init(params))) > 1e-3
+
+
+def test_the_curve_is_the_adaptation_itself() -> None:
+    """Measured along the way or alone, a step's figure is the same; step 0 is the prior."""
+    inner, net, episode = InnerLoop(SGD(0.1), 3), small_net(), small_episode()
+    spec = EpisodeSpec(1, 6, 4, 3, 2)
+
+    def losses(steps: tuple[int, ...]) -> list[float]:
+        setting = Setting(spec, ("inductive", "transductive"), steps)
+        outcome = evaluate_task(
+            net, net.params(), {}, episode, inner=inner, task=REGRESSION, setting=setting
+        )
+        return outcome["transductive"]["loss"].tolist()
+
+    curve = losses((0, 1, 2, 3))
+    assert [losses((step,))[0] for step in range(4)] == curve
+    prior = net(net.params(), episode.query_x)
+    assert curve[0] == float(REGRESSION.metrics(prior, episode.query_y)["loss"])
+    assert len(set(curve)) == 4
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [(0, (0,)), (1, (0, 1)), (7, (0, 1, 2, 3, 5, 7)), (8, (0, 1, 2, 3, 5, 8))],
+)
+def test_curve_steps_end_with_the_last_step(steps: int, expected: tuple[int, ...]) -> None:
+    assert curve_steps(steps) == expected
+
+
+def test_interval_over_tasks() -> None:
+    """600 tasks with a population standard deviation of 0.10: 1.96 * 0.10 / sqrt(600)."""
+    values = torch.tensor([0.4, 0.6] * 300)
+    mean, half_width = mean_ci95(values)
+    assert mean == pytest.approx(0.5)
+    assert half_width == pytest.approx(0.0080, abs=2e-5)
+    assert math.isnan(mean_ci95(values[:1])[1])
+
+
+def test_summary_counts_the_tasks_behind_each_figure() -> None:
+    """Three tasks, the first two along the curve: the final figure rests on all three."""
+
+    def outcome(*acc: float) -> dict:
+        values = torch.tensor(acc)
+        return {"inductive": {"loss": 1 - values, "acc": values}}
+
+    record = summarize([outcome(0.0, 1.0), outcome(0.5, 0.5), outcome(0.3)], "inductive", (0, 5))
+    assert record["acc"] == pytest.approx(0.6)
+    assert record["curve"]["steps"] == [0, 5]
+    assert record["curve"]["tasks"] == 2
+    assert record["curve"]["acc"] == pytest.approx([0.25, 0.75])
+    assert record["acc_ci95"] == pytest.approx(1.96 * np.std([1.0, 0.5, 0.3]) / 3**0.5, rel=1e-4)
+    assert "loss_ci95" not in record
+
+
+def test_a_regression_reports_its_loss_with_an_interval() -> None:
+    record = summarize([{"inductive": {"loss": torch.tensor([2.0])}}] * 3, "inductive", (5,))
+    assert record["loss"] == 2.0
+    assert record["loss_ci95"] == 0.0
+    assert set(record["curve"]) == {"steps", "tasks", "loss", "loss_ci95"}
+
+
+def test_accuracy_by_hand() -> None:
+    outputs = torch.tensor([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0], [0.0, 0.1]])
+    metrics = CLASSIFICATION.metrics(outputs, torch.tensor([0, 0, 0, 1]))
+    assert float(metrics["acc"]) == 0.75

@@ -1,0 +1,118 @@
+"""The paper's networks: sizes, padding, batch norm and pooling, against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fewstep.models import BATCH_NORM_EPS, MiniImagenetConv, OmniglotConv, SameConv2d, SineMLP
+from fewstep.net import Net
+
+
+def count(module: torch.nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_parameter_counts() -> None:
+    assert count(OmniglotConv(ways=5)) == 113_221
+    assert count(OmniglotConv(ways=20)) == 117_076
+    assert count(MiniImagenetConv(ways=5)) == 34_661
+    assert count(SineMLP()) == 64 + 64 + 64 * 64 + 64 + 64 + 1
+
+
+def test_features() -> None:
+    """Trap 19: SAME pooling leaves 6x6x32 = 1152 features, not 800."""
+    assert OmniglotConv(5).head.in_features == 256
+    assert MiniImagenetConv(5).head.in_features == 1152
+    assert MiniImagenetConv(5)(torch.zeros(2, 3, 84, 84)).shape == (2, 5)
+    assert OmniglotConv(5)(torch.zeros(2, 1, 28, 28)).shape == (2, 5)
+
+
+def numpy_same_conv(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
+    """One channel; out[i] sees x[i*stride - before ... + 2], zeros outside, as TensorFlow pads."""
+    size = x.shape[0]
+    out_size = -(-size // stride)
+    before = max((out_size - 1) * stride + 3 - size, 0) // 2
+    padded = np.zeros((size + 4, size + 4))
+    padded[before : before + size, before : before + size] = x
+    return np.array(
+        [
+            [
+                (padded[i * stride : i * stride + 3, j * stride : j * stride + 3] * kernel).sum()
+                for j in range(out_size)
+            ]
+            for i in range(out_size)
+        ]
+    )
+
+
+@pytest.mark.parametrize("size", [28, 14, 7, 4, 2, 5])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_same_padding(size: int, stride: int) -> None:
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(size, size)), rng.normal(size=(3, 3))
+    conv = SameConv2d(1, 1, stride).double()
+    conv.weight.data = torch.tensor(kernel)[None, None]
+    ours = conv(torch.tensor(x)[None, None]).detach().numpy()[0, 0]
+    np.testing.assert_allclose(ours, numpy_same_conv(x, kernel, stride), atol=1e-12)
+
+
+def test_batch_norm_uses_the_batch_and_tensorflows_eps() -> None:
+    """Traps 4 and 6: (x - mean) / sqrt(biased variance + 1e-3), never running statistics."""
+    net = Net(OmniglotConv(5).features[1].double())  # pyright: ignore[reportIndexIssue]
+    x = np.random.default_rng(0).normal(size=(3, 64, 2, 2)) * 0.03 + 5
+    mean, var = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
+    expected = (x - mean) / np.sqrt(var + 1e-3)
+    for _ in range(2):  # nothing is remembered from the first pass
+        np.testing.assert_allclose(net(net.params(), torch.tensor(x)).detach().numpy(), expected)
+    assert BATCH_NORM_EPS == 1e-3
+    assert abs(expected / ((x - mean) / np.sqrt(var + 1e-5)) - 1).max() > 0.2
+
+
+def test_a_module_with_running_statistics_loses_them() -> None:
+    """Trap 4, for a user's own network: what it sees now does not depend on what it saw before."""
+    net = Net(torch.nn.BatchNorm1d(2))
+    assert net.module.running_mean is None
+    first, other = torch.tensor([[0.0, 1.0], [2.0, 5.0]]), torch.randn(8, 2)
+    before = net(net.params(), first)
+    net(net.params(), other)
+    assert torch.equal(net(net.params(), first), before)
+
+
+def test_mini_imagenet_normalizes_before_it_pools() -> None:
+    """Trap 19: conv -> batch norm -> pool -> ReLU; pooling first gives other statistics."""
+    block = MiniImagenetConv(5, in_channels=1, size=5, channels=1).double().features[:4]
+    kernel = np.random.default_rng(1).normal(size=(3, 3))
+    block[0].weight.data = torch.tensor(kernel)[None, None]
+    x = np.random.default_rng(2).normal(size=(2, 5, 5))
+    conv = np.stack([numpy_same_conv(image, kernel, 1) for image in x])
+
+    def norm(values: np.ndarray) -> np.ndarray:
+        return (values - values.mean()) / np.sqrt(values.var() + 1e-3)
+
+    def pool(values: np.ndarray) -> np.ndarray:  # 2x2, SAME: 5 -> 3, the last row alone
+        padded = np.pad(values, ((0, 0), (0, 1), (0, 1)), constant_values=-np.inf)
+        return padded.reshape(2, 3, 2, 3, 2).max((2, 4))
+
+    ours = block(torch.tensor(x)[:, None]).detach().numpy()[:, 0]
+    np.testing.assert_allclose(ours, np.maximum(pool(norm(conv)), 0), atol=1e-12)
+    assert not np.allclose(ours, np.maximum(norm(pool(conv)), 0), atol=1e-3)
+
+
+def test_initialization_is_tensorflows() -> None:
+    """Glorot uniform: |w| <= sqrt(6 / (fan in + fan out)), biases zero, gamma 1, beta 0."""
+    torch.manual_seed(0)
+    net = OmniglotConv(5)
+    conv, norm = net.features[3], net.features[4]
+    bound = (6 / (64 * 9 + 64 * 9)) ** 0.5
+    assert 0.99 * bound < float(conv.weight.detach().abs().max()) <= bound
+    assert not conv.bias.any()
+    assert norm.weight.eq(1).all()
+    assert not norm.bias.any()
+    assert float(net.head.weight.detach().abs().max()) <= (6 / (256 + 5)) ** 0.5
+
+
+def test_unknown_activation() -> None:
+    with pytest.raises(ValueError, match=r"model.activation='sine': must be one of tanh, relu"):
+        SineMLP(activation="sine")
