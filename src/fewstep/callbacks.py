@@ -1,15 +1,13 @@
-"""What happens between meta-iterations: measuring, saving, timing, and telling the user."""
+"""What happens between meta-iterations: timing, measuring and saving."""
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from tqdm import tqdm
 
 from fewstep.learner import MetaLearner
 
@@ -135,69 +133,6 @@ def save_checkpoint(trainer: pl.Trainer, path: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-class Progress(pl.Callback):
-    """One bar in meta-iterations, with tasks a second and the newest meta-validation."""
-
-    def __init__(self, stopwatch: Stopwatch, measure: Measure, label: str) -> None:
-        self.stopwatch, self.measure, self.label = stopwatch, measure, label
-        self._bar: tqdm | None = None
-        self._validation = ""
-
-    def on_train_start(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
-        self._bar = tqdm(
-            total=learner.max_meta_iterations,
-            initial=learner.meta_iteration,
-            desc=self.label,
-            unit=" meta-iterations",
-            dynamic_ncols=True,
-            mininterval=0.5 if sys.stderr.isatty() else 10.0,
-        )
-
-    def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
-        if self._bar is None:
-            return
-        if self.measure.newest:
-            self._validation = f", val {show(self.measure.newest)}"
-        speed = self.stopwatch.tasks_per_second(learner.meta_batch)
-        self._bar.set_postfix_str(f"{speed:.0f} tasks/s{self._validation}", refresh=False)
-        self._bar.update()
-
-    def teardown(self, trainer: pl.Trainer, learner: pl.LightningModule, stage: str) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-
-class TestProgress(pl.Callback):
-    """A bar over the tasks of a meta-test."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self._bar: tqdm | None = None
-
-    def _start(self, trainer: pl.Trainer, *_: Any) -> None:
-        module = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-        self._bar = tqdm(
-            total=module.tasks * len(module.settings),
-            desc=self.label,
-            unit=" tasks",
-            dynamic_ncols=True,
-            mininterval=0.5 if sys.stderr.isatty() else 10.0,
-        )
-
-    def _advance(self, trainer: Any, learner: Any, outputs: Any, chunk: Any, *_: Any) -> None:
-        if self._bar is not None:
-            self._bar.update(len(chunk.episodes))
-
-    def _stop(self, *_: Any) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    on_test_start = on_validation_start = _start
-    on_test_batch_end = on_validation_batch_end = _advance
-    on_test_end = on_validation_end = _stop
-
-
 class Resume(pl.Callback):
     """Starts the stopwatch again; comes last among the callbacks."""
 
@@ -206,10 +141,3 @@ class Resume(pl.Callback):
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.stopwatch.resume()
-
-
-def show(figures: dict[str, float]) -> str:
-    """`95.39 ± 0.09 %`, or a loss where there is no accuracy."""
-    if "acc" in figures:
-        return f"{100 * figures['acc']:.2f} ± {100 * figures['acc_ci95']:.2f} %"
-    return f"{figures['loss']:.4g} ± {figures['loss_ci95']:.2g}"

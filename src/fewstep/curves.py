@@ -98,27 +98,3 @@ def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
 
 def _unit(metric: str) -> str:
     return "accuracy, %" if metric == "acc" else "squared error"
-
-
-def draw_waves(path: Path, waves: Mapping[str, Mapping[str, Any]], title: str) -> Path:
-    """Prior, adapted and true function of one regression task, a panel an initialization.
-
-    `waves[init]` has `x`, `true`, `prior`, `adapted` (one value a grid point) and `points`, the
-    (x, y) pairs that were seen.
-    """
-    with plt.rc_context(STYLE):
-        figure, panels = plt.subplots(
-            1, len(waves), figsize=(4 * len(waves), 3.4), sharey=True, squeeze=False
-        )
-        figure.suptitle(title)
-        for axes, (init, wave) in zip(panels[0], waves.items(), strict=True):
-            axes.plot(wave["x"], wave["true"], color="#333333", lw=1, label="true")
-            axes.plot(wave["x"], wave["prior"], color="#adb5bd", lw=1.5, ls="--", label="prior")
-            axes.plot(wave["x"], wave["adapted"], color=COLORS.get(init), lw=2, label="adapted")
-            axes.plot(*zip(*wave["points"], strict=True), "o", color="#333333", ms=4)
-            axes.set(title=init, xlabel="x")
-        panels[0][0].legend(loc="best")
-        figure.tight_layout()
-        figure.savefig(path)
-        plt.close(figure)
-    return path

@@ -129,3 +129,10 @@ def summarize(per_task: Sequence[dict[str, Metrics]], protocol: str, steps: Sequ
             curve[name] = [point[0] for point in points]
             curve[f"{name}_ci95"] = [point[1] for point in points]
     return {**record, "curve": curve}
+
+
+def show(figures: dict[str, float]) -> str:
+    """`95.39 ± 0.09 %`, or a loss where there is no accuracy."""
+    if "acc" in figures:
+        return f"{100 * figures['acc']:.2f} ± {100 * figures['acc_ci95']:.2f} %"
+    return f"{figures['loss']:.4g} ± {figures['loss_ci95']:.2g}"

@@ -28,6 +28,8 @@ PerTask = Callable[[Net, Episode], Any]
 
 
 class Execution(Protocol):
+    """A way of running one pure function over the tasks of a meta-batch."""
+
     name: str
 
     def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 import fewstep
-from fewstep.callbacks import Stopwatch, show
+from fewstep.callbacks import Stopwatch
 from fewstep.data.images import episodes_sha256
-from fewstep.evaluation import Setting
+from fewstep.evaluation import Setting, show
 from fewstep.execution import CPU_THREADS
 from fewstep.types import Split
 
@@ -70,7 +70,7 @@ def header(config: Mapping[str, Any], command: str, config_hash: str) -> dict[st
 
 
 def progress(stopwatch: Stopwatch, meta_iterations: int, meta_batch: int) -> dict[str, Any]:
-    """How much training there was and how fast it went; the speed is null where it was too short."""
+    """How much training there was and how fast; the speed is null where it was too short."""
     speed = stopwatch.tasks_per_second(meta_batch) if stopwatch.meta_iterations else None
     return {
         "meta_iterations": meta_iterations,

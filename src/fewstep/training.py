@@ -9,23 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from hydra.utils import instantiate
 
-from fewstep import checkpoint, config as builders
-from fewstep.callbacks import (
-    Checkpoints,
-    Measure,
-    Progress,
-    Resume,
-    Stopwatch,
-    TestProgress,
-)
-from fewstep.curves import draw_curves, draw_waves
+from fewstep import checkpoint
+from fewstep import config as builders
+from fewstep.callbacks import Checkpoints, Measure, Resume, Stopwatch
+from fewstep.curves import draw_curves
 from fewstep.data.module import TaskModule
 from fewstep.learner import MetaLearner
 from fewstep.metrics_file import MetricsFile
+from fewstep.progress import Progress, TestProgress
 from fewstep.results import device_name, header, progress, result, table, write_json
+from fewstep.waves import draw_waves
 
 
 Config = Mapping[str, Any]
@@ -50,11 +45,11 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     report["results"] += _test_trained(learner, tasks, config, folder, saved)
     waves = {"trained": checkpoint.weights(learner)}
     for init, baseline in _baselines(config, tasks, dataset.task, folder):
-        report["results"] += test(baseline, tasks, config, folder, init, None)
+        report["results"] += meta_test(baseline, tasks, config, folder, init, None)
         waves[init] = checkpoint.weights(baseline)
     finish(report, folder, config)
-    if not hasattr(dataset, "root") and config["dataset"]["name"] == "sine":
-        _draw_waves(learner, waves, tasks, folder)
+    if config["dataset"]["name"] == "sine":
+        draw_waves(folder / "waves.png", learner, waves, tasks)
     return report
 
 
@@ -68,7 +63,7 @@ def evaluate(
     learner = builders.build_learner(config, dataset.task)
     checkpoint.restore(learner, path)
     report = header(config, command, builders.config_hash(config)) | {"checkpoint": str(path)}
-    results = test(learner, tasks, config, folder, "trained", path.stem, split)
+    results = meta_test(learner, tasks, config, folder, "trained", path.stem, split)
     report |= environment(learner, config)
     done = learner.meta_iteration
     report |= {"meta_iterations": done, "tasks_seen": done * learner.meta_batch}
@@ -95,13 +90,13 @@ def fit(
         max_epochs=-1,
         limit_val_batches=0,  # `Measure` decides when to validate: exactly resumable
         logger=[metrics, *_loggers(config, folder)],
-        callbacks=[watch, measure, saved, Progress(watch, measure, label), Resume(watch)],
+        callbacks=[watch, measure, Progress(watch, measure, label), saved, Resume(watch)],
     )
     trainer.fit(learner, tasks, ckpt_path=resume, weights_only=True)
     return watch, saved
 
 
-def test(
+def meta_test(
     learner: MetaLearner,
     tasks: TaskModule,
     config: Config,
@@ -141,7 +136,12 @@ def environment(learner: MetaLearner, config: Config) -> dict[str, Any]:
 def quiet_lightning() -> None:
     """Lightning's advice is about loaders that read files; ours index a tensor."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for text in (".*does not have many workers.*", ".*LeafSpec.*", ".*GPU available but not used.*"):
+    for text in (
+        ".*does not have many workers.*",
+        ".*LeafSpec.*",
+        ".*GPU available but not used.*",
+        ".*`IterableDataset` has `__len__`.*",
+    ):
         warnings.filterwarnings("ignore", text)
 
 
@@ -170,7 +170,7 @@ def _test_trained(
     wanted = config["eval"]["checkpoint"] or ("best" if saved.best else "last")
     if wanted == "best":
         checkpoint.restore(learner, saved.best_path)
-    results = test(learner, tasks, config, folder, "trained", wanted)
+    results = meta_test(learner, tasks, config, folder, "trained", wanted)
     if wanted == "best":
         setting = tasks.settings[0]
         selected = {
@@ -197,26 +197,3 @@ def _baselines(config: Config, tasks: TaskModule, task: Any, folder: Path) -> An
         aside.mkdir(exist_ok=True)
         fit(learner, tasks, changed, aside, label="joint baseline")
         yield "joint", learner
-
-
-def _draw_waves(learner: MetaLearner, waves: dict, tasks: TaskModule, folder: Path) -> None:
-    """waves.png: the first test task, as each initialization sees it before and after."""
-    setting = tasks.settings[0]
-    episode = tasks.splits["test"].episode(setting.spec, tasks.eval_seed, 0)
-    net, inner = learner.net, learner.algorithm.inner
-    pictures = {}
-    for init, (params, state) in waves.items():
-        with torch.enable_grad():
-            adapted = inner.adapt(net, params, state, episode, learner.task).params
-        with torch.no_grad():
-            pictures[init] = {
-                "x": episode.query_x[:, 0].tolist(),
-                "true": episode.query_y[:, 0].tolist(),
-                "prior": net(params, episode.query_x)[:, 0].tolist(),
-                "adapted": net(adapted, episode.query_x)[:, 0].tolist(),
-                "points": torch.cat([episode.support_x, episode.support_y], 1).tolist(),
-            }
-    steps, points = setting.spec.steps, setting.spec.shots
-    draw_waves(folder / "waves.png", pictures, f"{points} points, {steps} gradient steps")
-
-

@@ -1,0 +1,47 @@
+"""Figure 1 of the paper: one sine wave, as each initialization sees it before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+
+from fewstep.curves import COLORS, STYLE
+from fewstep.data.module import TaskModule
+from fewstep.learner import MetaLearner
+from fewstep.rules import State
+from fewstep.types import Params
+
+
+def draw_waves(
+    path: Path,
+    learner: MetaLearner,
+    initializations: Mapping[str, tuple[Params, State]],
+    tasks: TaskModule,
+) -> None:
+    """The first test task: true, prior and adapted function, a panel an initialization."""
+    setting = tasks.settings[0]
+    episode = tasks.splits["test"].episode(setting.spec, tasks.eval_seed, 0)
+    x, net, inner = episode.query_x[:, 0], learner.net, learner.algorithm.inner
+    with plt.rc_context(STYLE):
+        size = (4 * len(initializations), 3.6)
+        figure, panels = plt.subplots(
+            1, len(initializations), figsize=size, sharey=True, squeeze=False, layout="constrained"
+        )
+        for axes, (init, (params, state)) in zip(panels[0], initializations.items(), strict=True):
+            with torch.enable_grad():
+                adapted = inner.adapt(net, params, state, episode, learner.task).params
+            with torch.no_grad():
+                prior, after = (net(p, episode.query_x)[:, 0] for p in (params, adapted))
+            axes.plot(x, episode.query_y[:, 0], color="#333333", lw=1, label="true wave")
+            axes.plot(x, prior, color="#adb5bd", lw=1.5, ls="--", label="before adapting")
+            axes.plot(x, after, color=COLORS.get(init), lw=2.2, label="adapted")
+            seen = (episode.support_x[:, 0], episode.support_y[:, 0])
+            axes.plot(*seen, "o", color="#333333", ms=4, label="seen points")
+            axes.set(title=init, xlabel="x")
+        panels[0][0].legend(loc="lower left", fontsize=8)
+        figure.suptitle(f"{setting.spec.shots} points, {setting.spec.steps} gradient steps")
+        figure.savefig(path)
+        plt.close(figure)
