@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from problems import HalfSquare, linear, one_example
 
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
@@ -12,6 +11,7 @@ from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
 from fewstep.inner import InnerLoop
 from fewstep.rules import SGD
+from problems import HalfSquare, linear, one_example
 
 
 W = [2.0, 3.0, 5.0]

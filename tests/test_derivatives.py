@@ -4,13 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from problems import (
-    REGRESSION,
-    finite_differences,
-    largest_difference,
-    small_episode,
-    small_net,
-)
 
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
@@ -19,6 +12,13 @@ from fewstep.algorithms.reptile import Reptile
 from fewstep.inner import InnerLoop
 from fewstep.rules import SGD, Adam
 from fewstep.types import Params
+from problems import (
+    REGRESSION,
+    finite_differences,
+    largest_difference,
+    small_episode,
+    small_net,
+)
 
 
 NET, EPISODE = small_net(), small_episode()
@@ -94,9 +94,7 @@ def test_what_goes_in_is_never_changed(make, rule) -> None:
     params = {name: p.clone() for name, p in PARAMS.items()}
     state = rule.init(params)
     before = {name: p.clone() for name, p in params.items()}
-    direction, end, _ = make(InnerLoop(rule, 3)).direction(
-        NET, params, state, EPISODE, REGRESSION
-    )
+    direction, end, _ = make(InnerLoop(rule, 3)).direction(NET, params, state, EPISODE, REGRESSION)
     assert all(torch.equal(params[name], before[name]) for name in before)
     assert all(not p.requires_grad for p in params.values())
     assert all(not d.requires_grad for d in direction.values())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
 import pytest
 import torch
-from problems import CLASSIFICATION, REGRESSION, image_episode, small_episode, small_net
 from torch import nn
 
 from fewstep.evaluation import (
@@ -21,8 +21,9 @@ from fewstep.evaluation import (
 from fewstep.inner import InnerLoop
 from fewstep.models import OmniglotConv
 from fewstep.net import Net
-from fewstep.rules import SGD, Adam, copy_state
+from fewstep.rules import SGD, Adam
 from fewstep.types import Episode, EpisodeSpec
+from problems import CLASSIFICATION, REGRESSION, image_episode, small_episode, small_net
 
 
 def normalized(batch: np.ndarray) -> np.ndarray:
@@ -65,7 +66,7 @@ def test_meta_test_starts_from_the_trained_state_and_rolls_it_back() -> None:
     trained = rule.init(net.params())
     trained["v"] = {name: v + 4.0 for name, v in trained["v"].items()}
     trained["t"] += 1000
-    before, params = copy_state(trained), net.params()
+    before, params = copy.deepcopy(trained), net.params()
 
     def loss(state: dict) -> float:
         inner = InnerLoop(rule, 3)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from problems import CLASSIFICATION, REGRESSION, image_episode, largest_difference, small_episode
 from torch import nn
 
 from fewstep.algorithms.fomaml import FOMAML
@@ -20,6 +19,7 @@ from fewstep.models import MiniImagenetConv, OmniglotConv, SineMLP
 from fewstep.net import Net
 from fewstep.rules import SGD, Adam
 from fewstep.types import EpisodeSpec
+from problems import CLASSIFICATION, REGRESSION, image_episode, largest_difference, small_episode
 
 
 ALGORITHMS: dict[str, Callable] = {

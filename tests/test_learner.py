@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import pytorch_lightning as pl
 import torch
-from problems import REGRESSION, HalfSquare, one_example, small_episode, small_net
 from torch import nn
 
 from fewstep.algorithms.reptile import Reptile
 from fewstep.inner import InnerLoop
 from fewstep.learner import MetaLearner, OuterStep
 from fewstep.rules import SGD, Adam
+from problems import REGRESSION, HalfSquare, one_example, small_episode, small_net
 
 
 class Fixed(torch.utils.data.IterableDataset):

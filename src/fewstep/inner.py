@@ -9,8 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fewstep.flat import ALL, Layout
 from fewstep.net import Net
-from fewstep.rules import Rule, State, copy_state
+from fewstep.rules import Rule, State
 from fewstep.types import Episode, Metrics, Params, Task
 
 
@@ -79,13 +80,31 @@ class InnerLoop:
         batches = episode.batches[rows]
         if net.functional or any(p.requires_grad for p in params.values()):
             return self._adapt_with_graph(net, params, state, episode, batches, task)
-        params = {name: p.detach().clone() for name, p in params.items()}
-        state, metrics = copy_state(state), {}
+        return self._adapt_in_place(net, params, state, episode, batches, task)
+
+    @torch.enable_grad()
+    def _adapt_in_place(
+        self,
+        net: Net,
+        params: Params,
+        state: State,
+        episode: Episode,
+        batches: Tensor,
+        task: Task,
+    ) -> Adapted:
+        """First order: every step overwrites one private vector of parameters."""
+        layout, metrics = Layout(params), {}
+        vector, packed = layout.pack(list(params.values())), layout.pack_state(state)
+        leaves = {name: view.requires_grad_() for name, view in layout.views(vector).items()}
         for batch in batches:
             x, y = episode.support_x[batch], episode.support_y[batch]
-            metrics, grads = self.gradient(net, params, x, y, task)
-            self.rule.step_(params, grads, state)
-        return Adapted(params, state, metrics)
+            outputs = net(leaves, x)
+            loss = self.objective(task, outputs, y)
+            grads = torch.autograd.grad(loss, list(leaves.values()))
+            self.rule.step_({ALL: vector}, {ALL: layout.pack(grads)}, packed)
+        if len(batches):
+            metrics = task.metrics(outputs.detach(), y)
+        return Adapted(layout.views(vector), layout.unpack_state(packed), metrics)
 
     def _adapt_with_graph(
         self,

@@ -37,7 +37,8 @@ class Rule(ABC):
     def step_(self, params: Params, grads: Params, state: State) -> None:
         """The same update, written into `params` and `state`; first order only.
 
-        A rule may override it for speed. A test holds it to `step`.
+        The inner loop calls it with all parameters in one vector, so a rule must act on every
+        entry alike. It may override this for speed; a test holds it to `step`.
         """
         new_params, new_state = self.step(params, grads, state)
         for name, value in new_params.items():
@@ -67,7 +68,8 @@ class SGD(Rule):
         return {name: p - self.lr * grads[name] for name, p in params.items()}, state
 
     def step_(self, params: Params, grads: Params, state: State) -> None:
-        torch._foreach_add_(list(params.values()), list(grads.values()), alpha=-self.lr)
+        for name, p in params.items():
+            p.add_(grads[name], alpha=-self.lr)
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,10 @@ class Adam(Rule):
     def step_(self, params: Params, grads: Params, state: State) -> None:
         state["t"] += 1
         lr = self.lr * (1 - self.beta2 ** int(state["t"])) ** 0.5
-        v, g = list(state["v"].values()), list(grads.values())
-        torch._foreach_mul_(v, self.beta2)
-        torch._foreach_addcmul_(v, g, g, value=1 - self.beta2)
-        root = torch._foreach_sqrt(v)
-        torch._foreach_add_(root, self.eps)
-        torch._foreach_addcdiv_(list(params.values()), g, root, value=-lr)
+        for name, p in params.items():
+            v, g = state["v"][name], grads[name]
+            v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
+            p.addcdiv_(g, v.sqrt().add_(self.eps), value=-lr)
 
     def contribution(self, start: State, end: State) -> State:
         """`v_i - beta2^k v` and the k steps taken: what the task's own gradients added."""
@@ -126,14 +126,6 @@ class Adam(Rule):
 
 RULES: dict[str, type[Rule]] = {"sgd": SGD, "adam": Adam}
 """The names that `algorithm.inner.rule` knows; it also takes the dotted path of a class."""
-
-
-def copy_state(state: State) -> State:
-    """A state whose tensors may be written to."""
-    return {
-        name: copy_state(value) if isinstance(value, dict) else value.detach().clone()
-        for name, value in state.items()
-    }
 
 
 def detach_state(state: State) -> State:

@@ -1,0 +1,64 @@
+"""All parameters in one vector, so that an update is a few long operations and not many short.
+
+A network of a few layers has some twenty small tensors; an Adam step on each of them costs more
+in launching operations than in arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from fewstep.rules import State
+from fewstep.types import Params
+
+
+ALL = "all"
+"""The only name in the packed form of parameters, gradients and states."""
+
+
+class Layout:
+    """Where each tensor lies in the vector, in its own memory order (channels-last stays so)."""
+
+    def __init__(self, params: Params) -> None:
+        self.names = list(params)
+        self.orders = [_memory_order(p) for p in params.values()]
+        self.places = []  # shape, strides and offset of each tensor in the vector
+        end = 0
+        for p in params.values():
+            self.places.append((p.shape, p.stride(), end))
+            end += p.numel()
+
+    def pack(self, tensors: Sequence[Tensor]) -> Tensor:
+        """A new vector [all entries] of tensors that come in the order of the parameters."""
+        parts = [t.permute(o).reshape(-1) for t, o in zip(tensors, self.orders, strict=True)]
+        return torch.cat(parts)
+
+    def views(self, vector: Tensor) -> Params:
+        """The tensors in a vector, by name; writing to either changes both."""
+        vector = vector.detach()
+        views = (vector.as_strided(*place) for place in self.places)
+        return dict(zip(self.names, views, strict=True))
+
+    def pack_state(self, state: State) -> State:
+        """A rule's state with one vector in place of each dictionary of tensors; all new."""
+        return {
+            name: {ALL: self.pack([value[n] for n in self.names])}
+            if isinstance(value, dict)
+            else value.clone()
+            for name, value in state.items()
+        }
+
+    def unpack_state(self, state: State) -> State:
+        """The state again as `pack_state` found it."""
+        return {
+            name: self.views(value[ALL]) if isinstance(value, dict) else value
+            for name, value in state.items()
+        }
+
+
+def _memory_order(tensor: Tensor) -> list[int]:
+    """Dimensions from the slowest to the fastest in memory."""
+    return sorted(range(tensor.dim()), key=lambda d: (-tensor.stride(d), d))
