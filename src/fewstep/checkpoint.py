@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from fewstep.checks import ConfigError
+from fewstep.checks import ConfigError, flatten
 from fewstep.learner import MetaLearner
 from fewstep.rules import State
 from fewstep.types import Params
@@ -48,7 +48,8 @@ def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
             f"{key}={path}: cannot be read as a checkpoint, it may be truncated ({reason}). Use "
             "another one of the run, such as last.ckpt or best.ckpt"
         ) from None
-    if not isinstance(content, dict) or "fewstep" not in content:
+    ours = content.get("fewstep") if isinstance(content, dict) else None
+    if not isinstance(ours, dict) or "config" not in ours or "state_dict" not in content:
         raise ConfigError(f"{key}={path}: was not written by fewstep train. Name one that was")
     return content
 
@@ -88,6 +89,38 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
         f"{theirs.get(name, 'absent')}) than {here['model']['_target_']} ({name} "
         f"{ours.get(name, 'absent')}). Use the model it was trained with"
     )
+
+
+FREE = ("name", "resume", "logger", "execution", "log_every", "checkpoint_every", "trainer")
+FREE += ("max_meta_iterations", "eval", "baselines")
+PATHS = ("dataset.root",)
+"""What a resumed run may do otherwise than before."""
+
+
+def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> None:
+    """Refuse to continue a run as another one.
+
+    Raises:
+        ConfigError: naming what differs, or that there is nothing left to do.
+    """
+    theirs = content["fewstep"]["config"]
+    here, there = (
+        {k: v for k, v in flatten(c) if k.partition(".")[0] not in FREE and k not in PATHS}
+        for c in (config, theirs)
+    )
+    for key in sorted({*here, *there}):
+        if here.get(key) != there.get(key) and not key.startswith("algorithm.eval."):
+            raise ConfigError(
+                f"resume={path}: {key} was {there.get(key)} in that run, but {key}="
+                f"{here.get(key)} is asked for. Resume with {key}={there.get(key)}, or start a "
+                "new run"
+            )
+    done, end = content["fewstep"]["meta_iteration"], config["max_meta_iterations"]
+    if done > end:
+        raise ConfigError(
+            f"max_meta_iterations={end}: resume={path} has done {done} already. Give more than "
+            f"{done}, or use fewstep evaluate"
+        )
 
 
 def weights(learner: MetaLearner) -> tuple[Params, State]:

@@ -16,12 +16,17 @@ class ConfigError(ValueError):
     """A configuration that cannot run; its text is all that the user needs to see."""
 
 
+NOUNS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+LARGEST = 2**63 - 1
+"""What a 64-bit whole number holds."""
+
+
 @dataclass(frozen=True)
 class Check:
     """The values one key may take."""
 
     kind: type
-    """int, float or str."""
+    """int, float, bool or str."""
     low: float | None = None
     above: float | None = None
     """An open lower limit, where `low` is a closed one."""
@@ -33,89 +38,50 @@ class Check:
         """What is wrong with a value, or None."""
         if value is None and self.optional:
             return None
-        return None if self._fits(value) else f"must be {self._limit()}"
+        if self._fits(value):
+            return None
+        too_large = isinstance(value, int) and value > LARGEST
+        return f"must be {self._limit(too_large)}"
 
     def _fits(self, value: Any) -> bool:
         if self.choices:
             return str(value) in self.choices
         if self.kind is str:
             return isinstance(value, str) and bool(value)
+        if self.kind is bool:
+            return isinstance(value, bool)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
         if (self.kind is int and not isinstance(value, int)) or not math.isfinite(value):
+            return False
+        if self.kind is int and value > LARGEST:
             return False
         return (self.low is None or value >= self.low) and (
             self.above is None or value > self.above
         )
 
-    def _limit(self) -> str:
+    def _limit(self, too_large: bool) -> str:
         if self.choices:
             limit = f"one of {', '.join(self.choices)}"
         else:
-            noun = {int: "a whole number", float: "a number", str: "a text"}[self.kind]
-            bound = "" if self.low is None else f" of at least {self.low:g}"
-            limit = noun + bound + ("" if self.above is None else f" above {self.above:g}")
+            limit = NOUNS[self.kind]
+            limit += "" if self.low is None else f" of at least {self.low:g}"
+            limit += "" if self.above is None else f" above {self.above:g}"
+            limit += f" and at most {LARGEST}" if self.kind is int and too_large else ""
         return limit + (" or null" if self.optional else "")
 
 
-def _count(low: int, example: int, optional: bool = False) -> Check:
+def count(low: int, example: int, optional: bool = False) -> Check:
+    """A whole number of at least `low`."""
     return Check(int, low=low, example=example, optional=optional)
 
 
 SETTING = {
-    "shots": _count(1, 1),
-    "steps": _count(0, 50),
-    "batch_size": _count(1, 5, optional=True),
+    "shots": count(1, 1),
+    "steps": count(0, 50),
+    "batch_size": count(1, 5, optional=True),
 }
 """The keys of one entry of `eval.settings`."""
-
-EVAL = {
-    "eval.tasks": _count(1, 1000),
-    "eval.seed": _count(0, 0),
-    "eval.queries": _count(1, 1),
-    "eval.protocol": Check(str, choices=("both", "inductive", "transductive"), example="both"),
-    "eval.steps": _count(0, 50),
-    "eval.batch_size": _count(1, 5, optional=True),
-    "eval.curve_tasks": _count(0, 200),
-}
-RUN = {
-    "name": Check(str, example="my_run"),
-    "execution": Check(str, choices=("auto", "serial", "threads", "vmap"), example="auto"),
-    "trainer.devices": _count(1, 1),
-    "trainer.num_nodes": _count(1, 1),
-    "trainer.precision": Check(str, choices=("32", "64"), example="32"),
-}
-TRAIN = {
-    "seed": _count(0, 0),
-    "max_meta_iterations": _count(1, 2000),
-    "meta_batch": _count(1, 5),
-    "log_every": _count(1, 10),
-    "checkpoint_every": _count(1, 500),
-    "algorithm.name": Check(str, example="reptile"),
-    "algorithm.inner.lr": Check(float, above=0, example=0.001),
-    "algorithm.inner.steps": _count(1, 5),
-    "algorithm.inner.batch_size": _count(1, 10, optional=True),
-    "algorithm.inner.loss": Check(str, choices=("mean", "sum"), example="mean"),
-    "algorithm.inner.state": Check(
-        str, choices=("carry", "reset", "sequential"), example="carry"
-    ),
-    "algorithm.outer.lr": Check(float, above=0, example=1.0),
-    "algorithm.outer.final_lr": Check(float, low=0, optional=True, example=0.0),
-    "algorithm.meta_batch": _count(1, 5),
-    "algorithm.train_shots": _count(1, 10),
-    "algorithm.queries": _count(0, 1),
-    "algorithm.eval.steps": _count(0, 50),
-    "algorithm.eval.batch_size": _count(1, 5, optional=True),
-    "shots.ways": _count(1, 5),
-    "shots.shots": _count(1, 1),
-    "shots.train_shots": _count(1, 10),
-    "shots.queries": _count(0, 1),
-    "eval.val_every": _count(1, 500, optional=True),
-    "eval.val_tasks": _count(2, 100),
-    "eval.test_every": _count(1, 500, optional=True),
-    "eval.test_tasks": _count(2, 100),
-    "eval.checkpoint": Check(str, choices=("best", "last"), optional=True, example="last"),
-}
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -133,8 +99,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {near[0]}?" if near else ""
 
 
-def check_values(config: Mapping[str, Any], table: Mapping[str, Check]) -> None:
-    """Hold every key of a table against its limit.
+def check_values(
+    config: Mapping[str, Any], table: Mapping[str, Check], optional: bool = False
+) -> None:
+    """Hold every key of a table against its limit; with `optional`, those that are there.
 
     Raises:
         ConfigError: a value of the wrong type or out of range, or a key that is not there.
@@ -142,11 +110,34 @@ def check_values(config: Mapping[str, Any], table: Mapping[str, Check]) -> None:
     values = dict(flatten(config))
     for key, check in table.items():
         if key not in values:
+            if optional:
+                continue
             raise ConfigError(f"{key} is missing. Give it, for example {key}={check.example}")
         if complaint := check.complaint(values[key]):
             raise ConfigError(
                 f"{key}={values[key]}: {complaint}. For example {key}={check.example}"
             )
+
+
+def check_names(prefix: str, config: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Hold the names of a part of the configuration against those that are read at all.
+
+    A file may bring a name that a command line could not.
+
+    Raises:
+        ConfigError: naming the key that nothing reads, or one that is missing.
+    """
+    known = sorted(known)
+    for name in config:
+        if name not in known:
+            hint = did_you_mean(str(name), known)
+            raise ConfigError(
+                f"{prefix}{name}={config[name]}: there is no key {prefix}{name}.{hint} "
+                f"Known are {', '.join(known)}"
+            )
+    for name in known:
+        if name not in config:
+            raise ConfigError(f"{prefix}{name} is missing: an override or a file has removed it")
 
 
 def check_settings(settings: Any) -> None:

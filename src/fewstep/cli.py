@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 
 
@@ -13,6 +14,7 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
   fewstep train -m key=a,b [overrides]       sweep: one run for each combination
   fewstep evaluate checkpoint=PATH [...]     test a checkpoint again, in other settings
   fewstep train --help                       the groups, the keys and examples
+  eval "$(fewstep completion bash)"          tab completion in this shell
 
 Start with
   fewstep train                              Reptile on procedural characters, nothing to download
@@ -22,9 +24,9 @@ Start with
 COMMANDS = {"train": "fewstep.train", "evaluate": "fewstep.evaluate"}
 
 
-def main() -> int:
-    """Run the command that the first argument names; the exit status."""
-    name, *arguments = sys.argv[1:] or ["--help"]
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command that the first word names; the exit status."""
+    name, *rest = (sys.argv[1:] if words is None else words) or ["--help"]
     if name in ("-h", "--help", "help"):
         print(HELP, end="")
         return 0
@@ -33,16 +35,31 @@ def main() -> int:
 
         print(f"fewstep {__version__}")
         return 0
+    if name == "completion":
+        return _complete(rest)
     if name not in COMMANDS:
-        known = ", ".join(COMMANDS)
+        known = ", ".join([*COMMANDS, "completion"])
         print(f"fewstep: there is no command {name!r}: choose one of {known}", file=sys.stderr)
         return 2
-    if any(argument in ("-h", "--help") for argument in arguments):
+    if any(word in ("-h", "--help") for word in rest):
         from fewstep.guide import guide
 
         print(guide(name), end="")
         return 0
-    return import_module(COMMANDS[name]).main(arguments)
+    return import_module(COMMANDS[name]).main(rest)
+
+
+def _complete(words: list[str]) -> int:
+    from fewstep.completion import BASH, query
+
+    if words == ["bash"]:
+        print(BASH, end="")
+    elif words[:1] == ["query"]:
+        print("\n".join(query(" ".join(words[1:]), [*COMMANDS, "completion"])))
+    else:
+        print('fewstep: completion is for bash: eval "$(fewstep completion bash)"', file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

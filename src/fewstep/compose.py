@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -15,10 +16,22 @@ from omegaconf.errors import OmegaConfBaseException
 from fewstep.checks import ConfigError, did_you_mean, flatten
 
 
+MANDATORY = {
+    "dataset.root": "a folder with one folder of images a class, or a zip file of one",
+    "checkpoint": "a .ckpt file, or a run directory of fewstep train",
+}
+"""What a value without a default is to be, for messages."""
+
+
+OPEN = re.compile(r"(trainer|logger)\.|.*\.options\.")
+"""Where keys may be added that our files do not have: what others' classes take."""
+
+
 def conf_dir() -> Path:
-    """The configuration of the checkout where there is one, else of the installed package."""
-    checkout = Path(__file__).resolve().parents[2] / "conf"
-    return checkout if checkout.is_dir() else Path(__file__).resolve().parent / "conf"
+    """The configuration of the installed package, or of the checkout that it runs from."""
+    package = Path(__file__).resolve().parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parents[1] / "conf"
 
 
 def search_path() -> list[str]:
@@ -26,30 +39,47 @@ def search_path() -> list[str]:
     own = Path.cwd() / "conf"
     if not own.is_dir() or own.resolve() == conf_dir():
         return []
-    return [f"hydra.searchpath=[file://{own}]"]
+    return [f"hydra.searchpath=[{quoted(f'file://{own}')}]"]
 
 
-def compose_config(name: str, overrides: Sequence[str]) -> DictConfig:
+def quoted(text: str) -> str:
+    """A text as Hydra's grammar takes it, whatever is in it."""
+    return "'" + re.sub(r"(\\*)'", r"\1\1\'", text) + "'"
+
+
+def compose_config(name: str, overrides: Sequence[str], complete: bool = True) -> DictConfig:
     """The composed configuration `name` (train or evaluate); writes nothing.
 
     Raises:
-        ConfigError: an unknown group, option or key, a value that does not parse, or a
-            mandatory value that is missing.
+        ConfigError: an unknown group, option or key, and where it is to be `complete`, a
+            mandatory value that is missing or an interpolation that leads nowhere.
     """
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with _hydra():
         try:
             config = compose(name, [*search_path(), *overrides])
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise ConfigError(_explain(name, list(overrides), error)) from None
-    for key in sorted(OmegaConf.missing_keys(config)):
-        raise ConfigError(f"{key} is missing: it has no default. Give it, as {key}=...")
+    if complete:
+        _check_complete(config)
+    return config
+
+
+def _hydra() -> AbstractContextManager:
+    """Hydra's composition in our configuration; inside another one, a fresh start."""
+    GlobalHydra.instance().clear()
+    return initialize_config_dir(str(conf_dir()), version_base="1.3")
+
+
+def _check_complete(config: DictConfig) -> None:
     try:
+        missing = sorted(OmegaConf.missing_keys(config))
         OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
-        first = str(error).splitlines()[0]
-        raise ConfigError(f"{error.full_key or 'configuration'}: {first}") from None
-    return config
+        key, first = error.full_key or "configuration", str(error).splitlines()[0]
+        raise ConfigError(f"{key}: {first}. Give it a value, as {key}=...") from None
+    for key in missing:
+        what = MANDATORY.get(key, "it has no default")
+        raise ConfigError(f"{key} is missing: {what}. Give it, as {key}=...")
 
 
 def options(group: str) -> list[str]:
@@ -61,6 +91,18 @@ def options(group: str) -> list[str]:
 def groups() -> list[str]:
     """The groups of our own configuration."""
     return sorted(folder.name for folder in conf_dir().iterdir() if folder.is_dir())
+
+
+def foreign(name: str, override: str) -> str:
+    """What to say of an override that a command other than train does not take."""
+    with _hydra():
+        known = [key for key, _ in flatten(_defaults(name, [], ""))]
+    hint = did_you_mean(_key(override), known)
+    return (
+        f"{override}: {name} keeps what the checkpoint was trained with, and takes settings of the "
+        f"evaluation alone: {', '.join(k for k in known if k.startswith(('eval.', 'dataset.')))}, "
+        f"name, execution, trainer, logger.{hint} To change what is trained, use fewstep train"
+    )
 
 
 def _explain(name: str, overrides: list[str], error: Exception) -> str:
@@ -78,10 +120,15 @@ def _explain(name: str, overrides: list[str], error: Exception) -> str:
     if unknown and text.startswith("Could not"):
         key = unknown.group(1)
         override = next((o for o in overrides if _key(o) == key), key)
+        if name != "train":
+            return foreign(name, override)
         known = [*(k for k, _ in flatten(_defaults(name, overrides, override))), *groups()]
+        if key in known:
+            return f"{override}: gives {key} a new entry. Use +{key}.NAME=VALUE to add one"
+        more = f"; +{override} adds it" if OPEN.match(key) else ""
         return (
             f"{override}: there is no key {key}.{did_you_mean(key, known)} "
-            f"`fewstep {name} --cfg job` prints every key; +{override} adds a new one"
+            f"`fewstep {name} --cfg job` prints every key{more}"
         )
     override = next((o for o in overrides if o in text or f"'{_key(o)}'" in text), "")
     return ": ".join(part for part in (override, " ".join(text.split())) if part)
@@ -92,7 +139,7 @@ def _defaults(name: str, overrides: list[str], without: str) -> dict:
     rest = [o for o in overrides if o != without]
     try:
         return OmegaConf.to_container(compose(name, rest))  # pyright: ignore[reportReturnType]
-    except (HydraException, OmegaConfBaseException):
+    except (HydraException, OmegaConfBaseException, ValueError):
         return OmegaConf.to_container(compose(name))  # pyright: ignore[reportReturnType]
 
 

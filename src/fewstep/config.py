@@ -9,16 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from hydra.utils import get_object
 from torch import nn
 
 from fewstep.algorithms import Algorithm
-from fewstep.checks import EVAL, RUN, TRAIN, ConfigError, check_settings, check_values, did_you_mean
+from fewstep.checks import ConfigError, did_you_mean
 from fewstep.data.module import TaskModule
 from fewstep.evaluation import PROTOCOLS, Setting, curve_steps
 from fewstep.inner import InnerLoop
 from fewstep.learner import MetaLearner, OuterStep
+from fewstep.limits import check_training
+from fewstep.make import call, locate, make
 from fewstep.rules import RULES
+from fewstep.trial import check_trainer
 from fewstep.types import EpisodeSpec, Split
 
 
@@ -27,7 +29,7 @@ Config = Mapping[str, Any]
 RECIPE = {"name", "outer", "meta_batch", "train_shots", "queries", "eval"}
 """Keys of an algorithm's YAML that are its recipe and not arguments of its class."""
 
-FACTS = {"name", "channels", "size"}
+FACTS = frozenset({"name", "channels", "size"})
 """Keys of a dataset's YAML that the model reads, whether or not its class takes them."""
 
 NOT_HASHED = ("name", "resume", "logger", "execution", "log_every", "checkpoint_every")
@@ -39,12 +41,14 @@ def check(config: Config) -> None:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
-    check_values(config, TRAIN)
-    check_values(config, RUN)
-    check_values(config, EVAL)
-    check_settings(config["eval"]["settings"])
+    check_training(config)
     algorithm = build_algorithm(config["algorithm"])
     build_outer(config["algorithm"]["outer"])
+    build_model(config["model"])
+    if joint := config["baselines"]["joint"]:
+        build_algorithm({**joint, "inner": config["algorithm"]["inner"]}, "baselines.joint")
+        build_outer(joint["outer"], "baselines.joint")
+    check_trainer(config["trainer"])
     shots, inner = config["shots"], algorithm.inner
     support = shots["ways"] * shots["train_shots"]
     if algorithm.replacement and (inner.batch_size or 0) > support:
@@ -60,7 +64,7 @@ def check(config: Config) -> None:
         )
 
 
-def build_algorithm(config: Config) -> Algorithm:
+def build_algorithm(config: Config, key: str = "algorithm") -> Algorithm:
     """The algorithm of an `algorithm/` file, with its inner loop.
 
     Raises:
@@ -68,39 +72,52 @@ def build_algorithm(config: Config) -> Algorithm:
     """
     inner = dict(config["inner"])
     rule, lr = inner.pop("rule"), inner.pop("lr")
-    make_rule = RULES.get(rule) or _locate("algorithm.inner.rule", rule)
-    options = inner.pop("options", {})
-    loop = _call(InnerLoop, "algorithm.inner", {"rule": make_rule(lr=lr, **options), **inner})
+    options = inner.pop("options", None) or {}
+    if rule not in RULES and "." not in rule:
+        raise ConfigError(
+            f"{key}.inner.rule={rule}: must be one of {', '.join(RULES)}, or the dotted path of a "
+            f"class of your own.{did_you_mean(rule, RULES)} For example {key}.inner.rule=sgd"
+        )
+    make_rule = RULES.get(rule) or locate(f"{key}.inner.rule", rule)
+    made_rule = call(make_rule, f"{key}.inner.options", {"lr": lr, **options})
+    loop = call(InnerLoop, f"{key}.inner", {"rule": made_rule, **inner})
     arguments = {name: value for name, value in config.items() if name not in RECIPE}
-    return _make("algorithm", {**arguments, "inner": loop})
+    return make(key, {**arguments, "inner": loop})
 
 
-def build_outer(config: Config) -> OuterStep:
-    """The outer optimizer of an `algorithm.outer` node: a name in `torch.optim`, or a path."""
-    name = config["optimizer"]
+def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
+    """The outer optimizer of an `algorithm.outer` node: a name in `torch.optim`, or a path.
+
+    Raises:
+        ConfigError: an optimizer that does not exist, or options that it does not take.
+    """
+    name, key = config["optimizer"], f"{key}.outer"
     known = [n for n, o in vars(torch.optim).items() if inspect.isclass(o)]
     if "." not in name and name not in known:
         raise ConfigError(
-            f"algorithm.outer.optimizer={name}: torch.optim has no such class."
-            f"{did_you_mean(name, known)} For example algorithm.outer.optimizer=Adam"
+            f"{key}.optimizer={name}: torch.optim has no such class."
+            f"{did_you_mean(name, known)} For example {key}.optimizer=Adam"
         )
-    optimizer = _locate("algorithm.outer.optimizer", name if "." in name else f"torch.optim.{name}")
-    outer = OuterStep(optimizer, config["lr"], config["final_lr"], dict(config["options"]))
+    optimizer = locate(f"{key}.optimizer", name if "." in name else f"torch.optim.{name}")
+    outer = OuterStep(optimizer, config["lr"], config["final_lr"], dict(config["options"] or {}))
     try:
         optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"algorithm.outer.options={outer.options}: {error}") from None
+    except Exception as error:  # whatever somebody's optimizer raises
+        raise ConfigError(
+            f"{key}.options={outer.options}: {name} refuses them ({error}). For example "
+            f"+{key}.options.weight_decay=0.01"
+        ) from None
     return outer
 
 
 def build_model(config: Config) -> nn.Module:
     """The network of a `model/` file, in the state that torch's seed gives it."""
-    return _make("model", config)
+    return make("model", config)
 
 
 def build_dataset(config: Config) -> Any:
     """The dataset of a `dataset/` file; opening it is up to the caller."""
-    return _make("dataset", config, spare=FACTS)
+    return make("dataset", config, spare=FACTS)
 
 
 def open_splits(dataset: Any, config: Config) -> Mapping[str, Split]:
@@ -191,32 +208,3 @@ def config_hash(config: Config) -> str:
     kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
     kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _make(key: str, config: Config, spare: set[str] = frozenset()) -> Any:  # pyright: ignore
-    arguments = dict(config)
-    target = arguments.pop("_target_", None)
-    if target is None:
-        raise ConfigError(f"{key}._target_ is missing: the dotted path of the class to make")
-    make = _locate(f"{key}._target_", target)
-    taken = inspect.signature(make).parameters
-    return _call(make, key, {n: v for n, v in arguments.items() if n in taken or n not in spare})
-
-
-def _call(make: Any, key: str, arguments: Config) -> Any:
-    taken = [name for name in inspect.signature(make).parameters]
-    for name in arguments:
-        if name not in taken:
-            hint = did_you_mean(name, taken)
-            raise ConfigError(f"{key}.{name}: {make.__name__} takes no such argument.{hint}")
-    try:
-        return make(**arguments)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(str(error)) from None
-
-
-def _locate(key: str, path: str) -> Any:
-    try:
-        return get_object(path)
-    except Exception as error:  # whatever importing somebody's module raises
-        raise ConfigError(f"{key}={path}: cannot be imported ({error})") from None

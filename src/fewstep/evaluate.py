@@ -9,12 +9,28 @@ from pathlib import Path
 from typing import Any
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Evaluate as the overrides say; the exit status."""
-    from fewstep.launch import launch
+    from fewstep.launch import Command, launch
 
-    arguments = sys.argv[1:] if arguments is None else arguments
-    return launch("evaluate", arguments, settle, _job)
+    command = Command("evaluate", check, settle, _job)
+    return launch(command, sys.argv[1:] if words is None else words)
+
+
+def check(config: dict[str, Any]) -> None:
+    """Refuse overrides that are not of the evaluation.
+
+    Raises:
+        ConfigError: naming the key and what to do instead.
+    """
+    from fewstep.checks import Check, ConfigError, check_values, flatten
+    from fewstep.compose import compose_config, foreign
+
+    known = {key for key, _ in flatten(compose_config("evaluate", ["checkpoint=any"]))}
+    for key, value in flatten(config):
+        if key not in known and not key.startswith(("trainer.", "logger.")):
+            raise ConfigError(foreign("evaluate", f"{key}={value}"))
+    check_values(config, {"eval.split": Check(str, choices=("test", "val"), example="test")})
 
 
 def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
@@ -27,14 +43,16 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
 
     path = checkpoint.find(config["checkpoint"])
     base = copy.deepcopy(checkpoint.read(path)["fewstep"]["config"])
-    changed = {name: value for name, value in config["eval"].items() if value is not None}
+    changed = {n: v for n, v in config["eval"].items() if v is not None and n != "split"}
     one = {n: changed[n] for n in ("steps", "batch_size") if n in changed}
     if one and "settings" not in changed:  # of every setting that the checkpoint was tested in
         changed["settings"] = [{**setting, **one} for setting in base["eval"]["settings"]]
     base["eval"] |= changed
     if config["dataset"]["root"] is not None:
         base["dataset"]["root"] = config["dataset"]["root"]
-    base |= {name: config[name] for name in ("name", "trainer", "logger", "execution")}
+    precision = config["trainer"]["precision"] or base["trainer"]["precision"]
+    base |= {name: config[name] for name in ("name", "logger", "execution")}
+    base["trainer"] = {**config["trainer"], "precision": precision}
     return base, path
 
 
@@ -44,12 +62,20 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
-    from fewstep import checkpoint, config as builders
+    check(config)
+    from fewstep import checkpoint
+    from fewstep import config as builders
+    from fewstep.checks import ConfigError
 
     base, path = merged(config)
     builders.check(base)
     dataset = builders.build_dataset(base["dataset"])
-    builders.open_splits(dataset, base)
+    splits = builders.open_splits(dataset, base)
+    if config["eval"]["split"] not in splits:
+        raise ConfigError(
+            f"eval.split={config['eval']['split']}: {dataset.name} has no such split here, only "
+            f"{', '.join(splits)}. For example eval.split=test"
+        )
     checkpoint.restore(builders.build_learner(base, dataset.task), path)
     return {}
 

@@ -6,9 +6,12 @@ settled here, before Hydra is asked to start.
 
 from __future__ import annotations
 
+import itertools
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,31 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from fewstep.arguments import Arguments, combinations, read
 from fewstep.checks import ConfigError
-from fewstep.compose import compose_config, conf_dir, search_path
+from fewstep.compose import compose_config, conf_dir, quoted, search_path
 
 
 Config = dict[str, Any]
-Job = Callable[[Config, Path, str], Any]
-"""What runs in a run directory, given the resolved configuration and the user's command."""
+
+CHECKED = 100
+"""Combinations of a sweep that are checked before the first one runs: some seconds at most."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What `launch` needs to know of a command."""
+
+    name: str
+    """Of the command and of its configuration."""
+    check: Callable[[Config], None]
+    """Refuses a configuration by itself, raising `ConfigError`; opens no file."""
+    settle: Callable[[Config], Mapping[str, str]]
+    """Refuses what cannot run, data and checkpoints included; overrides to add, by key."""
+    job: Callable[[Config, Path, str], Any]
+    """Runs in a run directory, given the resolved configuration and the user's command line."""
+    prepare: Callable[[Arguments], Arguments] = lambda arguments: arguments
+    """Adds to the arguments what follows from them."""
 
 
 def plain(config: DictConfig) -> Config:
@@ -31,30 +52,17 @@ def plain(config: DictConfig) -> Config:
     return OmegaConf.to_container(config, resolve=True)  # pyright: ignore[reportReturnType]
 
 
-def launch(
-    name: str,
-    arguments: Sequence[str],
-    settle: Callable[[Config], Mapping[str, str]],
-    job: Job,
-) -> int:
-    """Run a command (`train` or `evaluate`) and return its exit status.
-
-    `settle` checks the composed configuration, raising `ConfigError`, and returns overrides to
-    add. Flags of Hydra's own (`--cfg job`, `--multirun`, ...) are passed on to it.
-    """
-    overrides = [a for a in arguments if not a.startswith("-") and "=" in a]
-    sweep = any(a in ("-m", "--multirun") for a in arguments)
-    asks_hydra = any(a.startswith("-") and a not in ("-m", "--multirun") for a in arguments)
-    added: list[str] = []
+def launch(command: Command, words: Sequence[str]) -> int:
+    """Run a command with the words of its command line and return its exit status."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # where a user's own algorithm.py may be
     try:
-        if not (sweep or asks_hydra):
-            extra = settle(plain(compose_config(name, overrides)))
-            added = [f"{key}={value}" for key, value in extra.items()]
+        arguments = command.prepare(read(command.name, words))
+        added = _settled(command, arguments)
+        sys.argv = [f"fewstep-{command.name}", *arguments.words, *search_path(), *added]
+        _hydra_main(command, shlex.join(["fewstep", command.name, *words]))
     except ConfigError as error:
         return complain(error)
-    command = " ".join(["fewstep", name, *arguments])
-    sys.argv = [f"fewstep-{name}", *arguments, *search_path(), *added]
-    _hydra_main(name, command, settle if sweep else None, job)
     return 0
 
 
@@ -64,21 +72,33 @@ def complain(error: Exception) -> int:
     return 2
 
 
-def _hydra_main(
-    name: str, command: str, settle: Callable[[Config], Any] | None, job: Job
-) -> None:
-    @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)
+def _settled(command: Command, arguments: Arguments) -> list[str]:
+    """Overrides to add, after everything was checked that can be checked before Hydra starts."""
+    if arguments.shows:
+        compose_config(command.name, arguments.overrides, complete=False)
+        return []
+    if arguments.sweep:
+        for overrides in itertools.islice(combinations(arguments.overrides), CHECKED):
+            try:
+                command.check(plain(compose_config(command.name, overrides)))
+            except ConfigError as error:
+                raise ConfigError(f"in the sweep's {' '.join(overrides)}: {error}") from None
+        return []
+    extra = command.settle(plain(compose_config(command.name, arguments.overrides)))
+    return [f"{key}={quoted(value)}" for key, value in extra.items()]
+
+
+def _hydra_main(command: Command, line: str) -> None:
+    @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command.name)
     def start(composed: DictConfig) -> Any:
         config, folder = plain(composed), Path(HydraConfig.get().runtime.output_dir)
         try:
-            if settle:  # a job of a sweep: its own values are known only now
-                settle(config)
-            (folder / "config.yaml").write_text(OmegaConf.to_yaml(config))
-            return job(config, folder, command)
-        except ConfigError as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
-                raise
-            sys.exit(complain(error))
+                command.settle(config)  # data and checkpoints of this job of the sweep
+            (folder / "config.yaml").write_text(OmegaConf.to_yaml(config))
+            return command.job(config, folder, line)
+        except ConfigError:
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # let it through to `launch`, which prints it
+            raise
 
-    os.environ.setdefault("HYDRA_FULL_ERROR", "0")
     start()

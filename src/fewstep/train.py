@@ -8,12 +8,27 @@ from pathlib import Path
 from typing import Any
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Train as the overrides say; the exit status."""
-    from fewstep.launch import launch
+    from fewstep.arguments import resumed
+    from fewstep.launch import Command, launch
 
-    arguments = sys.argv[1:] if arguments is None else arguments
-    return launch("train", arguments, settle, _job)
+    command = Command("train", check, settle, _job, prepare=resumed)
+    return launch(command, sys.argv[1:] if words is None else words)
+
+
+def check(config: dict[str, Any]) -> None:
+    """Refuse a configuration that cannot run, whatever the data.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
+    from fewstep.limits import check_training
+
+    check_training(config)  # before torch is imported, which takes seconds
+    from fewstep import config as builders
+
+    builders.check(config)
 
 
 def settle(config: dict[str, Any]) -> dict[str, str]:
@@ -22,18 +37,25 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
-    from fewstep import checkpoint, config as builders
+    check(config)
+    from fewstep import checkpoint
+    from fewstep import config as builders
+    from fewstep.trial import check_fit
 
-    builders.check(config)
+    path = config["resume"] and checkpoint.find(config["resume"], key="resume")
+    content = path and checkpoint.read(path, "resume")
     dataset = builders.build_dataset(config["dataset"])
-    builders.open_splits(dataset, config)
+    splits = builders.open_splits(dataset, config)
     learner = builders.build_learner(config, dataset.task)
-    if not config["resume"]:
+    check_fit(learner, splits["train"], builders.train_spec(config), config)
+    if not path:
         return {}
-    path = checkpoint.find(config["resume"], key="resume")
-    checkpoint.match(learner, checkpoint.read(path, "resume"), path, "resume")
-    run = path.resolve().parents[1]
-    return {"hydra.run.dir": str(run)} if path.resolve().parent.name == "checkpoints" else {}
+    checkpoint.match(learner, content, path, "resume")
+    checkpoint.same_recipe(config, content, path)
+    added = {"resume": str(path.resolve())}
+    if path.resolve().parent.name == "checkpoints":
+        added["hydra.run.dir"] = str(path.resolve().parents[1])
+    return added
 
 
 def _job(config: dict[str, Any], folder: Path, command: str) -> float | None:

@@ -1,0 +1,143 @@
+"""The words of a command line: flags, overrides, the combinations of a sweep."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from fewstep.checks import ConfigError
+from fewstep.compose import groups, options
+
+
+SWEEP = ("-m", "--multirun")
+SHOW = ("-c", "--cfg", "-p", "--package", "--resolve", "--hydra-help")
+"""Hydra's flags that print something and run nothing."""
+VALUED = {"-c": "job, hydra or all", "--cfg": "job, hydra or all"}
+VALUED |= {"-p": "a part of the configuration", "--package": "a part of the configuration"}
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A command line that can be handed to Hydra."""
+
+    words: list[str]
+    """All of them, as they were given."""
+    overrides: list[str]
+    sweep: bool = False
+    shows: bool = False
+    """Print a configuration, run nothing."""
+
+
+def read(command: str, words: Sequence[str]) -> Arguments:
+    """Sort the words of `fewstep COMMAND`.
+
+    Raises:
+        ConfigError: a flag that does not exist, a word that is not key=value, or a value that
+            cannot be parsed.
+    """
+    overrides, flags, rest = [], [], iter(words)
+    for word in rest:
+        flag, _, value = word.partition("=")
+        if word.startswith("-"):
+            _check_flag(command, flag)
+            flags.append(flag)
+            if flag in VALUED and not value and next(rest, None) is None:
+                raise ConfigError(f"{flag} needs a value: {VALUED[flag]}")
+        else:
+            overrides.append(word)
+    sweep = any(flag in SWEEP for flag in flags)
+    for word in overrides:
+        _check_override(command, word, sweep)
+    return Arguments(list(words), overrides, sweep, any(flag in SHOW for flag in flags))
+
+
+def combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
+    """The overrides of each run of a sweep, in Hydra's order; none for a sweep over intervals,
+    whose values another sweeper chooses as it goes."""
+    axes: dict[str, list[str]] = {}
+    for override in map(_parsed, overrides):
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            axes[key] = [override.input_line or ""]
+        elif override.is_discrete_sweep():
+            axes[key] = [f"{key}={value}" for value in _values(override)]
+        else:
+            return
+    yield from (list(chosen) for chosen in itertools.product(*axes.values()))
+
+
+def resumed(arguments: Arguments) -> Arguments:
+    """`resume=RUN` with the overrides that RUN was started with, which the new ones win over."""
+    given = {_parsed(word).get_key_element(): word for word in arguments.overrides}
+    path = str(_parsed(given["resume"]).value()) if "resume" in given else ""
+    file = _run_of(Path(path).expanduser()) / ".hydra" / "overrides.yaml"
+    if not path or arguments.sweep or not file.is_file():
+        return arguments
+    own = {_parsed(word).get_key_element(): word for word in OmegaConf.load(file)}
+    added = [w for key, w in own.items() if key not in given and not key.startswith("hydra")]
+    return Arguments(
+        [*added, *arguments.words], [*added, *arguments.overrides], shows=arguments.shows
+    )
+
+
+def _run_of(path: Path) -> Path:
+    """The run directory that a path to resume from lies in."""
+    return path if path.is_dir() else path.parent.parent
+
+
+def _check_flag(command: str, flag: str) -> None:
+    if flag not in (*SWEEP, *SHOW):
+        raise ConfigError(
+            f"{flag}: there is no such flag. Settings are given as key=value; "
+            f"`fewstep {command} --help` lists them"
+        )
+
+
+def _check_override(command: str, word: str, sweep: bool) -> None:
+    if "=" not in word and not word.startswith("~"):
+        near = [f"{group}={word}" for group in groups() if word in options(group)]
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(
+            f"{word}: settings are given as key=value, for example seed=1.{hint} "
+            f"`fewstep {command} --help` lists the keys"
+        )
+    override, (key, _, value) = _parsed(word), word.partition("=")
+    if override.is_sweep_override():
+        if sweep:
+            return
+        raise ConfigError(
+            f"{word}: several values need a sweep. Use fewstep {command} -m {word}, or quote what "
+            f"is one value: {key}='\"{value}\"'"
+        )
+    group = override.key_or_group
+    one = override.is_delete() or (isinstance(override.value(), str) and override.value())
+    if group in groups() and group != "experiment" and not one:
+        raise ConfigError(f"{word}: must be one option of {', '.join(options(group))}")
+
+
+def _parsed(word: str) -> Override:
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException as error:
+        key, _, value = word.partition("=")
+        raise ConfigError(
+            f"{word}: cannot be parsed ({str(error).splitlines()[0]}). Close its brackets, or "
+            f"quote it if it is a text: {key}='\"{value}\"'"
+        ) from None
+    if not override.key_or_group:
+        raise ConfigError(f"{word}: has no key in front of the =. For example seed=1")
+    return override
+
+
+def _values(override: Override) -> Iterator[str]:
+    value = override.value()
+    if isinstance(value, Glob):
+        return iter(value.filter(options(override.key_or_group)))
+    return override.sweep_string_iterator()

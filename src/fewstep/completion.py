@@ -1,0 +1,64 @@
+"""Tab completion: `eval "$(fewstep completion bash)"`, which asks `fewstep completion query`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from omegaconf import OmegaConf
+
+from fewstep.checks import ConfigError, flatten
+from fewstep.compose import compose_config, groups, options
+from fewstep.limits import EVAL, RUN, TRAIN
+
+
+BASH = """\
+_fewstep() {
+    local line="${COMP_LINE:0:COMP_POINT}"
+    local word="${line##* }"
+    local IFS=$'\\n'
+    COMPREPLY=($(fewstep completion query "$line" 2> /dev/null))
+    # Bash takes what follows the last = for the word, unless = is no word break.
+    if [[ "$COMP_WORDBREAKS" == *=* && "$word" == *=* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${word%=*}="}")
+    fi
+}
+complete -o nospace -o default -F _fewstep fewstep
+"""
+
+
+def query(line: str, commands: Iterable[str]) -> list[str]:
+    """What the last word of a command line may become; nothing where files may follow."""
+    words = line.split(" ")
+    command, word = words[1] if len(words) > 2 else "", words[-1]
+    if len(words) < 3:
+        return [f"{name} " for name in commands if name.startswith(word)]
+    if command not in ("train", "evaluate"):
+        return []
+    key, equals, value = word.partition("=")
+    if equals:
+        return [f"{key}={choice} " for choice in _choices(key) if choice.startswith(value)]
+    return _keys(command, [w for w in words[2:-1] if "=" in w], word)
+
+
+def _choices(key: str) -> list[str]:
+    if key in groups():
+        return options(key)
+    check = {**TRAIN, **RUN, **EVAL}.get(key)
+    if check is None:
+        return []
+    return [*check.choices, *(["true", "false"] if check.kind is bool else [])]
+
+
+def _keys(command: str, overrides: list[str], word: str) -> list[str]:
+    """Groups, and keys as far as the next dot: `alg` becomes `algorithm=` or `algorithm.`"""
+    try:
+        config = compose_config(command, overrides, complete=False)
+    except ConfigError:
+        config = compose_config(command, [], complete=False)
+    found = {f"{group}=" for group in groups() if command == "train" or group in config}
+    depth = word.count(".") + 1
+    for key, _ in flatten(OmegaConf.to_container(config)):
+        parts = key.split(".")
+        end = "." if len(parts) > depth else "="
+        found.add(".".join(parts[:depth]) + end)
+    return sorted(name for name in found if name.startswith(word))

@@ -1,0 +1,118 @@
+"""The values that each key may take, and the check of a training that needs nothing but them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fewstep.checks import (
+    Check,
+    ConfigError,
+    check_names,
+    check_settings,
+    check_values,
+    count,
+)
+
+
+EVAL = {
+    "eval.tasks": count(2, 1000),  # one task has no interval
+    "eval.seed": count(0, 0),
+    "eval.queries": count(1, 1),
+    "eval.protocol": Check(str, choices=("both", "inductive", "transductive"), example="both"),
+    "eval.steps": count(0, 50),
+    "eval.batch_size": count(1, 5, optional=True),
+    "eval.curve_tasks": count(2, 200),
+}
+RUN = {
+    "name": Check(str, example="my_run"),
+    "execution": Check(str, choices=("auto", "serial", "threads", "vmap"), example="auto"),
+    "trainer.accelerator": Check(str, example="auto"),
+    "trainer.devices": count(1, 1),
+    "trainer.num_nodes": count(1, 1),
+    "trainer.precision": Check(str, choices=("32", "64"), example="32"),
+}
+TRAIN = {
+    "seed": count(0, 0),
+    "max_meta_iterations": count(1, 2000),
+    "meta_batch": count(1, 5),
+    "log_every": count(1, 10),
+    "checkpoint_every": count(1, 500),
+    "algorithm.name": Check(str, example="reptile"),
+    "algorithm.inner.rule": Check(str, example="sgd"),
+    "algorithm.inner.lr": Check(float, above=0, example=0.001),
+    "algorithm.inner.steps": count(1, 5),
+    "algorithm.inner.batch_size": count(1, 10, optional=True),
+    "algorithm.inner.loss": Check(str, choices=("mean", "sum"), example="mean"),
+    "algorithm.inner.state": Check(str, choices=("carry", "reset", "sequential"), example="carry"),
+    "algorithm.outer.optimizer": Check(str, example="SGD"),
+    "algorithm.outer.lr": Check(float, above=0, example=1.0),
+    "algorithm.outer.final_lr": Check(float, low=0, optional=True, example=0.0),
+    "algorithm.meta_batch": count(1, 5),
+    "algorithm.train_shots": count(1, 10),
+    "algorithm.queries": count(0, 1),
+    "algorithm.eval.steps": count(0, 50),
+    "algorithm.eval.batch_size": count(1, 5, optional=True),
+    "dataset.name": Check(str, example="glyphs"),
+    "shots.ways": count(1, 5),
+    "shots.shots": count(1, 1),
+    "shots.train_shots": count(1, 10),
+    "shots.queries": count(0, 1),
+    "baselines.random": Check(bool, example=True),
+    "eval.val_every": count(1, 500, optional=True),
+    "eval.val_tasks": count(2, 100),
+    "eval.test_every": count(1, 500, optional=True),
+    "eval.test_tasks": count(2, 100),
+    "eval.checkpoint": Check(str, choices=("best", "last"), optional=True, example="last"),
+}
+MODEL = {"model.channels": count(1, 64), "model.hidden": count(1, 64)}
+"""Sizes that our own networks have; another network need not have them."""
+
+GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
+TOP = {*GROUPS, "eval", "baselines", "resume", *(k for k in (*TRAIN, *RUN) if "." not in k)}
+PARTS = {
+    "eval": {"settings"},
+    "shots": set(),
+    "baselines": {"joint"},
+    "algorithm.outer": {"options"},
+    "algorithm.eval": set(),
+}
+"""Parts that no class of a user's own reads, and their keys that no table has: whatever else is
+there is a slip of the pen that would silently change nothing."""
+
+
+def check_training(config: Mapping[str, Any]) -> None:
+    """Hold the configuration of a training against the limits of single keys; needs no torch.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
+    check_names("", config, TOP)
+    for part in (*GROUPS, "eval", "baselines"):
+        if not isinstance(config[part], Mapping):
+            raise ConfigError(
+                f"{part}={config[part]}: has keys of its own, which are given as {part}.KEY=VALUE. "
+                "`fewstep train --cfg job` prints them"
+            )
+    tables = {**TRAIN, **RUN, **EVAL}
+    check_values(config, tables)
+    check_values(config, MODEL, optional=True)
+    check_settings(config["eval"]["settings"])
+    for part, more in PARTS.items():
+        known = {key[len(part) + 1 :] for key in tables if key.startswith(f"{part}.")}
+        node = config
+        for name in part.split("."):
+            node = node[name]
+        check_names(f"{part}.", node, known | more)
+    _check_joint(config["baselines"]["joint"])
+
+
+def _check_joint(joint: Any) -> None:
+    if joint is None:
+        return
+    fix = "Add the baseline with +algorithm@baselines.joint=joint, or set it to null"
+    if not isinstance(joint, Mapping):
+        raise ConfigError(f"baselines.joint={joint}: must be an algorithm or null. {fix}")
+    table = {k: c for k, c in TRAIN.items() if k.startswith("algorithm.outer.")}
+    renamed = {k.replace("algorithm.", "baselines.joint."): c for k, c in table.items()}
+    check_values({"baselines": {"joint": joint}}, renamed)
