@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.utils import instantiate
+from pytorch_lightning.loggers.logger import Logger
 
 from fewstep import checkpoint
 from fewstep import config as builders
@@ -17,6 +17,7 @@ from fewstep.callbacks import Checkpoints, Measure, Resume, Stopwatch
 from fewstep.curves import draw_curves
 from fewstep.data.module import TaskModule
 from fewstep.learner import MetaLearner
+from fewstep.loggers import log_results, open_loggers
 from fewstep.metrics_file import MetricsFile
 from fewstep.progress import Progress, TestProgress
 from fewstep.results import device_name, header, progress, result, table, write_json
@@ -33,20 +34,19 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     """
     quiet_lightning()
     dataset = builders.build_dataset(config["dataset"])
-    splits = builders.open_splits(dataset, config)
-    tasks = builders.build_tasks(config, splits)
+    tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
     learner = builders.build_learner(config, dataset.task)
-    watch, saved = fit(learner, tasks, config, folder, label="train")
-
     report = header(config, command, builders.config_hash(config))
-    report |= environment(learner, config)
-    report |= progress(watch, learner.meta_iteration, config["meta_batch"])
-    report["results"] = []
-    report["results"] += _test_trained(learner, tasks, config, folder, saved)
-    waves = {"trained": checkpoint.weights(learner)}
-    for init, baseline in _baselines(config, tasks, dataset.task, folder):
-        report["results"] += meta_test(baseline, tasks, config, folder, init, None)
-        waves[init] = checkpoint.weights(baseline)
+    with open_loggers(config, folder) as loggers:
+        watch, saved = fit(learner, tasks, config, folder, "train", loggers)
+        report |= environment(learner, config)
+        report |= progress(watch, learner.meta_iteration, config["meta_batch"])
+        report["results"] = _test_trained(learner, tasks, config, folder, saved)
+        waves = {"trained": checkpoint.weights(learner)}
+        for init, baseline in _baselines(config, tasks, dataset.task, folder):
+            report["results"] += meta_test(baseline, tasks, config, folder, init, None)
+            waves[init] = checkpoint.weights(baseline)
+        log_results(loggers, report["results"])
     finish(report, folder, config)
     if config["dataset"]["name"] == "sine":
         draw_waves(folder / "waves.png", learner, waves, tasks)
@@ -73,7 +73,12 @@ def evaluate(
 
 
 def fit(
-    learner: MetaLearner, tasks: TaskModule, config: Config, folder: Path, label: str
+    learner: MetaLearner,
+    tasks: TaskModule,
+    config: Config,
+    folder: Path,
+    label: str,
+    loggers: Sequence[Logger] = (),
 ) -> tuple[Stopwatch, Checkpoints]:
     """Train to `max_meta_iterations`, from `config["resume"]` where it is given."""
     watch, every = Stopwatch(), config["eval"]["val_every"] if "val" in tasks.splits else None
@@ -81,7 +86,7 @@ def fit(
     measure = Measure(every, test["val_tasks"], test["test_every"], test["test_tasks"])
     saved = Checkpoints(folder / "checkpoints", config["checkpoint_every"], measure)
     metrics = MetricsFile(folder / "metrics.csv")
-    resume = config["resume"] and checkpoint.find(config["resume"])
+    resume = config["resume"] and checkpoint.find(config["resume"], key="resume")
     if resume:
         metrics.cut_back(checkpoint.read(resume)["fewstep"]["meta_iteration"])
     trainer = pl.Trainer(
@@ -89,7 +94,7 @@ def fit(
         max_steps=config["max_meta_iterations"],
         max_epochs=-1,
         limit_val_batches=0,  # `Measure` decides when to validate: exactly resumable
-        logger=[metrics, *_loggers(config, folder)],
+        logger=[metrics, *loggers],
         callbacks=[watch, measure, Progress(watch, measure, label), saved, Resume(watch)],
     )
     trainer.fit(learner, tasks, ckpt_path=resume, weights_only=True)
@@ -155,13 +160,6 @@ def _trainer_options(config: Config) -> dict[str, Any]:
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,
     }
-
-
-def _loggers(config: Config, folder: Path) -> list[Any]:
-    settings = dict(config["logger"])
-    if "_target_" not in settings:
-        return []
-    return [instantiate({**settings, "save_dir": str(folder)})]
 
 
 def _test_trained(

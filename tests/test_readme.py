@@ -1,0 +1,56 @@
+"""What the README shows is what works."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from fewstep import train
+from fewstep.compose import compose_config, options
+
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_algorithm_of_the_readme_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, block in re.findall(r"`([\w/]+\.(?:py|yaml))`\n\n```\w+\n(.*?)```", README, re.S):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block)
+    assert (tmp_path / "late_reptile.py").exists()
+    small = ["dataset.classes=60", "max_meta_iterations=3", "eval.tasks=4", "eval.val_every=null"]
+    assert train.main(["algorithm=late_reptile", *small]) == 0
+    (results,) = tmp_path.glob("outputs/runs/*/*/results.json")
+    assert json.loads(results.read_text())["algorithm"] == "late_reptile"
+
+
+def test_every_command_of_the_readme_composes() -> None:
+    commands = re.findall(r"^fewstep train (.*?)(?:\s+#.*)?$", README, re.M)
+    assert len(commands) > 5
+    for command in commands:
+        words = [w for w in command.split() if not w.startswith("-")]
+        if "late_reptile" in command or "settings" in command:
+            continue
+        chosen = [re.sub(r"=([^,]+),.*", r"=\1", word) for word in words]
+        compose_config("train", chosen)
+
+
+@pytest.mark.parametrize("group", ["algorithm", "dataset", "model", "logger", "shots"])
+def test_the_table_of_groups_is_whole(group: str) -> None:
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{group}`"))
+    named = set(re.findall(r"`([\w]+)`", row)) - {group}
+    assert set(options(group)) - {"10p"} <= named
+
+
+def test_files_that_the_readme_names_exist() -> None:
+    links = re.findall(r"\]\(((?!http)[^)]+)\)", README)
+    assert len(links) > 8
+    for link in links:
+        assert (ROOT / link).exists(), link
