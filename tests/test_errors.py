@@ -1,0 +1,393 @@
+"""Every mistake is answered at once, by key, value, limit and fix, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from fewstep import config as builders
+from fewstep import evaluate, train
+from fewstep.compose import compose_config
+from fewstep.launch import plain
+
+
+COMMANDS = {"train": train.main, "evaluate": evaluate.main}
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capfd) -> Refused:
+    """Runs a command in an empty folder, expects it to be refused there, returns its message."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def run(command: str, *words: str) -> str:
+        try:
+            status = COMMANDS[command](words)
+        except SystemExit as stop:
+            status = stop.code
+        out, message = capfd.readouterr()
+        assert status not in (0, None), out
+        assert message.startswith("fewstep: ")
+        assert "Traceback" not in message
+        assert not out
+        assert not (tmp_path / "outputs").exists()
+        assert not list(tmp_path.rglob("results.json"))
+        return message
+
+    return run
+
+
+def names(message: str, *parts: str) -> None:
+    for part in parts:
+        assert part in message
+
+
+# --- command lines
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        (
+            "algorithm=mamml",
+            ["algorithm=mamml", "Did you mean maml?", "fomaml, joint, maml, reptile"],
+        ),
+        ("dataset=glyph", ["dataset=glyph", "Did you mean glyphs?", "conf/dataset/glyph.yaml"]),
+        ("algorithm=[maml,reptile]", ["algorithm=[maml,reptile]", "one option of fomaml"]),
+        ("algorithm=null", ["algorithm=null", "one option of fomaml"]),
+        ("algorithm=", ["algorithm=", "one option of fomaml"]),
+        ("experiment=mine", ["experiment=mine", "quickstart", "conf/experiment/mine.yaml"]),
+        ("sed=1", ["sed=1", "no key sed", "Did you mean seed?", "--cfg job"]),
+        ("algoritm=maml", ["algoritm=maml", "Did you mean algorithm?"]),
+        ("algorithm.inner.lrr=1", ["no key algorithm.inner.lrr", "mean algorithm.inner.lr?"]),
+        ("+sed=1", ["sed=1", "no key sed", "Did you mean seed?"]),
+        ("+eval.taks=1", ["eval.taks=1", "Did you mean tasks?"]),
+        ("+shots.kueries=1", ["shots.kueries=1", "Did you mean queries?"]),
+        (
+            "+algorithm.outer.momentum=0.9",
+            ["algorithm.outer.momentum=0.9", "lr, optimizer, options"],
+        ),
+        ("+algorithm.inner.step=3", ["algorithm.inner.step=3", "Did you mean steps?"]),
+        ("+algorithm.tale=3", ["algorithm.tale=3", "Reptile takes no such argument"]),
+        ("+model.width=3", ["model.width=3", "OmniglotConv takes no such argument", "channels"]),
+        ("algorithm.outer.options={momentum: 0.9}", ["+algorithm.outer.options.NAME=VALUE"]),
+        ("~eval.tasks", ["eval.tasks is missing", "eval.tasks=1000"]),
+        ("~logger", ["logger is missing"]),
+        ("seed=[1", ["seed=[1", "cannot be parsed", "brackets"]),
+        ("name=a=b", ["name=a=b", "cannot be parsed", "quote"]),
+        ("=3", ["=3", "no key", "seed=1"]),
+        ("seed=1,2", ["seed=1,2", "fewstep train -m seed=1,2"]),
+        ("maml", ["maml", "key=value", "Did you mean algorithm=maml?"]),
+        ("", ["key=value", "--help"]),
+        ("--seed", ["--seed", "no such flag", "key=value"]),
+        ("-x", ["-x", "no such flag"]),
+        ("--cfg", ["--cfg needs a value", "job"]),
+    ],
+)
+def test_words_that_no_training_takes(refused, word, parts):
+    names(refused("train", word), *parts)
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("algorithm.inner.lr=fast", ["algorithm.inner.lr=fast", "a number above 0", "lr=0.001"]),
+        ("algorithm.inner.lr=-1", ["algorithm.inner.lr=-1", "a number above 0", "lr=0.001"]),
+        ("algorithm.inner.lr=0", ["algorithm.inner.lr=0", "above 0"]),
+        ("algorithm.inner.lr=nan", ["algorithm.inner.lr=nan", "above 0"]),
+        ("algorithm.inner.lr=inf", ["algorithm.inner.lr=inf", "above 0"]),
+        ("algorithm.inner.lr=true", ["algorithm.inner.lr=True", "a number"]),
+        ("algorithm.inner.steps=0", ["algorithm.inner.steps=0", "at least 1", "steps=5"]),
+        ("algorithm.inner.steps=1.5", ["algorithm.inner.steps=1.5", "whole number"]),
+        ("algorithm.inner.batch_size=0", ["algorithm.inner.batch_size=0", "at least 1 or null"]),
+        ("algorithm.inner.loss=max", ["algorithm.inner.loss=max", "one of mean, sum"]),
+        ("algorithm.inner.state=keep", ["inner.state=keep", "one of carry, reset, sequential"]),
+        ("algorithm.inner.rule=sdg", ["inner.rule=sdg", "one of sgd, adam", "Did you mean sgd?"]),
+        ("algorithm.inner.rule=no.Rule", ["inner.rule=no.Rule", "cannot be imported", "path"]),
+        ("algorithm.outer.lr=-1", ["algorithm.outer.lr=-1", "above 0"]),
+        ("algorithm.outer.optimizer=Adm", ["outer.optimizer=Adm", "Did you mean Adam?"]),
+        ("+algorithm.outer.options.speed=1", ["outer.options={'speed': 1}", "SGD refuses"]),
+        ("+algorithm.inner.options.beta2=x", ["algorithm.inner.options.beta2=x", "a number"]),
+        (
+            "+algorithm.inner.options.beta=1",
+            ["algorithm.inner.options.beta=1", "Did you mean beta2?"],
+        ),
+        ("algorithm._target_=no.Class", ["algorithm._target_=no.Class", "cannot be imported"]),
+        ("meta_batch=0", ["meta_batch=0", "at least 1", "meta_batch=5"]),
+        ("meta_batch=", ["meta_batch=", "whole number", "meta_batch=5"]),
+        ("max_meta_iterations=0", ["max_meta_iterations=0", "at least 1"]),
+        ("seed=-1", ["seed=-1", "at least 0"]),
+        ("seed=99999999999999999999", ["seed=99999999999999999999", "at most 9223372036854775807"]),
+        ("name=", ["name=", "a text"]),
+        ("execution=fast", ["execution=fast", "one of auto, serial, threads, vmap"]),
+        ("trainer.precision=16", ["trainer.precision=16", "one of 32, 64"]),
+        ("trainer.accelerator=abacus", ["trainer.accelerator=abacus", "trainer=cpu"]),
+        ("+trainer.speed=1", ["trainer.speed=1", "unexpected keyword argument 'speed'"]),
+        ("eval.tasks=1", ["eval.tasks=1", "at least 2"]),
+        ("eval.curve_tasks=0", ["eval.curve_tasks=0", "at least 2"]),
+        ("eval.steps=-1", ["eval.steps=-1", "at least 0"]),
+        ("eval.protocol=seductive", ["eval.protocol=seductive", "inductive, transductive"]),
+        ("eval.checkpoint=first", ["eval.checkpoint=first", "best, last or null"]),
+        ("eval=5", ["eval=5", "eval.KEY=VALUE"]),
+        ("eval.settings=5", ["eval.settings=5", "a list", "{shots: 1, steps: 50, batch_size: 5}"]),
+        ("eval.settings=[]", ["eval.settings=[]", "a list of settings"]),
+        ("eval.settings=[5]", ["eval.settings[0]=5", "must have shots, steps, batch_size"]),
+        ("eval.settings=[{shots: 1}]", ["eval.settings[0]={'shots': 1}", "must have shots, steps"]),
+        ("eval.settings=[{shots: 0, steps: 1, batch_size: 5}]", ["eval.settings[0].shots=0"]),
+        ("baselines.random=maybe", ["baselines.random=maybe", "true or false"]),
+        ("baselines.joint=true", ["baselines.joint=True", "+algorithm@baselines.joint=joint"]),
+        ("model.channels=x", ["model.channels=x", "whole number of at least 1", "channels=64"]),
+        ("model.channels=0", ["model.channels=0", "at least 1"]),
+        ("model.ways=3", ["OmniglotConv", "does not fit", "shots.ways=5", "sizes"]),
+        ("dataset.classes=-3", ["dataset.classes=-3", "at least 3"]),
+        ("dataset.classes=many", ["dataset.classes=many", "whole number"]),
+        ("dataset.channels=3", ["OmniglotConv", "does not fit dataset=glyphs", "1x28x28"]),
+        ("dataset.val=1.5", ["dataset.val=1.5", "between 0 and 1"]),
+    ],
+)
+def test_values_out_of_range(refused, word, parts):
+    names(refused("train", "dataset.classes=60", word), *parts)
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["algorithm=fomaml", "algorithm.tail=end"], ["tail", "end", "separate"]),
+        (["algorithm=maml", "shots.queries=0"], ["shots.queries=0", "maml trains on queries"]),
+        (["dataset=sine", "model=omniglot_conv"], ["model.in_channels", "dataset.channels"]),
+        (["dataset=sine", "shots=5w1s"], ["shots.ways=5", "one wave", "set it to 1"]),
+        (["dataset=sine", "model.activation=step"], ["model.activation", "step", "tanh, relu"]),
+        (
+            ["+algorithm@baselines.joint=joint", "baselines.joint.outer.lr=0"],
+            ["baselines.joint.outer.lr=0", "above 0"],
+        ),
+        (
+            ["dataset=omniglot", "dataset.split=half"],
+            ["dataset.split='half'", "one of authors, with_val"],
+        ),
+    ],
+)
+def test_values_that_do_not_go_together(refused, words, parts):
+    names(refused("train", *words), *parts)
+
+
+def test_the_words_of_a_file_are_checked_as_well(refused, tmp_path):
+    folder = tmp_path / "conf" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("# @package _global_\nmax_meta_iteration: 10\n")
+    message = refused("train", "experiment=mine")
+    names(message, "max_meta_iteration=10", "Did you mean max_meta_iterations?")
+
+
+def test_each_run_of_a_sweep_is_checked_before_the_first_one_runs(refused):
+    message = refused("train", "-m", "dataset.classes=60", "seed=0,1", "meta_batch=2,0")
+    names(message, "the sweep's dataset.classes=60 seed=0 meta_batch=0", "at least 1")
+    names(refused("train", "--multirun", "algorithm=maml,mamml"), "algorithm=mamml", "mean maml?")
+    names(refused("train", "-m", "algorithm=glob(*)", "seed=-1"), "algorithm=fomaml seed=-1")
+
+
+# --- data
+
+
+def test_a_value_without_a_default_is_asked_for(refused):
+    names(refused("train", "dataset=image_folder"), "dataset.root", "folder of images a class")
+    names(refused("evaluate"), "checkpoint is missing", ".ckpt file", "checkpoint=...")
+
+
+@pytest.mark.parametrize("dataset", ["image_folder", "cifar_fs", "miniimagenet", "omniglot"])
+def test_data_that_is_not_there(refused, dataset):
+    message = refused("train", f"dataset={dataset}", "dataset.root=nowhere")
+    names(message, "dataset.root", "nowhere")
+    assert "exist" in message or "got by hand" in message
+
+
+def test_more_ways_than_a_split_has_classes(refused):
+    message = refused("train", "dataset.classes=60", "shots.ways=13")
+    names(message, "shots.ways=13", "split of glyphs has", "classes; use at most")
+
+
+def test_more_examples_than_a_class_has(refused):
+    words = ["dataset.classes=60", "dataset.drawings=7"]
+    message = refused("train", *words, "shots.train_shots=8")
+    names(message, "class 'glyph", "train split has 7 images", "= 8 + 0 = 8", "lower shots")
+    settings = "eval.settings=[{shots: 7, steps: 1, batch_size: 5}]"
+    message = refused("train", *words, "shots.train_shots=7", settings)
+    names(message, "has 7 images", "shots + queries = 7 + 1 = 8", "lower shots or queries")
+
+
+def drawn(root: Path, classes: int = 20, images: int = 12) -> Path:
+    """A folder of made-up images, a folder a class."""
+    for c in range(classes):
+        (root / f"class{c:02}").mkdir(parents=True)
+        for i in range(images):
+            Image.new("L", (9, 9), 10 * c + i).save(root / f"class{c:02}" / f"{i}.png")
+    return root
+
+
+def of_folder(root: Path) -> list[str]:
+    return ["dataset=image_folder", f"dataset.root={root}", "dataset.size=16"]
+
+
+def test_a_zip_file_that_was_cut_short(refused, tmp_path):
+    root, path = drawn(tmp_path / "images"), tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(root.rglob("*.png")):
+            archive.write(file, file.relative_to(root))
+    path.write_bytes(path.read_bytes()[:-200])
+    message = refused("train", *of_folder(path))
+    names(message, str(path), "damaged or not a whole zip file", "fetch it again")
+
+
+def test_a_file_that_is_no_image(refused, tmp_path):
+    root = drawn(tmp_path / "images")
+    (root / "class07" / "notes.txt").write_text("not an image")
+    message = refused("train", *of_folder(root))
+    names(message, "class07/notes.txt", "cannot be read as an image", "remove it")
+
+
+def test_a_class_without_images(refused, tmp_path):
+    root = drawn(tmp_path / "images")
+    (root / "class99").mkdir()
+    names(refused("train", *of_folder(root)), "class 'class99' has no images", "remove its folder")
+
+
+# --- checkpoints
+
+
+def content(*overrides: str) -> dict:
+    """What a checkpoint of a tiny net holds, untrained."""
+    words = ["dataset.classes=60", "model.channels=4", *overrides]
+    config = plain(compose_config("train", words))
+    learner = builders.build_learner(config, builders.build_dataset(config["dataset"]).task)
+    ours = {"config": config, "meta_iteration": 3, "inner_state": learner.state}
+    return {"state_dict": learner.state_dict(), "fewstep": ours}
+
+
+@pytest.fixture
+def saved(tmp_path) -> Callable[[dict], Path]:
+    def save(content: dict) -> Path:
+        torch.save(content, tmp_path / "some.ckpt")
+        return tmp_path / "some.ckpt"
+
+    return save
+
+
+def test_a_checkpoint_that_is_missing(refused, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for command, key in (("evaluate", "checkpoint"), ("train", "resume")):
+        names(refused(command, f"{key}=no.ckpt"), f"{key}=no.ckpt", "no such file", "Name a .ckpt")
+        message = refused(command, f"{key}=empty")
+        names(message, f"{key}=empty", "no checkpoints/last.ckpt", "a run directory")
+
+
+@pytest.mark.parametrize(("command", "key"), [("evaluate", "checkpoint"), ("train", "resume")])
+def test_a_checkpoint_that_cannot_be_read(refused, saved, command, key):
+    path = saved(content())
+    path.write_bytes(path.read_bytes()[:-3000])
+    message = refused(command, f"{key}={path}")
+    names(message, f"{key}={path}", "cannot be read", "truncated", "another one")
+    saved({"weights": torch.ones(3)})
+    names(refused(command, f"{key}={path}"), "not written by fewstep train")
+    saved({"fewstep": {"meta_iteration": 3}, "state_dict": {}})
+    names(refused(command, f"{key}={path}"), "not written by fewstep train")
+
+
+def test_a_checkpoint_never_runs_what_is_in_it(refused, tmp_path):
+    class Touch:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "touched"),)
+
+    torch.save({"fewstep": Touch()}, tmp_path / "evil.ckpt")
+    names(refused("evaluate", "checkpoint=evil.ckpt"), "cannot be read")
+    assert not (tmp_path / "touched").exists()
+
+
+def test_a_checkpoint_of_another_model_or_number_of_ways(refused, saved):
+    path = saved(content())
+    words = ["dataset.classes=60", "model.channels=4"]
+    message = refused("train", f"resume={path}", *words, "shots.ways=3")
+    names(message, "trained for 5 ways", "shots.ways=3", "Use shots.ways=5")
+    message = refused("train", f"resume={path}", "dataset.classes=60", "model.channels=8")
+    names(message, "another model", "OmniglotConv", "(4, 1, 3, 3)", "(8, 1, 3, 3)")
+
+    changed = content()
+    changed["fewstep"]["config"]["model"]["channels"] = 8
+    message = refused("evaluate", f"checkpoint={saved(changed)}")
+    names(message, "another model", "(4, 1, 3, 3)", "(8, 1, 3, 3)")
+    changed = content()
+    changed["state_dict"] = content("shots.ways=3")["state_dict"]
+    names(refused("evaluate", f"checkpoint={saved(changed)}"), "another model", "head.weight")
+
+
+def test_a_run_is_resumed_with_its_own_recipe(refused, saved):
+    words = [f"resume={saved(content())}", "dataset.classes=60", "model.channels=4"]
+    message = refused("train", *words, "algorithm.inner.lr=0.5")
+    names(message, "algorithm.inner.lr was 0.001", "algorithm.inner.lr=0.5", "start a new run")
+    names(refused("train", *words, "seed=3"), "seed was 0 in that run", "Resume with seed=0")
+    message = refused("train", *words, "max_meta_iterations=2")
+    names(message, "max_meta_iterations=2", "has done 3", "more than 3")
+
+
+# --- evaluate
+
+
+@pytest.mark.parametrize(
+    "word", ["shots.ways=20", "+shots.ways=20", "algorithm=maml", "seed=1", "model.channels=8"]
+)
+def test_evaluate_takes_settings_of_evaluation_alone(refused, word):
+    message = refused("evaluate", "checkpoint=any.ckpt", word)
+    names(message, word.lstrip("+"), "what the checkpoint was trained with", "eval.tasks")
+    names(message, "use fewstep train")
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("eval.task=3", ["eval.task=3", "Did you mean eval.tasks?"]),
+        ("eval.split=train", ["eval.split=train", "one of test, val"]),
+        ("eval.tasks=few", ["eval.tasks=few", "whole number", "eval.tasks=1000"]),
+        ("eval.steps=-1", ["eval.steps=-1", "at least 0"]),
+        ("eval.settings=[{shots: 50, steps: 1, batch_size: 5}]", ["has 20 images", "= 51"]),
+        ("dataset.root=/data", ["dataset.root=/data", "Glyphs takes no such argument"]),
+    ],
+)
+def test_evaluations_that_cannot_run(refused, saved, word, parts):
+    names(refused("evaluate", f"checkpoint={saved(content())}", word), *parts)
+
+
+# --- the real command
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "fewstep.cli", "train", "algorithm.inner.lr=fast"],
+        ["-m", "fewstep.train", "dataset=image_folder", "dataset.root=nowhere"],
+        ["-m", "fewstep.evaluate", "checkpoint=nowhere"],
+    ],
+)
+def test_the_real_command_answers_within_ten_seconds(tmp_path, words):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 2
+    assert done.stderr.startswith("fewstep: ")
+    assert words[-1].replace("=nowhere", "") in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+    # Processor time, which other processes on the machine cannot stretch.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
