@@ -1,0 +1,174 @@
+"""What `algorithm=NAME shots=SETTING` alone comes to, and that every file of conf/ composes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from omegaconf import OmegaConf
+
+from fewstep import config as builders
+from fewstep.compose import compose_config, conf_dir, options
+from fewstep.launch import plain
+
+
+class Recipe(NamedTuple):
+    train_shots: int
+    queries: int
+    meta_batch: int
+    inner: tuple[str, float, int, int | None]
+    """Rule, learning rate, steps, batch size."""
+    test: tuple[int, int | None]
+    """Steps, batch size."""
+    outer: tuple[str, float, float | None]
+    """Optimizer, learning rate, final learning rate."""
+
+
+REPTILE = Recipe(10, 0, 5, ("adam", 0.001, 5, 10), (50, 5), ("SGD", 1.0, 0.0))
+JOINT = Recipe(10, 0, 5, ("adam", 0.001, 5, 10), (50, 5), ("Adam", 0.001, 0.0))
+MAML_1 = Recipe(1, 1, 32, ("sgd", 2.0, 1, None), (3, None), ("Adam", 0.001, None))
+MAML_5 = Recipe(5, 5, 32, ("sgd", 2.0, 1, None), (3, None), ("Adam", 0.001, None))
+
+RECIPES = {
+    ("reptile", "5w1s"): REPTILE,
+    ("reptile", "5w5s"): REPTILE,
+    ("reptile", "20w1s"): REPTILE,
+    ("reptile", "20w5s"): REPTILE,
+    ("joint", "5w1s"): JOINT,
+    ("joint", "5w5s"): JOINT,
+    ("joint", "20w1s"): JOINT,
+    ("joint", "20w5s"): JOINT,
+    ("maml", "5w1s"): MAML_1,
+    ("maml", "5w5s"): MAML_5,
+    ("maml", "20w1s"): MAML_1,
+    ("maml", "20w5s"): MAML_5,
+    ("fomaml", "5w1s"): MAML_1,
+    ("fomaml", "5w5s"): MAML_5,
+    ("fomaml", "20w1s"): MAML_1,
+    ("fomaml", "20w5s"): MAML_5,
+}
+SHOTS = {"5w1s": (5, 1), "5w5s": (5, 5), "20w1s": (20, 1), "20w5s": (20, 5)}
+
+
+def composed(*overrides: str) -> dict:
+    return plain(compose_config("train", overrides))
+
+
+def names(group: str) -> list[str]:
+    return sorted(file.stem for file in (conf_dir() / group).glob("*.yaml"))
+
+
+def test_the_table_has_every_algorithm_and_every_classification_setting():
+    settings = [name for name in names("shots") if "w" in name]
+    assert len(names("algorithm")) > 0
+    assert set(RECIPES) == {(a, s) for a in names("algorithm") for s in settings}
+
+
+@pytest.mark.parametrize(("algorithm", "shots"), RECIPES)
+def test_an_algorithm_alone_is_its_own_recipe(algorithm, shots):
+    config = composed(f"algorithm={algorithm}", f"shots={shots}")
+    inner, outer, setting = config["algorithm"]["inner"], config["algorithm"]["outer"], SHOTS[shots]
+    assert (config["shots"]["ways"], config["shots"]["shots"]) == setting
+    found = Recipe(
+        config["shots"]["train_shots"],
+        config["shots"]["queries"],
+        config["meta_batch"],
+        (inner["rule"], inner["lr"], inner["steps"], inner["batch_size"]),
+        (config["eval"]["steps"], config["eval"]["batch_size"]),
+        (outer["optimizer"], outer["lr"], outer["final_lr"]),
+    )
+    assert found == RECIPES[algorithm, shots]
+    assert config["eval"]["settings"] == [
+        {"shots": setting[1], "steps": found.test[0], "batch_size": found.test[1]}
+    ]
+    assert config["eval"]["queries"] == 1
+    assert config["name"] == f"{algorithm}_glyphs_{setting[0]}w{setting[1]}s"
+    builders.check(config)
+
+
+def test_a_key_of_the_command_line_wins_over_the_recipe():
+    config = composed("algorithm=maml", "meta_batch=3", "shots.train_shots=4", "eval.steps=7")
+    assert config["meta_batch"] == 3
+    assert config["shots"]["train_shots"] == 4
+    assert config["eval"]["settings"] == [{"shots": 1, "steps": 7, "batch_size": None}]
+
+
+@pytest.mark.parametrize("experiment", names("experiment"))
+def test_every_experiment_passes_the_check(experiment):
+    builders.check(composed(f"experiment={experiment}"))
+
+
+@pytest.mark.parametrize("dataset", names("dataset"))
+def test_every_dataset_passes_the_check_and_its_keys_are_those_of_its_class(dataset):
+    config = composed(f"dataset={dataset}", "++dataset.root=somewhere")
+    if dataset in ("glyphs", "sine"):
+        config = composed(f"dataset={dataset}")
+    builders.check(config)
+    made = builders.build_dataset(config["dataset"])
+    assert made.name == config["dataset"]["name"] == dataset
+
+
+@pytest.mark.parametrize("group", ["shots", "model", "trainer", "logger"])
+def test_every_option_of_the_other_groups_composes(group):
+    found = names(group)
+    assert len(found) > 0
+    for option in found:
+        assert composed(f"{group}={option}")[group] is not None
+
+
+def test_the_experiments_of_the_paper_are_those_of_the_paper():
+    config = composed("experiment=omniglot_5w_reptile")  # command o15
+    assert config["max_meta_iterations"] == 100_000
+    assert config["meta_batch"] == 5
+    assert config["dataset"]["split"] == "authors"
+    assert config["shots"] == {"ways": 5, "shots": 1, "train_shots": 10, "queries": 0}
+    assert config["eval"]["checkpoint"] == "last"
+    assert config["eval"]["protocol"] == "both"
+    assert config["eval"]["settings"] == [
+        {"shots": 1, "steps": 50, "batch_size": 5},
+        {"shots": 5, "steps": 50, "batch_size": 5},
+    ]
+
+
+TYPED = """
+seed name algorithm algorithm.inner.lr algorithm.inner.steps algorithm.inner.batch_size
+algorithm.inner.state algorithm.inner.loss algorithm.outer.lr dataset shots shots.ways shots.shots
+shots.train_shots shots.queries model meta_batch max_meta_iterations eval.tasks eval.seed
+eval.settings eval.queries eval.protocol eval.test_every trainer trainer.devices trainer.precision
+execution logger resume
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "overrides", "keys"),
+    [
+        ("train", [], TYPED.split()),
+        ("train", ["algorithm=fomaml"], ["algorithm.tail", "algorithm.direction"]),
+        (
+            "train",
+            ["dataset=omniglot"],
+            ["dataset.root", "dataset.split", "dataset.split_seed"],
+        ),
+        ("train", ["dataset=image_folder"], ["dataset.root"]),
+        ("evaluate", [], ["checkpoint", "dataset.root", "eval.tasks", "eval.settings"]),
+    ],
+)
+def test_the_keys_that_users_type_are_there(command, overrides, keys):
+    config = compose_config(command, overrides, complete=False)
+    raw = OmegaConf.to_container(config)
+    for key in keys:
+        node = raw
+        for part in key.split("."):
+            assert part in node, key
+            node = node[part]
+
+
+def test_a_folder_conf_of_ones_own_adds_options(tmp_path: Path, monkeypatch):
+    mine = tmp_path / "it's, [mine]" / "conf" / "shots"  # whatever a folder may be called
+    mine.mkdir(parents=True)
+    (mine / "3w2s.yaml").write_text("ways: 3\nshots: 2\ntrain_shots: 4\nqueries: 1\n")
+    monkeypatch.chdir(mine.parents[1])
+    assert composed("shots=3w2s")["shots"]["ways"] == 3
+    assert composed("shots=5w1s")["shots"]["ways"] == 5
+    assert "3w2s" in options("shots")
