@@ -26,6 +26,9 @@ test: setup  ## the tests, under six minutes; real data is used where $$FEWSTEP_
 test-slow: setup  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow
 
+bench: setup  ## time the default configuration in every execution
+	$(BIN)/fewstep bench
+
 lint: setup  ## what must be clean before a commit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -43,10 +43,10 @@ class Serial:
     name = "serial"
 
     def __init__(self, module: nn.Module) -> None:
-        torch.set_num_threads(CPU_THREADS)
         self.net = Net(module).replica()
 
     def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
+        torch.set_num_threads(CPU_THREADS)
         return [function(self.net, episode) for episode in episodes]
 
 
@@ -67,13 +67,13 @@ class Threads:
         self.threads = threads or CPU_THREADS
         self._own = threading.local()
         self._pool = ThreadPoolExecutor(self.threads, "fewstep", self._start)
-        torch.set_num_threads(1)
 
     def _start(self) -> None:
         torch.set_num_threads(1)  # of this thread alone
         self._own.net = Net(self.module).replica()
 
     def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
+        torch.set_num_threads(1)
         return list(self._pool.map(lambda episode: function(self._own.net, episode), episodes))
 
 
@@ -87,6 +87,7 @@ class Vmap:
         self.net = Net(module, functional=True).replica()
 
     def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
+        torch.set_num_threads(CPU_THREADS)
         stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
         # No task is random inside, so there is nothing to be refused.
         run = torch.func.vmap(lambda episode: function(self.net, episode), randomness="error")

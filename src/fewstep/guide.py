@@ -22,19 +22,24 @@ EXAMPLES = {
   fewstep evaluate checkpoint=last.ckpt eval.steps=0     the initialization as it is
   fewstep evaluate checkpoint=last.ckpt eval.settings='[{shots: 5, steps: 50, batch_size: 5}]'
 """,
+    "bench": """\
+  fewstep bench                                          the default configuration
+  fewstep bench algorithm=maml shots=20w1s               any training that you have in mind
+""",
 }
 
 
 def guide(command: str) -> str:
     """What `fewstep COMMAND --help` prints."""
+    own = "evaluate" if command == "evaluate" else "train"
     parts = [f"fewstep {command} [group=option ...] [key=value ...]\n", "Examples"]
     parts.append(EXAMPLES[command])
-    if command == "train":
+    if own == "train":
         parts.append("Groups (group=option swaps a part; your own go in ./conf/GROUP/NAME.yaml)")
         parts += [f"  {g:<12}{', '.join(options(g))}" for g in groups() if options(g)]
         parts.append("")
-    parts.append(f"Keys (key=value; fewstep {command} --cfg job prints all, with the groups' own)")
-    lines = (conf_dir() / f"{command}.yaml").read_text().splitlines()
+    parts.append(f"Keys (key=value; fewstep {own} --cfg job prints all, with the groups' own)")
+    lines = (conf_dir() / f"{own}.yaml").read_text().splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith(("name:", "checkpoint:")))
     end = lines.index("hydra:")
     parts += [f"  {line}" for line in lines[start:end] if line.strip()]
