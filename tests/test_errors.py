@@ -375,7 +375,6 @@ def test_evaluations_that_cannot_run(refused, saved, word, parts):
     [
         ["-m", "fewstep.cli", "train", "algorithm.inner.lr=fast"],
         ["-m", "fewstep.train", "dataset=image_folder", "dataset.root=nowhere"],
-        ["-m", "fewstep.evaluate", "checkpoint=nowhere"],
     ],
 )
 def test_the_real_command_answers_within_ten_seconds(tmp_path, words):

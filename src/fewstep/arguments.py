@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -27,8 +27,8 @@ VALUED |= {"-p": "a part of the configuration", "--package": "a part of the conf
 class Arguments:
     """A command line that can be handed to Hydra."""
 
-    words: list[str]
-    """All of them, as they were given."""
+    flags: list[str]
+    """With their values; Hydra's parser wants them first."""
     overrides: list[str]
     sweep: bool = False
     shows: bool = False
@@ -45,17 +45,20 @@ def read(command: str, words: Sequence[str]) -> Arguments:
     overrides, flags, rest = [], [], iter(words)
     for word in rest:
         flag, _, value = word.partition("=")
-        if word.startswith("-"):
-            _check_flag(command, flag)
-            flags.append(flag)
-            if flag in VALUED and not value and next(rest, None) is None:
-                raise ConfigError(f"{flag} needs a value: {VALUED[flag]}")
-        else:
+        if not word.startswith("-"):
             overrides.append(word)
+            continue
+        _check_flag(command, flag)
+        flags.append(flag)
+        if flag in VALUED:
+            value = value or next(rest, "")
+            if not value:
+                raise ConfigError(f"{flag} needs a value: {VALUED[flag]}")
+            flags.append(value)
     sweep = any(flag in SWEEP for flag in flags)
     for word in overrides:
         _check_override(command, word, sweep)
-    return Arguments(list(words), overrides, sweep, any(flag in SHOW for flag in flags))
+    return Arguments(flags, overrides, sweep, any(flag in SHOW for flag in flags))
 
 
 def combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
@@ -82,9 +85,7 @@ def resumed(arguments: Arguments) -> Arguments:
         return arguments
     own = {_parsed(word).get_key_element(): word for word in OmegaConf.load(file)}
     added = [w for key, w in own.items() if key not in given and not key.startswith("hydra")]
-    return Arguments(
-        [*added, *arguments.words], [*added, *arguments.overrides], shows=arguments.shows
-    )
+    return replace(arguments, overrides=[*added, *arguments.overrides])
 
 
 def _run_of(path: Path) -> Path:

@@ -59,7 +59,8 @@ def launch(command: Command, words: Sequence[str]) -> int:
     try:
         arguments = command.prepare(read(command.name, words))
         added = _settled(command, arguments)
-        sys.argv = [f"fewstep-{command.name}", *arguments.words, *search_path(), *added]
+        sys.argv = [f"fewstep-{command.name}", *arguments.flags, *arguments.overrides]
+        sys.argv += [*search_path(), *added]
         _hydra_main(command, shlex.join(["fewstep", command.name, *words]))
     except ConfigError as error:
         return complain(error)
