@@ -1,0 +1,119 @@
+"""The command itself: help, completion, what it prints without running anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from fewstep import __version__, cli
+from fewstep.completion import BASH, query
+from fewstep.compose import groups, options
+
+
+COMMANDS = ("train", "evaluate", "completion")
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
+def test_help_names_every_command(capsys, words):
+    assert cli.main(words) == 0
+    text = capsys.readouterr().out
+    for command in cli.COMMANDS:
+        assert f"fewstep {command}" in text
+
+
+def test_version(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"fewstep {__version__}\n"
+
+
+def test_the_help_of_train_has_every_group_and_option(capsys):
+    assert cli.main(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    for group in groups():
+        for option in options(group):
+            assert option in text
+    assert "fewstep train algorithm=maml" in text
+    assert "max_meta_iterations: 2000" in text
+
+
+def test_the_help_of_evaluate_has_its_keys(capsys):
+    assert cli.main(["evaluate", "-h"]) == 0
+    text = capsys.readouterr().out
+    assert "checkpoint: ???" in text
+    assert "settings: null" in text
+
+
+def test_an_unknown_command_is_refused(capsys):
+    assert cli.main(["trian"]) == 2
+    message = capsys.readouterr().err
+    assert "'trian'" in message
+    assert "train, evaluate" in message
+
+
+def test_cfg_prints_the_configuration_and_runs_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert cli.main(["train", "algorithm=maml", "--cfg", "job", "dataset=image_folder"]) == 0
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["algorithm"]["name"] == "maml"
+    assert config["dataset"]["root"] == "???"
+    assert cli.main(["evaluate", "--cfg=job"]) == 0  # a value that is missing may be
+    assert yaml.safe_load(capsys.readouterr().out)["checkpoint"] == "???"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("fewstep ", ["train ", "evaluate ", "completion "]),
+        ("fewstep tr", ["train "]),
+        ("fewstep train alg", ["algorithm.", "algorithm="]),
+        ("fewstep train algorithm=m", ["algorithm=maml "]),
+        ("fewstep train algorithm.inner.l", ["algorithm.inner.loss=", "algorithm.inner.lr="]),
+        ("fewstep train algorithm=fomaml algorithm.ta", ["algorithm.tail="]),
+        ("fewstep train algorithm.ta", []),
+        ("fewstep train nonsense=1 see", ["seed="]),
+        (
+            "fewstep train execution=",
+            [f"execution={e} " for e in ("auto", "serial", "threads", "vmap")],
+        ),
+        ("fewstep train baselines.random=t", ["baselines.random=true "]),
+        ("fewstep train resume=/some/wh", []),
+        ("fewstep evaluate che", ["checkpoint="]),
+        ("fewstep evaluate eval.set", ["eval.settings="]),
+        ("fewstep evaluate algo", []),
+    ],
+)
+def test_completion(line, expected):
+    assert query(line, COMMANDS) == expected
+
+
+def test_completion_in_bash(tmp_path):
+    """The function that bash calls, with a `fewstep` that is this interpreter's."""
+    script = f"""
+fewstep() {{ {sys.executable} -m fewstep.cli "$@"; }}
+{BASH}
+complete -p fewstep | grep -c -- "-F _fewstep fewstep"
+COMP_LINE="fewstep train algorithm=ma and more"; COMP_POINT=26
+_fewstep; echo "[${{COMPREPLY[*]}}]"
+COMP_WORDBREAKS=" "; _fewstep; echo "[${{COMPREPLY[*]}}]"
+"""
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.splitlines() == [
+        "1",
+        "[maml ]",
+        "[algorithm=maml ]",
+    ]
+
+
+def test_completion_knows_bash_alone(capsys):
+    assert cli.main(["completion", "bash"]) == 0
+    assert capsys.readouterr().out == BASH
+    assert cli.main(["completion", "fish"]) == 2
+    assert "bash" in capsys.readouterr().err
