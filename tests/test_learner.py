@@ -9,7 +9,8 @@ from torch import nn
 
 from fewstep.algorithms.reptile import Reptile
 from fewstep.inner import InnerLoop
-from fewstep.learner import MetaLearner, OuterStep
+from fewstep.learner import MetaLearner
+from fewstep.outer import OuterStep
 from fewstep.rules import SGD, Adam
 from problems import REGRESSION, HalfSquare, one_example, small_episode, small_net
 

@@ -16,9 +16,10 @@ from fewstep.checks import ConfigError, did_you_mean
 from fewstep.data.module import TaskModule
 from fewstep.evaluation import PROTOCOLS, Setting, curve_steps
 from fewstep.inner import InnerLoop
-from fewstep.learner import MetaLearner, OuterStep
+from fewstep.learner import MetaLearner
 from fewstep.limits import check_training
 from fewstep.make import call, locate, make
+from fewstep.outer import OuterStep
 from fewstep.rules import RULES
 from fewstep.trial import check_trainer
 from fewstep.types import EpisodeSpec, Split
