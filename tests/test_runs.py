@@ -364,13 +364,19 @@ def test_a_regression_reports_its_loss(tmp_path):
     assert (done.folder / "waves.png").exists()
 
 
-def test_a_sweep_runs_each_combination(tmp_path):
+def test_a_sweep_runs_each_combination_that_its_data_can_fill(tmp_path, capfd):
     words = [*TINY, "max_meta_iterations=1", "eval.val_every=null", "eval.protocol=inductive"]
-    words += ["-m", "algorithm=reptile,maml", "hydra.sweep.dir=swept"]
+    words += ["-m", "shots.ways=13,5", "algorithm=reptile,maml", "hydra.sweep.dir=swept"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         patch.setattr(sys, "argv", sys.argv)
         patch.setattr(sys, "path", list(sys.path))
-        assert train.main(words) == 0
-    done = [Run(tmp_path / "swept" / str(job)).results["algorithm"] for job in (0, 1)]
-    assert done == ["reptile", "maml"]
+        assert train.main(words) == 2
+    message = capfd.readouterr().err
+    assert "fewstep: shots.ways=13: the val split of glyphs has 6 classes" in message
+    assert "Traceback" not in message
+    done = {path.parent.name: Run(path.parent) for path in tmp_path.glob("swept/*/results.json")}
+    assert {job: run.results["algorithm"] for job, run in done.items()} == {
+        "2": "reptile",
+        "3": "maml",
+    }

@@ -27,6 +27,9 @@ from fewstep.compose import compose_config, conf_dir, quoted, search_path
 
 Config = dict[str, Any]
 
+FULL_ERROR = "HYDRA_FULL_ERROR"
+"""The variable by which Hydra lets an exception through instead of printing it."""
+
 CHECKED = 100
 """Combinations of a sweep that are checked before the first one runs: some seconds at most."""
 
@@ -99,7 +102,11 @@ def _hydra_main(command: Command, line: str) -> None:
             (folder / "config.yaml").write_text(OmegaConf.to_yaml(config))
             return command.job(config, folder, line)
         except ConfigError:
-            os.environ["HYDRA_FULL_ERROR"] = "1"  # let it through to `launch`, which prints it
+            os.environ[FULL_ERROR] = "1"  # let it through to `launch`, which prints it
             raise
 
-    start()
+    before = os.environ.get(FULL_ERROR, "0")
+    try:
+        start()
+    finally:
+        os.environ[FULL_ERROR] = before

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
-import types
-import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +11,9 @@ from fewstep.checks import NOUNS, ConfigError, did_you_mean
 
 
 Config = Mapping[str, Any]
+
+PLAIN = {"int": int, "float": float, "bool": bool, "str": str, "None": type(None)}
+"""The annotations that a value can be held against, as they are written."""
 
 
 def make(key: str, config: Config, spare: frozenset[str] = frozenset()) -> Any:
@@ -36,9 +37,11 @@ def call(made: Any, key: str, arguments: Config) -> Any:
     Raises:
         ConfigError: an argument that is unknown, missing or of another type, or that is refused.
     """
-    parameters = inspect.signature(made).parameters
+    parameters = dict(inspect.signature(made).parameters)
+    rest = [n for n, p in parameters.items() if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    takes_all = any(parameters.pop(name).kind == inspect.Parameter.VAR_KEYWORD for name in rest)
     for name, value in arguments.items():
-        if name not in parameters:
+        if name not in parameters and not takes_all:
             hint = did_you_mean(name, parameters)
             raise ConfigError(
                 f"{key}.{name}={value}: {made.__name__} takes no such argument.{hint} It takes "
@@ -47,7 +50,7 @@ def call(made: Any, key: str, arguments: Config) -> Any:
     for name, parameter in parameters.items():
         if name not in arguments and parameter.default is parameter.empty:
             raise ConfigError(f"{key}.{name} is missing: {made.__name__} needs it")
-    _check_types(made, key, arguments)
+    _check_types(parameters, key, arguments)
     try:
         return made(**arguments)
     except Exception as error:  # whatever somebody's constructor raises
@@ -62,7 +65,10 @@ def locate(key: str, path: str) -> Any:
         ConfigError: it is not there, or its module cannot be imported.
     """
     try:
-        return pkgutil.resolve_name(path)
+        found = pkgutil.resolve_name(path)
+        if not callable(found):
+            raise TypeError("it is no class or function")
+        return found
     except Exception as error:  # whatever importing somebody's module raises
         raise ConfigError(
             f"{key}={path}: cannot be imported ({error}). It is the dotted path of a class in an "
@@ -70,24 +76,15 @@ def locate(key: str, path: str) -> Any:
         ) from None
 
 
-def _check_types(made: Any, key: str, arguments: Config) -> None:
+def _check_types(parameters: Mapping[str, inspect.Parameter], key: str, arguments: Config) -> None:
     """Hold values against annotations of plain types; others are up to the constructor."""
-    try:
-        hints = typing.get_type_hints(made.__init__ if inspect.isclass(made) else made)
-    except Exception:  # annotations of somebody's own that cannot be resolved
-        return
-    for name, value in arguments.items():
-        hint = hints.get(name)
-        united = typing.get_origin(hint) in (types.UnionType, typing.Union)
-        kinds = typing.get_args(hint) if united else (hint,)
-        plain = [kind for kind in kinds if kind in NOUNS]
-        if len(plain) < len([k for k in kinds if k is not types.NoneType]) or not plain:
-            continue
-        if value is None and types.NoneType in kinds:
-            continue
-        if not any(_is(value, kind) for kind in plain):
-            nouns = " or ".join(NOUNS[kind] for kind in plain)
-            raise ConfigError(f"{key}.{name}={value}: must be {nouns}")
+    for name in arguments.keys() & parameters.keys():
+        value, hint = arguments[name], parameters[name].annotation
+        words = (hint.__name__ if isinstance(hint, type) else str(hint)).split(" | ")
+        kinds = [PLAIN[word] for word in words if word in PLAIN]
+        if len(kinds) == len(words) and not any(_is(value, kind) for kind in kinds):
+            nouns = [NOUNS.get(kind, "null") for kind in kinds]
+            raise ConfigError(f"{key}.{name}={value}: must be {' or '.join(nouns)}")
 
 
 def _is(value: Any, kind: type) -> bool:
