@@ -1,0 +1,80 @@
+"""fewstep from its public pieces: what `MetaLearner` does, without Lightning around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from fewstep.algorithms import Algorithm
+from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.maml import MAML
+from fewstep.algorithms.reptile import Reptile
+from fewstep.data.tasks import Classification
+from fewstep.evaluation import Setting, evaluate_task
+from fewstep.execution import make_execution
+from fewstep.inner import InnerLoop
+from fewstep.net import Net
+from fewstep.rules import SGD, Adam, Rule
+from fewstep.types import Episode, EpisodeSpec, Metrics
+from peers.work import BETA2, Work
+
+
+ALGORITHMS = {"reptile": Reptile, "fomaml": FOMAML, "maml": MAML, "meta_test": Reptile}
+
+
+class Fewstep:
+    """`execution: auto`, channels-last, the state of Adam carried from task to task."""
+
+    name = "fewstep"
+
+    def __init__(self, work: Work, model: nn.Module) -> None:
+        adam = Adam(work.lr, beta2=BETA2, eps=work.eps)
+        rule: Rule = adam if work.rule == "adam" else SGD(work.lr)
+        self.inner = InnerLoop(rule, work.steps, work.batch_size, loss="mean", state="carry")
+        self.algorithm: Algorithm = ALGORITHMS[work.algorithm](self.inner)
+        self.model = model.to(memory_format=torch.channels_last)
+        self.net, self.task = Net(self.model), Classification()
+        self.execution = make_execution("auto", self.model, torch.device("cpu"))
+        self.state = rule.init(self.net.params())
+        spec = EpisodeSpec(work.ways, work.shots, work.queries, work.steps, work.batch_size)
+        self.setting = Setting(spec, curve_steps=(work.steps,))
+
+    def directions(self, episodes: Sequence[Episode]) -> None:
+        """Leave the tasks' mean direction in `.grad` of the model's parameters."""
+        params, start = self.net.params(), self.state
+
+        def direction(net: Net, episode: Episode) -> tuple:
+            return self.algorithm.direction(net, params, start, episode, self.task)
+
+        outcomes = self.execution.map(direction, episodes)
+        self.state = self.inner.rule.merge(start, [state for _, state, _ in outcomes])
+        for name, parameter in self.model.named_parameters():
+            total = outcomes[0][0][name].clone()
+            for others, _, _ in outcomes[1:]:
+                total += others[name]
+            parameter.grad = total / len(outcomes)
+
+    def meta_test(self, episodes: Sequence[Episode]) -> dict[str, Tensor]:
+        """For each protocol, [tasks, 2]: the loss and the accuracy of every task."""
+        params = self.net.params()
+
+        def evaluate(net: Net, episode: Episode) -> dict[str, Metrics]:
+            return evaluate_task(
+                net,
+                params,
+                self.state,
+                episode,
+                inner=self.inner,
+                task=self.task,
+                setting=self.setting,
+            )
+
+        outcomes = self.execution.map(evaluate, episodes)
+        return {
+            protocol: torch.stack(
+                [torch.cat([o[protocol]["loss"], o[protocol]["acc"]]) for o in outcomes]
+            )
+            for protocol in self.setting.protocols
+        }
