@@ -29,8 +29,21 @@ EXAMPLES = {
 }
 
 
+REPORT = """\
+fewstep report DIR...   run directories, sweeps, or results.json files
+
+Prints a Markdown table: a row for each training and setting, its seeds gathered. Intervals are
+95 %: over tasks behind the ±, over seeds in brackets.
+
+  fewstep report outputs/runs/quickstart
+  fewstep report outputs/sweeps/reptile_glyphs_5w1s
+"""
+
+
 def guide(command: str) -> str:
     """What `fewstep COMMAND --help` prints."""
+    if command == "report":
+        return REPORT
     own = "evaluate" if command == "evaluate" else "train"
     parts = [f"fewstep {command} [group=option ...] [key=value ...]\n", "Examples"]
     parts.append(EXAMPLES[command])
