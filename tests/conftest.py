@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 
+# Before torch is loaded: threads that spin while they wait take minutes on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One dataset cache for all tests of a session, so that none writes into the user's."""

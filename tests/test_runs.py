@@ -17,6 +17,7 @@ from fewstep import config as builders
 from fewstep import evaluate, train
 from fewstep.compose import conf_dir
 from fewstep.evaluation import mean_ci95
+from fewstep.identity import config_hash
 from fewstep.learner import MetaLearner
 
 
@@ -229,9 +230,9 @@ def test_another_seed_changes_the_training_and_not_the_test(first, tmp_path):
 def test_a_name_or_an_execution_does_not_change_the_hash(first):
     kept = first.config
     same = {**kept, "name": "other", "execution": "serial", "resume": "somewhere"}
-    assert builders.config_hash(same) == builders.config_hash(kept)
+    assert config_hash(same) == config_hash(kept)
     other = {**kept, "meta_batch": 3}
-    assert builders.config_hash(other) != builders.config_hash(kept)
+    assert config_hash(other) != config_hash(kept)
 
 
 # --- evaluating a checkpoint

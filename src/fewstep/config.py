@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,8 +30,6 @@ RECIPE = {"name", "outer", "meta_batch", "train_shots", "queries", "eval"}
 
 FACTS = frozenset({"name", "channels", "size"})
 """Keys of a dataset's YAML that the model reads, whether or not its class takes them."""
-
-NOT_HASHED = ("name", "resume", "logger", "execution", "log_every", "checkpoint_every")
 
 
 def check(config: Config) -> None:
@@ -201,11 +197,3 @@ def build_learner(config: Config, task: Any) -> MetaLearner:
     )
     learner.config = dict(config)
     return learner
-
-
-def config_hash(config: Config) -> str:
-    """Twelve hex digits that two runs share when they compute the same thing."""
-    kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
-    kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
-    kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from fewstep.callbacks import Stopwatch
 from fewstep.data.images import episodes_sha256
 from fewstep.evaluation import Setting, show
 from fewstep.execution import CPU_THREADS
+from fewstep.identity import config_hash, git_commit
 from fewstep.types import Split
 
 
@@ -42,18 +42,7 @@ def _processor() -> str:
     return platform.machine()
 
 
-def git_commit() -> str | None:
-    """The commit of the checkout that this package runs from, if it is one."""
-    here = Path(__file__).resolve().parent
-    command = ["git", "-C", str(here), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
-
-
-def header(config: Mapping[str, Any], command: str, config_hash: str) -> dict[str, Any]:
+def header(config: Mapping[str, Any], command: str) -> dict[str, Any]:
     """What identifies a run, before anything was computed."""
     return {
         "schema": SCHEMA,
@@ -63,7 +52,7 @@ def header(config: Mapping[str, Any], command: str, config_hash: str) -> dict[st
         "dataset": config["dataset"]["name"],
         "dataset_split": config["dataset"].get("split"),
         "seed": config["seed"],
-        "config_hash": config_hash,
+        "config_hash": config_hash(config),
         "versions": {"fewstep": fewstep.__version__, "torch": str(torch.__version__)},
         "git_commit": git_commit(),
     }

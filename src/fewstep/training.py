@@ -36,7 +36,7 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     dataset = builders.build_dataset(config["dataset"])
     tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
     learner = builders.build_learner(config, dataset.task)
-    report = header(config, command, builders.config_hash(config))
+    report = header(config, command)
     with open_loggers(config, folder) as loggers:
         watch, saved = fit(learner, tasks, config, folder, "train", loggers)
         report |= environment(learner, config)
@@ -62,7 +62,7 @@ def evaluate(
     tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
     learner = builders.build_learner(config, dataset.task)
     checkpoint.restore(learner, path)
-    report = header(config, command, builders.config_hash(config)) | {"checkpoint": str(path)}
+    report = header(config, command) | {"checkpoint": str(path)}
     results = meta_test(learner, tasks, config, folder, "trained", path.stem, split)
     report |= environment(learner, config)
     done = learner.meta_iteration

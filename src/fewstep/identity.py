@@ -1,0 +1,35 @@
+"""What a run is, so that its results can be found again: its configuration and its code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+NOT_HASHED = ("name", "resume", "logger", "execution", "log_every", "checkpoint_every")
+"""What a configuration says of where and how a run goes, and not of what it computes."""
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Twelve hex digits that two runs share when they compute the same thing."""
+    kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
+    kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
+    kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that this package runs from; None where it is installed."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
