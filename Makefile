@@ -29,6 +29,9 @@ test-slow: setup  ## the tests that take minutes each
 bench: setup  ## time the default configuration in every execution
 	$(BIN)/fewstep bench
 
+bench-peers:  ## the same work beside learn2learn, higher, TorchOpt and a plain loop; needs a quiet machine
+	benchmarks/peers/run.sh
+
 lint: setup  ## what must be clean before a commit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

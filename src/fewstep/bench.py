@@ -56,7 +56,8 @@ def measure(config: dict[str, Any]) -> dict[str, Any]:
     dataset = builders.build_dataset(config["dataset"])
     tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
     learner = builders.build_learner(config, dataset.task)
-    device = torch.device("cuda" if _on_gpu(config) else "cpu")
+    gpu = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
+    device = torch.device("cuda" if gpu else "cpu")
     learner.to(device)
     split = tasks.splits["train"].to(device, next(learner.parameters()).dtype)
     episodes = [split.episode(tasks.train_spec, 0, i) for i in range(config["meta_batch"])]
@@ -71,14 +72,14 @@ def measure(config: dict[str, Any]) -> dict[str, Any]:
         turns[name] = lambda execution=execution: execution.map(direction, episodes)
     times = _in_turn(turns, device)
     return {
+        "device": device.type,
+        "threads": CPU_THREADS,
+        "execution": learner.execution.name,
         "times": times,
-        "overhead": _overhead(learner, tasks, config),
         "tasks": len(episodes),
         "flops": flops * len(episodes),
         "peak_rate": 2 * PRODUCT**3 / times["matrix product"][1],
-        "threads": CPU_THREADS,
-        "device": device.type,
-        "execution": learner.execution.name,
+        "overhead": _overhead(learner, tasks, config),
         "memory": _peak_memory(device),
     }
 
@@ -183,17 +184,11 @@ def _flops(learner: Any, episode: Any) -> int:
     return counter.get_total_flops()
 
 
-def _on_gpu(config: dict[str, Any]) -> bool:
-    import torch
-
-    return config["trainer"]["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-
-
 def _peak_memory(device: Any) -> int:
     """Bytes: of the device where it is a GPU, else of this process."""
-    import torch
-
     if device.type == "cuda":
+        import torch
+
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
