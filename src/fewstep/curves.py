@@ -72,8 +72,9 @@ def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
     metric = "acc" if any("acc" in r for r in results) else "loss"
     percent = 100 if metric == "acc" else 1
     settings = sorted({(r["ways"], r["shots"]) for r in results})
+    both = len({r["protocol"] for r in results}) > 1
     for r in results:
-        curve, dashed = r["curve"], r["protocol"] == "transductive"
+        curve, dashed = r["curve"], both and r["protocol"] == "transductive"
         y = [percent * v for v in curve[metric]]
         half = [percent * v for v in curve[f"{metric}_ci95"]]
         label = r["init"] + (f" {r['ways']}w{r['shots']}s" if len(settings) > 1 else "")
@@ -91,7 +92,7 @@ def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
     axes.set_xticks(ticks, [str(t) for t in ticks])
     if metric == "loss":
         axes.set_yscale("log")
-    if any(r["protocol"] == "transductive" for r in results) and metric == "acc":
+    if both:
         axes.plot([], [], color="#333333", ls="--", lw=1.2, label="transductive")
     axes.legend(loc="best")
 
