@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fewstep import train
+from fewstep import report, train
 from fewstep.compose import compose_config, options
 
 
@@ -54,3 +54,12 @@ def test_files_that_the_readme_names_exist() -> None:
     assert len(links) > 8
     for link in links:
         assert (ROOT / link).exists(), link
+
+
+def test_the_results_are_what_the_result_files_say() -> None:
+    tables = re.findall(r"<!-- fewstep report (\S+) -->\n((?:\|.*\n)+)", README)
+    assert len(tables) >= 3
+    for folder, table in tables:
+        assert table.strip() == report.markdown(report.rows(report.read([ROOT / folder]))), folder
+    named = {folder for folder, _ in tables}
+    assert named == {f"docs/results/{f.name}" for f in (ROOT / "docs" / "results").iterdir()}

@@ -12,6 +12,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from fewstep.metrics_file import read_metrics
 
@@ -63,8 +64,15 @@ def _training(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
             axes.errorbar(x, y, half, color=color, lw=1.5, marker="o", ms=3, label=label)
     axes.set(xlabel="meta-iteration", ylabel=_unit(metric), title="training")
     if metric == "loss":
-        axes.set_yscale("log")
+        _logarithmic(axes)
     axes.legend(loc="best")
+
+
+def _logarithmic(axes: Axes) -> None:
+    """A log scale whose ticks are plain numbers."""
+    axes.set_yscale("log")
+    for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        which(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
@@ -87,11 +95,11 @@ def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
         axes.fill_between(curve["steps"], low, high, color=color, alpha=0.12, lw=0)
     tasks = max((r["curve"]["tasks"] for r in results), default=0)
     axes.set(xlabel="inner step", ylabel=_unit(metric), xscale="symlog")
-    axes.set_title(f"adaptation to unseen tasks (95 % over {tasks} tasks)")
+    axes.set_title(f"adaptation to {tasks} unseen tasks, 95 % bands")
     ticks = sorted({s for r in results for s in r["curve"]["steps"]} & {0, 1, 2, 5, 10, 20, 50})
     axes.set_xticks(ticks, [str(t) for t in ticks])
     if metric == "loss":
-        axes.set_yscale("log")
+        _logarithmic(axes)
     if both:
         axes.plot([], [], color="#333333", ls="--", lw=1.2, label="transductive")
     axes.legend(loc="best")
