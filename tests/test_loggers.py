@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,7 +71,17 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list:
     dashboard.log_metrics({"epoch": 0})  # Lightning's own bookkeeping
     dashboard.log_results([RESULT])
     dashboard.finish(failed=False)
-    return list(records(folder))
+    return whole(folder)
+
+
+def whole(folder: Path) -> list:
+    """All records; W&B's own process writes the last of them a moment after `finish` returns."""
+    for _ in range(100):
+        found = list(records(folder))
+        if any(r.WhichOneof("record_type") == "exit" for r in found):
+            return found
+        time.sleep(0.1)
+    raise AssertionError("the run was never closed")
 
 
 def test_configuration_becomes_columns(found: list) -> None:
