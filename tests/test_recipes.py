@@ -117,17 +117,53 @@ def test_every_option_of_the_other_groups_composes(group):
         assert composed(f"{group}={option}")[group] is not None
 
 
-def test_the_experiments_of_the_paper_are_those_of_the_paper():
-    config = composed("experiment=omniglot_5w_reptile")  # command o15
-    assert config["max_meta_iterations"] == 100_000
+class Published(NamedTuple):
+    """A row of the authors' README; a training tested with 1 shot and with 5."""
+
+    dataset: str
+    model: str
+    ways: int
+    train_shots: int
+    meta_iterations: int
+    inner: tuple[float, int, int]
+    """Learning rate, steps, batch size."""
+    test_batch_sizes: tuple[int, int]
+
+
+PUBLISHED = {
+    "omniglot_5w_reptile": Published(
+        "omniglot", "omniglot_conv", 5, 10, 100_000, (0.001, 5, 10), (5, 5)
+    ),
+    "omniglot_20w_reptile": Published(
+        "omniglot", "omniglot_conv", 20, 10, 200_000, (0.0005, 10, 20), (10, 10)
+    ),
+    "miniimagenet_5w_reptile": Published(
+        "miniimagenet", "miniimagenet_conv", 5, 15, 100_000, (0.001, 8, 10), (5, 15)
+    ),
+}
+
+
+@pytest.mark.parametrize(("experiment", "row"), PUBLISHED.items())
+def test_the_experiments_of_the_paper_are_those_of_the_paper(experiment, row):
+    config, model = composed(f"experiment={experiment}"), composed(f"model={row.model}")["model"]
+    inner, outer = config["algorithm"]["inner"], config["algorithm"]["outer"]
+    assert config["name"] == experiment
+    assert config["dataset"]["name"] == row.dataset
+    assert config["dataset"].get("split") == ("authors" if row.dataset == "omniglot" else None)
+    assert config["model"]["_target_"] == model["_target_"]
+    assert config["max_meta_iterations"] == row.meta_iterations
     assert config["meta_batch"] == 5
-    assert config["dataset"]["split"] == "authors"
-    assert config["shots"] == {"ways": 5, "shots": 1, "train_shots": 10, "queries": 0}
+    shots = {"ways": row.ways, "shots": 1, "train_shots": row.train_shots, "queries": 0}
+    assert config["shots"] == shots
+    assert (inner["rule"], inner["loss"], inner["state"]) == ("adam", "mean", "carry")
+    assert (inner["lr"], inner["steps"], inner["batch_size"]) == row.inner
+    assert (outer["optimizer"], outer["lr"], outer["final_lr"]) == ("SGD", 1.0, 0.0)
     assert config["eval"]["checkpoint"] == "last"
     assert config["eval"]["protocol"] == "both"
+    assert config["eval"]["queries"] == 1
     assert config["eval"]["settings"] == [
-        {"shots": 1, "steps": 50, "batch_size": 5},
-        {"shots": 5, "steps": 50, "batch_size": 5},
+        {"shots": shots, "steps": 50, "batch_size": size}
+        for shots, size in zip((1, 5), row.test_batch_sizes, strict=True)
     ]
 
 
