@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,16 @@ def test_every_command_of_the_readme_composes() -> None:
             continue
         chosen = [re.sub(r"=([^,]+),.*", r"=\1", word) for word in words]
         compose_config("train", chosen)
+
+
+def test_every_evaluation_of_the_readme_composes() -> None:
+    commands = re.findall(r"^fewstep evaluate (.*?)(?:\s+#.*)?$", README, re.M)
+    assert len(commands) > 0
+    for command in commands:
+        words = [word for word in shlex.split(command) if not word.startswith("-")]
+        config = compose_config("evaluate", words)
+        assert any(word.startswith("checkpoint=") for word in words)
+        assert config.checkpoint
 
 
 @pytest.mark.parametrize("group", ["algorithm", "dataset", "model", "logger", "shots"])
