@@ -167,6 +167,34 @@ def test_the_experiments_of_the_paper_are_those_of_the_paper(experiment, row):
     ]
 
 
+def test_reptile_on_sines_takes_the_whole_grid_in_training():
+    config = composed("experiment=sine")
+    inner = config["algorithm"]["inner"]
+    assert (inner["rule"], inner["lr"], inner["steps"], inner["batch_size"]) == ("sgd", 0.02, 5, 10)
+    assert config["shots"] == {"ways": 1, "shots": 10, "train_shots": 50, "queries": 50}
+    assert config["eval"]["settings"] == [{"shots": 10, "steps": 32, "batch_size": 10}]
+
+
+def test_maml_on_sines_adapts_to_the_points_of_meta_test():
+    config = composed("experiment=sine_maml")
+    inner, outer = config["algorithm"]["inner"], config["algorithm"]["outer"]
+    assert config["algorithm"]["name"] == "maml"
+    assert (inner["rule"], inner["lr"], inner["steps"]) == ("sgd", 0.02, 5)
+    assert inner["batch_size"] is None
+    assert (outer["optimizer"], outer["lr"], config["meta_batch"]) == ("Adam", 0.001, 4)
+    assert config["shots"]["train_shots"] == config["shots"]["shots"] == 10
+    assert config["eval"]["settings"] == [{"shots": 10, "steps": 32, "batch_size": None}]
+
+
+@pytest.mark.parametrize("algorithm", names("algorithm"))
+def test_every_algorithm_takes_a_rate_on_sines_that_does_not_explode(algorithm):
+    config = composed("dataset=sine", f"algorithm={algorithm}")
+    inner = config["algorithm"]["inner"]
+    assert (inner["rule"], inner["lr"]) == ("sgd", 0.02)
+    assert config["shots"]["train_shots"] == 10
+    assert composed("dataset=sine", "algorithm.inner.lr=0.5")["algorithm"]["inner"]["lr"] == 0.5
+
+
 TYPED = """
 seed name algorithm algorithm.inner.lr algorithm.inner.steps algorithm.inner.batch_size
 algorithm.inner.state algorithm.inner.loss algorithm.outer.lr dataset shots shots.ways shots.shots
