@@ -166,6 +166,13 @@ def test_values_out_of_range(refused, word, parts):
     [
         (["algorithm=fomaml", "algorithm.tail=end"], ["tail", "end", "separate"]),
         (["algorithm=maml", "shots.queries=0"], ["shots.queries=0", "maml trains on queries"]),
+        (
+            [
+                "eval.settings=[{shots: 1, steps: 2, batch_size: 5}, "
+                "{shots: 1, steps: 2, batch_size: 5}]"
+            ],
+            ["eval.settings[1]=", "is eval.settings[0] again", "Leave one"],
+        ),
         (["dataset=sine", "model=omniglot_conv"], ["model.in_channels", "dataset.channels"]),
         (["dataset=sine", "shots=5w1s"], ["shots.ways=5", "one wave", "set it to 1"]),
         (["dataset=sine", "model.activation=step"], ["model.activation", "step", "tanh, relu"]),

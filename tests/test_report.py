@@ -10,7 +10,7 @@ import pytest
 from fewstep import report
 
 
-def results(seed: int, acc: float, **changed) -> dict:
+def results(seed: int, acc: float | None, **changed) -> dict:
     entry = {"init": "trained", "checkpoint": "last", "ways": 5, "shots": 1, "steps": 50}
     entry |= {"tasks": 1000, "protocol": "inductive", "acc": acc, "acc_ci95": 0.02}
     run = {"schema": 1, "name": "run", "algorithm": "reptile", "dataset": "glyphs", "seed": seed}
@@ -42,6 +42,63 @@ def test_protocols_stand_side_by_side() -> None:
     both = [results(0, 0.7), results(0, 0.9, protocol="transductive")]
     (row,) = report.rows(both)
     assert report.markdown([row]).endswith("| 70.00 ± 2.00 | 90.00 ± 2.00 |")
+
+
+def table(*runs: dict) -> list[str]:
+    return report.markdown(report.rows(runs)).splitlines()[2:]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"steps": 5}, {"batch_size": 25}, {"queries": 15}, {"tasks": 99}, {"eval_seed": 7}],
+)
+def test_another_evaluation_is_no_further_seed(changed: dict) -> None:
+    one, other = results(0, 0.7), results(1, 0.9, **changed)
+    lines = table(one, other)
+    assert len(lines) == 2
+    assert "seeds ±" not in "".join(lines)
+    assert (
+        len({line.rpartition(" | 0 |")[0] or line.rpartition(" | 1 |")[0] for line in lines}) == 2
+    )
+
+
+def test_another_recipe_is_no_further_seed() -> None:
+    """By its hash; older files have none, and there the command without its seed stands for it."""
+    command = "fewstep train experiment=sine seed=0 hydra.run.dir=a"
+    one = results(0, 0.7) | {"command": command}
+    other = results(1, 0.8) | {"command": "fewstep train experiment=sine seed=1 hydra.run.dir=b"}
+    relu = results(2, 0.9) | {"command": f"{command} model.activation=relu"}
+    assert [line.split(" | ")[0] for line in table(one, other, relu)] == [
+        "| run",
+        "| run [model.activation=relu]",
+    ]
+    sweep = {"command": "fewstep train -m algorithm=reptile,fomaml seed=0,1"}
+    jobs = [results(s, 0.7) | sweep | {"recipe_hash": h * 6} for h in "ab" for s in (0, 1)]
+    lines = table(*jobs)
+    assert [line.split(" | ")[0] for line in lines] == [
+        "| run [recipe aaaaaa]",
+        "| run [recipe bbbbbb]",
+    ]
+    assert all("| 0, 1 | 70.00 ± 2.00 (seeds ± 0.00) |" in line for line in lines)
+
+
+def test_a_run_that_was_repeated_is_no_further_seed() -> None:
+    (line,) = table(results(0, 0.8), results(0, 0.8))
+    assert line.endswith("| 0 | 80.00 ± 2.00 |")
+
+
+def test_what_diverged_is_not_averaged_away() -> None:
+    lost = results(1, None, acc_ci95=None)
+    assert table(lost)[0].endswith("| diverged |")
+    assert table(results(0, 0.8), lost)[0].endswith("| 0, 1 | diverged (1 of 2 runs) |")
+    assert table(results(0, 0.2, loss=None))[0].endswith("| 20.00 ± 2.00 (diverged) |")
+
+
+def test_the_committed_results_keep_their_recipes_apart() -> None:
+    folder = Path(__file__).parents[1] / "docs" / "results"
+    lines = report.markdown(report.rows(report.read([folder]))).splitlines()[2:]
+    trained = [line.split(" | ")[0] for line in lines if "| trained" in line and "sine" in line]
+    assert trained == ["| sine", "| sine [model.activation=relu]"]
 
 
 def test_a_regression_reports_its_loss() -> None:

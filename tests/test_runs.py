@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from fewstep import config as builders
 from fewstep import evaluate, train
 from fewstep.compose import conf_dir
 from fewstep.evaluation import mean_ci95
-from fewstep.identity import config_hash
+from fewstep.identity import config_hash, recipe_hash
 from fewstep.learner import MetaLearner
 
 
@@ -36,9 +37,9 @@ MEASURED = ["eval.val_every=2", "eval.val_tasks=4", "eval.test_every=2", "eval.t
 BASELINES = ["baselines.random=true", "+algorithm@baselines.joint=joint"]
 FIRST = [*TINY, *MEASURED, *BASELINES, "max_meta_iterations=4", "checkpoint_every=2"]
 
-TOP = """schema name command algorithm dataset dataset_split seed config_hash versions git_commit
-device world_size precision execution meta_iterations tasks_seen train_seconds tasks_per_second
-results"""
+TOP = """schema name command algorithm dataset dataset_split seed config_hash recipe_hash versions
+git_commit device world_size precision execution meta_iterations tasks_seen train_seconds
+tasks_per_second results"""
 ENTRY = """split init checkpoint ways shots queries protocol steps batch_size tasks eval_seed acc
 acc_ci95 loss per_task_file episodes_sha256 curve"""
 VARYING = ("train_seconds", "tasks_per_second", "git_commit")
@@ -135,7 +136,7 @@ def test_result_entries_have_exactly_the_documented_fields(first):
     entries = first.results["results"]
     assert [(e["init"], e["checkpoint"], e["protocol"]) for e in entries] == [
         (init, checkpoint, protocol)
-        for init, checkpoint in (("trained", "best"), ("random", None), ("joint", None))
+        for init, checkpoint in (("trained", "best"), ("random", None), ("joint", "best"))
         for protocol in ("inductive", "transductive")
     ]
     for entry in entries:
@@ -233,6 +234,13 @@ def test_a_name_or_an_execution_does_not_change_the_hash(first):
     assert config_hash(same) == config_hash(kept)
     other = {**kept, "meta_batch": 3}
     assert config_hash(other) != config_hash(kept)
+
+
+def test_a_seed_changes_the_hash_of_the_run_and_not_of_its_recipe(first):
+    kept = first.config
+    assert first.results["recipe_hash"] == recipe_hash(kept) == recipe_hash({**kept, "seed": 9})
+    assert config_hash({**kept, "seed": 9}) != config_hash(kept)
+    assert recipe_hash({**kept, "meta_batch": 3}) != recipe_hash(kept)
 
 
 # --- evaluating a checkpoint
@@ -333,6 +341,61 @@ def test_a_run_that_was_cut_off_goes_on_where_its_schedule_was(first, tmp_path, 
     assert Run(folder).checkpoint()["fewstep"]["meta_iteration"] == 2
     assert [row["meta_iteration"] for row in Run(folder).rows] == ["1", "2", "3"]
     same(run(train.main, tmp_path, f"resume={folder}"), first)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_ctrl_c_keeps_what_there_is_and_says_how_to_go_on(
+    inside, first, tmp_path, monkeypatch, capfd
+):
+    """Between two meta-iterations the last one is saved; inside one, the last checkpoint stays."""
+    name = "_directions" if inside else "_log_training"
+    original = getattr(MetaLearner, name)
+
+    def interrupted(learner: MetaLearner, *arguments):
+        if learner.meta_iteration == 3:
+            raise KeyboardInterrupt
+        return original(learner, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MetaLearner, name, interrupted)
+        with pytest.raises(SystemExit) as stop:
+            run(train.main, tmp_path, *FIRST)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning ignores further ones
+    (folder,) = (tmp_path / "outputs" / "runs").glob("*/*")
+    assert stop.value.code == 1
+    message = capfd.readouterr().err
+    assert f"stopped at meta-iteration 3; continue with: fewstep train resume={folder}" in message
+    assert "Traceback" not in message
+    saved = Run(folder).checkpoint()["fewstep"]["meta_iteration"]
+    assert saved == (3 if inside else 2)
+    same(run(train.main, tmp_path, f"resume={folder}"), first)
+
+
+def test_a_longer_schedule_is_taken_up_where_the_run_stopped(tmp_path):
+    """eps falls to 0 at 2 of 2; resumed with 4, the third step is taken with 1 - 2/4."""
+    words = [*TINY, "eval.val_every=null", "eval.curve_tasks=2", "max_meta_iterations=2"]
+    half = run(train.main, tmp_path, *words)
+    rates, step = [], MetaLearner.training_step
+
+    def watched(learner: MetaLearner, *arguments) -> None:
+        rates.append(learner.trainer.optimizers[0].param_groups[0]["lr"])
+        step(learner, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MetaLearner, "training_step", watched)
+        run(train.main, tmp_path, f"resume={half.folder}", "max_meta_iterations=4")
+    assert rates == [0.5, 0.25]
+
+
+def test_double_precision_is_double_throughout(tmp_path):
+    words = [*TINY, "trainer.precision=64", "eval.val_every=null", "max_meta_iterations=2"]
+    done = run(train.main, tmp_path, *words)
+    assert done.results["precision"] == "64"
+    saved = done.checkpoint()
+    assert {t.dtype for t in saved["state_dict"].values()} == {torch.float64}
+    assert {v.dtype for v in saved["fewstep"]["inner_state"]["v"].values()} == {torch.float64}
+    again = run(evaluate.main, tmp_path / "again", f"checkpoint={done.folder}")
+    assert numbers(again.trained) == numbers(done.trained)
 
 
 # --- what can be swapped

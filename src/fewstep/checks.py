@@ -156,3 +156,7 @@ def check_settings(settings: Any) -> None:
         for name, check in SETTING.items():
             if complaint := check.complaint(setting[name]):
                 raise ConfigError(f"{key}.{name}={setting[name]}: {complaint}. {fix}")
+        if (first := settings.index(setting)) < place:
+            raise ConfigError(
+                f"{key}={setting}: is eval.settings[{first}] again. Leave one of them out"
+            )

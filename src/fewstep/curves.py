@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,11 @@ def _training(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     for split, (color, label) in looks.items():
         points = [row for row in rows if f"{split}/{metric}" in row]
         x = [row["meta_iteration"] for row in points]
-        y = [percent * row[f"{split}/{metric}"] for row in points]
+        y = _numbers([row[f"{split}/{metric}"] for row in points], percent)
         if split == "train":
             axes.plot(x, y, color=color, lw=0.8, label=label)
         elif points:
-            half = [percent * row.get(f"{split}/{metric}_ci95", 0.0) for row in points]
+            half = _numbers([row.get(f"{split}/{metric}_ci95", 0.0) for row in points], percent)
             axes.errorbar(x, y, half, color=color, lw=1.5, marker="o", ms=3, label=label)
     axes.set(xlabel="meta-iteration", ylabel=_unit(metric), title="training")
     if metric == "loss":
@@ -69,7 +70,9 @@ def _training(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _logarithmic(axes: Axes) -> None:
-    """A log scale whose ticks are plain numbers."""
+    """A log scale whose ticks are plain numbers, if there is anything to draw on it."""
+    if not math.isfinite(axes.yaxis.get_minpos()):
+        return
     axes.set_yscale("log")
     for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         which(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -83,8 +86,8 @@ def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
     both = len({r["protocol"] for r in results}) > 1
     for r in results:
         curve, dashed = r["curve"], both and r["protocol"] == "transductive"
-        y = [percent * v for v in curve[metric]]
-        half = [percent * v for v in curve[f"{metric}_ci95"]]
+        y = _numbers(curve[metric], percent)
+        half = _numbers(curve[f"{metric}_ci95"], percent)
         label = r["init"] + (f" {r['ways']}w{r['shots']}s" if len(settings) > 1 else "")
         color = COLORS.get(r["init"], "#333333")
         alpha = 0.45 + 0.55 * (settings.index((r["ways"], r["shots"])) + 1) / len(settings)
@@ -103,6 +106,11 @@ def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
     if both:
         axes.plot([], [], color="#333333", ls="--", lw=1.2, label="transductive")
     axes.legend(loc="best")
+
+
+def _numbers(values: Sequence[float | None], factor: float) -> list[float]:
+    """The values times a factor; a gap in the picture where results.json has null."""
+    return [math.nan if v is None or not math.isfinite(v) else factor * v for v in values]
 
 
 def _unit(metric: str) -> str:

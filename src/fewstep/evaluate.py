@@ -46,7 +46,8 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     changed = {n: v for n, v in config["eval"].items() if v is not None and n != "split"}
     one = {n: changed[n] for n in ("steps", "batch_size") if n in changed}
     if one and "settings" not in changed:  # of every setting that the checkpoint was tested in
-        changed["settings"] = [{**setting, **one} for setting in base["eval"]["settings"]]
+        same = [{**setting, **one} for setting in base["eval"]["settings"]]
+        changed["settings"] = [s for i, s in enumerate(same) if s not in same[:i]]
     base["eval"] |= changed
     if config["dataset"]["root"] is not None:
         base["dataset"]["root"] = config["dataset"]["root"]

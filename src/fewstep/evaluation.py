@@ -11,8 +11,10 @@ reference code reptile.py:125-134):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -134,8 +136,17 @@ def summarize(per_task: Sequence[dict[str, Metrics]], protocol: str, steps: Sequ
     return {**record, "curve": curve}
 
 
-def show(figures: dict[str, float]) -> str:
-    """`95.39 ± 0.09 %`, or a loss where there is no accuracy."""
-    if "acc" in figures:
-        return f"{100 * figures['acc']:.2f} ± {100 * figures['acc_ci95']:.2f} %"
-    return f"{figures['loss']:.4g} ± {figures['loss_ci95']:.2g}"
+def finite(*values: float | None) -> bool:
+    """Whether none of the values is missing, infinite or not a number, as after a divergence."""
+    return all(value is not None and math.isfinite(value) for value in values)
+
+
+def show(figures: Mapping[str, Any]) -> str:
+    """`95.39 ± 0.09 %`, a loss where there is no accuracy, or that the run diverged."""
+    metric = "acc" if "acc" in figures else "loss"
+    if not finite(figures[metric], figures[f"{metric}_ci95"]):
+        return "diverged"
+    if metric == "loss":
+        return f"{figures['loss']:.4g} ± {figures['loss_ci95']:.2g}"
+    lost = "" if finite(figures.get("loss", 0.0)) else " (diverged)"
+    return f"{100 * figures['acc']:.2f} ± {100 * figures['acc_ci95']:.2f} %{lost}"

@@ -22,6 +22,11 @@ def config_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def recipe_hash(config: Mapping[str, Any]) -> str:
+    """Twelve hex digits that two runs share when they differ in their seeds at most."""
+    return config_hash({name: value for name, value in config.items() if name != "seed"})
+
+
 def git_commit() -> str | None:
     """The commit of the checkout that this package runs from; None where it is installed."""
     root = Path(__file__).resolve().parents[2]

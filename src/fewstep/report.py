@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shlex
 import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +19,15 @@ from typing import Any
 from fewstep.checks import ConfigError
 
 
-SAME = ("name", "algorithm", "dataset", "meta_iterations", "init", "checkpoint", "ways", "shots")
-"""What the runs of one row share; they differ in their seeds alone."""
+HIDDEN = ("batch_size", "queries", "eval_seed", "split")
+"""What a row is told by where nothing else of it differs from another row's."""
+
+SHOWN = ("name", "meta_iterations", "init", "checkpoint", "ways", "shots", "steps", "tasks")
+SAME = (*SHOWN, *HIDDEN, "algorithm", "dataset", "dataset_split")
+"""What the runs of one row share, beside their recipe; they differ in their seeds alone."""
+
+VARYING = re.compile(r"(seed|hydra\.run\.dir)=")
+"""Overrides by which runs of one recipe may differ."""
 
 PROTOCOLS = ("inductive", "transductive")
 
@@ -66,30 +75,69 @@ def _load(file: Path) -> dict[str, Any]:
     return content
 
 
+def recipe(run: Mapping[str, Any]) -> str:
+    """What the runs of one recipe share: its hash, or in older files the command without seed."""
+    return run.get("recipe_hash") or shlex.join(_words(run))
+
+
+def _words(run: Mapping[str, Any]) -> list[str]:
+    return [w for w in shlex.split(run.get("command") or "") if not VARYING.match(w)]
+
+
 def rows(runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One row for each training and setting, its seeds gathered; protocols side by side."""
+    """One row for each recipe and setting, its seeds gathered; protocols side by side."""
     gathered: dict[tuple, dict[str, Any]] = {}
     for run in runs:
         for result in run["results"]:
             entry = {**run, **result}
-            key = tuple(entry.get(name) for name in SAME)
+            same = {name: entry.get(name) for name in SAME} | {"recipe": recipe(run)}
             row = gathered.setdefault(
-                key, {**{name: entry.get(name) for name in SAME}, "seeds": set(), "cells": {}}
+                tuple(same.values()), {**same, "words": _words(run), "seeds": set(), "cells": {}}
             )
             row["seeds"].add(run["seed"])
-            row["steps"], row["tasks"] = result["steps"], result["tasks"]
-            row["cells"].setdefault(result["protocol"], []).append(result)
-    return list(gathered.values())
+            row["cells"].setdefault(result["protocol"], []).append(entry)
+    table = list(gathered.values())
+    _tell_recipes_apart(table)
+    _tell_settings_apart(table)
+    return table
+
+
+def _tell_recipes_apart(table: Sequence[dict[str, Any]]) -> None:
+    """`label`: the name, and where recipes share it the overrides that not all of them have."""
+    for row in table:
+        recipes = {r["recipe"]: r["words"] for r in table if r["name"] == row["name"]}
+        own = [w for w in row["words"] if not all(w in words for words in recipes.values())]
+        alike = [r for r, words in recipes.items() if words == row["words"]]
+        if len(alike) > 1:  # the jobs of a sweep have one command
+            own.append("older" if " " in row["recipe"] else f"recipe {row['recipe'][:6]}")
+        row["label"] = f"{row['name']} [{' '.join(own)}]" if own else row["name"]
+
+
+def _tell_settings_apart(table: Sequence[dict[str, Any]]) -> None:
+    """`setting`: ways and shots, and what else differs between rows that look the same."""
+    for row in table:
+        alike = [r for r in table if all(r[n] == row[n] for n in ("label", *SHOWN))]
+        more = [n for n in HIDDEN if len({r[n] for r in alike}) > 1]
+        parts = [f"{row['ways']}-way {row['shots']}-shot", *(f"{n}={row[n]}" for n in more)]
+        row["setting"] = ", ".join(parts)
 
 
 def cell(results: Sequence[Mapping[str, Any]]) -> str:
     """`78.82 ± 1.10` over tasks, and for several seeds their mean and the interval over seeds."""
     metric = "acc" if "acc" in results[0] else "loss"
     scale, digits = (100, 2) if metric == "acc" else (1, 4)
-    values = [scale * r[metric] for r in results]
+    lost = [r for r in results if r[metric] is None or r[f"{metric}_ci95"] is None]
+    if lost:
+        return "diverged" if len(results) == 1 else f"diverged ({len(lost)} of {len(results)} runs)"
+    seeds: dict[Any, list[float]] = {}
+    for place, r in enumerate(results):  # a run that was repeated is no further seed
+        seeds.setdefault(r.get("seed", place), []).append(scale * r[metric])
+    values = [statistics.fmean(repeats) for repeats in seeds.values()]
     # Every seed meets the same test tasks, so more seeds do not narrow the interval over tasks.
     over_tasks = scale * statistics.fmean(r[f"{metric}_ci95"] for r in results)
     text = f"{statistics.fmean(values):.{digits}f} ± {over_tasks:.{digits}f}"
+    if any(r.get("loss", 0.0) is None for r in results):
+        text += " (diverged)"  # an accuracy can be counted where the loss is not a number
     if len(values) < 2:
         return text
     quantile = T95[min(len(values) - 2, len(T95) - 1)]
@@ -105,10 +153,10 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
     for row in table:
         lines.append(
             [
-                row["name"],
+                row["label"].replace("|", "\\|"),
                 f"{row['meta_iterations']:,}",
                 row["init"] + (f" ({row['checkpoint']})" if row["checkpoint"] else ""),
-                f"{row['ways']}-way {row['shots']}-shot",
+                row["setting"],
                 str(row["steps"]),
                 f"{row['tasks']:,}",
                 ", ".join(str(seed) for seed in sorted(row["seeds"])),

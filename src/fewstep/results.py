@@ -15,9 +15,9 @@ import torch
 import fewstep
 from fewstep.callbacks import Stopwatch
 from fewstep.data.images import episodes_sha256
-from fewstep.evaluation import Setting, show
+from fewstep.evaluation import Setting, finite, show
 from fewstep.execution import CPU_THREADS
-from fewstep.identity import config_hash, git_commit
+from fewstep.identity import config_hash, git_commit, recipe_hash
 from fewstep.types import Split
 
 
@@ -53,6 +53,7 @@ def header(config: Mapping[str, Any], command: str) -> dict[str, Any]:
         "dataset_split": config["dataset"].get("split"),
         "seed": config["seed"],
         "config_hash": config_hash(config),
+        "recipe_hash": recipe_hash(config),  # what runs share that differ in their seeds alone
         "versions": {"fewstep": fewstep.__version__, "torch": str(torch.__version__)},
         "git_commit": git_commit(),
     }
@@ -81,8 +82,9 @@ def result(
     setting: Setting = record["setting"]
     spec, per_task = setting.spec, record["per_task"]
     tasks = len(per_task["loss"])
-    label = f"{split.name}_{init}_{checkpoint or 'none'}_{spec.ways}w{spec.shots}s"
-    file = folder / "per_task" / f"{label}_{spec.steps}steps_{record['protocol']}.csv"
+    label = f"{split.name}_{init}_{checkpoint or 'none'}_{spec.ways}w{spec.shots}s{spec.queries}q"
+    label += f"_{spec.steps}steps_batch{spec.batch_size or 'all'}_{record['protocol']}"
+    file = folder / "per_task" / f"{label}.csv"
     _write_per_task(file, per_task)
     figures = {n: v for n, v in record.items() if n not in ("setting", "protocol", "per_task")}
     return {
@@ -112,23 +114,37 @@ def _write_per_task(file: Path, per_task: Mapping[str, Sequence[float]]) -> None
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Written aside and then renamed."""
+    """Written aside and then renamed; null for what is not finite, for which JSON has no word."""
     aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(content, indent=1, allow_nan=False, default=str) + "\n")
+    text = json.dumps(_finite_only(content), indent=1, allow_nan=False, default=str)
+    aside.write_text(text + "\n")
     os.replace(aside, path)
+
+
+def _finite_only(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {name: _finite_only(value) for name, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite_only(value) for value in content]
+    return None if isinstance(content, float) and not finite(content) else content
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
     """One row an initialization and setting, the protocols side by side, as monospaced text."""
     protocols = [p for p in SECTIONS if any(r["protocol"] == p for r in results)]
+    # The others are the same in most tables, and then they are left out.
+    more = [n for n in ("batch_size", "queries") if len({r[n] for r in results}) > 1]
     rows: dict[tuple, dict[str, str]] = {}
     for r in results:
         setting = f"{r['ways']}-way {r['shots']}-shot"
-        row = (r["init"], r["checkpoint"] or "-", setting, str(r["steps"]), str(r["tasks"]))
+        others = ["all" if r[n] is None else str(r[n]) for n in more]
+        row = (r["init"], r["checkpoint"] or "-", setting, str(r["steps"]), *others)
+        row = (*row, str(r["tasks"]))
         rows.setdefault(row, {})[r["protocol"]] = show(r)
-    head = ["initialization", "checkpoint", "setting", "steps", "tasks", *protocols]
+    names = {"batch_size": "batch", "queries": "queries"}
+    head = ["initialization", "checkpoint", "setting", "steps", *(names[n] for n in more), "tasks"]
     body = [[*row, *(cells.get(p, "") for p in protocols)] for row, cells in rows.items()]
-    return _aligned([head, *body])
+    return _aligned([[*head, *protocols], *body])
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
