@@ -72,6 +72,50 @@ def test_every_place_and_form_gives_the_same_pixels(tiny, tmp_path_factory, wher
     assert not list(tiny.glob("*/"))  # nothing was extracted
 
 
+def extracted(tiny: Path, root: Path) -> Path:
+    for part in omniglot.PARTS:
+        with zipfile.ZipFile(tiny / f"{part}.zip") as zipped:
+            zipped.extractall(root)
+    return root
+
+
+def test_an_extracted_folder_that_changed_is_read_again(tiny, tmp_path_factory):
+    root = extracted(tiny, tmp_path_factory.mktemp("root"))
+    before = Omniglot(root).open()["train"].pixels
+    drawing = next(root.rglob("character00/0000_00.png"))
+    drawing.write_bytes(png(12345))
+    os.utime(drawing, ns=(time.time_ns(), time.time_ns() + 1))
+    assert not Omniglot(root).open()["train"].pixels.equal(before)
+    drawing.unlink()
+    with pytest.raises(ValueError, match="character00 has 19"):
+        Omniglot(root).open()
+
+
+def test_looking_at_a_folder_counts_its_files_at_every_depth(tiny, tmp_path_factory):
+    root = extracted(tiny, tmp_path_factory.mktemp("root"))
+    path, files, size, newest = omniglot.folder_fingerprint(root)
+    found = [f.stat() for f in root.rglob("*.png")]
+    assert (path, files) == (str(root.resolve()), 5 * 20)
+    assert size == sum(f.st_size for f in found)
+    assert newest == max(f.st_mtime_ns for f in found)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P"])
+def test_a_drawing_in_grey_or_colour_is_cut_at_half(mode):
+    ramp = np.tile(np.arange(28, dtype=np.uint8) * 9, (28, 1))  # 0 .. 243; dithered, it would mix
+    file = io.BytesIO()
+    Image.fromarray(ramp).convert(mode).save(file, "PNG")
+    pixels = omniglot._decode(file.getvalue(), "here")
+    assert pixels.tolist() == (ramp >= 128).astype(int).tolist()
+
+
+def test_a_drawing_of_one_bit_keeps_its_pixels():
+    image = Image.open(io.BytesIO(png(7)))
+    assert image.mode == "1"
+    small = np.asarray(image.resize((28, 28), Image.Resampling.NEAREST), dtype=np.uint8)
+    assert omniglot._decode(png(7), "here").tolist() == small.tolist()
+
+
 def test_names_that_point_outside_are_ignored(tiny):
     with zipfile.ZipFile(tiny / "images_background.zip", "a") as zipped:
         for name in ("../evil.png", "/abs/evil/evil.png", "a/../../evil.png", "c:/x/evil.png"):

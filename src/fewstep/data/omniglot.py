@@ -8,12 +8,13 @@ never divided by 255.
 from __future__ import annotations
 
 import io
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -95,9 +96,8 @@ class Omniglot:
     def _store(self) -> tuple[torch.Tensor, list[str]]:
         """All characters in all rotations [1623 * 4 * 20, 1, 28, 28], and the characters' names."""
         sources = self._sources()
-        # An extracted folder goes by its path: looking at 32,460 files would take a second.
-        files = [fingerprint(s) if s.is_file() else str(s.resolve()) for s in sources]
-        pixels, about = cached(self.name, {"layout": 1, "files": files}, lambda: read(sources))
+        files = [fingerprint(s) if s.is_file() else folder_fingerprint(s) for s in sources]
+        pixels, about = cached(self.name, {"layout": 2, "files": files}, lambda: read(sources))
         return torch.from_numpy(pixels), about["characters"]
 
     def _sources(self) -> list[Path]:
@@ -150,6 +150,24 @@ def read(sources: list[Path]) -> Content:
     return Content(shape, (_rotated(found[name]) for name in names), {"characters": names})
 
 
+def folder_fingerprint(folder: Path) -> list[Any]:
+    """An extracted part's path, files, bytes and latest time of change in ns, for a cache key.
+
+    The 32,460 files of the whole take about 0.2 s.
+    """
+    files, size, newest, folders = 0, 0, 0, [str(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.is_file():
+                    stat = entry.stat()
+                    files, size = files + 1, size + stat.st_size
+                    newest = max(newest, stat.st_mtime_ns)
+    return [str(folder.resolve()), files, size, newest]
+
+
 def _files(source: Path) -> Iterator[tuple[Path, bytes]]:
     """The files of a zip file or of a folder, sorted by path, with their bytes."""
     if source.is_dir():
@@ -163,13 +181,14 @@ def _files(source: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def _decode(data: bytes, where: str) -> np.ndarray:
-    """One drawing as [28, 28] of 0 (ink) and 1 (paper)."""
+    """One drawing as [28, 28] of 0 (ink, darker than half) and 1 (paper)."""
     try:
         # On a 1-bit image every filter is nearest neighbour; naming it says what happens.
         image = Image.open(io.BytesIO(data)).resize((SIZE, SIZE), Image.Resampling.NEAREST)
+        # Greys (a copy saved in another mode) are cut at half: convert("1") would dither them.
+        return np.asarray(image.convert("L"), dtype=np.uint8) // 128
     except (OSError, SyntaxError) as error:
         raise ValueError(f"{where} cannot be read as an image ({error}); fetch it again") from error
-    return np.asarray(image.convert("1"), dtype=np.uint8)
 
 
 def _rotated(drawings: list[np.ndarray]) -> np.ndarray:
