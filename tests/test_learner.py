@@ -149,3 +149,21 @@ def test_any_torch_optimizer_takes_the_outer_step() -> None:
     learner = linear_learner(InnerLoop(SGD(0.1), 1), OuterStep(torch.optim.Adam, lr=0.01))
     fit(learner, TASKS)
     assert learner.module.weight.item() == pytest.approx(8 - 0.01, abs=1e-6)
+
+
+def test_the_state_follows_the_parameters() -> None:
+    """Its second moment goes where the parameters are and in their precision; its counter stays."""
+    learner = MetaLearner(
+        small_net().module.float(),
+        Reptile(InnerLoop(Adam(0.01), 3)),
+        REGRESSION,
+        OuterStep(torch.optim.SGD, lr=1.0),
+        max_meta_iterations=1,
+        meta_batch=1,
+    )
+    learner.double().place_state()
+    assert {v.dtype for v in learner.state["v"].values()} == {torch.float64}
+    learner.to("meta").place_state()
+    assert {v.device.type for v in learner.state["v"].values()} == {"meta"}
+    assert learner.state["t"].device.type == "cpu"
+    assert learner.state["t"].dtype == torch.int64

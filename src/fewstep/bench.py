@@ -50,7 +50,7 @@ def measure(config: dict[str, Any]) -> dict[str, Any]:
 
     from fewstep import config as builders
     from fewstep.execution import CPU_THREADS, EXECUTIONS
-    from fewstep.training import quiet_lightning
+    from fewstep.trainer import quiet_lightning
 
     quiet_lightning()
     dataset = builders.build_dataset(config["dataset"])
@@ -58,7 +58,7 @@ def measure(config: dict[str, Any]) -> dict[str, Any]:
     learner = builders.build_learner(config, dataset.task)
     gpu = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
     device = torch.device("cuda" if gpu else "cpu")
-    learner.to(device)
+    learner.to(device).place_state()
     split = tasks.splits["train"].to(device, next(learner.parameters()).dtype)
     episodes = [split.episode(tasks.train_spec, 0, i) for i in range(config["meta_batch"])]
     flops, params = _flops(learner, episodes[0]), learner.net.params()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from fewstep.learner import MetaLearner
 
@@ -88,6 +90,7 @@ class Checkpoints(pl.Callback):
 
     def __init__(self, folder: Path, every: int, measure: Measure) -> None:
         self.folder, self.every, self.measure = folder, every, measure
+        self._settled = -1
         self.best: dict[str, float] = {}
         """The figures of the best meta-validation so far, with its `meta_iteration`."""
 
@@ -104,9 +107,23 @@ class Checkpoints(pl.Callback):
             self.best = {**self.measure.newest, "meta_iteration": learner.meta_iteration}
             save_checkpoint(trainer, self.best_path)
         self.measure.newest = {}
+        self._settled = learner.meta_iteration
         done = learner.meta_iteration == learner.max_meta_iterations
         if done or learner.meta_iteration % self.every == 0:
             save_checkpoint(trainer, self.last_path)
+
+    def on_exception(
+        self, trainer: pl.Trainer, learner: MetaLearner, exception: BaseException
+    ) -> None:
+        """Ctrl-C or a scheduler's SIGTERM: keep what there is, and say how to go on."""
+        if not isinstance(exception, (KeyboardInterrupt, SIGTERMException)):
+            return
+        if learner.whole and learner.meta_iteration == self._settled:
+            save_checkpoint(trainer, self.last_path)
+        how = "no checkpoint was written yet"
+        if self.last_path.exists():
+            how = f"continue with: fewstep train resume={self.folder.parent}"
+        print(f"\nstopped at meta-iteration {learner.meta_iteration}; {how}", file=sys.stderr)
 
     def state_dict(self) -> dict[str, Any]:
         return dict(self.best)

@@ -28,8 +28,7 @@ Config = Mapping[str, Any]
 RECIPE = {"name", "outer", "meta_batch", "train_shots", "queries", "eval"}
 """Keys of an algorithm's YAML that are its recipe and not arguments of its class."""
 
-FACTS = frozenset({"name", "channels", "size"})
-"""Keys of a dataset's YAML that the model reads, whether or not its class takes them."""
+FACTS = frozenset({"name", "channels", "size"})  # of a dataset's YAML, for the model to read
 
 
 def check(config: Config) -> None:
@@ -185,8 +184,10 @@ def build_tasks(config: Config, splits: Mapping[str, Split]) -> TaskModule:
 def build_learner(config: Config, task: Any) -> MetaLearner:
     """The learner, its network initialized from the run's seed."""
     torch.manual_seed(config["seed"])
+    model = build_model(config["model"])
+    double = str(config["trainer"]["precision"]) == "64"  # before a checkpoint is read into it
     learner = MetaLearner(
-        build_model(config["model"]),
+        model.double() if double else model,
         build_algorithm(config["algorithm"]),
         task,
         build_outer(config["algorithm"]["outer"]),

@@ -15,7 +15,7 @@ from fewstep.evaluation import evaluate_task, summarize
 from fewstep.execution import Execution, make_execution
 from fewstep.net import Net
 from fewstep.outer import OuterStep
-from fewstep.rules import State
+from fewstep.rules import State, place_state
 from fewstep.types import Episode, Metrics, Params, Task
 
 
@@ -47,6 +47,8 @@ class MetaLearner(pl.LightningModule):
         self.net = Net(self.module)
         self.state: State = algorithm.inner.rule.init(self.net.params())
         self.meta_iteration = 0
+        self.whole = True
+        """False while an outer step is under way: not a moment to save."""
         self.config: dict[str, Any] = {}
         """The run's resolved configuration, kept in its checkpoints."""
         self.records: list[dict] = []
@@ -66,8 +68,6 @@ class MetaLearner(pl.LightningModule):
             self._execution = make_execution(self.execution_name, self.module, self.device)
         return self._execution
 
-    # --- meta-training
-
     def configure_optimizers(self) -> Any:
         options = {"lr": self.outer.lr, **self.outer.options}
         optimizer = self.outer.optimizer(self.module.parameters(), **options)
@@ -76,35 +76,49 @@ class MetaLearner(pl.LightningModule):
         )
         return [optimizer], [schedule]
 
+    def on_train_start(self) -> None:
+        self.place_state()
+        for optimizer in self.trainer.optimizers:  # a resumed run may have a longer schedule
+            for group in optimizer.param_groups:
+                scale = self.outer.scale(self.meta_iteration, of=self.max_meta_iterations)
+                group["lr"] = group["initial_lr"] * scale
+
+    def place_state(self) -> None:
+        """Move the inner rule's state to where the parameters are, in their precision."""
+        weight = next(self.module.parameters())
+        self.state = place_state(self.state, weight.device, weight.dtype)
+
     def training_step(self, batch: list[Episode], batch_idx: int) -> None:
         """One meta-iteration: every task's direction, their mean, one outer step."""
-        directions, metrics = self._directions(batch)
+        directions, state, metrics = self._directions(batch)
+        self.whole = False
+        self.state = state
         for name, parameter in self.module.named_parameters():
             parameter.grad = _mean([direction[name] for direction in directions])
         self.optimizers().step()
         self.lr_schedulers().step()  # Lightning leaves schedules alone in manual optimization
         self.meta_iteration += 1
+        self.whole = True
         self._log_training(metrics)
 
-    def _directions(self, episodes: Sequence[Episode]) -> tuple[list[Params], list[Metrics]]:
+    def _directions(self, episodes: Sequence[Episode]) -> tuple[list[Params], State, list[Metrics]]:
         """All tasks start from the same parameters (trap 8); only the rule's state moves on."""
         params, inner = self.net.params(), self.algorithm.inner
-        start = inner.rule.init(params) if inner.state == "reset" else self.state
+        state = inner.rule.init(params) if inner.state == "reset" else self.state
 
         def direction(net: Net, episode: Episode) -> tuple[Params, State, Metrics]:
-            return self.algorithm.direction(net, params, self.state, episode, self.task)
+            return self.algorithm.direction(net, params, state, episode, self.task)
 
         if inner.state == "sequential":
             outcomes = []
             for episode in episodes:
                 outcomes += self.execution.map(direction, [episode])
-                self.state = outcomes[-1][1]
+                state = outcomes[-1][1]
         else:
-            self.state = start
             outcomes = self.execution.map(direction, episodes)
             if inner.state == "carry":
-                self.state = inner.rule.merge(start, [end for _, end, _ in outcomes])
-        return [o[0] for o in outcomes], [o[2] for o in outcomes]
+                state = inner.rule.merge(state, [end for _, end, _ in outcomes])
+        return [o[0] for o in outcomes], state, [o[2] for o in outcomes]
 
     def _log_training(self, metrics: list[Metrics]) -> None:
         self._recent += metrics
@@ -130,17 +144,15 @@ class MetaLearner(pl.LightningModule):
         outcomes = [outcome for chunk in loader for outcome in self._evaluate(chunk)]
         return summarize(outcomes, setting.protocols[0], setting.curve_steps)
 
+    on_validation_start = on_test_start = place_state
+
     def validation_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
 
     def on_validation_epoch_end(self) -> None:
         self._record()
 
-    def test_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
-
-    def on_test_epoch_end(self) -> None:
-        self._record()
+    test_step, on_test_epoch_end = validation_step, on_validation_epoch_end
 
     @torch.enable_grad()  # Lightning switches gradients off here, and adapting needs them
     def _evaluate(self, chunk: Chunk) -> list[dict[str, Metrics]]:

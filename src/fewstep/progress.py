@@ -41,7 +41,8 @@ class Progress(pl.Callback):
         if self.measure.newest:
             self._validation = f", val {show(self.measure.newest)}"
         speed = self.stopwatch.tasks_per_second(learner.meta_batch)
-        self._bar.set_postfix_str(f"{speed:.0f} tasks/s{self._validation}", refresh=False)
+        if self.stopwatch.meta_iterations:  # before, there is no speed to show
+            self._bar.set_postfix_str(f"{speed:.0f} tasks/s{self._validation}", refresh=False)
         self._bar.update()
 
     def teardown(self, trainer: pl.Trainer, learner: pl.LightningModule, stage: str) -> None:

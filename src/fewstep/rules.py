@@ -88,8 +88,7 @@ class Adam(Rule):
     eps: float = 1e-8
 
     def init(self, params: Params) -> State:
-        first = next(iter(params.values()))
-        steps = torch.zeros((), dtype=torch.int64, device="cpu" if first.is_cuda else first.device)
+        steps = torch.zeros((), dtype=torch.int64)
         return {"v": {name: torch.zeros_like(p) for name, p in params.items()}, "t": steps}
 
     def step(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
@@ -132,6 +131,19 @@ def detach_state(state: State) -> State:
     """The same values without a graph."""
     return {
         name: detach_state(value) if isinstance(value, dict) else value.detach()
+        for name, value in state.items()
+    }
+
+
+def place_state(state: State, device: torch.device, dtype: torch.dtype) -> State:
+    """The same values where the parameters are, in their precision; counters stay on the CPU,
+    where reading one does not wait for a device."""
+    return {
+        name: place_state(value, device, dtype)
+        if isinstance(value, dict)
+        else value.to(device, dtype)
+        if value.is_floating_point()
+        else value.cpu()
         for name, value in state.items()
     }
 

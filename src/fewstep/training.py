@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from fewstep.loggers import log_results, open_loggers
 from fewstep.metrics_file import MetricsFile
 from fewstep.progress import Progress, TestProgress
 from fewstep.results import device_name, header, progress, result, table, write_json
+from fewstep.trainer import quiet_lightning, trainer_options
 from fewstep.waves import draw_waves
 
 
@@ -41,10 +40,10 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
         watch, saved = fit(learner, tasks, config, folder, "train", loggers)
         report |= environment(learner, config)
         report |= progress(watch, learner.meta_iteration, config["meta_batch"])
-        report["results"] = _test_trained(learner, tasks, config, folder, saved)
+        report["results"] = _test_chosen(learner, tasks, config, folder, "trained", saved)
         waves = {"trained": checkpoint.weights(learner)}
-        for init, baseline in _baselines(config, tasks, dataset.task, folder):
-            report["results"] += meta_test(baseline, tasks, config, folder, init, None)
+        for init, baseline, its in _baselines(config, tasks, dataset.task, folder):
+            report["results"] += _test_chosen(baseline, tasks, config, folder, init, its)
             waves[init] = checkpoint.weights(baseline)
         log_results(loggers, report["results"])
     finish(report, folder, config)
@@ -65,8 +64,9 @@ def evaluate(
     report = header(config, command) | {"checkpoint": str(path)}
     results = meta_test(learner, tasks, config, folder, "trained", path.stem, split)
     report |= environment(learner, config)
-    done = learner.meta_iteration
-    report |= {"meta_iterations": done, "tasks_seen": done * learner.meta_batch}
+    watch = Stopwatch()
+    watch.load_state_dict(checkpoint.read(path)["callbacks"]["Stopwatch"])
+    report |= progress(watch, learner.meta_iteration, learner.meta_batch)
     report["results"] = results
     finish(report, folder, config)
     return report
@@ -90,7 +90,7 @@ def fit(
     if resume:
         metrics.cut_back(checkpoint.read(resume)["fewstep"]["meta_iteration"])
     trainer = pl.Trainer(
-        **_trainer_options(config),
+        **trainer_options(config),
         max_steps=config["max_meta_iterations"],
         max_epochs=-1,
         limit_val_batches=0,  # `Measure` decides when to validate: exactly resumable
@@ -112,7 +112,7 @@ def meta_test(
 ) -> list[dict[str, Any]]:
     """Test a learner as it is, in all settings and protocols; entries for results.json."""
     trainer = pl.Trainer(
-        **_trainer_options(config), logger=False, callbacks=[TestProgress(f"{split} {init}")]
+        **trainer_options(config), logger=False, callbacks=[TestProgress(f"{split} {init}")]
     )
     run = trainer.test if split == "test" else trainer.validate
     run(learner, tasks, verbose=False)
@@ -138,60 +138,47 @@ def environment(learner: MetaLearner, config: Config) -> dict[str, Any]:
     }
 
 
-def quiet_lightning() -> None:
-    """Lightning's advice is about loaders that read files; ours index a tensor."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for text in (
-        ".*does not have many workers.*",
-        ".*LeafSpec.*",
-        ".*GPU available but not used.*",
-        ".*`IterableDataset` has `__len__`.*",
-    ):
-        warnings.filterwarnings("ignore", text)
-
-
-def _trainer_options(config: Config) -> dict[str, Any]:
-    return {
-        **config["trainer"],
-        "inference_mode": False,  # adapting needs gradients
-        "use_distributed_sampler": False,
-        "enable_checkpointing": False,  # `Checkpoints` does it
-        "enable_progress_bar": False,  # `Progress` does it
-        "enable_model_summary": False,
-        "num_sanity_val_steps": 0,
-    }
-
-
-def _test_trained(
-    learner: MetaLearner, tasks: TaskModule, config: Config, folder: Path, saved: Checkpoints
+def _test_chosen(
+    learner: MetaLearner,
+    tasks: TaskModule,
+    config: Config,
+    folder: Path,
+    init: str,
+    saved: Checkpoints | None,
 ) -> list[dict[str, Any]]:
-    wanted = config["eval"]["checkpoint"] or ("best" if saved.best else "last")
-    if wanted == "best":
-        checkpoint.restore(learner, saved.best_path)
-    results = meta_test(learner, tasks, config, folder, "trained", wanted)
-    if wanted == "best":
-        setting = tasks.settings[0]
-        selected = {
-            "split": "val",
-            "shots": setting.spec.shots,
-            "steps": setting.spec.steps,
-            "protocol": setting.protocols[0],
-            **saved.best,
-        }
-        for entry in results:
-            entry["selected_by"] = selected
-    return results
+    """Test the best iterate by meta-validation, or the last; an untrained learner as it is."""
+    if saved is None:
+        return meta_test(learner, tasks, config, folder, init, None)
+    if (config["eval"]["checkpoint"] or "best") == "last" or not saved.best:
+        return meta_test(learner, tasks, config, folder, init, "last")
+    checkpoint.restore(learner, saved.best_path)
+    setting = tasks.settings[0]
+    selected_by = {
+        "split": "val",
+        "shots": setting.spec.shots,
+        "steps": setting.spec.steps,
+        "protocol": setting.protocols[0],
+        **saved.best,
+    }
+    entries = meta_test(learner, tasks, config, folder, init, "best")
+    return [{**entry, "selected_by": selected_by} for entry in entries]
 
 
-def _baselines(config: Config, tasks: TaskModule, task: Any, folder: Path) -> Any:
-    """`(init, learner)` for each baseline, adapted at meta-test exactly as the trained one is."""
+def _baselines(
+    config: Config, tasks: TaskModule, task: Any, folder: Path
+) -> Iterator[tuple[str, MetaLearner, Checkpoints | None]]:
+    """`(init, learner, its checkpoints)` of each baseline.
+
+    They meet the same tasks and adapt at meta-test exactly as the trained one does; joint training
+    has an outer step of its own and nothing else.
+    """
     if config["baselines"]["random"]:
-        yield "random", builders.build_learner(config, task)
+        yield "random", builders.build_learner(config, task), None
     if joint := config["baselines"]["joint"]:
         algorithm = {**joint, "inner": config["algorithm"]["inner"]}
         changed = {**config, "algorithm": algorithm, "resume": None, "logger": {}}
         learner = builders.build_learner(changed, task)
         aside = folder / "joint"
         aside.mkdir(exist_ok=True)
-        fit(learner, tasks, changed, aside, label="joint baseline")
-        yield "joint", learner
+        _, saved = fit(learner, tasks, changed, aside, label="joint baseline")
+        yield "joint", learner, saved

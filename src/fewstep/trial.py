@@ -34,7 +34,8 @@ def check_fit(learner: MetaLearner, split: Split, spec: EpisodeSpec, config: Con
     Raises:
         ConfigError: it does not.
     """
-    episode = split.episode(spec, config["seed"], 0)
+    dtype = next(learner.parameters()).dtype
+    episode = split.to("cpu", dtype).episode(spec, config["seed"], 0)
     try:
         with torch.no_grad():
             outputs = learner.module(episode.support_x)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -81,6 +82,10 @@ class Split(Protocol):
 
     name: str
     """`train`, `val` or `test`."""
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Split:
+        """The same split, whose episodes come on a device and in a precision."""
+        ...
 
     def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
         """Task `index`: a pure function of (seed, split, index) and of the spec."""

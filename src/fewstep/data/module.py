@@ -38,12 +38,15 @@ class MetaBatches(IterableDataset):
             index += self.meta_batch
 
 
-@dataclass(frozen=True)
 class Chunk:
-    """Some tasks of one setting, and what to measure on them."""
+    """Some tasks of one setting, and what to measure on them.
 
-    setting: Setting
-    episodes: list[Episode]
+    No dataclass: Lightning would take it apart to cast what it finds inside.
+    """
+
+    def __init__(self, setting: Setting, episodes: list[Episode]) -> None:
+        self.setting = setting
+        self.episodes = episodes
 
 
 @dataclass
