@@ -11,6 +11,7 @@ import yaml
 from fewstep import __version__, cli
 from fewstep.completion import BASH, query
 from fewstep.compose import groups, options
+from fewstep.guide import guide
 
 
 COMMANDS = ("train", "evaluate", "completion")
@@ -44,6 +45,14 @@ def test_the_help_of_evaluate_has_its_keys(capsys):
     text = capsys.readouterr().out
     assert "checkpoint: ???" in text
     assert "settings: null" in text
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_module_prints_the_help_of_its_command(command):
+    words = [sys.executable, "-m", f"fewstep.{command}", "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == guide(command)
 
 
 def test_an_unknown_command_is_refused(capsys):

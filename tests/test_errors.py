@@ -173,6 +173,8 @@ def test_values_out_of_range(refused, word, parts):
             ],
             ["eval.settings[1]=", "is eval.settings[0] again", "Leave one"],
         ),
+        (["trainer.devices=2"], ["trainer.devices=2", "must be 1", "not there yet"]),
+        (["trainer.num_nodes=2"], ["trainer.num_nodes=2", "must be 1", "not there yet"]),
         (["dataset=sine", "model=omniglot_conv"], ["model.in_channels", "dataset.channels"]),
         (["dataset=sine", "shots=5w1s"], ["shots.ways=5", "one wave", "set it to 1"]),
         (["dataset=sine", "model.activation=step"], ["model.activation", "step", "tanh, relu"]),
@@ -206,6 +208,28 @@ def test_each_run_of_a_sweep_is_checked_before_the_first_one_runs(refused):
 
 
 # --- data
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [
+        (["seed=1,2"], "swept/reptile_glyphs_5w1s"),
+        (["name=mine", "algorithm=reptile,maml"], "swept/mine"),
+        (["hydra.sweep.dir=swept/here", "seed=1,2"], "swept/here"),
+    ],
+)
+def test_a_sweep_is_not_written_over_another_one(tmp_path, monkeypatch, capfd, words, folder):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    folder = folder if "swept/here" in folder else folder.replace("swept", "outputs/sweeps")
+    kept = tmp_path / folder / "0" / "results.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("kept")
+    assert train.main(["-m", "max_meta_iterations=1", *words]) == 2
+    names(capfd.readouterr().err, f"fewstep: {folder}: holds the results", "name=...", "remove")
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [kept]
+    assert kept.read_text() == "kept"
 
 
 def test_a_value_without_a_default_is_asked_for(refused):

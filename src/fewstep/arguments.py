@@ -76,6 +76,11 @@ def combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
     yield from (list(chosen) for chosen in itertools.product(*axes.values()))
 
 
+def fixed(overrides: Sequence[str]) -> list[str]:
+    """The overrides that hold for a sweep as a whole."""
+    return [word for word in overrides if not _parsed(word).is_sweep_override()]
+
+
 def resumed(arguments: Arguments) -> Arguments:
     """`resume=RUN` with the overrides that RUN was started with, which the new ones win over."""
     given = {_parsed(word).get_key_element(): word for word in arguments.overrides}

@@ -20,15 +20,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from fewstep.arguments import Arguments, combinations, read
+from fewstep.arguments import Arguments, combinations, fixed, read
 from fewstep.checks import ConfigError
-from fewstep.compose import compose_config, conf_dir, quoted, search_path
+from fewstep.compose import compose_config, conf_dir, quoted, search_path, sweep_dir
+from fewstep.guide import guide
 
 
 Config = dict[str, Any]
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """The variable by which Hydra lets an exception through instead of printing it."""
+
+HELP = ("-h", "--help")
 
 CHECKED = 100
 """Combinations of a sweep that are checked before the first one runs: some seconds at most."""
@@ -57,6 +60,9 @@ def plain(config: DictConfig) -> Config:
 
 def launch(command: Command, words: Sequence[str]) -> int:
     """Run a command with the words of its command line and return its exit status."""
+    if any(word in HELP for word in words):
+        print(guide(command.name), end="")
+        return 0
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # where a user's own algorithm.py may be
     try:
@@ -87,9 +93,23 @@ def _settled(command: Command, arguments: Arguments) -> list[str]:
                 command.check(plain(compose_config(command.name, overrides)))
             except ConfigError as error:
                 raise ConfigError(f"in the sweep's {' '.join(overrides)}: {error}") from None
+        _check_new(sweep_dir(command.name, fixed(arguments.overrides)))
         return []
     extra = command.settle(plain(compose_config(command.name, arguments.overrides)))
     return [f"{key}={quoted(value)}" for key, value in extra.items()]
+
+
+def _check_new(folder: Path) -> None:
+    """Refuse to write the runs of a sweep over those of another one.
+
+    Raises:
+        ConfigError: naming the folder.
+    """
+    if next(folder.rglob("results.json"), None):
+        raise ConfigError(
+            f"{folder}: holds the results of an earlier sweep, which this one would overwrite. "
+            "Give it a name of its own, as name=..., or remove that folder"
+        )
 
 
 def _hydra_main(command: Command, line: str) -> None:

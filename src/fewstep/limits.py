@@ -98,6 +98,7 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_values(config, tables)
     check_values(config, MODEL, optional=True)
     check_settings(config["eval"]["settings"])
+    _check_one_device(config["trainer"])
     for part, more in PARTS.items():
         known = {key[len(part) + 1 :] for key in tables if key.startswith(f"{part}.")}
         node = config
@@ -105,6 +106,15 @@ def check_training(config: Mapping[str, Any]) -> None:
             node = node[name]
         check_names(f"{part}.", node, known | more)
     _check_joint(config["baselines"]["joint"])
+
+
+def _check_one_device(trainer: Mapping[str, Any]) -> None:
+    for name in ("devices", "num_nodes"):
+        if trainer[name] != 1:
+            raise ConfigError(
+                f"trainer.{name}={trainer[name]}: must be 1, training on several devices is not "
+                f"there yet. Use trainer.{name}=1"
+            )
 
 
 def _check_joint(joint: Any) -> None:
