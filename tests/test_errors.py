@@ -281,6 +281,24 @@ def test_a_zip_file_that_was_cut_short(refused, tmp_path):
     names(message, str(path), "damaged or not a whole zip file", "fetch it again")
 
 
+@pytest.mark.parametrize(("place", "value"), [("flags", 1), ("compression", 97)])
+def test_a_zip_file_that_python_cannot_unpack(refused, tmp_path, place, value):
+    """Encrypted, or compressed by an unknown method: the two header fields that say so."""
+    root, path = drawn(tmp_path / "images", classes=3, images=2), tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(root.rglob("*.png")):
+            archive.write(file, file.relative_to(root))
+    data = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = data.find(mark)
+        while start >= 0:
+            data[start + offset + (2 if place == "compression" else 0)] = value
+            start = data.find(mark, start + 4)
+    path.write_bytes(data)
+    message = refused("train", *of_folder(path))
+    names(message, str(path), "encrypted or compressed", "zip it again")
+
+
 def test_a_file_that_is_no_image(refused, tmp_path):
     root = drawn(tmp_path / "images")
     (root / "class07" / "notes.txt").write_text("not an image")

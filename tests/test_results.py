@@ -6,6 +6,8 @@ import json
 import math
 from pathlib import Path
 
+import torch
+
 from fewstep import checkpoint, evaluate
 from fewstep.compose import compose_config
 from fewstep.curves import draw_curves
@@ -82,3 +84,29 @@ def test_evaluate_in_fewer_settings_than_the_training_was(monkeypatch) -> None:
     config = plain(compose_config("evaluate", ["checkpoint=any", "eval.steps=10"]))
     merged, _ = evaluate.merged(config)
     assert merged["eval"]["settings"] == [{"shots": 1, "steps": 10, "batch_size": 5}]
+
+
+def test_a_run_directory_stands_for_the_checkpoint_that_it_reported(tmp_path: Path) -> None:
+    """By its results; where it did not finish, by its configuration; else the best."""
+    (tmp_path / "checkpoints").mkdir()
+
+    def save(name: str, wanted: str | None) -> None:
+        config = {"eval": {"checkpoint": wanted}}
+        content = {"fewstep": {"config": config}, "state_dict": {}}
+        torch.save(content, tmp_path / "checkpoints" / f"{name}.ckpt")
+
+    def found(key: str = "checkpoint") -> str:
+        return checkpoint.find(tmp_path, key).stem
+
+    save("last", "last")
+    assert found() == "last"
+    save("best", "last")
+    assert found() == "last"
+    save("last", None)
+    assert found() == "best"
+    for reported in ("last", "best"):
+        write_json(tmp_path / "results.json", {"results": [{"checkpoint": reported}]})
+        assert found() == reported
+        assert found("resume") == "last"
+    (tmp_path / "results.json").write_text("{")
+    assert found() == "best"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,21 @@ from fewstep.types import Params
 
 
 def find(path: str | Path, key: str = "checkpoint") -> Path:
-    """The checkpoint that a path names: a file, or a run directory's best or else last one.
+    """The checkpoint that a path names: a file, or one of a run directory.
+
+    To resume, that is its last one; to evaluate, the one whose results the run reported.
 
     Raises:
         ConfigError: there is none.
     """
     path = Path(path).expanduser()
     if path.is_dir():
-        order = ("last", "best") if key == "resume" else ("best", "last")
-        for candidate in (path / "checkpoints" / f"{name}.ckpt" for name in order):
-            if candidate.exists():
-                return candidate
+        names = ["last", "best"] if key == "resume" else ["best", "last"]
+        there = [file for n in names if (file := path / "checkpoints" / f"{n}.ckpt").exists()]
+        if len(there) == 2 and key != "resume":
+            there.sort(key=lambda file: file.stem != _reported(path))
+        if there:
+            return there[0]
         raise ConfigError(
             f"{key}={path}: this folder has no checkpoints/last.ckpt. Name a run directory of "
             "fewstep train, or a .ckpt file"
@@ -32,6 +37,19 @@ def find(path: str | Path, key: str = "checkpoint") -> Path:
     if not path.exists():
         raise ConfigError(f"{key}={path}: no such file. Name a .ckpt file or a run directory")
     return path
+
+
+def _reported(folder: Path) -> str | None:
+    """The checkpoint that a run was tested with; of one that did not finish, what it was to be."""
+    try:
+        return json.loads((folder / "results.json").read_text())["results"][0]["checkpoint"]
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    try:
+        content = read(folder / "checkpoints" / "last.ckpt")
+        return content["fewstep"]["config"]["eval"]["checkpoint"]
+    except (ConfigError, LookupError, TypeError):
+        return None
 
 
 def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:

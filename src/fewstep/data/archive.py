@@ -19,6 +19,13 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         raise ValueError(
             f"{path} is damaged or not a whole zip file ({error}); delete it and fetch it again"
         ) from error
+    except RuntimeError as error:  # of zipfile: NotImplementedError, or without a class of its own
+        if isinstance(error, NotImplementedError) or "encrypted" in str(error):
+            raise ValueError(
+                f"{path} is encrypted or compressed in a way that Python's zipfile cannot read "
+                f"({error}); unpack it and zip it again, without a password"
+            ) from error
+        raise
 
 
 def members(archive: zipfile.ZipFile) -> list[PurePosixPath]:
