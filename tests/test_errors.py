@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from fewstep import config as builders
-from fewstep import evaluate, train
+from fewstep import evaluate, train, trial
 from fewstep.compose import compose_config
 from fewstep.launch import plain
 
@@ -173,6 +173,9 @@ def test_values_out_of_range(refused, word, parts):
             ],
             ["eval.settings[1]=", "is eval.settings[0] again", "Leave one"],
         ),
+        (["+trainer.max_steps=5"], ["trainer.max_steps=5", "max_meta_iterations", "Leave it out"]),
+        (["+trainer.inference_mode=true"], ["trainer.inference_mode=True", "needs gradients"]),
+        (["+trainer.gradient_clip_val=1"], ["trainer.gradient_clip_val=1", "manual optimization"]),
         (["trainer.devices=2"], ["trainer.devices=2", "must be 1", "not there yet"]),
         (["trainer.num_nodes=2"], ["trainer.num_nodes=2", "must be 1", "not there yet"]),
         (["dataset=sine", "model=omniglot_conv"], ["model.in_channels", "dataset.channels"]),
@@ -247,6 +250,23 @@ def test_data_that_is_not_there(refused, dataset):
 def test_more_ways_than_a_split_has_classes(refused):
     message = refused("train", "dataset.classes=60", "shots.ways=13")
     names(message, "shots.ways=13", "split of glyphs has", "classes; use at most")
+
+
+def test_a_validation_split_that_is_too_small_can_be_done_without(refused, tmp_path):
+    words = of_folder(drawn(tmp_path / "images", classes=20))  # 3 of them for validation
+    words += ["shots.ways=4", "shots.train_shots=5", "shots.shots=1"]
+    message = refused("train", *words)
+    names(message, "the val split of image_folder has 3", "eval.val_every=null", "dataset.val=0")
+    for way_out in ("eval.val_every=null", "dataset.val=0"):
+        train.settle(plain(compose_config("train", [*words, way_out])))
+    message = refused("train", *words, "eval.val_every=null", "shots.ways=5")
+    assert "the test split of image_folder has 4" in message
+    assert "dataset.val=0" not in message
+
+
+def test_tensorboard_that_is_not_installed(refused, monkeypatch):
+    monkeypatch.setattr(trial, "find_spec", lambda name: None)
+    names(refused("train", "logger=tensorboard"), "not installed", "'fewstep[tensorboard]'")
 
 
 def test_more_examples_than_a_class_has(refused):

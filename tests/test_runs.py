@@ -437,7 +437,7 @@ def test_a_sweep_runs_each_combination_that_its_data_can_fill(tmp_path, capfd):
         patch.setattr(sys, "path", list(sys.path))
         assert train.main(words) == 2
     message = capfd.readouterr().err
-    assert "fewstep: shots.ways=13: the val split of glyphs has 6 classes" in message
+    assert "fewstep: shots.ways=13: the test split of glyphs has 12 classes" in message
     assert "Traceback" not in message
     done = {path.parent.name: Run(path.parent) for path in tmp_path.glob("swept/*/results.json")}
     assert {job: run.results["algorithm"] for job, run in done.items()} == {

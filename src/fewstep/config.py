@@ -19,7 +19,7 @@ from fewstep.limits import check_training
 from fewstep.make import call, locate, make
 from fewstep.outer import OuterStep
 from fewstep.rules import RULES
-from fewstep.trial import check_trainer
+from fewstep.trial import check_logger, check_splits, check_trainer
 from fewstep.types import EpisodeSpec, Split
 
 
@@ -45,6 +45,7 @@ def check(config: Config) -> None:
         build_algorithm({**joint, "inner": config["algorithm"]["inner"]}, "baselines.joint")
         build_outer(joint["outer"], "baselines.joint")
     check_trainer(config["trainer"])
+    check_logger(config["logger"])
     shots, inner = config["shots"], algorithm.inner
     support = shots["ways"] * shots["train_shots"]
     if algorithm.replacement and (inner.batch_size or 0) > support:
@@ -116,8 +117,8 @@ def build_dataset(config: Config) -> Any:
     return make("dataset", config, spare=FACTS)
 
 
-def open_splits(dataset: Any, config: Config) -> Mapping[str, Split]:
-    """The dataset's splits, each checked against the tasks that will be drawn from it.
+def open_splits(dataset: Any, config: Config, also: str = "test") -> Mapping[str, Split]:
+    """The dataset's splits, train, test, `also` and val if it is used, checked against their tasks.
 
     Raises:
         ConfigError: data that is missing or damaged, or a task that a split cannot fill.
@@ -125,9 +126,7 @@ def open_splits(dataset: Any, config: Config) -> Mapping[str, Split]:
     try:
         splits = dataset.open()
         splits["train"].check(train_spec(config))
-        for setting in build_settings(config):
-            for name in {"val", "test"} & set(splits):
-                splits[name].check(setting.spec)
+        check_splits(splits, [setting.spec for setting in build_settings(config)], config, also)
     except (OSError, ValueError) as error:
         raise ConfigError(str(error)) from None
     if config["eval"]["checkpoint"] == "best" and "val" not in splits:

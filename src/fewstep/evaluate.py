@@ -71,7 +71,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     base, path = merged(config)
     builders.check(base)
     dataset = builders.build_dataset(base["dataset"])
-    splits = builders.open_splits(dataset, base)
+    splits = builders.open_splits(dataset, base, config["eval"]["split"])
     if config["eval"]["split"] not in splits:
         raise ConfigError(
             f"eval.split={config['eval']['split']}: {dataset.name} has no such split here, only "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import pytorch_lightning as pl
@@ -17,8 +18,37 @@ from fewstep.types import EpisodeSpec, Split
 Config = Mapping[str, Any]
 
 
+MANUAL = "the meta-gradient is not Lightning's to change (manual optimization)"
+OWN = {
+    "max_steps": "max_meta_iterations says how long to train",
+    "max_epochs": "max_meta_iterations says how long to train",
+    "limit_val_batches": "eval.val_every and eval.val_tasks say when and on what to validate",
+    "logger": "the group logger= chooses it",
+    "callbacks": "a run brings its own",
+    "enable_checkpointing": "checkpoint_every says when a run is saved",
+    "enable_progress_bar": "a run has a progress bar of its own",
+    "enable_model_summary": "a run says of its model what it needs",
+    "inference_mode": "adapting to a test task needs gradients",
+    "use_distributed_sampler": "the tasks of a run hang on its seed alone",
+    "num_sanity_val_steps": "eval.val_every says when to validate",
+    "gradient_clip_val": MANUAL,
+    "gradient_clip_algorithm": MANUAL,
+    "accumulate_grad_batches": MANUAL,
+}
+"""Arguments of Lightning's trainer that are not the configuration's to give, and why."""
+
+
 def check_trainer(config: Config) -> None:
-    """Lightning's own verdict on the accelerator, the devices and whatever else it is given."""
+    """Lightning's own verdict on the accelerator, the devices and whatever else it is given.
+
+    Raises:
+        ConfigError: what Lightning refuses, or what fewstep sets itself.
+    """
+    for name, reason in OWN.items():
+        if name in config:
+            raise ConfigError(
+                f"trainer.{name}={config[name]}: cannot be set, {reason}. Leave it out"
+            )
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     try:
         pl.Trainer(**config, logger=False, enable_checkpointing=False)
@@ -26,6 +56,46 @@ def check_trainer(config: Config) -> None:
         text = " ".join(str(error).split())
         settings = ", ".join(f"trainer.{name}={value}" for name, value in config.items())
         raise ConfigError(f"{settings}: {text}. For example trainer=cpu") from None
+
+
+def check_logger(config: Config) -> None:
+    """Refuse TensorBoard where it is not installed.
+
+    Raises:
+        ConfigError: naming the command that installs it.
+    """
+    wanted = str(config.get("_target_", "")).endswith(".TensorBoardLogger")
+    if wanted and not any(find_spec(name) for name in ("tensorboard", "tensorboardX")):
+        raise ConfigError(
+            "logger=tensorboard: TensorBoard is not installed. Use logger=csv, or install it with "
+            "pip install 'fewstep[tensorboard]'"
+        )
+
+
+def check_splits(
+    splits: Mapping[str, Split], specs: Sequence[EpisodeSpec], config: Config, also: str
+) -> None:
+    """Refuse tasks that test, `also` or, where there is validation, val cannot fill.
+
+    Raises:
+        ValueError: naming the counts and the ways out.
+    """
+    needed = dict.fromkeys(("test", also))
+    optional = {} if config["eval"]["val_every"] is None else {"val": None}
+    for name in {**needed, **optional}:
+        for spec in specs if name in splits else ():
+            try:
+                splits[name].check(spec)
+            except ValueError as error:
+                if name in needed:
+                    raise
+                raise ValueError(f"{error}. {_without_val(config['dataset'])}") from None
+
+
+def _without_val(dataset: Config) -> str:
+    can_be_empty = dataset["_target_"].endswith(".ImageFolder") and not dataset["split_files"]
+    more = ", or leave the split out with dataset.val=0" if can_be_empty else ""
+    return f"Or switch validation off with eval.val_every=null{more}"
 
 
 def check_fit(learner: MetaLearner, split: Split, spec: EpisodeSpec, config: Config) -> None:
