@@ -53,7 +53,10 @@ def test_every_evaluation_of_the_readme_composes() -> None:
         assert config.checkpoint
 
 
-@pytest.mark.parametrize("group", ["algorithm", "dataset", "experiment", "model", "logger", "shots"])
+GROUPS = ["algorithm", "dataset", "experiment", "model", "logger", "shots"]
+
+
+@pytest.mark.parametrize("group", GROUPS)
 def test_the_table_of_groups_is_whole(group: str) -> None:
     row = next(line for line in README.splitlines() if line.startswith(f"| `{group}`"))
     named = set(re.findall(r"`([\w]+)`", row)) - {group}

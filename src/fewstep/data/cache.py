@@ -79,6 +79,24 @@ def fingerprint(path: Path) -> list[Any]:
     return [path.name, stat.st_size, stat.st_mtime_ns]
 
 
+def folder_fingerprint(folder: Path) -> list[Any]:
+    """A folder's path, files, bytes and latest time of change in ns, for a cache key.
+
+    The 32,460 files of an extracted Omniglot take about 0.2 s.
+    """
+    files, size, newest, folders = 0, 0, 0, [str(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.is_file():
+                    stat = entry.stat()
+                    files, size = files + 1, size + stat.st_size
+                    newest = max(newest, stat.st_mtime_ns)
+    return [str(folder.resolve()), files, size, newest]
+
+
 def _read(path: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
     try:
         about = json.loads(path.with_suffix(".json").read_text())
