@@ -459,3 +459,13 @@ def test_the_real_command_answers_within_ten_seconds(tmp_path, words):
     assert not list(tmp_path.iterdir())
     # Processor time, which other processes on the machine cannot stretch.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
+
+
+@pytest.mark.parametrize("every", ["eval.val_every=null", "eval.val_every=9"])
+def test_best_needs_a_validation(every, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(["eval.checkpoint=best", every, "max_meta_iterations=8"]) == 2
+    message = capsys.readouterr().err
+    assert "fewstep: eval.checkpoint=best: nothing is validated" in message
+    assert "Use eval.checkpoint=last, or eval.val_every=8 or less" in message
+    assert not list(tmp_path.iterdir())

@@ -99,6 +99,7 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_values(config, MODEL, optional=True)
     check_settings(config["eval"]["settings"])
     _check_one_device(config["trainer"])
+    _check_best(config)
     for part, more in PARTS.items():
         known = {key[len(part) + 1 :] for key in tables if key.startswith(f"{part}.")}
         node = config
@@ -115,6 +116,15 @@ def _check_one_device(trainer: Mapping[str, Any]) -> None:
                 f"trainer.{name}={trainer[name]}: must be 1, training on several devices is not "
                 f"there yet. Use trainer.{name}=1"
             )
+
+
+def _check_best(config: Mapping[str, Any]) -> None:
+    every, end = config["eval"]["val_every"], config["max_meta_iterations"]
+    if config["eval"]["checkpoint"] == "best" and not (every and every <= end):
+        raise ConfigError(
+            f"eval.checkpoint=best: nothing is validated with eval.val_every={every} and "
+            f"max_meta_iterations={end}. Use eval.checkpoint=last, or eval.val_every={end} or less"
+        )
 
 
 def _check_joint(joint: Any) -> None:
