@@ -142,6 +142,6 @@ def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> 
 
 
 def weights(learner: MetaLearner) -> tuple[Params, State]:
-    """A copy of the initialization and of the inner rule's state, on the CPU."""
+    """A copy of the initialization, on the CPU, and the inner rule's state as it is."""
     params = {name: p.detach().cpu().clone() for name, p in learner.net.params().items()}
     return params, learner.state

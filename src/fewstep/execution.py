@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils import _pytree as pytree
 
 from fewstep.net import Net
@@ -93,13 +93,9 @@ class Vmap:
         run = torch.func.vmap(lambda episode: function(self.net, episode), randomness="error")
         leaves, structure = pytree.tree_flatten(run(stacked))
         return [
-            pytree.tree_unflatten([_task(leaf, i) for leaf in leaves], structure)
+            pytree.tree_unflatten([leaf[i] for leaf in leaves], structure)
             for i in range(len(episodes))
         ]
-
-
-def _task(leaf: Tensor, index: int) -> Tensor:
-    return leaf[index]
 
 
 EXECUTIONS: dict[str, type[Serial] | type[Threads] | type[Vmap]] = {

@@ -15,14 +15,13 @@ import torch
 import fewstep
 from fewstep.callbacks import Stopwatch
 from fewstep.data.images import episodes_sha256
-from fewstep.evaluation import Setting, finite, show
+from fewstep.evaluation import PROTOCOLS, Setting, finite, show
 from fewstep.execution import CPU_THREADS
 from fewstep.identity import config_hash, git_commit, recipe_hash
 from fewstep.types import Split
 
 
 SCHEMA = 1
-SECTIONS = ("inductive", "transductive")
 
 
 def device_name(device: torch.device) -> str:
@@ -131,7 +130,7 @@ def _finite_only(content: Any) -> Any:
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
     """One row an initialization and setting, the protocols side by side, as monospaced text."""
-    protocols = [p for p in SECTIONS if any(r["protocol"] == p for r in results)]
+    protocols = [p for p in PROTOCOLS if any(r["protocol"] == p for r in results)]
     # The others are the same in most tables, and then they are left out.
     more = [n for n in ("batch_size", "queries") if len({r[n] for r in results}) > 1]
     rows: dict[tuple, dict[str, str]] = {}
