@@ -72,8 +72,8 @@ def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
     return content
 
 
-def restore(learner: MetaLearner, path: Path, key: str = "checkpoint") -> None:
-    """Give a learner the parameters and the inner rule's state of a checkpoint.
+def restore(learner: MetaLearner, path: Path, key: str = "checkpoint") -> dict[str, Any]:
+    """Give a learner the parameters and the inner rule's state of a checkpoint; its contents.
 
     Raises:
         ConfigError: the checkpoint is of another network, or of another number of ways.
@@ -82,6 +82,7 @@ def restore(learner: MetaLearner, path: Path, key: str = "checkpoint") -> None:
     match(learner, content, path, key)
     learner.load_state_dict(content["state_dict"])
     learner.on_load_checkpoint(content)
+    return content
 
 
 def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -> None:

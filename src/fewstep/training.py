@@ -60,12 +60,12 @@ def evaluate(
     dataset = builders.build_dataset(config["dataset"])
     tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
     learner = builders.build_learner(config, dataset.task)
-    checkpoint.restore(learner, path)
+    content = checkpoint.restore(learner, path)
     report = header(config, command) | {"checkpoint": str(path)}
     results = meta_test(learner, tasks, config, folder, "trained", path.stem, split)
     report |= environment(learner, config)
     watch = Stopwatch()
-    watch.load_state_dict(checkpoint.read(path)["callbacks"]["Stopwatch"])
+    watch.load_state_dict(content["callbacks"]["Stopwatch"])
     report |= progress(watch, learner.meta_iteration, learner.meta_batch)
     report["results"] = results
     finish(report, folder, config)
