@@ -92,16 +92,23 @@ class InnerLoop:
         batches: Tensor,
         task: Task,
     ) -> Adapted:
-        """First order: every step overwrites one private vector of parameters."""
+        """First order: every step overwrites one private vector of parameters.
+
+        Gradients are added into another vector by autograd itself, outside the interpreter lock,
+        which tasks in other threads want as well.
+        """
         layout, metrics = Layout(params), {}
         vector, packed = layout.pack(list(params.values())), layout.pack_state(state)
+        gradient = torch.empty_like(vector)
         leaves = {name: view.requires_grad_() for name, view in layout.views(vector).items()}
+        for name, view in layout.views(gradient).items():
+            leaves[name].grad = view
         for batch in batches:
             x, y = episode.support_x[batch], episode.support_y[batch]
             outputs = net(leaves, x)
-            loss = self.objective(task, outputs, y)
-            grads = torch.autograd.grad(loss, list(leaves.values()))
-            self.rule.step_({ALL: vector}, {ALL: layout.pack(grads)}, packed)
+            gradient.zero_()
+            self.objective(task, outputs, y).backward(inputs=list(leaves.values()))
+            self.rule.step_({ALL: vector}, {ALL: gradient}, packed)
         if len(batches):
             metrics = task.metrics(outputs.detach(), y)
         return Adapted(layout.views(vector), layout.unpack_state(packed), metrics)
