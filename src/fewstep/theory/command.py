@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -117,11 +118,14 @@ def _folder(out: str | None) -> Path:
     """Where the results go, not made yet.
 
     Raises:
-        ConfigError: a file is there, or results that would be overwritten.
+        ConfigError: a place that cannot be written to, or results that would be overwritten.
     """
     folder = Path(out or f"outputs/theory/{time.strftime('%Y-%m-%d_%H-%M-%S')}")
-    if folder.is_file() or (folder / "theory.json").exists():
-        raise ConfigError(f"out={folder}: is taken. Name another folder, or remove what is there")
+    if (folder / "theory.json").exists():
+        raise ConfigError(f"out={folder}: holds results already. Name another folder, as out=...")
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise ConfigError(f"out={folder}: {nearest} is no folder that you may write to")
     return folder
 
 

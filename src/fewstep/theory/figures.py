@@ -30,7 +30,7 @@ def draw(folder: Path, figures: Mapping[str, Any]) -> list[Path]:
         if part not in figures:
             continue
         with plt.rc_context(STYLE):
-            size = (3.7 * panels + 0.4, 3.7)
+            size = (3.2 * panels + 1.6, 3.7)
             figure, axes = plt.subplots(
                 1, panels, figsize=size, layout="constrained", sharey=part == "slopes"
             )
@@ -58,18 +58,19 @@ def _slopes(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]]) -
 
 
 def _coefficients(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]]) -> None:
-    titles = {"avg_grad": "AvgGrad", "avg_grad_inner": "AvgGradInner, in units of the inner rate"}
+    titles = {"avg_grad": "AvgGrad", "avg_grad_inner": "AvgGradInner × inner learning rate"}
     for axes, (term, title) in zip(panels, titles.items(), strict=True):
-        for name, color, marker in zip(ALGORITHMS, COLORS, MARKERS, strict=True):
+        looks = zip(ALGORITHMS, COLORS, MARKERS, (-0.05, 0.0, 0.05), strict=True)
+        for name, color, marker, aside in looks:  # side by side where values are equal
             own = [row for row in rows if row["algorithm"] == name]
-            ks = [row["k"] for row in own]
+            ks = [row["k"] + aside for row in own]
             axes.plot(ks, [row[f"paper_{term}"] for row in own], color=color, lw=1.2)
             measured = {"color": color, "marker": marker, "ms": 7, "ls": "", "mfc": "none"}
             axes.plot(ks, [row[term] for row in own], label=NAMES[name], **measured)
         axes.set(title=title, xlabel="minibatches of a direction, k")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.margins(0.08)
-    panels[0].plot([], [], color=NEUTRAL, lw=1.2, label="the paper's")
+    panels[0].plot([], [], color=NEUTRAL, lw=1.2, label="lines: the paper")
     panels[0].legend(fontsize=9)
     panels[0].set_ylabel("coefficient")
     figure.suptitle("Coefficients of the expected direction")
@@ -77,7 +78,7 @@ def _coefficients(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, An
 
 def _manifolds(figure: Figure, panels: np.ndarray, found: Mapping[str, Any]) -> None:
     left, right = panels
-    left.loglog(found["steps"], found["direction_error"], color=COLORS[0], marker="o", ms=4)
+    left.semilogy(found["steps"], found["direction_error"], color=COLORS[0], marker="o", ms=4)
     left.set(title="direction against φ − E[P(φ)]", xlabel="inner steps, k")
     left.set_ylabel("relative difference")
     for training, color in zip(found["trainings"], COLORS, strict=True):

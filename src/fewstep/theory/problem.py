@@ -32,6 +32,9 @@ TASKS, MINIBATCHES, POINTS = 6, 4, 5
 HIDDEN = 4
 """Units a layer: 33 parameters, whose Hessians are cheap to hold."""
 
+ONE_STEP = InnerLoop(SGD(lr=1.0), steps=1)
+"""Whose objective, the mean over a minibatch, is that of every inner loop here."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -60,10 +63,6 @@ class Problem:
         path = batches[: algorithm.batches]
         one = Episode(episode.support_x, episode.support_y, query_x, query_y, path)
         return flat(algorithm.direction(self.net, self.params, {}, one, self.task)[0])
-
-
-ONE_STEP = InnerLoop(SGD(lr=1.0), steps=1)
-"""Whose objective, the mean over a minibatch, is that of every inner loop here."""
 
 
 def sine_problem(seed: int) -> Problem:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ import torch
 import fewstep
 from fewstep.identity import git_commit
 from fewstep.theory.averages import coefficients, identity, one_step
+from fewstep.theory.command import PARTS
 from fewstep.theory.expansions import slopes
 from fewstep.theory.manifolds import near_manifolds
 from fewstep.theory.problem import Problem, sine_problem
@@ -39,15 +42,12 @@ def compute(parts: Sequence[str], values: Mapping[str, Any], command: str) -> di
         "versions": {"fewstep": fewstep.__version__, "torch": str(torch.__version__)},
         "git_commit": git_commit(),
     }
-    torch.set_num_threads(1)  # everything here is too small to share
     problem = sine_problem(seed)
-    for name, part in ENUMERATED.items():
-        if name in parts:
-            figures[name] = part(problem)
-    if "manifolds" in parts:
-        figures["manifolds"] = near_manifolds(seed)
-    if train:
-        figures["alignment"] = train()
+    run = {name: partial(part, problem) for name, part in ENUMERATED.items()}
+    run |= {"manifolds": partial(near_manifolds, seed), "alignment": train}
+    for name in parts:
+        print(f"{name}: {PARTS[name]}", file=sys.stderr)
+        figures[name] = run[name]()
     return figures
 
 
