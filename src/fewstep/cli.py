@@ -15,6 +15,7 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
   fewstep evaluate checkpoint=PATH [...]     test a checkpoint again, in other settings
   fewstep report DIR...                      one table of many runs, seeds gathered
   fewstep bench [overrides]                  time a configuration in every execution
+  fewstep theory [PART ...] [key=value]      section 5 of the paper, computed and checked
   fewstep train --help                       the groups, the keys and examples
   eval "$(fewstep completion bash)"          tab completion in this shell
 
@@ -28,6 +29,7 @@ COMMANDS = {
     "evaluate": "fewstep.evaluate",
     "report": "fewstep.report",
     "bench": "fewstep.bench",
+    "theory": "fewstep.theory.command",
 }
 
 

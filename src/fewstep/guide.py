@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fewstep.compose import conf_dir, groups, options
+from fewstep.theory.command import HELP as THEORY
 
 
 EXAMPLES = {
@@ -44,6 +45,8 @@ def guide(command: str) -> str:
     """What `fewstep COMMAND --help` prints."""
     if command == "report":
         return REPORT
+    if command == "theory":
+        return THEORY
     own = "evaluate" if command == "evaluate" else "train"
     parts = [f"fewstep {command} [group=option ...] [key=value ...]\n", "Examples"]
     parts.append(EXAMPLES[command])

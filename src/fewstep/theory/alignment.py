@@ -1,0 +1,169 @@
+"""Section 5.1 in a real training: do gradients of a task's minibatches come to agree?
+
+Two trainings from one initialization meet the same minibatches of the same tasks and move equally
+far along AvgGrad. Joint training (k = 1) takes all gradients of a task at the initialization;
+Reptile takes them one after another, and so also moves along minus AvgGradInner, which should
+raise the inner product of different minibatches' gradients.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from fewstep import config as builders
+from fewstep.compose import compose_config
+from fewstep.data.module import TaskModule
+from fewstep.evaluation import mean_ci95
+from fewstep.inner import InnerLoop
+from fewstep.launch import plain
+from fewstep.learner import MetaLearner
+from fewstep.net import Net
+from fewstep.rules import SGD
+from fewstep.theory.problem import flat
+from fewstep.trainer import quiet_lightning, trainer_options
+from fewstep.types import Episode, EpisodeSpec, Params, Task
+
+
+K, BATCH, SHOTS = 4, 25, 20
+"""Section 6.2: four minibatches of 25 of a 5-way task, all drawings of its characters."""
+
+INNER_LR, OUTER_LR = 0.003, 0.25
+"""Section 6.2, on a loss that is summed over the minibatch."""
+
+TASKS, MEASUREMENTS = 40, 10
+"""Fixed tasks that a measurement is taken on, and measurements of a training after the first."""
+
+COMMON = (
+    "shots=5w5s",
+    f"shots.train_shots={SHOTS}",
+    "meta_batch=5",
+    "algorithm.inner.rule=sgd",
+    f"algorithm.inner.lr={INNER_LR}",
+    "algorithm.inner.loss=sum",
+    f"algorithm.inner.steps={K}",
+    f"algorithm.inner.batch_size={BATCH}",
+    "algorithm.outer.optimizer=SGD",
+    "algorithm.outer.final_lr=null",
+    "trainer=cpu",
+)
+TRAININGS = {
+    "joint": f"algorithm.outer.lr={OUTER_LR * INNER_LR * K}",  # of a mean of K gradients
+    "reptile": f"algorithm.outer.lr={OUTER_LR}",  # of their sum times the inner learning rate
+}
+
+
+def configurations(overrides: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """The checked configuration of each training.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
+    configs = {}
+    for name, outer in TRAININGS.items():
+        words = [f"algorithm={name}", *COMMON, outer, *overrides]
+        configs[name] = plain(compose_config("train", words))
+        builders.check(configs[name])
+    return configs
+
+
+def open_tasks(config: Mapping[str, Any]) -> tuple[TaskModule, Any]:
+    """The tasks of a training, and what is learned in them.
+
+    Raises:
+        ConfigError: data that is missing or damaged.
+    """
+    dataset = builders.build_dataset(config["dataset"])
+    return builders.build_tasks(config, builders.open_splits(dataset, config)), dataset.task
+
+
+class Agreement(pl.Callback):
+    """Measures, now and then, how far the gradients of a task's minibatches agree."""
+
+    def __init__(self, episodes: Sequence[Episode], every: int) -> None:
+        self.episodes, self.every = episodes, every
+        self.points: list[dict[str, float]] = []
+
+    def on_train_start(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
+        self._measure(learner)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        if learner.meta_iteration % self.every == 0:
+            self._measure(learner)
+
+    def _measure(self, learner: MetaLearner) -> None:
+        params = learner.net.params()
+
+        def agreement(net: Net, episode: Episode) -> tuple[Tensor, Tensor, Tensor]:
+            return task_agreement(net, params, episode, learner.task)
+
+        measured = learner.execution.map(agreement, self.episodes)
+        point: dict[str, float] = {"meta_iteration": learner.meta_iteration}
+        names = ("inner_product", "cosine", "loss")
+        for name, values in zip(names, zip(*measured, strict=True), strict=True):
+            point[name], point[f"{name}_ci95"] = mean_ci95(torch.stack(values))
+        self.points.append(point)
+
+
+def task_agreement(
+    net: Net, params: Params, episode: Episode, task: Task
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Inner product and cosine of the gradients of a task's minibatches, averaged over all pairs,
+    and the mean loss: scalars. The gradients are of mean losses, whatever is trained with."""
+    mean, gradients, losses = InnerLoop(SGD(lr=1.0), steps=1), [], []
+    for rows in episode.batches:
+        x, y = episode.support_x[rows], episode.support_y[rows]
+        metrics, gradient = mean.gradient(net, params, x, y, task)
+        gradients.append(flat(gradient))
+        losses.append(metrics["loss"])
+    pairs = list(itertools.combinations(gradients, 2))
+    products = torch.stack([a @ b for a, b in pairs])
+    cosines = torch.stack([torch.cosine_similarity(a, b, dim=0) for a, b in pairs])
+    return products.mean(), cosines.mean(), torch.stack(losses).mean()
+
+
+def during_training(
+    configs: Mapping[str, Mapping[str, Any]], tasks: TaskModule, task: Any
+) -> dict[str, Any]:
+    """The agreement along each training, means with 95 % half-widths over tasks.
+
+    It is measured on tasks of the training classes that no training meets: those of the next seed.
+    """
+    quiet_lightning()
+    spec, first = EpisodeSpec(5, SHOTS, 0, K, BATCH), configs["reptile"]
+    split = tasks.splits["train"].to("cpu", torch.float32)
+    episodes = [split.episode(spec, first["seed"] + 1, i) for i in range(TASKS)]
+    trainings = [
+        {
+            "algorithm": name,
+            "k": 1 if name == "joint" else K,
+            "points": _train(builders.build_learner(config, task), tasks, config, episodes),
+        }
+        for name, config in configs.items()
+    ]
+    return {"dataset": first["dataset"]["name"], "tasks": TASKS, "trainings": trainings}
+
+
+def _train(
+    learner: MetaLearner,
+    tasks: TaskModule,
+    config: Mapping[str, Any],
+    episodes: Sequence[Episode],
+) -> list[dict[str, float]]:
+    end = config["max_meta_iterations"]
+    agreement = Agreement(episodes, max(1, end // MEASUREMENTS))
+    trainer = pl.Trainer(
+        **trainer_options(config),
+        max_steps=end,
+        max_epochs=-1,
+        limit_val_batches=0,
+        logger=False,
+        callbacks=[agreement],
+    )
+    trainer.fit(learner, tasks)
+    return agreement.points

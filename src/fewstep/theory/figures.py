@@ -1,0 +1,121 @@
+"""Pictures of section 5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from fewstep.curves import STYLE
+from fewstep.theory.problem import ALGORITHMS
+from fewstep.theory.tables import NAMES
+
+
+COLORS = ("#0072b2", "#d55e00", "#009e73")
+"""Blue, vermilion and green of Okabe and Ito, which colour-blind readers tell apart."""
+MARKERS = ("o", "s", "^")
+NEUTRAL = "#6c757d"
+
+
+def draw(folder: Path, figures: Mapping[str, Any]) -> list[Path]:
+    """A PNG of each part that has a picture; the files."""
+    paths = []
+    for part, (panels, paint) in PICTURES.items():
+        if part not in figures:
+            continue
+        with plt.rc_context(STYLE):
+            size = (3.2 * panels + 1.6, 3.7)
+            figure, axes = plt.subplots(
+                1, panels, figsize=size, layout="constrained", sharey=part == "slopes"
+            )
+            paint(figure, axes, figures[part])
+            paths.append(folder / f"{part}.png")
+            figure.savefig(paths[-1])
+            plt.close(figure)
+    return paths
+
+
+def _slopes(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]]) -> None:
+    for axes, name in zip(panels, ALGORITHMS, strict=True):
+        own = [row for row in rows if row["algorithm"] == name]
+        for row, color, marker in zip(own, COLORS, MARKERS, strict=True):
+            label = f"k = {row['k']}, slope {row['slope']:.3f}"
+            look = {"color": color, "marker": marker, "ms": 4, "lw": 1.2}
+            axes.loglog(row["rates"], row["residuals"], label=label, **look)
+        rates = np.array(own[0]["rates"])
+        guide = 0.3 * own[0]["residuals"][0] * (rates / rates[0]) ** 2
+        axes.loglog(rates, guide, color=NEUTRAL, ls="--", lw=1, label="slope 2")
+        axes.set(title=NAMES[name], xlabel="inner learning rate")
+        axes.legend(fontsize=9)
+    panels[0].set_ylabel("norm of the residual")
+    figure.suptitle("What the leading-order expansions leave out is of second order")
+
+
+def _coefficients(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]]) -> None:
+    titles = {"avg_grad": "AvgGrad", "avg_grad_inner": "AvgGradInner × inner learning rate"}
+    for axes, (term, title) in zip(panels, titles.items(), strict=True):
+        looks = zip(ALGORITHMS, COLORS, MARKERS, (-0.05, 0.0, 0.05), strict=True)
+        for name, color, marker, aside in looks:  # side by side where values are equal
+            own = [row for row in rows if row["algorithm"] == name]
+            ks = [row["k"] + aside for row in own]
+            axes.plot(ks, [row[f"paper_{term}"] for row in own], color=color, lw=1.2)
+            measured = {"color": color, "marker": marker, "ms": 7, "ls": "", "mfc": "none"}
+            axes.plot(ks, [row[term] for row in own], label=NAMES[name], **measured)
+        axes.set(title=title, xlabel="minibatches of a direction, k")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.margins(0.08)
+    panels[0].plot([], [], color=NEUTRAL, lw=1.2, label="lines: the paper")
+    panels[0].legend(fontsize=9)
+    panels[0].set_ylabel("coefficient")
+    figure.suptitle("Coefficients of the expected direction")
+
+
+def _manifolds(figure: Figure, panels: np.ndarray, found: Mapping[str, Any]) -> None:
+    left, right = panels
+    left.semilogy(found["steps"], found["direction_error"], color=COLORS[0], marker="o", ms=4)
+    left.set(title="direction against φ − E[P(φ)]", xlabel="inner steps, k")
+    left.set_ylabel("relative difference")
+    for training, color in zip(found["trainings"], COLORS, strict=True):
+        right.semilogy(training["distance"], color=color, lw=1.8, label=f"k = {training['k']}")
+    right.set(title="training", xlabel="meta-iteration")
+    right.set_ylabel("distance from the nearest point")
+    right.legend(fontsize=9)
+    figure.suptitle("Reptile finds the point nearest to all solution manifolds")
+
+
+def _alignment(figure: Figure, panels: np.ndarray, found: Mapping[str, Any]) -> None:
+    labels = {"inner_product": "inner product", "cosine": "cosine"}
+    for axes, (term, label) in zip(panels, labels.items(), strict=True):
+        for training, color, marker in zip(found["trainings"], COLORS, MARKERS, strict=False):
+            name = NAMES[training["algorithm"]]
+            _band(axes, training["points"], term, color, marker, f"{name}, k = {training['k']}")
+        axes.set(title=label, xlabel="meta-iteration")
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    panels[0].set_ylabel(f"mean over {found['tasks']} tasks, 95 % band")
+    panels[1].legend(fontsize=9)
+    figure.suptitle(f"Gradients of a task's minibatches during training on {found['dataset']}")
+
+
+def _band(
+    axes: Axes, points: list[Mapping[str, Any]], term: str, color: str, marker: str, label: str
+) -> None:
+    x = [point["meta_iteration"] for point in points]
+    y = np.array([point[term] for point in points], dtype=float)
+    half = np.array([point[f"{term}_ci95"] for point in points], dtype=float)
+    axes.plot(x, y, color=color, marker=marker, ms=4, lw=1.6, label=label)
+    axes.fill_between(x, y - half, y + half, color=color, alpha=0.18, lw=0)
+
+
+PICTURES: dict[str, tuple[int, Callable[..., None]]] = {
+    "slopes": (3, _slopes),
+    "coefficients": (2, _coefficients),
+    "manifolds": (2, _manifolds),
+    "alignment": (2, _alignment),
+}
+"""Panels side by side, and what paints them."""

@@ -1,0 +1,62 @@
+"""All parts of section 5, one after another, as one record."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+
+import fewstep
+from fewstep.identity import git_commit
+from fewstep.theory.averages import coefficients, identity, one_step
+from fewstep.theory.command import PARTS
+from fewstep.theory.expansions import slopes
+from fewstep.theory.manifolds import near_manifolds
+from fewstep.theory.problem import Problem, sine_problem
+
+
+ENUMERATED: dict[str, Callable[[Problem], Any]] = {
+    "slopes": slopes,
+    "coefficients": coefficients,
+    "identity": identity,
+    "joint": one_step,
+}
+"""The parts that are exact sums over the tasks and minibatches of one small problem."""
+
+
+def compute(parts: Sequence[str], values: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """What theory.json holds: a header, and an entry for each part.
+
+    Raises:
+        ConfigError: data that is missing or damaged, before anything else is computed.
+    """
+    train = _training(values) if "alignment" in parts else None
+    seed = values["seed"]
+    figures: dict[str, Any] = {
+        "schema": 1,
+        "command": command,
+        "seed": seed,
+        "versions": {"fewstep": fewstep.__version__, "torch": str(torch.__version__)},
+        "git_commit": git_commit(),
+    }
+    problem = sine_problem(seed)
+    run = {name: partial(part, problem) for name, part in ENUMERATED.items()}
+    run |= {"manifolds": partial(near_manifolds, seed), "alignment": train}
+    for name in parts:
+        print(f"{name}: {PARTS[name]}", file=sys.stderr)
+        figures[name] = run[name]()
+    return figures
+
+
+def _training(values: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+    """The two trainings, checked and with their data open, yet to be run."""
+    from fewstep.theory import alignment  # Lightning takes seconds, and only this part needs it
+
+    given = ("seed", "dataset", "dataset.root", "max_meta_iterations")
+    words = [f"{key}={values[key]}" for key in given if values[key] is not None]
+    configs = alignment.configurations(words)
+    tasks, task = alignment.open_tasks(configs["reptile"])
+    return lambda: alignment.during_training(configs, tasks, task)
