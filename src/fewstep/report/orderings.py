@@ -39,14 +39,14 @@ CLAIMS = (
 
 NOTE = (
     "Differences are in points of the final accuracy; where several decide, the smallest is shown. "
-    "An ordering that lies inside the wider 95 % interval, over tasks or over seeds, cannot be told."
+    "One that lies inside the wider 95 % interval, over tasks or over seeds, cannot be told."
 )
 
 HEAD = ["the paper's ordering", "here", "difference", "interval over"]
 
 
 def curves(table: Sequence[Row]) -> dict[str, Sequence[Entry]]:
-    """The final accuracies of Figure 3's curves by label; the inductive ones where both are there."""
+    """The final accuracies of Figure 3's curves by label, inductive where both are there."""
     found: dict[str, Sequence[Entry]] = {}
     for row in table:
         if row["label"] in CURVES and row["init"] == "trained":

@@ -63,10 +63,10 @@ def _during(table: Sequence[Row], split: str, name: str) -> Panel | None:
 
 def _logged(row: Row, metric: str) -> Line | None:
     at: dict[int, list[tuple[float, float]]] = {}
-    for run in row.runs:
+    for run in {run.content["seed"]: run for run in row.runs}.values():  # not what was repeated
         for x, value, half in logged(run, metric):
             at.setdefault(x, []).append((value, half))
-    points = {x: found for x, found in sorted(at.items()) if len(found) == len(row.runs)}
+    points = {x: found for x, found in sorted(at.items()) if len(found) == len(row.seeds)}
     y = [statistics.fmean(value for value, _ in found) for found in points.values()]
     half = [_half([v for v, _ in found], [h for _, h in found]) for found in points.values()]
     return (list(points), y, half) if points else None
@@ -84,7 +84,8 @@ def adaptation(table: Sequence[Row]) -> list[Panel]:
     metrics: dict[str, str] = {}
     for row in table:
         for protocol, entries in row.cells.items():
-            curves = [entry["curve"] for entry in entries if entry.get("curve")]
+            once = {entry["seed"]: entry for entry in entries}.values()
+            curves = [entry["curve"] for entry in once if entry.get("curve")]
             place = f"{row['dataset']}: {row.setting}, {protocol}"
             if curves and len({tuple(curve["steps"]) for curve in curves}) == 1:
                 metrics[place] = "acc" if "acc" in curves[0] else "loss"

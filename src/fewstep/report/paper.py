@@ -28,8 +28,8 @@ HEAD = ["paper", "setting", "run", "here", "paper's", "difference", "intervals",
 NOTES = (
     "The paper's ± on the Reptile rows is taken to be over three seeds; on the MAML rows, which it "
     "quotes, it is over 600 tasks of another split (1100/100/423 characters).",
-    "Intervals meet where the difference is no larger than the paper's half-width and the wider one "
-    "here, over tasks or over seeds, together.",
+    "Intervals meet where the difference is no larger than the paper's half-width and the wider "
+    "one here, over tasks or over seeds, together.",
 )
 
 
@@ -85,10 +85,9 @@ def differences(cell: Cell, row: Row, entry: Entry) -> list[str]:
     """What a result rests on that the paper's does not, in words."""
     training = published()["trainings"][cell["training"]]
     told = []
-    if row["meta_iterations"] != training["meta_iterations"]:
-        told.append(
-            f"{row['meta_iterations']:,} of {training['meta_iterations']:,} meta-iterations"
-        )
+    done, budget = row["meta_iterations"], training["meta_iterations"]
+    if done != budget:
+        told.append(f"{done:,} of {budget:,} meta-iterations")
     for name, wanted in cell["evaluation"].items():
         if name == "tasks":
             told += [f"{entry['tasks']:,} of {wanted:,} tasks"] if entry["tasks"] < wanted else []

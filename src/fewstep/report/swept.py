@@ -1,4 +1,4 @@
-"""What tells the runs of a sweep, or several recipes of one name, apart: the fewest keys that do."""
+"""The fewest keys that tell the jobs of a sweep, or several recipes of one name, apart."""
 
 from __future__ import annotations
 
