@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from fewstep.checks import ConfigError
+from fewstep.identity import hashed
 
 
 SCHEMA = 1
@@ -25,6 +26,10 @@ RESULTS = re.compile(r"results(_[^/]*)?\.json")
 """results.json of a run, or results_*.json as they are kept together in one folder."""
 
 
+TRAINING = {"algorithm", "dataset", "trainer", "max_meta_iterations"}
+"""What the config.yaml of a training has; that of `fewstep evaluate` lacks some."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run: what its results file says, which is nothing before it has finished."""
@@ -32,7 +37,7 @@ class Run:
     folder: Path
     content: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
-    """Resolved; empty where neither the results file nor a config.yaml beside it has it."""
+    """What is hashed of it, and the label; empty where no file has it."""
 
     @property
     def finished(self) -> bool:
@@ -94,10 +99,10 @@ def _run(file: Path) -> Run | None:
     """The run of a results file, or of the config.yaml of a training without one."""
     if file.name == "config.yaml":
         config = _config(file)
-        return Run(file.parent, {}, config) if "max_meta_iterations" in config else None
+        return Run(file.parent, {}, config) if config else None
     content = _results(file)
-    config = content.get("config") or _config(file.with_name("config.yaml"))
-    return Run(file.parent, content, config if "algorithm" in config else {})
+    known = {**content.get("config", {}), "label": content.get("label")}
+    return Run(file.parent, content, known if "config" in content else _config(file))
 
 
 def _results(file: Path) -> dict[str, Any]:
@@ -114,14 +119,18 @@ def _results(file: Path) -> dict[str, Any]:
     return content
 
 
-def _config(file: Path) -> dict[str, Any]:
+def _config(beside: Path) -> dict[str, Any]:
+    """What config.yaml says of what a training computes; nothing where there is no such file."""
+    file = beside.with_name("config.yaml")
     if not file.exists():
         return {}
     try:
         config = yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{file}: cannot be read as a configuration ({error})") from None
-    return config if isinstance(config, dict) else {}
+    if not isinstance(config, dict) or not set(config) >= TRAINING:
+        return {}
+    return {**hashed(config), "label": config.get("label")}
 
 
 def logged(run: Run, metric: str) -> list[tuple[int, float, float]]:

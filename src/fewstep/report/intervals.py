@@ -24,7 +24,8 @@ def student_t95(freedom: int) -> float:
         return T95[freedom - 1]
     z = Z95
     first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    return z + first / freedom + second / freedom**2
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def over_seeds(values: Sequence[float]) -> float | None:

@@ -65,7 +65,7 @@ def _table(lines: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    name = CLASSES.get(text) or ("figure" if "±" in text else "")
+    name = CLASSES.get(text) or ("whole" if "±" in text or "-way" in text else "")
     return f'<td class="{name}">{escape(text)}</td>' if name else f"<td>{escape(text)}</td>"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from fewstep.report import overlap
 from fewstep.report.gather import logged
@@ -104,16 +105,21 @@ def _panel(lines: Mapping[Key, Line], metric: str, title: str, x: str) -> Panel:
     scale = 100 if metric == "acc" else 1
 
     def fill(axes: Axes, looks: Looks) -> None:
+        axes.set(title=title, xlabel=x, ylabel=unit(metric))
+        axes.margins(y=0.12)
+        for name, (at, y, _) in lines.items():
+            axes.plot(at, [scale * v for v in y], lw=1.6, **looks[name])
+        if metric == "loss":
+            logarithmic(axes)
+        axes.set_ylim(axes.get_ylim())  # by the lines: the band of two seeds may leave the picture
         for name, (at, y, half) in lines.items():
             low = [scale * (v - h) for v, h in zip(y, half, strict=True)]
             high = [scale * (v + h) for v, h in zip(y, half, strict=True)]
-            axes.plot(at, [scale * v for v in y], lw=1.6, **looks[name])
             axes.fill_between(at, low, high, color=looks[name]["color"], alpha=0.12, lw=0)
-        axes.set(title=title, xlabel=x, ylabel=unit(metric))
         if x == "inner step":
             _steps(axes, {step for at, _, _ in lines.values() for step in at})
-        if metric == "loss":
-            logarithmic(axes)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
     return fill
 

@@ -6,20 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fewstep.checks import flatten
-from fewstep.identity import NOT_HASHED
 
 
 FIRST = ("label", "algorithm.name", "dataset.name", "shots.ways", "shots.shots")
 """What a reader looks for; an algorithm's whole recipe follows from its name."""
 
-IGNORED = (*NOT_HASHED, "seed", "dataset.root", "trainer.devices", "trainer.accelerator")
-"""What runs of one recipe may differ in."""
-
 Config = Mapping[str, Any]
 
 
 def distinguishing(configs: Sequence[Config]) -> list[str]:
-    """The keys that tell configurations apart, each only if it adds to those before it.
+    """The keys, `seed` aside, that tell configurations apart, each only if it adds to the others.
 
     A sweep over algorithms changes dozens of keys, all of which follow from one of them.
     """
@@ -28,17 +24,12 @@ def distinguishing(configs: Sequence[Config]) -> list[str]:
     chosen: list[str] = []
     groups: list[Any] = [0] * len(flat)
     for name in names:
-        if name in FIRST or not _ignored(name):
-            finer = [(g, repr(c.get(name))) for g, c in zip(groups, flat, strict=True)]
-            numbers = {value: place for place, value in enumerate(dict.fromkeys(finer))}
-            if len(numbers) > len(set(groups)):
-                chosen.append(name)
-                groups = [numbers[value] for value in finer]
+        finer = [(g, repr(c.get(name))) for g, c in zip(groups, flat, strict=True)]
+        numbers = {value: place for place, value in enumerate(dict.fromkeys(finer))}
+        if name != "seed" and len(numbers) > len(set(groups)):
+            chosen.append(name)
+            groups = [numbers[value] for value in finer]
     return chosen
-
-
-def _ignored(name: str) -> bool:
-    return any(name == part or name.startswith(f"{part}.") for part in IGNORED)
 
 
 def values(config: Config, keys: Sequence[str]) -> dict[str, Any]:

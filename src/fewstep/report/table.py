@@ -57,7 +57,8 @@ class Row:
         """Its recipe in one line."""
         if "run" in self.columns:
             return str(self.columns["run"])
-        return ", ".join(v if n == "label" else f"{n}={v}" for n, v in self.columns.items())
+        told = {name: value for name, value in self.columns.items() if value is not None}
+        return ", ".join(v if n == "label" else f"{n}={v}" for n, v in told.items())
 
 
 def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
