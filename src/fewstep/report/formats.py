@@ -16,7 +16,8 @@ PROTOCOLS = ("inductive", "transductive")
 
 NOTE = (
     "± is the half-width of the 95 % interval over tasks; (seeds ± …) that of the mean over seeds, "
-    "by Student's t. Accuracies are in percent."
+    "by Student's t. Bands in the pictures are over seeds where there are several, else over "
+    "tasks. Accuracies are in percent."
 )
 
 

@@ -22,6 +22,11 @@ COLORS = (
 )
 """Told apart on white and on dark pages."""
 
+DASHES = ("-", "--", ":", "-.")
+
+LINES = len(COLORS) * len(DASHES)
+"""Recipes that a picture can tell apart; it shows no more."""
+
 Key = tuple[str, str]
 """What has one look in all panels: a recipe and, unless it is trained, its initialization."""
 
@@ -37,6 +42,13 @@ Line = tuple[Sequence[float], Sequence[float], Sequence[float]]
 def key(row: Row) -> Key:
     """The key of a row's lines."""
     return row.label, "" if row["init"] == "trained" else row["init"]
+
+
+def looks_of(table: Sequence[Row]) -> Looks:
+    """A colour and a dash for each key, as far as they go."""
+    keys = list(dict.fromkeys(key(row) for row in table))
+    looks = [{"color": color, "ls": dash} for dash in DASHES for color in COLORS]
+    return dict(zip(keys, looks, strict=False))
 
 
 def training(table: Sequence[Row]) -> list[Panel]:

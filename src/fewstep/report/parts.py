@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fewstep.report import formats, orderings, paper
+from fewstep.report.panels import LINES, key
 from fewstep.report.sections import Section
 from fewstep.report.table import Row
 
@@ -49,6 +50,9 @@ def parts(found: Sequence[Section], beside_paper: bool) -> Iterator[Part]:
         if section.rows:
             yield Table(formats.grid(section.rows))
             yield Picture(section)
+            lines = len({key(row) for row in section.rows})
+            if lines > LINES:
+                yield Words([f"The picture shows {LINES} of {lines}."])
         if section.missing:
             yield Words(["Without results:", *section.missing])
     if any(section.rows for section in found):

@@ -14,14 +14,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from fewstep.report.panels import COLORS, adaptation, figure_four, key, training
+from fewstep.report.panels import adaptation, figure_four, key, looks_of, training
 from fewstep.report.sections import Section
 from fewstep.style import STYLE
 
-
-DASHES = ("-", "--", ":", "-.")
-LINES = len(COLORS) * len(DASHES)
-"""Recipes that a picture can tell apart; it shows no more."""
 
 INK = "#1d2129"
 """The colour of words and axes, which becomes that of the page's text in an SVG."""
@@ -29,18 +25,14 @@ INK = "#1d2129"
 
 def draw(section: Section) -> Figure | None:
     """One panel for each thing there is to see of a section; None where there is nothing."""
-    recipes = list(dict.fromkeys(key(row) for row in section.rows))[:LINES]
-    looks = {
-        name: {"color": COLORS[i % len(COLORS)], "ls": DASHES[i // len(COLORS)]}
-        for i, name in enumerate(recipes)
-    }
+    looks = looks_of(section.rows)
     shown = [row for row in section.rows if key(row) in looks]
     panels = [*training(shown), *adaptation(shown), *figure_four(section.rows)]
     if not panels:
         return None
     high = math.ceil(len(panels) / 3)
     with plt.rc_context(_style()):
-        size = (4.4 * min(len(panels), 3), 3.5 * high + 0.22 * math.ceil(len(recipes) / 2) + 0.3)
+        size = (4.4 * min(len(panels), 3), 3.5 * high + 0.22 * math.ceil(len(looks) / 2) + 0.3)
         figure, grid = plt.subplots(
             high, min(len(panels), 3), figsize=size, layout="constrained", squeeze=False
         )
