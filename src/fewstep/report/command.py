@@ -25,10 +25,10 @@ def main(words: Sequence[str] | None = None) -> int:
     """Report on the runs, sweeps or results.json files that the words name; the exit status."""
     words = sys.argv[1:] if words is None else words
     try:
-        options = _options(words)
-        found = sections(read(options.paths))
-        told = list(parts(found, options.paper))
-        folder = options.out or Path("outputs", "reports", time.strftime("%Y-%m-%d_%H-%M-%S"))
+        given = options(words)
+        found = sections(read(given.paths))
+        told = list(parts(found, given.paper))
+        folder = given.out or Path("outputs", "reports", time.strftime("%Y-%m-%d_%H-%M-%S"))
         files = write(folder, found, told)
     except ConfigError as error:
         print(f"fewstep: {error}", file=sys.stderr)
@@ -37,7 +37,12 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _options(words: Sequence[str]) -> argparse.Namespace:
+def options(words: Sequence[str]) -> argparse.Namespace:
+    """`paths`, `paper` and `out` of a command line.
+
+    Raises:
+        ConfigError: an option that there is not.
+    """
     parser = _Words(prog="fewstep report", add_help=False, allow_abbrev=False)
     parser.add_argument("paths", nargs="*", metavar="DIR")
     parser.add_argument("--paper", action="store_true")

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fewstep.report import overlap
 from fewstep.report.gather import logged
-from fewstep.report.intervals import over_seeds
+from fewstep.report.intervals import Estimate, over_seeds
 from fewstep.report.table import Row
 from fewstep.style import logarithmic, numbers, unit
 
@@ -145,18 +145,18 @@ def _steps(axes: Axes, steps: Iterable[float]) -> None:
 
 def figure_four(table: Sequence[Row]) -> list[Panel]:
     """The three panels of the paper's Figure 4, where a sweep has its methods."""
-    found = overlap.points(table)
-    return [
-        lambda axes, _, panel=panel: _fill_overlap(axes, panel, found)
-        for panel in overlap.PANELS
-        if any(len(at) > 1 for _, at in overlap.lines(panel, found))
-    ]
+    found = [(panel.title, overlap.lines(panel, table)) for panel in overlap.PANELS]
+    some = [(title, lines) for title, lines in found if any(len(at) > 1 for at in lines.values())]
+    return [_overlap(title, lines) for title, lines in some]
 
 
-def _fill_overlap(axes: Axes, panel: overlap.Panel, found: Sequence[overlap.Point]) -> None:
-    for method, at in overlap.lines(panel, found):
-        color = COLORS[overlap.METHODS.index(method)]
-        means, half = [f.mean for f in at.values()], [f.wider for f in at.values()]
-        axes.errorbar(list(at), means, half, color=color, marker="o", ms=3, lw=1.4, label=method)
-    axes.set(title="Figure 4: " + panel.title, xlabel=panel.title, ylabel=unit("acc"))
-    axes.legend(fontsize=8)
+def _overlap(title: str, lines: Mapping[str, Mapping[float, Estimate]]) -> Panel:
+    def fill(axes: Axes, _: Looks) -> None:
+        for method, at in lines.items():
+            means, half = [f.mean for f in at.values()], [f.wider for f in at.values()]
+            look = {"color": COLORS[overlap.METHODS.index(method)], "marker": "o", "ms": 3}
+            axes.errorbar(list(at), means, half, lw=1.4, label=method, **look)
+        axes.set(title="the paper's Figure 4", xlabel=title, ylabel=unit("acc"))
+        axes.legend(fontsize=8)
+
+    return fill
