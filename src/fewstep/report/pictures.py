@@ -27,22 +27,24 @@ def draw(section: Section) -> Figure | None:
     """One panel for each thing there is to see of a section; None where there is nothing."""
     looks = looks_of(section.rows)
     shown = [row for row in section.rows if key(row) in looks]
-    panels = [*training(shown), *adaptation(shown), *figure_four(section.rows)]
+    curves = [*training(shown), *adaptation(shown)]
+    own = figure_four(section.rows)  # has its methods for lines, and every job is one point
+    panels = own or curves
     if not panels:
         return None
-    high = math.ceil(len(panels) / 3)
+    wide, high = min(len(panels), 3), math.ceil(len(panels) / 3)
+    legend = 1 if wide == 1 else 2  # columns
+    size = (max(4.4 * wide, 6), 3.5 * high + (0 if own else 0.24 * len(looks) / legend + 0.4))
     with plt.rc_context(_style()):
-        size = (4.4 * min(len(panels), 3), 3.5 * high + 0.22 * math.ceil(len(looks) / 2) + 0.3)
-        figure, grid = plt.subplots(
-            high, min(len(panels), 3), figsize=size, layout="constrained", squeeze=False
-        )
+        figure, grid = plt.subplots(high, wide, figsize=size, layout="constrained", squeeze=False)
         for axes, panel in zip(grid.flat, panels, strict=False):
             panel(axes, looks)
         for axes in grid.flat[len(panels) :]:
             axes.set_visible(False)
-        handles = [plt.Line2D([], [], lw=1.8, **look) for look in looks.values()]
-        labels = [" · ".join(filter(None, name)) for name in looks]
-        figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
+        if not own:
+            handles = [plt.Line2D([], [], lw=1.8, **look) for look in looks.values()]
+            labels = [" · ".join(filter(None, name)) for name in looks]
+            figure.legend(handles, labels, loc="outside lower center", ncols=legend, fontsize=9)
     return figure
 
 
