@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from fewstep.checks import ConfigError
-from fewstep.report.formats import markdown_table, write_csv
+from fewstep.report.formats import write_csv
 from fewstep.report.gather import read
-from fewstep.report.parts import Heading, Part, Picture, Table, Words, parts
+from fewstep.report.page import page
+from fewstep.report.parts import Part, parts
+from fewstep.report.pictures import draw, svg, write_png
 from fewstep.report.sections import Section, sections
+from fewstep.report.text import text
 
 
 class _Words(argparse.ArgumentParser):
@@ -50,37 +53,12 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def text(told: Sequence[Part], pictures: dict[int, str] | None = None) -> str:
-    """The report in Markdown; `pictures` are file names by the `id` of their section."""
-    return "\n\n".join(filter(None, (_markdown(part, pictures or {}) for part in told)))
-
-
-def _markdown(part: Part, pictures: dict[int, str]) -> str:
-    match part:
-        case Heading(title):
-            return f"## {title}"
-        case Words([one]):
-            return one
-        case Words([title, *others]):
-            return "\n".join([title, "", *(f"- {other}" for other in others)])
-        case Table(lines):
-            return markdown_table(lines)
-        case Picture(section):
-            name = pictures.get(id(section))
-            return f"![curves]({name})" if name else ""
-        case _:
-            raise TypeError(part)
-
-
 def write(folder: Path, found: Sequence[Section], told: Sequence[Part]) -> list[Path]:
     """report.md, report.csv, report.html and curves.png, or one curves_N.png for each section.
 
     Raises:
         ConfigError: the folder cannot be written to.
     """
-    from fewstep.report.page import page
-    from fewstep.report.pictures import draw, svg, write_png
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         drawn = [(section, figure) for section in found if (figure := draw(section))]

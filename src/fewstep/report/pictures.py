@@ -45,6 +45,7 @@ def draw(section: Section) -> Figure | None:
             handles = [plt.Line2D([], [], lw=1.8, **look) for look in looks.values()]
             labels = [" · ".join(filter(None, name)) for name in looks]
             figure.legend(handles, labels, loc="outside lower center", ncols=legend, fontsize=9)
+        plt.close(figure)  # pyplot need not keep it
     return figure
 
 
