@@ -11,6 +11,7 @@ import pytest
 
 from fewstep import report, train
 from fewstep.compose import compose_config, options
+from fewstep.report import formats, paper
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +54,13 @@ def test_every_evaluation_of_the_readme_composes() -> None:
         assert config.checkpoint
 
 
+def test_every_report_of_the_readme_is_understood() -> None:
+    commands = re.findall(r"^fewstep report (.*?)(?:\s+#.*)?$", README, re.M)
+    assert len(commands) > 2
+    for command in commands:
+        assert report.options(shlex.split(command)).paths
+
+
 GROUPS = ["algorithm", "dataset", "experiment", "model", "logger", "shots"]
 
 
@@ -71,9 +79,12 @@ def test_files_that_the_readme_names_exist() -> None:
 
 
 def test_the_results_are_what_the_result_files_say() -> None:
-    tables = re.findall(r"<!-- fewstep report (\S+) -->\n((?:\|.*\n)+)", README)
+    tables = re.findall(r"<!-- fewstep report (\S+)( --paper)? -->\n((?:\|.*\n)+)", README)
     assert len(tables) >= 3
-    for folder, table in tables:
-        assert table.strip() == report.markdown(report.rows(report.read([ROOT / folder]))), folder
-    named = {folder for folder, _ in tables} | {"docs/results/theory"}  # by test_theory_command
+    for folder, beside_paper, table in tables:
+        rows = report.rows(report.read([ROOT / folder]))
+        lines = paper.grid(paper.matches(rows)) if beside_paper else formats.grid(rows)
+        assert table.strip() == formats.markdown_table(lines), folder
+    named = {folder for folder, *_ in tables}
+    named |= {"docs/results/theory"}  # by test_theory_command
     assert named == {f"docs/results/{f.name}" for f in (ROOT / "docs" / "results").iterdir()}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from fewstep import report
+from fewstep.report.intervals import estimate, show, student_t95
 
 
 def results(seed: int, acc: float | None, **changed) -> dict:
@@ -15,6 +21,12 @@ def results(seed: int, acc: float | None, **changed) -> dict:
     entry |= {"tasks": 1000, "protocol": "inductive", "acc": acc, "acc_ci95": 0.02}
     run = {"schema": 1, "name": "run", "algorithm": "reptile", "dataset": "glyphs", "seed": seed}
     return {**run, "meta_iterations": 2000, "results": [{**entry, **changed}]}
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> None:
+    """Reports go to outputs/reports of the working directory."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("working_directory"))
 
 
 def write(folder: Path, content: dict) -> Path:
@@ -29,7 +41,7 @@ def test_seeds_are_gathered_and_their_intervals_kept_apart(tmp_path: Path, capsy
     write(tmp_path / "b", results(1, 0.82))
     write(tmp_path / "c", results(1, 0.5, shots=5))
     assert report.main([str(tmp_path)]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert lines[2] == (
         "| run | 2,000 | trained (last) | 5-way 1-shot | 50 | 1,000 | 0, 1 "
         "| 81.00 ± 2.00 (seeds ± 12.71) |"
@@ -38,13 +50,20 @@ def test_seeds_are_gathered_and_their_intervals_kept_apart(tmp_path: Path, capsy
     assert len(lines) == 4
 
 
+def test_the_interval_over_seeds_is_students() -> None:
+    """Quantiles of the t distribution, from tables: 0.975 at 9, 10, 30 and 100 degrees."""
+    quantiles = {9: 2.262, 10: 2.228, 30: 2.042, 100: 1.984}
+    for freedom, quantile in quantiles.items():
+        assert student_t95(freedom) == pytest.approx(quantile, abs=6e-4)
+
+
 def test_protocols_stand_side_by_side() -> None:
-    both = [results(0, 0.7), results(0, 0.9, protocol="transductive")]
-    (row,) = report.rows(both)
-    assert report.markdown([row]).endswith("| 70.00 ± 2.00 | 90.00 ± 2.00 |")
+    (line,) = table(results(0, 0.7), results(0, 0.9, protocol="transductive"))
+    assert line.endswith("| 70.00 ± 2.00 | 90.00 ± 2.00 |")
 
 
-def table(*runs: dict) -> list[str]:
+def table(*contents: dict) -> list[str]:
+    runs = [report.Run(Path(str(place)), content) for place, content in enumerate(contents)]
     return report.markdown(report.rows(runs)).splitlines()[2:]
 
 
@@ -102,7 +121,73 @@ def test_the_committed_results_keep_their_recipes_apart() -> None:
 
 
 def test_a_regression_reports_its_loss() -> None:
-    assert report.cell([{"loss": 0.5, "loss_ci95": 0.25}]) == "0.5000 ± 0.2500"
+    assert show(estimate([{"seed": 0, "loss": 0.5, "loss_ci95": 0.25}])) == "0.5000 ± 0.2500"
+
+
+def test_the_files_of_a_report(tmp_path: Path, capsys) -> None:
+    curve = {"steps": [0, 1, 5], "acc": [0.2, 0.6, 0.8], "acc_ci95": [0.1, 0.1, None]}
+    folder = write(tmp_path / "a", results(0, 0.8, curve=curve))
+    (folder / "metrics.csv").write_text(
+        "meta_iteration,train/acc,test/acc,test/acc_ci95\n10,0.2,,\n20,0.3,0.5,0.1\n30,0.3,0.6,0.1\n"
+    )
+    out = tmp_path / "out"
+    assert report.main([str(folder), "--out", str(out)]) == 0
+    names = ["curves.png", "report.csv", "report.html", "report.md"]
+    assert sorted(file.name for file in out.iterdir()) == names
+    assert f"{out}: report.md, report.csv, report.html, curves.png" in capsys.readouterr().out
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    text = (out / "report.md").read_text()
+    assert "| 80.00 ± 2.00 |" in text
+    assert "![curves](curves.png)" in text
+    (line,) = csv.DictReader((out / "report.csv").open())
+    assert [line[n] for n in ("run", "shots", "protocol", "metric", "seeds")] == [
+        *("run", "1", "inductive", "acc", "0")
+    ]
+    assert (float(line["mean"]), float(line["ci95_over_tasks"])) == (0.8, 0.02)
+    assert line["ci95_over_seeds"] == ""
+
+
+def test_the_page_stands_alone_and_shows_what_there_is(tmp_path: Path) -> None:
+    """One well-formed file: the figures, both curves, no script, nothing fetched."""
+    curve = {"steps": [0, 1, 5], "acc": [0.2, 0.6, 0.8], "acc_ci95": [0.1, 0.1, 0.1]}
+    folder = write(tmp_path / "a", results(0, 0.8, curve=curve) | {"name": "<b>&co"})
+    (folder / "metrics.csv").write_text("meta_iteration,val/acc\n20,0.5\n30,0.6\n")
+    assert report.main([str(folder), "--out", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "80.00 ± 2.00" in page
+    assert "<td>&lt;b&gt;&amp;co</td>" in page
+    for title in ("glyphs: meta-validation during training", "glyphs: 5-way 1-shot, inductive"):
+        assert title in page
+    assert "currentColor" in page
+    assert not re.search(r"<script|<link|<img|@import|url\((?!#)|(?:src|href)=\"(?!#)", page)
+    body = page[page.index("<body>") : page.index("</html>")]
+    ElementTree.fromstring(body)
+
+
+def test_without_out_a_report_goes_where_outputs_go(tmp_path: Path, capsys) -> None:
+    write(tmp_path / "a", results(0, 0.8))
+    assert report.main([str(tmp_path)]) == 0
+    (folder,) = Path("outputs", "reports").iterdir()
+    assert (folder / "report.html").exists()
+    assert str(folder) in capsys.readouterr().out
+
+
+def test_a_report_needs_no_torch(tmp_path: Path) -> None:
+    folder = write(tmp_path / "a", results(0, 0.8))
+    code = (
+        "import sys; from fewstep import report; report.main(sys.argv[1:]); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'hydra', 'wandb')))"
+    )
+    words = [sys.executable, "-c", code, str(folder), "--out", str(tmp_path / "out")]
+    assert subprocess.run(words, capture_output=True).returncode == 0
+
+
+def test_files_beside_the_results_are_not_taken_for_results(tmp_path: Path) -> None:
+    folder = write(tmp_path / "a", results(0, 0.8))
+    (folder / "wandb" / "media").mkdir(parents=True)
+    (folder / "wandb" / "media" / "results_6.json").write_text("{}")
+    (folder / "results_of_something.txt").write_text("")
+    assert len(report.read([tmp_path, folder, folder / "results.json"])) == 1
 
 
 @pytest.mark.parametrize(
@@ -111,6 +196,7 @@ def test_a_regression_reports_its_loss() -> None:
         ([], "name what to report"),
         (["nowhere"], "nowhere: no such file or folder"),
         (["."], "no run has finished here"),
+        (["x", "--papr"], "unrecognized arguments: --papr. See fewstep report --help"),
     ],
 )
 def test_errors(words: list[str], message: str, tmp_path: Path, monkeypatch, capsys) -> None:
@@ -119,7 +205,20 @@ def test_errors(words: list[str], message: str, tmp_path: Path, monkeypatch, cap
     assert message in capsys.readouterr().err
 
 
-def test_a_broken_file_is_named(tmp_path: Path, capsys) -> None:
-    (tmp_path / "results.json").write_text("{")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "results.json: cannot be read as results"),
+        ('{"schema": 2}', "results.json: schema=2: is not a results.json that this version can"),
+    ],
+)
+def test_a_broken_file_is_named(text: str, message: str, tmp_path: Path, capsys) -> None:
+    (tmp_path / "results.json").write_text(text)
     assert report.main([str(tmp_path)]) == 2
-    assert "results.json: cannot be read as results" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys) -> None:
+    folder = write(tmp_path / "a", results(0, 0.8))
+    assert report.main([str(folder), "--out", str(folder / "results.json")]) == 2
+    assert "results.json: cannot be written" in capsys.readouterr().err

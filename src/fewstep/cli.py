@@ -13,7 +13,7 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
   fewstep train [overrides]                  train, then test; prints a table and a run directory
   fewstep train -m key=a,b [overrides]       sweep: one run for each combination
   fewstep evaluate checkpoint=PATH [...]     test a checkpoint again, in other settings
-  fewstep report DIR...                      one table of many runs, seeds gathered
+  fewstep report DIR... [--paper]            many runs in one table, picture and page
   fewstep bench [overrides]                  time a configuration in every execution
   fewstep theory [PART ...] [key=value]      section 5 of the paper, computed and checked
   fewstep train --help                       the groups, the keys and examples

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,13 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from fewstep.metrics_file import read_metrics
+from fewstep.style import STYLE, logarithmic, numbers, unit
 
 
 COLORS = {"trained": "#0b6e4f", "joint": "#c8553d", "random": "#7d8597"}
 """The same initialization has the same colour in every picture."""
-
-STYLE = {
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
-    "figure.dpi": 150,
-}
 
 
 def draw_curves(folder: Path, results: Sequence[Mapping[str, Any]], title: str) -> Path:
@@ -57,25 +46,16 @@ def _training(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     for split, (color, label) in looks.items():
         points = [row for row in rows if f"{split}/{metric}" in row]
         x = [row["meta_iteration"] for row in points]
-        y = _numbers([row[f"{split}/{metric}"] for row in points], percent)
+        y = numbers([row[f"{split}/{metric}"] for row in points], percent)
         if split == "train":
             axes.plot(x, y, color=color, lw=0.8, label=label)
         elif points:
-            half = _numbers([row.get(f"{split}/{metric}_ci95", 0.0) for row in points], percent)
+            half = numbers([row.get(f"{split}/{metric}_ci95", 0.0) for row in points], percent)
             axes.errorbar(x, y, half, color=color, lw=1.5, marker="o", ms=3, label=label)
-    axes.set(xlabel="meta-iteration", ylabel=_unit(metric), title="training")
+    axes.set(xlabel="meta-iteration", ylabel=unit(metric), title="training")
     if metric == "loss":
-        _logarithmic(axes)
+        logarithmic(axes)
     axes.legend(loc="best")
-
-
-def _logarithmic(axes: Axes) -> None:
-    """A log scale whose ticks are plain numbers, if there is anything to draw on it."""
-    if not math.isfinite(axes.yaxis.get_minpos()):
-        return
-    axes.set_yscale("log")
-    for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        which(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
@@ -86,8 +66,8 @@ def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
     both = len({r["protocol"] for r in results}) > 1
     for r in results:
         curve, dashed = r["curve"], both and r["protocol"] == "transductive"
-        y = _numbers(curve[metric], percent)
-        half = _numbers(curve[f"{metric}_ci95"], percent)
+        y = numbers(curve[metric], percent)
+        half = numbers(curve[f"{metric}_ci95"], percent)
         label = r["init"] + (f" {r['ways']}w{r['shots']}s" if len(settings) > 1 else "")
         color = COLORS.get(r["init"], "#333333")
         alpha = 0.45 + 0.55 * (settings.index((r["ways"], r["shots"])) + 1) / len(settings)
@@ -97,21 +77,12 @@ def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
         high = [a + b for a, b in zip(y, half, strict=True)]
         axes.fill_between(curve["steps"], low, high, color=color, alpha=0.12, lw=0)
     tasks = max((r["curve"]["tasks"] for r in results), default=0)
-    axes.set(xlabel="inner step", ylabel=_unit(metric), xscale="symlog")
+    axes.set(xlabel="inner step", ylabel=unit(metric), xscale="symlog")
     axes.set_title(f"adaptation to {tasks} unseen tasks, 95 % bands")
     ticks = sorted({s for r in results for s in r["curve"]["steps"]} & {0, 1, 2, 5, 10, 20, 50})
     axes.set_xticks(ticks, [str(t) for t in ticks])
     if metric == "loss":
-        _logarithmic(axes)
+        logarithmic(axes)
     if both:
         axes.plot([], [], color="#333333", ls="--", lw=1.2, label="transductive")
     axes.legend(loc="best")
-
-
-def _numbers(values: Sequence[float | None], factor: float) -> list[float]:
-    """The values times a factor; a gap in the picture where results.json has null."""
-    return [math.nan if v is None or not math.isfinite(v) else factor * v for v in values]
-
-
-def _unit(metric: str) -> str:
-    return "accuracy, %" if metric == "acc" else "squared error"

@@ -31,13 +31,20 @@ EXAMPLES = {
 
 
 REPORT = """\
-fewstep report DIR...   run directories, sweeps, or results.json files
+fewstep report DIR... [--paper] [--out FOLDER]   run directories, sweeps, or results.json files
 
-Prints a Markdown table: a row for each training and setting, its seeds gathered. Intervals are
-95 %: over tasks behind the ±, over seeds in brackets.
+Prints a table: a row for each recipe and setting, its seeds gathered. Intervals are 95 %: over
+tasks behind the ±, over seeds in brackets. A sweep is told by the keys that were swept, and what
+failed or has not finished is named. The same goes into FOLDER (outputs/reports/<date>_<time>) as
+report.md, report.csv, curves.png and report.html, one page that needs nothing else.
+
+  --paper        beside each result the paper's, whether the intervals meet, and what the run did
+                 otherwise; the orderings of Figure 3 for the curves that are there
+  --out FOLDER   where the files go; those of an earlier report there are overwritten
 
   fewstep report outputs/runs/quickstart
   fewstep report outputs/sweeps/reptile_glyphs_5w1s
+  fewstep report outputs/runs outputs/sweeps --paper --out paper_report
 """
 
 

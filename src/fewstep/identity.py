@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import Any
 
 
-NOT_HASHED = ("name", "resume", "logger", "execution", "log_every", "checkpoint_every")
+NOT_HASHED = ("name", "label", "resume", "logger", "execution", "log_every", "checkpoint_every")
 """What a configuration says of where and how a run goes, and not of what it computes."""
+
+
+def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that says what a run computes, on whatever machine."""
+    kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
+    kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
+    kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
+    return kept
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
     """Twelve hex digits that two runs share when they compute the same thing."""
-    kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
-    kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
-    kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+    text = json.dumps(hashed(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def recipe_hash(config: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from fewstep.callbacks import Stopwatch
 from fewstep.data.images import episodes_sha256
 from fewstep.evaluation import PROTOCOLS, Setting, finite, show
 from fewstep.execution import CPU_THREADS
-from fewstep.identity import config_hash, git_commit, recipe_hash
+from fewstep.identity import config_hash, git_commit, hashed, recipe_hash
 from fewstep.types import Split
 
 
@@ -55,6 +55,7 @@ def header(config: Mapping[str, Any], command: str) -> dict[str, Any]:
         "recipe_hash": recipe_hash(config),  # what runs share that differ in their seeds alone
         "versions": {"fewstep": fewstep.__version__, "torch": str(torch.__version__)},
         "git_commit": git_commit(),
+        "config": hashed(config),  # so that the file alone says what was run
     }
 
 

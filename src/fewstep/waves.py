@@ -8,10 +8,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 
-from fewstep.curves import COLORS, STYLE
+from fewstep.curves import COLORS
 from fewstep.data.module import TaskModule
 from fewstep.learner import MetaLearner
 from fewstep.rules import State
+from fewstep.style import STYLE
 from fewstep.types import Params
 
 

@@ -1,0 +1,8 @@
+"""`python -m fewstep.report` does what `fewstep report` does."""
+
+import sys
+
+from fewstep.report.command import main
+
+
+sys.exit(main())

@@ -1,0 +1,81 @@
+"""The command: print the table, write the files, name them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from fewstep.checks import ConfigError
+from fewstep.report.formats import write_csv
+from fewstep.report.gather import read
+from fewstep.report.page import page
+from fewstep.report.parts import Part, parts
+from fewstep.report.pictures import draw, svg, write_png
+from fewstep.report.sections import Section, sections
+from fewstep.report.text import text
+
+
+class _Words(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}. See fewstep report --help")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Report on the runs, sweeps or results.json files that the words name; the exit status."""
+    words = sys.argv[1:] if words is None else words
+    try:
+        given = options(words)
+        found = sections(read(given.paths))
+        told = list(parts(found, given.paper))
+        folder = given.out or Path("outputs", "reports", time.strftime("%Y-%m-%d_%H-%M-%S"))
+        files = write(folder, found, told)
+    except ConfigError as error:
+        print(f"fewstep: {error}", file=sys.stderr)
+        return 2
+    print(f"{text(told)}\n\n{folder}: {', '.join(file.name for file in files)}")
+    return 0
+
+
+def options(words: Sequence[str]) -> argparse.Namespace:
+    """`paths`, `paper` and `out` of a command line.
+
+    Raises:
+        ConfigError: an option that there is not.
+    """
+    parser = _Words(prog="fewstep report", add_help=False, allow_abbrev=False)
+    parser.add_argument("paths", nargs="*", metavar="DIR")
+    parser.add_argument("--paper", action="store_true")
+    parser.add_argument("--out", type=Path)
+    return parser.parse_args(words)
+
+
+def write(folder: Path, found: Sequence[Section], told: Sequence[Part]) -> list[Path]:
+    """report.md, report.csv, report.html and curves.png, or one curves_N.png for each section.
+
+    Raises:
+        ConfigError: the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn = [(section, figure) for section in found if (figure := draw(section))]
+        pictures = {id(section): _picture(i, len(drawn)) for i, (section, _) in enumerate(drawn)}
+        inline = {id(section): svg(figure, pictures[id(section)]) for section, figure in drawn}
+        for section, figure in drawn:
+            write_png(figure, folder / pictures[id(section)])
+        (folder / "report.md").write_text(text(told, pictures) + "\n")
+        write_csv(folder / "report.csv", found)
+        total = sum(len(section.runs) for section in found)
+        subtitle = f"{total} runs, {time.strftime('%Y-%m-%d %H:%M')}"
+        (folder / "report.html").write_text(page("fewstep report", subtitle, told, inline))
+    except OSError as error:
+        raise ConfigError(f"--out {folder}: cannot be written ({error}). Name another") from None
+    names = ["report.md", "report.csv", "report.html", *pictures.values()]
+    return [folder / name for name in names]
+
+
+def _picture(place: int, count: int) -> str:
+    return "curves.png" if count == 1 else f"curves_{place + 1}.png"

@@ -1,0 +1,161 @@
+"""Which runs lie under the folders that were named, and how far each of them came."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fewstep.checks import ConfigError
+from fewstep.identity import hashed
+
+
+SCHEMA = 1
+
+INSIDE = {"checkpoints", "joint", "per_task", "wandb"}
+"""Folders of a run directory in which there is no further run."""
+
+RESULTS = re.compile(r"results(_[^/]*)?\.json")
+"""results.json of a run, or results_*.json as they are kept together in one folder."""
+
+
+TRAINING = {"algorithm", "dataset", "trainer", "max_meta_iterations"}
+"""What the config.yaml of a training has; that of `fewstep evaluate` lacks some."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what its results file says, which is nothing before it has finished."""
+
+    folder: Path
+    content: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """What is hashed of it, and the label; empty where no file has it."""
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.content)
+
+    @property
+    def sweep(self) -> Path | None:
+        """The folder of the sweep that this is a job of."""
+        job = self.folder / "job.json", self.folder.parent / "multirun.yaml"
+        return self.folder.parent if any(file.exists() for file in job) else None
+
+    @property
+    def failure(self) -> str | None:
+        """Why a job of a sweep failed, where it was there to say so."""
+        try:
+            state = json.loads((self.folder / "job.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return str(state["reason"]) if state.get("state") == "failed" else None
+
+
+def read(paths: Sequence[str | Path]) -> list[Run]:
+    """Every run in or under the paths, finished or not, each once, in the order of their names.
+
+    Raises:
+        ConfigError: a path that does not exist or has no run, or a file that cannot be read.
+    """
+    if not paths:
+        raise ConfigError("name what to report: fewstep report outputs/runs/NAME [...]")
+    found: dict[Path, Run] = {}
+    for path in map(Path, paths):
+        if not path.exists():
+            raise ConfigError(f"{path}: no such file or folder. Name run directories or sweeps")
+        files = [path] if path.is_file() else sorted(_files(path), key=_by_number)
+        runs = {file.resolve(): run for file in files if (run := _run(file))}
+        if not runs:
+            raise ConfigError(
+                f"{path}: no run has finished here or is under way, there is no results.json in it"
+            )
+        found |= runs
+    return list(found.values())
+
+
+def _files(top: Path) -> Iterator[Path]:
+    """The results files of what has finished, and config.yaml of what has not."""
+    for folder, subfolders, names in os.walk(top):
+        subfolders[:] = [n for n in subfolders if n not in INSIDE and not n.startswith(".")]
+        results = [name for name in names if RESULTS.fullmatch(name)]
+        for name in results or [name for name in names if name == "config.yaml"]:
+            yield Path(folder, name)
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """Sorts job 10 behind job 9."""
+    return [(int(part) if part.isdigit() else -1, part) for part in path.parts]
+
+
+def _run(file: Path) -> Run | None:
+    """The run of a results file, or of the config.yaml of a training without one."""
+    if file.name == "config.yaml":
+        config = _config(file)
+        return Run(file.parent, {}, config) if config else None
+    content = _results(file)
+    known = {**content.get("config", {}), "label": content.get("label")}
+    return Run(file.parent, content, known if "config" in content else _config(file))
+
+
+def _results(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: cannot be read as results ({error})") from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else None
+        raise ConfigError(
+            f"{file}: schema={found}: is not a results.json that this version can read "
+            f"(schema {SCHEMA})"
+        )
+    return content
+
+
+def _config(beside: Path) -> dict[str, Any]:
+    """What config.yaml says of what a training computes; nothing where there is no such file."""
+    file = beside.with_name("config.yaml")
+    if not file.exists():
+        return {}
+    try:
+        config = yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: cannot be read as a configuration ({error})") from None
+    if not isinstance(config, dict) or not set(config) >= TRAINING:
+        return {}
+    return {**hashed(config), "label": config.get("label")}
+
+
+def logged(run: Run, metric: str) -> list[tuple[int, float, float]]:
+    """`(meta_iteration, value, 95 % half-width over tasks)` wherever metrics.csv has the metric."""
+    columns = ("meta_iteration", metric, f"{metric}_ci95")
+    return [
+        (int(row[0]), float(row[1]), float(row[2] or "nan"))
+        for row in _columns(run.folder / "metrics.csv", columns)
+        if row[0] and row[1]
+    ]
+
+
+def reached(run: Run) -> int:
+    """The last meta-iteration that a run has logged."""
+    rows = list(_columns(run.folder / "metrics.csv", ("meta_iteration",)))
+    return int(rows[-1][0]) if rows and rows[-1][0] else 0
+
+
+def _columns(file: Path, names: Sequence[str]) -> Iterator[list[str]]:
+    """Columns of a CSV file by name; a column that the file, or a row of it, lacks is empty."""
+    if not file.exists():
+        return
+    with file.open(newline="") as lines:
+        reader = csv.reader(lines)
+        head = next(reader, [])
+        places = [head.index(name) if name in head else None for name in names]
+        for row in reader:
+            yield ["" if p is None or p >= len(row) else row[p] for p in places]

@@ -1,0 +1,96 @@
+"""95 % intervals of one figure: over tasks and over seeds, kept apart.
+
+The first says how well one training was measured, the second how much trainings differ.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+Z95 = statistics.NormalDist().inv_cdf(0.975)
+
+T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom."""
+
+
+def student_t95(freedom: int) -> float:
+    """Student's two-sided 95 % quantile, beyond the table by its expansion around the normal's."""
+    if freedom <= len(T95):
+        return T95[freedom - 1]
+    z = Z95
+    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
+
+
+def over_seeds(values: Sequence[float]) -> float | None:
+    """Half-width of the mean of one figure a seed, by Student's t; None for a single seed."""
+    if len(values) < 2:
+        return None
+    return student_t95(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One figure of a table, from one run or from one for each seed."""
+
+    metric: str
+    """`acc`, here in percent, or `loss`."""
+    mean: float | None
+    """None where runs diverged."""
+    tasks: float | None
+    """Half-width over tasks."""
+    seeds: float | None
+    """Half-width over seeds; None for a single one."""
+    runs: int
+    lost: int
+    """Runs without a figure."""
+    shaky: bool
+    """Whether a loss is not a number though an accuracy could be counted."""
+
+    @property
+    def wider(self) -> float:
+        """The larger half-width: what a comparison with somebody else's figure has to allow."""
+        return max(self.tasks or 0.0, self.seeds or 0.0)
+
+
+def estimate(results: Sequence[Mapping[str, Any]]) -> Estimate:
+    """The mean over seeds of results that differ in their seeds alone.
+
+    A run that was repeated is no further seed. Every seed meets the same test tasks, so more seeds
+    do not narrow the interval over tasks: it is that of one run, on average.
+    """
+    metric = "acc" if "acc" in results[0] else "loss"
+    scale = 100 if metric == "acc" else 1
+    lost = sum(r[metric] is None or r.get(f"{metric}_ci95") is None for r in results)
+    shaky = any(r.get("loss", 0.0) is None for r in results)
+    if lost:
+        return Estimate(metric, None, None, None, len(results), lost, shaky)
+    values = [scale * v for v in by_seed(results, metric).values()]
+    tasks = scale * statistics.fmean(r[f"{metric}_ci95"] for r in results)
+    seeds = over_seeds(values)
+    return Estimate(metric, statistics.fmean(values), tasks, seeds, len(results), 0, shaky)
+
+
+def by_seed(results: Sequence[Mapping[str, Any]], metric: str) -> dict[Any, float]:
+    """One figure a seed, repeated runs averaged."""
+    seeds: dict[Any, list[float]] = {}
+    for result in results:
+        seeds.setdefault(result["seed"], []).append(result[metric])
+    return {seed: statistics.fmean(repeats) for seed, repeats in seeds.items()}
+
+
+def show(figure: Estimate) -> str:
+    """`78.82 ± 1.10` over tasks, for several seeds with `(seeds ± 0.52)`."""
+    if figure.mean is None:
+        some = f" ({figure.lost} of {figure.runs} runs)" if figure.runs > 1 else ""
+        return f"diverged{some}"
+    digits = 2 if figure.metric == "acc" else 4
+    text = f"{figure.mean:.{digits}f} ± {figure.tasks:.{digits}f}"
+    text += " (diverged)" if figure.shaky else ""
+    return text if figure.seeds is None else f"{text} (seeds ± {figure.seeds:.{digits}f})"

@@ -1,0 +1,139 @@
+"""Results beside the paper's: Tables 1 and 2, cell by cell, with what a run did otherwise.
+
+Figures of a shorter training or of fewer tasks stand beside the paper's as well, and what is
+different is said next to them, so that nobody takes a quick look for a reproduction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fewstep.checks import flatten
+from fewstep.report.intervals import Estimate, estimate, show
+from fewstep.report.table import Entry, Row
+
+
+Cell = Mapping[str, Any]
+
+PLACE = ("dataset", "algorithm", "ways", "shots")
+"""With the protocol: what makes a result the counterpart of a cell."""
+
+HEAD = ["paper", "setting", "run", "here", "paper's", "difference", "intervals", "differs in"]
+
+NOTES = (
+    "The paper's ± on the Reptile rows is taken to be over three seeds; that on the MAML rows, "
+    "quoted or run with MAML's code, is over 600 tasks of MAML's own protocol and network.",
+    "Intervals meet where the difference is no larger than the paper's half-width and the wider "
+    "one here, over tasks or over seeds, together.",
+)
+
+
+@cache
+def published() -> Mapping[str, Any]:
+    """The paper's cells, and for each of their trainings its budget and recipe."""
+    return json.loads(files("fewstep.report").joinpath("paper_tables.json").read_text())
+
+
+@dataclass(frozen=True)
+class Match:
+    """A row of ours and the cell of the paper that it is the counterpart of."""
+
+    cell: Cell
+    row: Row
+    figure: Estimate
+    differs: Sequence[str]
+    """What the run did otherwise than the paper; empty for a reproduction."""
+
+    @property
+    def difference(self) -> float | None:
+        """Ours minus the paper's, in points."""
+        return None if self.figure.mean is None else self.figure.mean - self.cell["acc"]
+
+    @property
+    def meet(self) -> bool:
+        """Whether the two 95 % intervals have a point in common."""
+        if self.difference is None:
+            return False
+        # A difference of exactly both half-widths must not hang on rounding.
+        return abs(self.difference) <= self.figure.wider + self.cell["ci"] + 1e-9
+
+
+def matches(table: Iterable[Row]) -> list[Match]:
+    """Every trained row that has a counterpart, in the order of the paper's cells."""
+    table = [row for row in table if row["init"] == "trained" and row["split"] in ("test", None)]
+    return [
+        Match(cell, row, estimate(entries), differences(cell, row, entries[0]))
+        for cell in published()["cells"]
+        for row in table
+        if all(row[name] == cell[name] for name in PLACE)
+        and (entries := row.cells.get(cell["protocol"]))
+    ]
+
+
+def unmatched(found: Iterable[Match]) -> list[Cell]:
+    """The paper's cells that no result stands beside."""
+    there = [match.cell for match in found]
+    return [cell for cell in published()["cells"] if cell not in there]
+
+
+def differences(cell: Cell, row: Row, entry: Entry) -> list[str]:
+    """What a result rests on that the paper's does not, in words."""
+    training = published()["trainings"][cell["training"]]
+    told = []
+    done, budget = row["meta_iterations"], training["meta_iterations"]
+    if done != budget:
+        told.append(f"{done:,} of {budget:,} meta-iterations")
+    for name, wanted in cell["evaluation"].items():
+        if name == "tasks":
+            told += [f"{entry['tasks']:,} of {wanted:,} tasks"] if entry["tasks"] < wanted else []
+        elif entry.get(name, wanted) != wanted:
+            told.append(f"{name}={entry[name]}, not {wanted}")
+    return told + _recipe(cell["training"], training["recipe"], row)
+
+
+def _recipe(experiment: str, wanted: Mapping[str, Any], row: Row) -> list[str]:
+    """What the recipe does otherwise, by its configuration or by its command."""
+    config = row.runs[0].config
+    if config:
+        own = dict(flatten(config))
+        return [f"{n}={own.get(n)}, not {v}" for n, v in wanted.items() if own.get(n) != v]
+    if f"experiment={experiment}" in row.words:
+        return [word for word in row.words if word.startswith(("algorithm", "model", "meta_batch"))]
+    return ["its recipe is not recorded"]
+
+
+def grid(found: Sequence[Match]) -> list[list[str]]:
+    """Head and body of the table of comparisons."""
+    return [HEAD, *(_line(match) for match in found)]
+
+
+def _line(match: Match) -> list[str]:
+    cell, difference = match.cell, match.difference
+    lost = difference is None
+    return [
+        f"Table {cell['table']}, {cell['row']}",
+        _setting(cell),
+        match.row.label,
+        show(match.figure),
+        f"{cell['acc']:.2f} ± {cell['ci']:.2f}",
+        "" if lost else f"{difference:+.2f}",
+        "" if lost else ("meet" if match.meet else "apart"),
+        "; ".join(match.differs) or "nothing",
+    ]
+
+
+def _setting(cell: Cell) -> str:
+    return f"{cell['dataset']}, {cell['ways']}-way {cell['shots']}-shot"
+
+
+def without_counterpart(found: Sequence[Match]) -> list[str]:
+    """The cells that nothing stands beside, gathered by their rows."""
+    rows: dict[str, list[str]] = {}
+    for cell in unmatched(found):
+        rows.setdefault(f"Table {cell['table']}, {cell['row']}", []).append(_setting(cell))
+    return [f"{row}: {'; '.join(settings)}" for row, settings in rows.items()]

@@ -1,0 +1,81 @@
+"""What a report consists of, in order and in no format: headings, words, tables and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fewstep.report import formats, orderings, paper
+from fewstep.report.panels import LINES, key
+from fewstep.report.sections import Section
+from fewstep.report.table import Row
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Begins a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Words:
+    """A paragraph, or with several entries a list."""
+
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Head and body."""
+
+    lines: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The picture of a section."""
+
+    section: Section
+
+
+Part = Heading | Words | Table | Picture
+
+
+def parts(found: Sequence[Section], beside_paper: bool) -> Iterator[Part]:
+    """Every section, and the paper's figures beside them if asked."""
+    for section in found:
+        yield Heading(section.title)
+        yield Words([section.summary])
+        if section.rows:
+            yield Table(formats.grid(section.rows))
+            yield Picture(section)
+            lines = len({key(row) for row in section.rows})
+            if lines > LINES:
+                yield Words([f"The picture shows {LINES} of {lines}."])
+        if section.missing:
+            yield Words(["Without results:", *section.missing])
+    if any(section.rows for section in found):
+        yield Words([formats.NOTE])
+    if beside_paper:
+        table = [row for section in found for row in section.rows]
+        yield from _tables(table)
+        yield from _orderings(table)
+
+
+def _tables(table: Sequence[Row]) -> Iterator[Part]:
+    found = paper.matches(table)
+    yield Heading("Beside the paper's Tables 1 and 2")
+    if found:
+        yield Table(paper.grid(found))
+        yield Words(["Notes:", *paper.NOTES])
+    if lacking := paper.without_counterpart(found):
+        yield Words(["Cells of the paper without a run here:", *lacking])
+
+
+def _orderings(table: Sequence[Row]) -> Iterator[Part]:
+    if curves := orderings.curves(table):
+        yield Heading("The orderings of the paper's Figure 3")
+        yield Words([f"{len(curves)} of its {len(orderings.CURVES)} curves are here."])
+        yield Table(orderings.grid(curves))
+        yield Words([orderings.NOTE])

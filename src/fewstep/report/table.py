@@ -1,0 +1,130 @@
+"""From runs to rows: the seeds of one recipe and setting together, everything else apart."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fewstep.identity import recipe_hash
+from fewstep.report.gather import Run
+from fewstep.report.swept import distinguishing, values
+
+
+Entry = Mapping[str, Any]
+"""One entry of `results` with what its run says of itself, and the run's folder."""
+
+HIDDEN = ("split", "batch_size", "queries", "eval_seed")
+"""What a row is told by where nothing else of it differs from another row's."""
+
+SHOWN = ("name", "meta_iterations", "init", "checkpoint", "ways", "shots", "steps", "tasks")
+SAME = (*SHOWN, *HIDDEN, "label", "algorithm", "dataset", "dataset_split")
+"""What the runs of one row share, beside their recipe; they differ in their seeds alone."""
+
+VARYING = re.compile(r"(seed|hydra\.run\.dir)=")
+"""Overrides by which runs of one recipe may differ."""
+
+
+@dataclass
+class Row:
+    """One recipe, evaluated in one setting."""
+
+    recipe: str
+    same: Mapping[str, Any]
+    """The keys of SAME."""
+    runs: list[Run] = field(default_factory=list)
+    cells: dict[str, list[Entry]] = field(default_factory=dict)
+    """By protocol."""
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    """What tells its recipe from the others': `run`, or for a sweep the keys that were swept."""
+    setting: str = ""
+
+    def __getitem__(self, name: str) -> Any:
+        return self.same[name]
+
+    @property
+    def words(self) -> list[str]:
+        return _words(self.runs[0])
+
+    @property
+    def seeds(self) -> list[Any]:
+        return sorted({run.content["seed"] for run in self.runs})
+
+    @property
+    def label(self) -> str:
+        """Its recipe in one line."""
+        if "run" in self.columns:
+            return str(self.columns["run"])
+        told = {name: value for name, value in self.columns.items() if value is not None}
+        return ", ".join(v if n == "label" else f"{n}={v}" for n, v in told.items())
+
+
+def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
+    """One row for each recipe and setting of the runs that finished; protocols side by side.
+
+    With `swept`, the keys of a sweep, rows are told apart by those and not by names and commands.
+    """
+    gathered: dict[tuple, Row] = {}
+    for run in (run for run in runs if run.finished):
+        for result in run.content["results"]:
+            entry = {**run.content, **result, "folder": run.folder}
+            same = {name: entry.get(name) for name in SAME}
+            key = (recipe(run), *same.values())
+            row = gathered.setdefault(key, Row(recipe(run), same))
+            if run not in row.runs:
+                row.runs.append(run)
+            row.cells.setdefault(result["protocol"], []).append(entry)
+    table = list(gathered.values())
+    for row in table:
+        row.columns = values(row.runs[0].config, swept) if swept else {"run": _name(row, table)}
+    for row in table:
+        row.setting = _setting(row, table)
+    return table
+
+
+def recipe(run: Run) -> str:
+    """What the runs of one recipe share: its hash, or for want of one the command without seed."""
+    known = run.content.get("recipe_hash") or (run.config and recipe_hash(run.config))
+    return known or shlex.join(_words(run))
+
+
+def _words(run: Run) -> list[str]:
+    return [w for w in shlex.split(run.content.get("command") or "") if not VARYING.match(w)]
+
+
+def _name(row: Row, table: Sequence[Row]) -> str:
+    """The name and label, and where recipes share them what not all of these have."""
+    alike = {r.recipe: r for r in table if r["name"] == row["name"] and r["label"] == row["label"]}
+    name = row["name"] if row["label"] is None else f"{row['name']}: {row['label']}"
+    if len(alike) == 1:
+        return name
+    told = _by_keys if all(r.runs[0].config for r in alike.values()) else _by_words
+    own = told(row, alike)
+    return f"{name} [{' '.join(own)}]" if own else name
+
+
+def _by_keys(row: Row, alike: Mapping[str, Row]) -> list[str]:
+    keys = distinguishing([other.runs[0].config for other in alike.values()])
+    return [f"{key}={value}" for key, value in values(row.runs[0].config, keys).items()]
+
+
+def _by_words(row: Row, alike: Mapping[str, Row]) -> list[str]:
+    """Overrides that not all have; the jobs of a sweep have one command, and then the hash."""
+    own = [w for w in row.words if not all(w in other.words for other in alike.values())]
+    if sum(other.words == row.words for other in alike.values()) > 1:
+        own.append("older" if " " in row.recipe else f"recipe {row.recipe[:6]}")
+    return own
+
+
+def _setting(row: Row, table: Sequence[Row]) -> str:
+    """Ways and shots, and what else differs between rows that look the same."""
+    alike = [r for r in table if _looks(r) == _looks(row)]
+    more = [name for name in HIDDEN if len({r[name] for r in alike}) > 1]
+    parts = [f"{row['ways']}-way {row['shots']}-shot", *(f"{n}={row[n]}" for n in more)]
+    return ", ".join(parts)
+
+
+def _looks(row: Row) -> tuple:
+    return (row.label, *(row[name] for name in SHOWN))

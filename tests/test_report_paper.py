@@ -1,0 +1,252 @@
+"""A report beside the paper: which cell a result belongs to, what differs, which orderings hold."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fewstep import report
+from fewstep.checks import flatten
+from fewstep.compose import compose_config, options
+from fewstep.identity import hashed
+from fewstep.launch import plain
+from fewstep.report import orderings, overlap, paper
+from fewstep.report.contrast import Contrast, contrast
+from fewstep.report.pictures import draw
+from fewstep.report.sections import sections
+from fewstep.report.table import rows
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> None:
+    """Reports go to outputs/reports of the working directory."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("working_directory"))
+
+
+@pytest.fixture(scope="module")
+def o5() -> dict[str, Any]:
+    return hashed(plain(compose_config("train", ["experiment=omniglot_5w_reptile"])))
+
+
+def run(acc: float, ci95: float = 0.002, **changed: Any) -> report.Run:
+    """The paper's own 5-way 1-shot Reptile, inductive, but for what is changed."""
+    entry = {"init": "trained", "checkpoint": "last", "ways": 5, "shots": 1, "queries": 1}
+    entry |= {"split": "test", "steps": 50, "batch_size": 5, "tasks": 10000}
+    entry |= {"protocol": "inductive", "acc": acc, "acc_ci95": ci95}
+    content = {"schema": 1, "name": "run", "algorithm": "reptile", "dataset": "omniglot"}
+    content |= {"seed": 0, "dataset_split": "authors", "meta_iterations": 100000}
+    config = changed.pop("config", {})
+    entry |= {name: changed.pop(name) for name in list(changed) if name in entry}
+    return report.Run(Path(), {**content, **changed, "results": [entry]}, config)
+
+
+def match(*runs: report.Run) -> paper.Match:
+    (found,) = paper.matches(rows(runs))
+    return found
+
+
+def test_the_papers_cells_are_those_of_its_tables() -> None:
+    """Sums of the four columns of Table 2 and of the two of Table 1, added up by hand."""
+    cells = paper.published()["cells"]
+    sums: dict[tuple, float] = {}
+    for cell in cells:
+        place = (cell["table"], cell["ways"], cell["shots"])
+        sums[place] = sums.get(place, 0.0) + cell["acc"]
+    assert {place: round(total, 2) for place, total in sums.items()} == {
+        **{(1, 5, 1): 193.81, (1, 5, 5): 254.99},
+        **{(2, 5, 1): 390.07, (2, 5, 5): 397.48, (2, 20, 1): 362.77, (2, 20, 5): 390.57},
+    }
+    assert len({tuple(cell[n] for n in (*paper.PLACE, "protocol")) for cell in cells}) == 24
+
+
+def test_the_recipes_of_the_paper_are_those_of_the_experiments() -> None:
+    trainings, cells = paper.published()["trainings"], paper.published()["cells"]
+    shared = set(trainings) & set(options("experiment"))
+    assert len(shared) >= 3
+    for name in shared:
+        config = plain(compose_config("train", [f"experiment={name}"]))
+        own = dict(flatten(config))
+        wanted = {"max_meta_iterations": trainings[name]["meta_iterations"]}
+        wanted |= trainings[name]["recipe"]
+        assert {key: own[key] for key in wanted} == wanted, name
+        for cell in (cell for cell in cells if cell["training"] == name):
+            (setting,) = (s for s in config["eval"]["settings"] if s["shots"] == cell["shots"])
+            wanted = {n: v for n, v in cell["evaluation"].items() if n in setting}
+            assert {n: setting[n] for n in wanted} == wanted, name
+            assert own["eval.queries"] == cell["evaluation"]["queries"], name
+            assert own.get("dataset.split") == cell["evaluation"]["dataset_split"], name
+
+
+def test_a_reproduction_differs_in_nothing_and_its_interval_meets(o5) -> None:
+    """95.39 ± 0.09 in the paper: 0.29 away is the most that ± 0.20 here allows."""
+    for acc, meet in ((0.9510, True), (0.9509, False), (0.9568, True), (0.9569, False)):
+        found = match(run(acc, config=o5))
+        assert found.differs == []
+        assert found.difference == pytest.approx(100 * acc - 95.39)
+        assert found.meet is meet, acc
+
+
+def test_intervals_over_seeds_count_where_they_are_wider(o5) -> None:
+    """Seeds at 94 and 94.2 %: 12.706 * 0.1 = 1.27, and 95.39 is 1.29 from their mean."""
+    pair = [run(0.940, config=o5), run(0.942, config=o5, seed=1)]
+    assert match(*pair).figure.wider == pytest.approx(1.27, abs=0.005)
+    assert match(*pair).meet
+    assert not match(pair[0]).meet
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"meta_iterations": 2000}, "2,000 of 100,000 meta-iterations"),
+        ({"tasks": 1000}, "1,000 of 10,000 tasks"),
+        ({"dataset_split": "with_val"}, "dataset_split=with_val, not authors"),
+        ({"queries": 15}, "queries=15, not 1"),
+        ({"steps": 10}, "steps=10, not 50"),
+        ({"checkpoint": "best"}, "checkpoint=best, not last"),
+    ],
+)
+def test_what_differs_is_said(changed: dict[str, Any], words: str, o5) -> None:
+    assert match(run(0.95, config=o5, **changed)).differs == [words]
+
+
+def test_another_recipe_is_said_by_configuration_or_by_command(o5) -> None:
+    other = json.loads(json.dumps(o5))
+    other["algorithm"]["inner"]["lr"] = 0.01
+    assert match(run(0.9, config=other)).differs == ["algorithm.inner.lr=0.01, not 0.001"]
+    assert match(run(0.9)).differs == ["its recipe is not recorded"]
+    command = "fewstep train experiment=omniglot_5w_reptile seed=1"
+    assert match(run(0.9, command=command)).differs == []
+    more = f"{command} algorithm.inner.lr=0.01"
+    assert match(run(0.9, command=more)).differs == ["algorithm.inner.lr=0.01"]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"dataset": "glyphs"}, {"shots": 3}, {"init": "random"}, {"split": "val"}]
+)
+def test_what_the_paper_has_no_cell_for(changed: dict[str, Any]) -> None:
+    assert paper.matches(rows([run(0.9, **changed)])) == []
+
+
+def test_cells_without_a_counterpart_are_named(tmp_path: Path, capsys) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(run(0.9568).content))
+    assert report.main([str(tmp_path), "--paper"]) == 0
+    out = capsys.readouterr().out
+    assert "| 95.68 ± 0.20 | 95.39 ± 0.09 | +0.29 | meet | its recipe is not recorded |" in out
+    assert (
+        "- Table 2, Reptile: omniglot, 5-way 5-shot; omniglot, 20-way 1-shot; "
+        "omniglot, 20-way 5-shot"
+    ) in out
+    assert "- Table 1, MAML + Transduction: miniimagenet, 5-way 1-shot" in out
+
+
+def curve(folder: Path, label: str, accs: Sequence[float], seed: int = 0) -> report.Run:
+    """One curve of Figure 3, with the accuracies of its test tasks in their file."""
+    folder.mkdir(parents=True)
+    with (folder / "tasks.csv").open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["task", "acc"])
+        writer.writerows(enumerate(accs))
+    changed = {"name": "gradient_combinations", "label": label, "algorithm": "combination"}
+    found = run(float(np.mean(accs)), 1.96 * float(np.std(accs)) / len(accs) ** 0.5, shots=5)
+    found.content["results"][0].update(per_task_file="tasks.csv", episodes_sha256="same")
+    (folder / "results.json").write_text(json.dumps({**found.content, **changed, "seed": seed}))
+    return report.read([folder])[0]
+
+
+def entries(*runs: report.Run) -> Mapping[str, Sequence[Any]]:
+    return orderings.curves(rows(runs))
+
+
+def test_a_contrast_pairs_tasks(tmp_path: Path) -> None:
+    """Differences 0.2, 0.0, 0.2, 0.0 are 10 ± 9.8 points, though either accuracy is ± 29."""
+    low, high = [0.2, 0.8, 0.2, 0.8], [0.4, 0.8, 0.4, 0.8]
+    found = entries(curve(tmp_path / "a", "g1", low), curve(tmp_path / "b", "g2", high))
+    paired = contrast({"g2": 1, "g1": -1}, found)
+    assert (paired.mean, paired.half_width) == pytest.approx((10.0, 9.8), abs=1e-3)
+    assert paired.basis == "tasks, paired"
+    (tmp_path / "a" / "tasks.csv").unlink()
+    alone = contrast({"g2": 1, "g1": -1}, found)
+    assert alone.half_width == pytest.approx(196 * (0.3**2 + 0.2**2) ** 0.5 / 2)
+    assert alone.basis == "tasks, unpaired"
+
+
+def test_a_contrast_pairs_seeds(tmp_path: Path) -> None:
+    """By seed 10 and 20 points: 12.706 * 5 = 63.5 over seeds, and nothing over tasks."""
+    runs = [
+        curve(tmp_path / f"{label}{seed}", label, [acc] * 4, seed)
+        for label, seed, acc in (("g1", 0, 0.5), ("g1", 1, 0.6), ("g2", 0, 0.6), ("g2", 1, 0.8))
+    ]
+    found = contrast({"g2": 1, "g1": -1}, entries(*runs))
+    assert (found.mean, found.half_width) == pytest.approx((15.0, 63.53), abs=0.01)
+    assert found.basis == "seeds, paired"
+
+
+def test_verdicts() -> None:
+    above, within, below = (Contrast(mean, 1.0, "tasks") for mean in (2.0, 0.5, -2.0))
+    assert orderings.verdict([above, above]) == "holds"
+    assert orderings.verdict([above, within]) == "cannot be told"
+    assert orderings.verdict([above, below, within]) == "does not"
+
+
+def test_the_orderings_of_figure_three(tmp_path: Path, capsys) -> None:
+    """Curves as the paper has them, but for a sum of four that gains less than the last."""
+    heights = [0.3, 0.8, 0.6, 0.6, 0.85, 0.7, 0.7, 0.95, 0.7, 0.6]
+    for label, height in zip(orderings.CURVES, heights, strict=True):
+        accs = [height - 0.01, height + 0.01] * 50
+        curve(tmp_path / label.replace("/", "over"), label, accs)
+    assert report.main([str(tmp_path), "--paper"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("| the paper's ordering"))
+    assert [line.split(" | ")[0:3] for line in lines[start + 2 : start + 8]] == [
+        ["| g1 alone is the worst", "holds", "+30.00 ± 0.00"],
+        ["| g1+g2 is below g2", "holds", "+20.00 ± 0.00"],
+        ["| more minibatches help the last gradient", "holds", "+15.00 ± 0.00"],
+        ["| more minibatches help the sum", "holds", "+10.00 ± 0.00"],
+        ["| more minibatches help the average", "cannot be told", "+0.00 ± 0.00"],
+        ["| the sum gains more by them than the last gradient", "does not", "-5.00 ± 0.00"],
+    ]
+    assert "10 of its 10 curves are here." in lines
+
+
+def test_an_ordering_without_its_curves_cannot_be_told(tmp_path: Path) -> None:
+    found = entries(curve(tmp_path / "a", "g1", [0.5]), curve(tmp_path / "b", "g2", [0.6]))
+    told = {line[0]: line[1:3] for line in orderings.grid(found)}
+    assert told["g1+g2 is below g2"] == ["cannot be told", "without g1+g2"]
+
+
+def test_figure_four_has_each_training_in_its_panels() -> None:
+    """A training can be in two panels; one that is alone on its line is drawn, too."""
+
+    def training(label: str, iterations: int, batch: int, step: float, acc: float) -> report.Run:
+        point = {"iterations": iterations, "batch_size": batch, "outer_step": step}
+        return run(acc, label=label, config={"point": point}, recipe_hash=f"{label}{point}")
+
+    cycle = "shared tail, cycle"
+    runs = [
+        training(cycle, 4, 25, 1.0, 0.5),
+        training(cycle, 6, 25, 1.0, 0.4),
+        training(cycle, 4, 100, 1.0, 0.3),
+        training(cycle, 4, 100, 0.25, 0.2),
+        training("Reptile", 4, 25, 1.0, 0.6),
+        training("separate tail", 4, 100, 0.25, 0.7),
+    ]
+    (section,) = sections(runs)
+    found = [
+        {
+            method: {x: round(figure.mean) for x, figure in at.items()}
+            for method, at in overlap.lines(panel, section.rows).items()
+        }
+        for panel in overlap.PANELS
+    ]
+    assert found == [
+        {cycle: {4: 50, 6: 40}, "Reptile": {4: 60}},
+        {cycle: {25: 50, 100: 30}, "Reptile": {25: 60}},
+        {"separate tail": {0.25: 70}, cycle: {0.25: 20, 1.0: 30}},
+    ]
+    assert [axes.get_xlabel() for axes in draw(section).axes] == [p.title for p in overlap.PANELS]
