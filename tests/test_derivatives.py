@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
@@ -88,7 +89,11 @@ def test_one_step_is_the_learning_rate_times_the_gradient() -> None:
     assert largest_difference({n: 0.1 * g for n, g in joint.items()}, reptile) < 1e-13
 
 
-@pytest.mark.parametrize("make", [Reptile, FOMAML, Joint, MAML])
+def combination(inner: InnerLoop) -> Combination:
+    return Combination(inner, [1, 0, 2])
+
+
+@pytest.mark.parametrize("make", [Reptile, FOMAML, Joint, MAML, combination])
 @pytest.mark.parametrize("rule", [SGD(0.1), Adam(0.1)])
 def test_what_goes_in_is_never_changed(make, rule) -> None:
     params = {name: p.clone() for name, p in PARAMS.items()}

@@ -65,9 +65,9 @@ def names(message: str, *parts: str) -> None:
             ["algorithm=mamml", "Did you mean maml?", "fomaml, joint, maml, reptile"],
         ),
         ("dataset=glyph", ["dataset=glyph", "Did you mean glyphs?", "conf/dataset/glyph.yaml"]),
-        ("algorithm=[maml,reptile]", ["algorithm=[maml,reptile]", "one option of fomaml"]),
-        ("algorithm=null", ["algorithm=null", "one option of fomaml"]),
-        ("algorithm=", ["algorithm=", "one option of fomaml"]),
+        ("algorithm=[maml,reptile]", ["algorithm=[maml,reptile]", "one option of combination"]),
+        ("algorithm=null", ["algorithm=null", "one option of combination"]),
+        ("algorithm=", ["algorithm=", "one option of combination"]),
         ("experiment=mine", ["experiment=mine", "quickstart", "conf/experiment/mine.yaml"]),
         ("sed=1", ["sed=1", "no key sed", "Did you mean seed?", "--cfg job"]),
         ("algoritm=maml", ["algoritm=maml", "Did you mean algorithm?"]),
@@ -207,7 +207,7 @@ def test_each_run_of_a_sweep_is_checked_before_the_first_one_runs(refused):
     message = refused("train", "-m", "dataset.classes=60", "seed=0,1", "meta_batch=2,0")
     names(message, "the sweep's dataset.classes=60 seed=0 meta_batch=0", "at least 1")
     names(refused("train", "--multirun", "algorithm=maml,mamml"), "algorithm=mamml", "mean maml?")
-    names(refused("train", "-m", "algorithm=glob(*)", "seed=-1"), "algorithm=fomaml seed=-1")
+    names(refused("train", "-m", "algorithm=glob(*)", "seed=-1"), "algorithm=combination seed=-1")
 
 
 # --- data

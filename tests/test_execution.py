@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
@@ -28,6 +29,7 @@ ALGORITHMS: dict[str, Callable] = {
     "fomaml cycle last_step": lambda inner: FOMAML(inner, "cycle", "last_step"),
     "maml": MAML,
     "joint": Joint,
+    "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
 }
 RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
 MODELS = {

@@ -27,6 +27,7 @@ class Recipe(NamedTuple):
 
 REPTILE = Recipe(10, 0, 5, ("adam", 0.001, 5, 10), (50, 5), ("SGD", 1.0, 0.0))
 JOINT = Recipe(10, 0, 5, ("adam", 0.001, 5, 10), (50, 5), ("Adam", 0.001, 0.0))
+COMBINATION = Recipe(10, 0, 1, ("sgd", 0.003, 2, 25), (5, None), ("SGD", 0.00075, 0.0))
 MAML_1 = Recipe(1, 1, 32, ("sgd", 2.0, 1, None), (3, None), ("Adam", 0.001, None))
 MAML_5 = Recipe(5, 5, 32, ("sgd", 2.0, 1, None), (3, None), ("Adam", 0.001, None))
 
@@ -39,6 +40,10 @@ RECIPES = {
     ("joint", "5w5s"): JOINT,
     ("joint", "20w1s"): JOINT,
     ("joint", "20w5s"): JOINT,
+    ("combination", "5w1s"): COMBINATION,
+    ("combination", "5w5s"): COMBINATION,
+    ("combination", "20w1s"): COMBINATION,
+    ("combination", "20w5s"): COMBINATION,
     ("maml", "5w1s"): MAML_1,
     ("maml", "5w5s"): MAML_5,
     ("maml", "20w1s"): MAML_1,

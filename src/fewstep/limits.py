@@ -26,6 +26,7 @@ EVAL = {
 }
 RUN = {
     "name": Check(str, example="my_run"),
+    "label": Check(str, optional=True, example="g1"),
     "execution": Check(str, choices=("auto", "serial", "threads", "vmap"), example="auto"),
     "trainer.accelerator": Check(str, example="auto"),
     "trainer.devices": count(1, 1),

@@ -46,6 +46,7 @@ def header(config: Mapping[str, Any], command: str) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "name": config["name"],
+        "label": config["label"],
         "command": command,
         "algorithm": config["algorithm"]["name"],
         "dataset": config["dataset"]["name"],

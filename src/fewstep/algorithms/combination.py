@@ -1,0 +1,74 @@
+"""Any weighted sum of the inner loop's gradients (Nichol et al. 2018, section 6.2, Figure 3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from fewstep.inner import InnerLoop
+from fewstep.net import Net
+from fewstep.rules import State, total_of
+from fewstep.types import Episode, Metrics, Params, Task
+
+
+class Combination:
+    """Adapt, and say which of the gradients met on the way count, and how much.
+
+    `direction = sum_i weights[i] g_i`, where `g_i` is the gradient of the inner objective on the
+    i-th minibatch, at the parameters that the updates before it have led to. `[1, 0]` is joint
+    training, `[0, 1]` two-step FOMAML with the tail `cycle`, `[1, 1]` two-step Reptile.
+
+    The gradients do not carry the inner learning rate as Reptile's direction does: under SGD
+    weights of one are that direction over `inner.lr`, so that the authors' outer step eps is an
+    outer learning rate of `eps * inner.lr` here.
+    """
+
+    needs_queries = False
+    replacement = False
+
+    def __init__(self, inner: InnerLoop, weights: Sequence[float]) -> None:
+        """
+        Args:
+            inner: the inner loop.
+            weights: a number for each of its steps.
+
+        Raises:
+            ValueError: weights that are not one number a step, or all zero.
+        """
+        given = f"algorithm.weights={weights}"
+        fix = f"For example algorithm.weights={[0] * (inner.steps - 1) + [1]}"
+        if not _are_numbers(weights):
+            raise ValueError(f"{given}: must be a list of finite numbers. {fix}")
+        if len(weights) != inner.steps:
+            raise ValueError(
+                f"{given}: has {len(weights)} entries, and algorithm.inner.steps={inner.steps} "
+                f"needs one for each step. {fix}"
+            )
+        if not any(weights):
+            raise ValueError(f"{given}: are all zero, so that nothing is learned. {fix}")
+        self.inner = inner
+        self.weights = tuple(weights)
+
+    @property
+    def batches(self) -> int:
+        return self.inner.steps
+
+    def direction(
+        self, net: Net, params: Params, state: State, episode: Episode, task: Task
+    ) -> tuple[Params, State, Metrics]:
+        terms, metrics = [], {}
+        for weight, batch in zip(self.weights, episode.batches, strict=True):
+            x, y = episode.support_x[batch], episode.support_y[batch]
+            metrics, grads = self.inner.gradient(net, params, x, y, task)
+            params, state = self.inner.rule.step(params, grads, state)
+            if weight:
+                terms.append({name: weight * g for name, g in grads.items()})
+        return total_of(terms), state, metrics
+
+
+def _are_numbers(weights: Any) -> bool:
+    return isinstance(weights, Sequence) and all(
+        isinstance(w, (int, float)) and not isinstance(w, bool) and math.isfinite(w)
+        for w in weights
+    )
