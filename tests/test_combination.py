@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.fomaml import FOMAML

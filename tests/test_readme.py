@@ -66,8 +66,10 @@ GROUPS = ["algorithm", "dataset", "experiment", "model", "logger", "shots"]
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_table_of_groups_is_whole(group: str) -> None:
-    row = next(line for line in README.splitlines() if line.startswith(f"| `{group}`"))
-    named = set(re.findall(r"`([\w]+)`", row)) - {group}
+    lines = [line for line in README.splitlines() if line.startswith("|")]
+    if group != "experiment":  # the paper's have a table of their own
+        lines = [line for line in lines if line.startswith(f"| `{group}`")]
+    named = set(re.findall(r"`([\w]+)`", " ".join(lines))) - {group}
     assert set(options(group)) - {"10p"} <= named
 
 

@@ -164,6 +164,7 @@ def test_the_experiments_of_the_paper_are_those_of_the_paper(experiment, row):
     assert (inner["lr"], inner["steps"], inner["batch_size"]) == row.inner
     assert (outer["optimizer"], outer["lr"], outer["final_lr"]) == ("SGD", 1.0, 0.0)
     assert config["eval"]["checkpoint"] == "last"
+    assert config["eval"]["tasks"] == 10_000
     assert config["eval"]["protocol"] == "both"
     assert config["eval"]["queries"] == 1
     assert config["eval"]["settings"] == [

@@ -110,8 +110,8 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
     )
 
 
-FREE = ("name", "label", "resume", "logger", "execution", "log_every", "checkpoint_every")
-FREE += ("trainer", "max_meta_iterations", "eval", "baselines")
+FREE = ("name", "label", "point", "resume", "logger", "execution", "log_every")
+FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines")
 PATHS = ("dataset.root",)
 """What a resumed run may do otherwise than before."""
 

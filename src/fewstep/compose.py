@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -25,6 +26,10 @@ MANDATORY = {
 
 OPEN = re.compile(r"(trainer|logger)\.|.*\.options\.")
 """Where keys may be added that our files do not have: what others' classes take."""
+
+
+OmegaConf.register_new_resolver("minus", operator.sub, replace=True)
+"""`${minus:20,${point.tail_shots}}`: for keys of a sweep that follow from others."""
 
 
 def conf_dir() -> Path:

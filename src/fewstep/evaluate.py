@@ -43,7 +43,7 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
 
     path = checkpoint.find(config["checkpoint"])
     base = copy.deepcopy(checkpoint.read(path)["fewstep"]["config"])
-    base.setdefault("label", None)  # checkpoints of before there were labels
+    base = {"label": None, "point": None, **base}  # older checkpoints have neither
     changed = {n: v for n, v in config["eval"].items() if v is not None and n != "split"}
     one = {n: changed[n] for n in ("steps", "batch_size") if n in changed}
     if one and "settings" not in changed:  # of every setting that the checkpoint was tested in

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 
-NOT_HASHED = ("name", "label", "resume", "logger", "execution", "log_every", "checkpoint_every")
+NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
+NOT_HASHED += ("checkpoint_every",)
 """What a configuration says of where and how a run goes, and not of what it computes."""
 
 

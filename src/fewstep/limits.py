@@ -70,7 +70,8 @@ MODEL = {"model.channels": count(1, 64), "model.hidden": count(1, 64)}
 """Sizes that our own networks have; another network need not have them."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
-TOP = {*GROUPS, "eval", "baselines", "resume", *(k for k in (*TRAIN, *RUN) if "." not in k)}
+TOP = {*GROUPS, "eval", "baselines", "point", "resume"}
+TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
 PARTS = {
     "eval": {"settings"},
     "shots": set(),

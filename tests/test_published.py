@@ -1,0 +1,177 @@
+"""The experiments and sweeps of the paper hold the numbers that were published."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import pytest
+from omegaconf import OmegaConf
+
+from fewstep import config as builders
+from fewstep.arguments import combinations
+from fewstep.compose import compose_config, conf_dir
+from fewstep.identity import config_hash
+from fewstep.launch import plain
+from fewstep.types import EpisodeSpec
+
+
+class Finn(NamedTuple):
+    """A recipe of Finn et al. 2017, appendix A.1; all train for 60,000 meta-iterations."""
+
+    dataset: str
+    ways: int
+    rate: float
+    """Of the inner step, on a loss that is summed over the ways."""
+    steps: tuple[int, int]
+    """In training, at meta-test."""
+    meta_batch: int
+    queries: int | None = None
+    """A class in training; None is as many as shots."""
+
+
+FINN = {
+    "omniglot_5w": Finn("omniglot", 5, 0.4, (1, 3), 32),
+    "omniglot_20w": Finn("omniglot", 20, 0.1, (5, 5), 16),
+    "miniimagenet_5w": Finn("miniimagenet", 5, 0.01, (5, 10), 4, queries=15),
+}
+
+
+def composed(*overrides: str) -> dict:
+    return plain(compose_config("train", overrides))
+
+
+@pytest.mark.parametrize("algorithm", ["maml", "fomaml"])
+@pytest.mark.parametrize("shots", [1, 5])
+@pytest.mark.parametrize(("family", "row"), FINN.items())
+def test_maml_and_fomaml_have_the_recipe_of_finn_et_al(family, row, shots, algorithm):
+    name = f"{family}{shots}s_{algorithm}"
+    config = composed(f"experiment={name}")
+    inner, outer = config["algorithm"]["inner"], config["algorithm"]["outer"]
+    assert config["name"] == name
+    assert config["algorithm"]["name"] == algorithm
+    assert config["dataset"]["name"] == row.dataset
+    assert config["dataset"].get("split") == ("with_val" if row.dataset == "omniglot" else None)
+    assert config["max_meta_iterations"] == 60_000
+    assert config["meta_batch"] == row.meta_batch
+    assert config["shots"]["ways"] == row.ways
+    spec = (row.ways, shots, row.queries or shots, row.steps[0], None, False)
+    assert builders.train_spec(config) == EpisodeSpec(*spec)
+    assert (inner["rule"], inner["loss"]) == ("sgd", "mean")
+    assert inner["lr"] == pytest.approx(row.rate * row.ways)
+    assert (outer["optimizer"], outer["lr"], outer["final_lr"]) == ("Adam", 0.001, None)
+    assert (config["eval"]["tasks"], config["eval"]["checkpoint"]) == (10_000, "last")
+    assert config["eval"]["queries"] == shots
+    assert config["eval"]["settings"] == [
+        {"shots": shots, "steps": row.steps[1], "batch_size": None}
+    ]
+
+
+@cache
+def jobs(sweep: str) -> list[dict]:
+    """The configuration of every job of a sweep, in order, each of which passes the check."""
+    axes = OmegaConf.load(conf_dir() / "sweep" / f"{sweep}.yaml").hydra.sweeper.params
+    words = [f"sweep={sweep}", *(f"{key}={values}" for key, values in axes.items())]
+    configs = [composed(*overrides) for overrides in combinations(words)]
+    for config in configs:
+        builders.check(config)
+    assert len({config_hash(config) for config in configs}) == len(configs)
+    return configs
+
+
+def is_as_in_section_6(config: dict) -> bool:
+    """Whether a job is trained and tested as all of Figures 3 and 4 are."""
+    inner, outer, test = (config["algorithm"][part] for part in ("inner", "outer", "eval"))
+    return (
+        (config["dataset"]["name"], config["dataset"]["split"]) == ("omniglot", "authors")
+        and (inner["rule"], inner["lr"], inner["loss"]) == ("sgd", 0.003, "sum")
+        and (outer["optimizer"], outer["final_lr"]) == ("SGD", 0.0)
+        and (config["meta_batch"], config["max_meta_iterations"]) == (1, 40_000)
+        and (config["shots"]["ways"], config["shots"]["shots"]) == (5, 5)
+        and (test["steps"], test["batch_size"]) == (5, 25)
+        and (config["eval"]["protocol"], config["eval"]["checkpoint"]) == ("inductive", "last")
+    )
+
+
+FIGURE_3 = {
+    # inner iterations, train shots, the authors' outer step, which gradients count
+    "g1": (1, 5, 0.25, {1}),
+    "g1+g2": (2, 10, 0.25, {1, 2}),
+    "(g1+g2)/2": (2, 10, 0.125, {1, 2}),
+    "g2": (2, 10, 0.25, {2}),
+    "g1+g2+g3": (3, 15, 0.25, {1, 2, 3}),
+    "(g1+g2+g3)/3": (3, 15, 0.08325, {1, 2, 3}),
+    "g3": (3, 15, 0.25, {3}),
+    "g1+g2+g3+g4": (4, 20, 0.25, {1, 2, 3, 4}),
+    "(g1+g2+g3+g4)/4": (4, 20, 0.0625, {1, 2, 3, 4}),
+    "g4": (4, 20, 0.25, {4}),
+}
+
+
+def test_the_ten_curves_of_figure_3_have_the_outer_steps_of_the_authors():
+    configs = jobs("gradient_combinations")
+    assert [config["label"] for config in configs] == list(FIGURE_3)
+    for config in configs:
+        iterations, train_shots, step, counted = FIGURE_3[config["label"]]
+        algorithm = config["algorithm"]
+        assert is_as_in_section_6(config)
+        assert algorithm["name"] == "combination"
+        assert builders.train_spec(config) == EpisodeSpec(5, train_shots, 0, iterations, 25)
+        for i, weight in enumerate(algorithm["weights"], start=1):
+            expected = step * algorithm["inner"]["lr"] if i in counted else 0
+            assert weight * algorithm["outer"]["lr"] == pytest.approx(expected), config["label"]
+        assert config["eval"]["test_every"] == 1000
+
+
+METHODS = {
+    # label: algorithm, tail
+    "shared tail, cycle": ("fomaml", "cycle"),
+    "shared tail, replacement": ("fomaml", "replacement"),
+    "separate tail": ("fomaml", "separate"),
+    "Reptile": ("reptile", None),
+}
+
+
+def test_the_methods_of_figure_4_share_their_points_and_their_twenty_drawings():
+    configs = jobs("overlap")
+    points = [config["point"] for config in configs[:10]]
+    assert [c["label"] for c in configs] == [label for label in METHODS for _ in points]
+    assert [c["point"] for c in configs] == points * len(METHODS)
+    for config in configs:
+        algorithm, point = config["algorithm"], config["point"]
+        assert is_as_in_section_6(config)
+        name, tail = METHODS[config["label"]]
+        assert (algorithm["name"], algorithm.get("tail")) == (name, tail)
+        assert algorithm.get("direction", "last_step") == "last_step"
+        assert algorithm["outer"]["lr"] == point["outer_step"]
+        held = point["tail_shots"] if tail == "separate" else 0
+        minibatches = point["iterations"] - (tail == "separate")
+        assert builders.train_spec(config) == EpisodeSpec(
+            5, 20 - held, held, minibatches, point["batch_size"], tail == "replacement"
+        )
+
+
+def test_the_panels_of_figure_4_cross_the_line_where_examples_come_again():
+    points = [config["point"] for config in jobs("overlap")[:10]]
+    lines = {
+        "iterations": {"batch_size": 25, "outer_step": 1.0},
+        "batch_size": {"iterations": 4, "outer_step": 1.0},
+        "outer_step": {"iterations": 4, "batch_size": 100},
+    }
+    values = {
+        axis: sorted({p[axis] for p in points if all(p[k] == v for k, v in fixed.items())})
+        for axis, fixed in lines.items()
+    }
+    assert values["iterations"] == [2, 4, 5, 6, 8]
+    assert values["batch_size"] == [10, 25, 50, 100]
+    assert values["outer_step"] == [0.25, 0.5, 1.0]
+    for point in points:  # a tail as long as its minibatches, as long as there are drawings
+        assert 5 * point["tail_shots"] == min(point["batch_size"], 50)
+
+
+def test_any_other_combination_is_a_point_of_ones_own():
+    point = "point={label: g1+g4, weights: [1, 0, 0, 1], steps: 4, train_shots: 20}"
+    config = composed("sweep=gradient_combinations", point)
+    builders.check(config)
+    assert config["label"] == "g1+g4"
+    assert config["algorithm"]["weights"] == [1, 0, 0, 1]
