@@ -409,6 +409,13 @@ def test_a_run_is_resumed_with_its_own_recipe(refused, saved):
     names(message, "max_meta_iterations=2", "has done 3", "more than 3")
 
 
+def test_a_checkpoint_of_before_there_were_labels_is_still_evaluated(saved):
+    old = content()
+    for key in ("label", "point"):
+        del old["fewstep"]["config"][key]
+    evaluate.settle(plain(compose_config("evaluate", [f"checkpoint={saved(old)}"])))
+
+
 # --- evaluate
 
 
