@@ -13,6 +13,7 @@ from fewstep.arguments import combinations
 from fewstep.compose import compose_config, conf_dir
 from fewstep.identity import config_hash
 from fewstep.launch import plain
+from fewstep.report import orderings, overlap
 from fewstep.types import EpisodeSpec
 
 
@@ -111,6 +112,7 @@ FIGURE_3 = {
 def test_the_ten_curves_of_figure_3_have_the_outer_steps_of_the_authors():
     configs = jobs("gradient_combinations")
     assert [config["label"] for config in configs] == list(FIGURE_3)
+    assert set(FIGURE_3) == set(orderings.CURVES)  # what the report looks for
     for config in configs:
         iterations, train_shots, step, counted = FIGURE_3[config["label"]]
         algorithm = config["algorithm"]
@@ -134,6 +136,7 @@ METHODS = {
 
 def test_the_methods_of_figure_4_share_their_points_and_their_twenty_drawings():
     configs = jobs("overlap")
+    assert set(METHODS) == set(overlap.METHODS)  # what the report looks for
     points = [config["point"] for config in configs[:10]]
     assert [c["label"] for c in configs] == [label for label in METHODS for _ in points]
     assert [c["point"] for c in configs] == points * len(METHODS)
@@ -153,14 +156,11 @@ def test_the_methods_of_figure_4_share_their_points_and_their_twenty_drawings():
 
 def test_the_panels_of_figure_4_cross_the_line_where_examples_come_again():
     points = [config["point"] for config in jobs("overlap")[:10]]
-    lines = {
-        "iterations": {"batch_size": 25, "outer_step": 1.0},
-        "batch_size": {"iterations": 4, "outer_step": 1.0},
-        "outer_step": {"iterations": 4, "batch_size": 100},
-    }
     values = {
-        axis: sorted({p[axis] for p in points if all(p[k] == v for k, v in fixed.items())})
-        for axis, fixed in lines.items()
+        panel.x: sorted(
+            {p[panel.x] for p in points if all(p[k] == v for k, v in panel.held.items())}
+        )
+        for panel in overlap.PANELS
     }
     assert values["iterations"] == [2, 4, 5, 6, 8]
     assert values["batch_size"] == [10, 25, 50, 100]

@@ -56,7 +56,8 @@ def header(config: Mapping[str, Any], command: str) -> dict[str, Any]:
         "recipe_hash": recipe_hash(config),  # what runs share that differ in their seeds alone
         "versions": {"fewstep": fewstep.__version__, "torch": str(torch.__version__)},
         "git_commit": git_commit(),
-        "config": hashed(config),  # so that the file alone says what was run
+        # So that the file alone says what was run.
+        "config": {**hashed(config), "point": config["point"]},
     }
 
 

@@ -37,7 +37,7 @@ class Run:
     folder: Path
     content: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
-    """What is hashed of it, and the label; empty where no file has it."""
+    """What is hashed of it, the label and the point; empty where no file has it."""
 
     @property
     def finished(self) -> bool:
@@ -130,7 +130,7 @@ def _config(beside: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: cannot be read as a configuration ({error})") from None
     if not isinstance(config, dict) or not set(config) >= TRAINING:
         return {}
-    return {**hashed(config), "label": config.get("label")}
+    return {**hashed(config), "label": config.get("label"), "point": config.get("point")}
 
 
 def logged(run: Run, metric: str) -> list[tuple[int, float, float]]:
