@@ -82,7 +82,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
 
 
 def job(config: dict[str, Any], folder: Path, command: str) -> None:
-    """Evaluate in a run directory. A sweeper learns nothing: it would select by what it tests."""
+    """Test in a run directory; a sweeper has nothing to go by."""
     from fewstep.training import evaluate
 
     base, path = merged(config)

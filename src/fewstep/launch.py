@@ -97,14 +97,28 @@ def _settled(command: Command, arguments: Arguments) -> Mapping[str, str]:
         return {}
     if not arguments.sweep:
         return command.settle(plain(compose_config(command.name, arguments.overrides)))
-    hydra_config = compose_hydra(command.name, fixed(arguments.overrides)).hydra
-    axes = [f"{key}={values}" for key, values in (hydra_config.sweeper.params or {}).items()]
-    for overrides in itertools.islice(combinations([*axes, *arguments.overrides]), CHECKED):
+    sweeper = compose_hydra(command.name, fixed(arguments.overrides)).hydra.sweeper
+    axes = [f"{key}={values}" for key, values in (sweeper.params or {}).items()]
+    jobs = itertools.islice(combinations([*axes, *arguments.overrides]), CHECKED)
+    for overrides in list(jobs) or [fixed(arguments.overrides)]:
         try:
-            command.check(plain(compose_config(command.name, overrides)))
+            config = plain(compose_config(command.name, overrides))
+            command.check(config)
         except ConfigError as error:
             raise ConfigError(f"in the sweep's {' '.join(overrides)}: {error}") from None
+        if "direction" in sweeper:
+            _check_objective(config)
     return {}
+
+
+def _check_objective(config: Config) -> None:
+    """Refuse a search by meta-validation where there is none."""
+    every = config["eval"].get("val_every")
+    if every is None or every > config["max_meta_iterations"]:
+        raise ConfigError(
+            f"eval.val_every={every}: a search goes by meta-validation, at least once in a "
+            "training of max_meta_iterations. For example eval.val_every=100"
+        )
 
 
 def _sweep(command: Command, line: str) -> int:

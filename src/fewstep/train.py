@@ -59,12 +59,21 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
 
 
 def job(config: dict[str, Any], folder: Path, command: str) -> float | None:
-    """Train in a run directory; the meta-validation accuracy (the loss for regression) of what is
-    reported, for a sweeper to go by: meta-test selects nothing. None without validation."""
-    from fewstep.metrics_file import read_metrics
+    """Train in a run directory; what a sweeper is to go by."""
     from fewstep.training import train
 
-    first = train(config, folder, command)["results"][0]
+    return objective(train(config, folder, command), folder)
+
+
+def objective(report: dict[str, Any], folder: Path) -> float | None:
+    """The meta-validation accuracy (for regression the loss) of what a run reports.
+
+    Of the best validation where that one is tested, else of the last; None where there is none.
+    Never the meta-test: nothing is selected by it.
+    """
+    from fewstep.metrics_file import read_metrics
+
+    first = report["results"][0]
     figure = "acc" if "acc" in first else "loss"
     if "selected_by" in first:
         return first["selected_by"][figure]
