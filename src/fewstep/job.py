@@ -62,6 +62,8 @@ def main(words: Sequence[str]) -> int:
     """The job's own process: a command, its run directory, what the user typed; exit status."""
     command, folder, line = words[0], Path(words[1]), words[2]
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # nobody is left to wait for it
+    # Submitit's notice that the time is nearly up: save and stop.
+    signal.signal(signal.SIGUSR2, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         with held(folder):
             objective = _work(command, folder, line)
