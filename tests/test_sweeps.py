@@ -207,7 +207,10 @@ def test_joblib_runs_a_sweep_that_outlives_its_failures(
 
 
 @pytest.mark.slow
-def test_twelve_jobs_one_fails_one_is_killed(where: Path, capfd: pytest.CaptureFixture) -> None:
+def test_twelve_jobs_one_fails_one_is_killed(
+    where: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # all twelve at once
     fates = [*"abcdefghij", "raise", "killed"]
     words = [*TINY, "max_meta_iterations=3", "eval.val_every=null", "name=twelve"]
     words += ["algorithm=unlucky", f"algorithm.fate={','.join(fates)}", "-m"]

@@ -50,12 +50,16 @@ def run(command: str, folder: Path, line: str) -> float | None:
         child.terminate()
         child.wait()
         raise
-    if status < 0:
-        name = signal.Signals(-status).name
-        write_record(folder, "failed", f"killed by signal {-status} ({name})")
-    elif status and not read_record(folder):
-        write_record(folder, "failed", f"its process ended with status {status} and no result")
+    if not read_record(folder) and not (folder / "results.json").exists():
+        write_record(folder, "failed", _end(status))
     return read_record(folder).get("objective")
+
+
+def _end(status: int) -> str:
+    """What happened to a process that left no word."""
+    if status < 0:
+        return f"killed by signal {-status} ({signal.Signals(-status).name})"
+    return f"its process ended with status {status} and no result"
 
 
 def main(words: Sequence[str]) -> int:
