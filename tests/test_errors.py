@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import resource
 import subprocess
@@ -14,8 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
+from fewstep import compose, evaluate, train, trial
 from fewstep import config as builders
-from fewstep import evaluate, train, trial
 from fewstep.compose import compose_config
 from fewstep.launch import plain
 
@@ -208,31 +209,33 @@ def test_each_run_of_a_sweep_is_checked_before_the_first_one_runs(refused):
     names(message, "the sweep's dataset.classes=60 seed=0 meta_batch=0", "at least 1")
     names(refused("train", "--multirun", "algorithm=maml,mamml"), "algorithm=mamml", "mean maml?")
     names(refused("train", "-m", "algorithm=glob(*)", "seed=-1"), "algorithm=combination seed=-1")
+    message = refused("train", "sweep=algorithms", "seed=-1")
+    names(message, "the sweep's algorithm=reptile shots=5w1s seed=-1", "at least 0")
+    names(refused("train", "sweep=algoritms"), "no such sweep", "Did you mean algorithms?")
+    names(refused("train", "sweep=algorithms,other"), "one sweep at a time", "sweep=algorithms")
+
+
+def test_a_search_needs_a_validation_to_go_by(refused):
+    words = ["-m", "hydra/sweeper=optuna_val", "algorithm.inner.lr=interval(0.001,0.01)"]
+    message = refused("train", *words, "eval.val_every=null")
+    names(message, "eval.val_every=None", "meta-validation", "eval.val_every=100")
+    names(refused("train", *words, "max_meta_iterations=9"), "eval.val_every=500")
+    names(refused("train", *words, "meta_batch=0"), "meta_batch=0", "at least 1")
+
+
+def test_a_launcher_that_is_not_installed_names_its_extra(refused, monkeypatch):
+    find = importlib.util.find_spec
+    absent = "hydra_plugins.hydra_ray_launcher"
+    monkeypatch.setattr(
+        compose, "find_spec", lambda name: None if name.startswith(absent) else find(name)
+    )
+    message = refused("train", "-m", "seed=1,2", "hydra/launcher=ray_cluster")
+    names(message, "hydra/launcher=ray_cluster", "pip install 'fewstep[ray]'")
+    message = refused("train", "-m", "seed=1,2", "hydra/launcher=submitit_nowhere")
+    names(message, "hydra/launcher=submitit_nowhere", "pip install 'fewstep[submitit]'")
 
 
 # --- data
-
-
-@pytest.mark.parametrize(
-    ("words", "folder"),
-    [
-        (["seed=1,2"], "swept/reptile_glyphs_5w1s"),
-        (["name=mine", "algorithm=reptile,maml"], "swept/mine"),
-        (["hydra.sweep.dir=swept/here", "seed=1,2"], "swept/here"),
-    ],
-)
-def test_a_sweep_is_not_written_over_another_one(tmp_path, monkeypatch, capfd, words, folder):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", sys.argv)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    folder = folder if "swept/here" in folder else folder.replace("swept", "outputs/sweeps")
-    kept = tmp_path / folder / "0" / "results.json"
-    kept.parent.mkdir(parents=True)
-    kept.write_text("kept")
-    assert train.main(["-m", "max_meta_iterations=1", *words]) == 2
-    names(capfd.readouterr().err, f"fewstep: {folder}: holds the results", "name=...", "remove")
-    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [kept]
-    assert kept.read_text() == "kept"
 
 
 def test_a_value_without_a_default_is_asked_for(refused):

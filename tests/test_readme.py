@@ -37,7 +37,7 @@ def test_every_command_of_the_readme_composes() -> None:
     commands = re.findall(r"^fewstep train (.*?)(?:\s+#.*)?$", README, re.M)
     assert len(commands) > 5
     for command in commands:
-        words = [w for w in command.split() if not w.startswith("-")]
+        words = [w for w in shlex.split(command) if "=" in w and "interval(" not in w]
         if "late_reptile" in command or "settings" in command:
             continue
         chosen = [re.sub(r"=([^,]+),.*", r"=\1", word) for word in words]
@@ -61,7 +61,7 @@ def test_every_report_of_the_readme_is_understood() -> None:
         assert report.options(shlex.split(command)).paths
 
 
-GROUPS = ["algorithm", "dataset", "experiment", "model", "logger", "shots"]
+GROUPS = ["algorithm", "dataset", "experiment", "model", "logger", "shots", "sweep"]
 
 
 @pytest.mark.parametrize("group", GROUPS)

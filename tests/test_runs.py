@@ -14,8 +14,8 @@ import pytest
 import torch
 import yaml
 
+from fewstep import callbacks, evaluate, lock, train
 from fewstep import config as builders
-from fewstep import evaluate, train
 from fewstep.compose import conf_dir
 from fewstep.evaluation import mean_ci95
 from fewstep.identity import config_hash, recipe_hash
@@ -178,6 +178,13 @@ def test_metrics_have_their_axes_and_a_row_a_meta_iteration(first):
     assert all(row["train/loss"] for row in first.rows)
     for name in ("val/acc", "test/acc"):
         assert [bool(row[name]) for row in first.rows] == [False, True, False, True]
+
+
+def test_a_sweeper_goes_by_the_validation_of_what_is_reported(first):
+    figures = [float(row["val/acc"]) for row in first.rows if row["val/acc"]]
+    assert train.objective(first.results, first.folder) == max(figures)
+    last = [without(entry, "selected_by") for entry in first.trained]
+    assert train.objective({"results": last}, first.folder) == figures[-1]
 
 
 def test_the_best_checkpoint_is_picked_on_validation_alone(first):
@@ -343,6 +350,31 @@ def test_a_run_that_was_cut_off_goes_on_where_its_schedule_was(first, tmp_path, 
     same(run(train.main, tmp_path, f"resume={folder}"), first)
 
 
+def test_resume_auto_goes_on_with_the_run_that_was_cut_off(first, tmp_path, monkeypatch, capfd):
+    """The same command twice; a third time it has nothing to go on with."""
+    save = callbacks.save_checkpoint
+
+    def cut_off(trainer, path: Path) -> None:
+        save(trainer, path)
+        raise RuntimeError("the machine went away")
+
+    words = [*FIRST, "resume=auto"]
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks, "save_checkpoint", cut_off)
+        with pytest.raises(SystemExit):
+            run(train.main, tmp_path, *words)
+    (folder,) = (tmp_path / "outputs" / "runs").glob("*/*")
+    assert "no run of this configuration" in capfd.readouterr().out
+    with lock.held(folder):
+        monkeypatch.chdir(tmp_path)
+        assert train.main(words) == 2
+    assert f"{folder.name}: another process is at work in it" in capfd.readouterr().err
+    whole = run(train.main, tmp_path, *words)
+    assert whole.folder == folder
+    assert "going on with outputs/runs/reptile_glyphs_5w1s/" in capfd.readouterr().out
+    same(whole, first)
+
+
 @pytest.mark.parametrize("inside", [True, False])
 def test_ctrl_c_keeps_what_there_is_and_says_how_to_go_on(
     inside, first, tmp_path, monkeypatch, capfd
@@ -426,21 +458,3 @@ def test_a_regression_reports_its_loss(tmp_path):
         assert entry["loss_ci95"] > 0
         assert len(entry["curve"]["loss"]) == len(entry["curve"]["loss_ci95"]) == 3
     assert (done.folder / "waves.png").exists()
-
-
-def test_a_sweep_runs_each_combination_that_its_data_can_fill(tmp_path, capfd):
-    words = [*TINY, "max_meta_iterations=1", "eval.val_every=null", "eval.protocol=inductive"]
-    words += ["-m", "shots.ways=13,5", "algorithm=reptile,maml", "hydra.sweep.dir=swept"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path)
-        patch.setattr(sys, "argv", sys.argv)
-        patch.setattr(sys, "path", list(sys.path))
-        assert train.main(words) == 2
-    message = capfd.readouterr().err
-    assert "fewstep: shots.ways=13: the test split of glyphs has 12 classes" in message
-    assert "Traceback" not in message
-    done = {path.parent.name: Run(path.parent) for path in tmp_path.glob("swept/*/results.json")}
-    assert {job: run.results["algorithm"] for job, run in done.items()} == {
-        "2": "reptile",
-        "3": "maml",
-    }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 
 from fewstep.checks import ConfigError
 from fewstep.compose import groups, options
@@ -19,6 +18,8 @@ from fewstep.compose import groups, options
 SWEEP = ("-m", "--multirun")
 SHOW = ("-c", "--cfg", "-p", "--package", "--resolve", "--hydra-help")
 """Hydra's flags that print something and run nothing."""
+NULLABLE = ("experiment", "sweep", "variant")
+"""Groups of which no option need be chosen."""
 VALUED = {"-c": "job, hydra or all", "--cfg": "job, hydra or all"}
 VALUED |= {"-p": "a part of the configuration", "--package": "a part of the configuration"}
 
@@ -55,17 +56,20 @@ def read(command: str, words: Sequence[str]) -> Arguments:
             if not value:
                 raise ConfigError(f"{flag} needs a value: {VALUED[flag]}")
             flags.append(value)
-    sweep = any(flag in SWEEP for flag in flags)
+    shows, sweep = (any(flag in kind for flag in flags) for kind in (SHOW, SWEEP))
+    named = any(re.fullmatch(r"sweep=(?!null$).+", word) for word in overrides)
+    if named and not sweep and not shows:
+        flags.append("--multirun")
     for word in overrides:
-        _check_override(command, word, sweep)
-    return Arguments(flags, overrides, sweep, any(flag in SHOW for flag in flags))
+        _check_override(command, word, sweep or named)
+    return Arguments(flags, overrides, sweep or named, shows)
 
 
 def combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
     """The overrides of each run of a sweep, in Hydra's order; none for a sweep over intervals,
     whose values another sweeper chooses as it goes."""
     axes: dict[str, list[str]] = {}
-    for override in map(_parsed, overrides):
+    for override in map(parsed, overrides):
         key = override.get_key_element()
         if not override.is_sweep_override():
             axes[key] = [override.input_line or ""]
@@ -78,24 +82,7 @@ def combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
 
 def fixed(overrides: Sequence[str]) -> list[str]:
     """The overrides that hold for a sweep as a whole."""
-    return [word for word in overrides if not _parsed(word).is_sweep_override()]
-
-
-def resumed(arguments: Arguments) -> Arguments:
-    """`resume=RUN` with the overrides that RUN was started with, which the new ones win over."""
-    given = {_parsed(word).get_key_element(): word for word in arguments.overrides}
-    path = str(_parsed(given["resume"]).value()) if "resume" in given else ""
-    file = _run_of(Path(path).expanduser()) / ".hydra" / "overrides.yaml"
-    if not path or arguments.sweep or not file.is_file():
-        return arguments
-    own = {_parsed(word).get_key_element(): word for word in OmegaConf.load(file)}
-    added = [w for key, w in own.items() if key not in given and not key.startswith("hydra")]
-    return replace(arguments, overrides=[*added, *arguments.overrides])
-
-
-def _run_of(path: Path) -> Path:
-    """The run directory that a path to resume from lies in."""
-    return path if path.is_dir() else path.parent.parent
+    return [word for word in overrides if not parsed(word).is_sweep_override()]
 
 
 def _check_flag(command: str, flag: str) -> None:
@@ -114,8 +101,12 @@ def _check_override(command: str, word: str, sweep: bool) -> None:
             f"{word}: settings are given as key=value, for example seed=1.{hint} "
             f"`fewstep {command} --help` lists the keys"
         )
-    override, (key, _, value) = _parsed(word), word.partition("=")
+    override, (key, _, value) = parsed(word), word.partition("=")
     if override.is_sweep_override():
+        if sweep and override.key_or_group == "sweep":
+            raise ConfigError(
+                f"{word}: one sweep at a time. For example sweep={value.split(',')[0]}"
+            )
         if sweep:
             return
         raise ConfigError(
@@ -124,11 +115,16 @@ def _check_override(command: str, word: str, sweep: bool) -> None:
         )
     group = override.key_or_group
     one = override.is_delete() or (isinstance(override.value(), str) and override.value())
-    if group in groups() and group != "experiment" and not one:
+    if group in groups() and group not in NULLABLE and not one:
         raise ConfigError(f"{word}: must be one option of {', '.join(options(group))}")
 
 
-def _parsed(word: str) -> Override:
+def parsed(word: str) -> Override:
+    """One override, as Hydra reads it.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
         override = OverridesParser.create().parse_override(word)
     except HydraException as error:

@@ -12,6 +12,7 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
 
   fewstep train [overrides]                  train, then test; prints a table and a run directory
   fewstep train -m key=a,b [overrides]       sweep: one run for each combination
+  fewstep train sweep=NAME [overrides]       a named sweep
   fewstep evaluate checkpoint=PATH [...]     test a checkpoint again, in other settings
   fewstep report DIR... [--paper]            many runs in one table, picture and page
   fewstep bench [overrides]                  time a configuration in every execution

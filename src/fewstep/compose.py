@@ -6,6 +6,7 @@ import operator
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -23,6 +24,9 @@ MANDATORY = {
 }
 """What a value without a default is to be, for messages."""
 
+
+PLUGINS = ("joblib", "submitit", "ray", "optuna")
+"""The extras that bring Hydra's plugins; a plugin's own options begin with these."""
 
 OPEN = re.compile(r"(trainer|logger)\.|.*\.options\.")
 """Where keys may be added that our files do not have: what others' classes take."""
@@ -69,14 +73,37 @@ def compose_config(name: str, overrides: Sequence[str], complete: bool = True) -
     return config
 
 
-def sweep_dir(name: str, overrides: Sequence[str]) -> Path:
-    """The directory of a sweep, composed from the overrides that all of its runs have."""
+def compose_hydra(name: str, overrides: Sequence[str]) -> DictConfig:
+    """Hydra's own part of a configuration: its launcher, its sweeper, where runs and sweeps go.
+
+    Raises:
+        ConfigError: as `compose_config`, or a plugin that is not installed.
+    """
     with _hydra():
         try:
             config = compose(name, [*search_path(), *overrides], return_hydra_config=True)
-            return Path(str(config.hydra.sweep.dir))
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise ConfigError(_explain(name, list(overrides), error)) from None
+    for kind in ("launcher", "sweeper"):
+        _check_plugin(
+            f"hydra/{kind}={config.hydra.runtime.choices[f'hydra/{kind}']}", config.hydra[kind]
+        )
+    return config
+
+
+def _check_plugin(choice: str, config: DictConfig) -> None:
+    module = config._target_.rpartition(".")[0]
+    if plugin := re.match(r"hydra_plugins\.hydra_([a-z]+)_", module):
+        try:
+            found = find_spec(module)
+        except ModuleNotFoundError:
+            found = None
+        if not found:
+            raise ConfigError(_no_plugin(choice, plugin.group(1)))
+
+
+def _no_plugin(choice: str, extra: str) -> str:
+    return f"{choice}: its plugin is not installed. Install it with pip install 'fewstep[{extra}]'"
 
 
 def _hydra() -> AbstractContextManager:
@@ -104,8 +131,9 @@ def options(group: str) -> list[str]:
 
 
 def groups() -> list[str]:
-    """The groups of our own configuration."""
-    return sorted(folder.name for folder in conf_dir().iterdir() if folder.is_dir())
+    """The groups of our own configuration, and those of Hydra's that it adds options to."""
+    own = [folder.name for folder in conf_dir().iterdir() if folder.is_dir()]
+    return sorted({*own, "hydra/launcher", "hydra/sweeper"} - {"hydra"})
 
 
 def foreign(name: str, override: str) -> str:
@@ -126,6 +154,9 @@ def _explain(name: str, overrides: list[str], error: Exception) -> str:
     missing = re.search(r"Could not find '([\w/@.-]+)'", text)
     if isinstance(error, MissingConfigException) and missing:
         group, _, option = missing.group(1).rpartition("/")
+        if option.partition("_")[0] in PLUGINS and group in ("hydra/launcher", "hydra/sweeper"):
+            chosen = next((o for o in overrides if o.startswith(group)), f"{group}={option}")
+            return _no_plugin(chosen, option.partition("_")[0])
         known = options(group)
         return (
             f"{group}={option}: there is no such {group}.{did_you_mean(option, known)} "

@@ -13,7 +13,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Evaluate as the overrides say; the exit status."""
     from fewstep.launch import Command, launch
 
-    command = Command("evaluate", check, settle, _job)
+    command = Command("evaluate", check, settle, job)
     return launch(command, sys.argv[1:] if words is None else words)
 
 
@@ -82,12 +82,12 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     return {}
 
 
-def _job(config: dict[str, Any], folder: Path, command: str) -> float | None:
+def job(config: dict[str, Any], folder: Path, command: str) -> None:
+    """Test in a run directory; a sweeper has nothing to go by."""
     from fewstep.training import evaluate
 
     base, path = merged(config)
-    report = evaluate(base, path, folder, command, split=config["eval"]["split"])
-    return next((r.get("acc") for r in report["results"]), None)
+    evaluate(base, path, folder, command, split=config["eval"]["split"])
 
 
 if __name__ == "__main__":

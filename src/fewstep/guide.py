@@ -15,7 +15,10 @@ EXAMPLES = {
   fewstep train algorithm.inner.lr=0.002 seed=1          any key of the configuration
   fewstep train experiment=omniglot_5w_reptile           a named experiment
   fewstep train -m algorithm=reptile,fomaml seed=1,2,3   a sweep
+  fewstep train sweep=algorithms                         a named sweep: conf/sweep/algorithms.yaml
+  fewstep train sweep=algorithms hydra/launcher=local_joblib    ... with jobs side by side
   fewstep train resume=outputs/runs/NAME/DATE            continue a run
+  fewstep train seed=1 resume=auto                       continue the newest run of this command
 """,
     "evaluate": """\
   fewstep evaluate checkpoint=outputs/runs/NAME/DATE
@@ -59,7 +62,7 @@ def guide(command: str) -> str:
     parts.append(EXAMPLES[command])
     if own == "train":
         parts.append("Groups (group=option swaps a part; your own go in ./conf/GROUP/NAME.yaml)")
-        parts += [f"  {g:<12}{', '.join(options(g))}" for g in groups() if options(g)]
+        parts += [f"  {g:<15}{', '.join(options(g))}" for g in groups() if options(g)]
         parts.append("")
     parts.append(f"Keys (key=value; fewstep {own} --cfg job prints all, with the groups' own)")
     lines = (conf_dir() / f"{own}.yaml").read_text().splitlines()

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 
 NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
 NOT_HASHED += ("checkpoint_every",)
@@ -27,6 +29,14 @@ def config_hash(config: Mapping[str, Any]) -> str:
     """Twelve hex digits that two runs share when they compute the same thing."""
     text = json.dumps(hashed(config), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def hash_of(folder: Path) -> str | None:
+    """The configuration hash of a run directory; None where its configuration cannot be read."""
+    try:
+        return config_hash(yaml.safe_load((folder / "config.yaml").read_text()))
+    except (OSError, yaml.YAMLError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def recipe_hash(config: Mapping[str, Any]) -> str:

@@ -11,19 +11,21 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from fewstep.arguments import Arguments, combinations, fixed, read
 from fewstep.checks import ConfigError
-from fewstep.compose import compose_config, conf_dir, quoted, search_path, sweep_dir
+from fewstep.compose import compose_config, compose_hydra, conf_dir, quoted, search_path
 from fewstep.guide import guide
+from fewstep.job import run as run_job
+from fewstep.lock import held
 
 
 Config = dict[str, Any]
@@ -48,7 +50,8 @@ class Command:
     settle: Callable[[Config], Mapping[str, str]]
     """Refuses what cannot run, data and checkpoints included; overrides to add, by key."""
     job: Callable[[Config, Path, str], Any]
-    """Runs in a run directory, given the resolved configuration and the user's command line."""
+    """Runs in a run directory, given the resolved configuration and the user's command line; what
+    a sweeper is to judge the run by."""
     prepare: Callable[[Arguments], Arguments] = lambda arguments: arguments
     """Adds to the arguments what follows from them."""
 
@@ -69,8 +72,13 @@ def launch(command: Command, words: Sequence[str]) -> int:
         arguments = command.prepare(read(command.name, words))
         added = _settled(command, arguments)
         sys.argv = [f"fewstep-{command.name}", *arguments.flags, *arguments.overrides]
-        sys.argv += [*search_path(), *added]
-        _hydra_main(command, shlex.join(["fewstep", command.name, *words]))
+        sys.argv += [*search_path(), *(f"{key}={quoted(value)}" for key, value in added.items())]
+        line = shlex.join(["fewstep", command.name, *words])
+        if arguments.sweep and not arguments.shows:
+            return _sweep(command, line)
+        folder = added.get("hydra.run.dir")  # of a run that is continued
+        with held(Path(folder)) if folder else nullcontext():
+            _hydra_main(command, line, is_held=bool(folder))
     except ConfigError as error:
         return complain(error)
     return 0
@@ -82,50 +90,76 @@ def complain(error: Exception) -> int:
     return 2
 
 
-def _settled(command: Command, arguments: Arguments) -> list[str]:
+def _settled(command: Command, arguments: Arguments) -> Mapping[str, str]:
     """Overrides to add, after everything was checked that can be checked before Hydra starts."""
     if arguments.shows:
         compose_config(command.name, arguments.overrides, complete=False)
-        return []
-    if arguments.sweep:
-        for overrides in itertools.islice(combinations(arguments.overrides), CHECKED):
-            try:
-                command.check(plain(compose_config(command.name, overrides)))
-            except ConfigError as error:
-                raise ConfigError(f"in the sweep's {' '.join(overrides)}: {error}") from None
-        _check_new(sweep_dir(command.name, fixed(arguments.overrides)))
-        return []
-    extra = command.settle(plain(compose_config(command.name, arguments.overrides)))
-    return [f"{key}={quoted(value)}" for key, value in extra.items()]
+        return {}
+    if not arguments.sweep:
+        return command.settle(plain(compose_config(command.name, arguments.overrides)))
+    sweeper = compose_hydra(command.name, fixed(arguments.overrides)).hydra.sweeper
+    axes = [f"{key}={values}" for key, values in (sweeper.params or {}).items()]
+    jobs = itertools.islice(combinations([*axes, *arguments.overrides]), CHECKED)
+    for overrides in list(jobs) or [fixed(arguments.overrides)]:
+        try:
+            config = plain(compose_config(command.name, overrides))
+            command.check(config)
+        except ConfigError as error:
+            raise ConfigError(f"in the sweep's {' '.join(overrides)}: {error}") from None
+        if "direction" in sweeper:
+            _check_objective(config)
+    return {}
 
 
-def _check_new(folder: Path) -> None:
-    """Refuse to write the runs of a sweep over those of another one.
-
-    Raises:
-        ConfigError: naming the folder.
-    """
-    if next(folder.rglob("results.json"), None):
+def _check_objective(config: Config) -> None:
+    """Refuse a search by meta-validation where there is none."""
+    every = config["eval"].get("val_every")
+    if every is None or every > config["max_meta_iterations"]:
         raise ConfigError(
-            f"{folder}: holds the results of an earlier sweep, which this one would overwrite. "
-            "Give it a name of its own, as name=..., or remove that folder"
+            f"eval.val_every={every}: a search goes by meta-validation, at least once in a "
+            "training of max_meta_iterations. For example eval.val_every=100"
         )
 
 
-def _hydra_main(command: Command, line: str) -> None:
+def _sweep(command: Command, line: str) -> int:
+    """Run a sweep to its end, whatever becomes of its jobs; the exit status."""
+    from fewstep.jobs import summary
+    from fewstep.sweep import supervised
+
+    with supervised() as jobs:
+        try:
+            _hydra_main(command, line, sweep=True)
+        except KeyboardInterrupt:
+            done = sum(job.finished for job in jobs)
+            print(f"\nstopped: {done} of {len(jobs)} jobs are finished; the same command goes on")
+            return 130
+        except ConfigError:
+            raise
+        except Exception as error:  # of the sweeper: a job's own is in its record
+            print(f"\n{summary(jobs)}")
+            return complain(error)
+    print(f"\n{summary(jobs)}")
+    return 0 if all(job.finished for job in jobs) else 1
+
+
+def _hydra_main(command: Command, line: str, sweep: bool = False, is_held: bool = False) -> None:
+    """Let Hydra run one job here, or a sweep of jobs in processes of their own."""
+
     @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command.name)
     def start(composed: DictConfig) -> Any:
         config, folder = plain(composed), Path(HydraConfig.get().runtime.output_dir)
         try:
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                command.settle(config)  # data and checkpoints of this job of the sweep
-            (folder / "config.yaml").write_text(OmegaConf.to_yaml(config))
-            return command.job(config, folder, line)
+            with nullcontext() if sweep or is_held else held(folder):
+                (folder / "config.yaml").write_text(OmegaConf.to_yaml(config))
+                if sweep:
+                    return run_job(command.name, folder, line)
+                return command.job(config, folder, line)
         except ConfigError:
             os.environ[FULL_ERROR] = "1"  # let it through to `launch`, which prints it
             raise
 
     before = os.environ.get(FULL_ERROR, "0")
+    os.environ[FULL_ERROR] = "1" if sweep else before  # so that there is a summary anyway
     try:
         start()
     finally:

@@ -10,10 +10,10 @@ from typing import Any
 
 def main(words: Sequence[str] | None = None) -> int:
     """Train as the overrides say; the exit status."""
-    from fewstep.arguments import resumed
     from fewstep.launch import Command, launch
+    from fewstep.resume import resumed
 
-    command = Command("train", check, settle, _job, prepare=resumed)
+    command = Command("train", check, settle, job, prepare=resumed)
     return launch(command, sys.argv[1:] if words is None else words)
 
 
@@ -58,11 +58,27 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     return added
 
 
-def _job(config: dict[str, Any], folder: Path, command: str) -> float | None:
+def job(config: dict[str, Any], folder: Path, command: str) -> float | None:
+    """Train in a run directory; what a sweeper is to go by."""
     from fewstep.training import train
 
-    report = train(config, folder, command)
-    return next((r.get("acc") for r in report["results"]), None)
+    return objective(train(config, folder, command), folder)
+
+
+def objective(report: dict[str, Any], folder: Path) -> float | None:
+    """The meta-validation accuracy (for regression the loss) of what a run reports.
+
+    Of the best validation where that one is tested, else of the last; None where there is none.
+    Never the meta-test: nothing is selected by it.
+    """
+    from fewstep.metrics_file import read_metrics
+
+    first = report["results"][0]
+    figure = "acc" if "acc" in first else "loss"
+    if "selected_by" in first:
+        return first["selected_by"][figure]
+    _, rows = read_metrics(folder / "metrics.csv")
+    return next((r[f"val/{figure}"] for r in reversed(rows) if f"val/{figure}" in r), None)
 
 
 if __name__ == "__main__":

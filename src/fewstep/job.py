@@ -1,0 +1,129 @@
+"""One job of a sweep, in a process of its own, whatever launcher started it.
+
+So a job that is killed takes neither its launcher nor its neighbours along, its memory is given
+back when it ends, and somebody is left to say what became of it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from fewstep.checks import ConfigError
+from fewstep.lock import held
+
+
+RECORD = "job.json"
+"""What became of a job: its `state`, `finished` or `failed`; the `reason`; its `objective`."""
+
+PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl: the signal to get when the parent dies."""
+
+PATIENCE = 10
+"""Seconds in which a job that was interrupted has to save what it has."""
+
+
+def run(command: str, folder: Path, line: str) -> float | None:
+    """Run the job whose config.yaml is in `folder` and wait for it; its objective, if it has one.
+
+    `command` is train or evaluate, `line` what the user typed. The record is in `folder` then.
+    """
+    words = [sys.executable, "-P", "-m", "fewstep.job", command, str(folder), line]
+    path = os.pathsep.join(filter(None, sys.path))  # a user's own modules among them
+    child = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": path})
+    try:
+        status = child.wait()
+    except BaseException:  # Ctrl-C, which a terminal sends to the job as well
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(PATIENCE)
+        child.terminate()
+        child.wait()
+        raise
+    if not read_record(folder) and not (folder / "results.json").exists():
+        write_record(folder, "failed", _end(status))
+    return read_record(folder).get("objective")
+
+
+def _end(status: int) -> str:
+    """What happened to a process that left no word."""
+    if status < 0:
+        return f"killed by signal {-status} ({signal.Signals(-status).name})"
+    return f"its process ended with status {status} and no result"
+
+
+def main(words: Sequence[str]) -> int:
+    """The job's own process: a command, its run directory, what the user typed; exit status."""
+    command, folder, line = words[0], Path(words[1]), words[2]
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # nobody is left to wait for it
+    # Submitit's notice that the time is nearly up: save and stop.
+    signal.signal(signal.SIGUSR2, lambda *_: signal.raise_signal(signal.SIGTERM))
+    try:
+        with held(folder):
+            objective = _work(command, folder, line)
+            write_record(folder, "finished", objective=objective)
+    except ConfigError as error:
+        print(f"fewstep: {error}", file=sys.stderr)
+        write_record(folder, "failed", str(error))
+        return 2
+    except Exception as error:
+        traceback.print_exc()
+        reason = " ".join("".join(traceback.format_exception_only(error)).split())
+        write_record(folder, "failed", reason)
+        return 1
+    return 0
+
+
+def _work(command: str, folder: Path, line: str) -> float | None:
+    from omegaconf import OmegaConf
+
+    _be_where_hydra_is(folder / ".hydra" / "hydra.yaml")
+    config: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    module = import_module(f"fewstep.{command}")
+    module.settle(config)  # data and checkpoints of this job
+    objective = module.job(config, folder, line)
+    return objective if objective is None or math.isfinite(objective) else None
+
+
+def _be_where_hydra_is(file: Path) -> None:
+    """Let the job read from `HydraConfig` what it would read in the launcher's process."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.utils import setup_globals
+    from omegaconf import OmegaConf
+
+    setup_globals()
+    if file.is_file():  # hydra.output_subdir=null leaves it out
+        # Not by `set_config`, which wants what the file has lost, its types.
+        HydraConfig.instance().cfg = OmegaConf.load(file)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def write_record(
+    folder: Path, state: str, reason: str | None = None, objective: float | None = None
+) -> None:
+    """Say what became of a job; written aside and then renamed."""
+    aside = folder / f"{RECORD}.part"
+    content = {"state": state, "reason": reason, "objective": objective}
+    aside.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(aside, folder / RECORD)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What became of a job; empty where nothing has yet."""
+    try:
+        return json.loads((folder / RECORD).read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

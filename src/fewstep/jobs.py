@@ -1,0 +1,93 @@
+"""The jobs of a sweep and their folders.
+
+A job belongs to its configuration, not to its number: one that is finished is not run again, one
+that was cut off goes on in its own folder, and a new one gets a folder that nobody has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.utils import filter_overrides
+
+from fewstep.identity import config_hash, hash_of
+from fewstep.job import read_record
+
+
+@dataclass
+class Job:
+    """One combination of a sweep and its folder."""
+
+    folder: Path
+    overrides: list[str]
+    """As the sweeper gave them."""
+    before: bool = False
+    """Finished by an earlier invocation."""
+    trouble: str | None = None
+    """What its launcher said."""
+
+    @property
+    def finished(self) -> bool:
+        return (self.folder / "results.json").exists()
+
+    @property
+    def objective(self) -> float | None:
+        return read_record(self.folder).get("objective") if self.finished else None
+
+    @property
+    def reason(self) -> str:
+        """Why it has no result."""
+        known = read_record(self.folder).get("reason")
+        said = f" ({self.trouble})" if self.trouble else ""
+        return known or f"its process ended without a result{said}"
+
+
+class Folders:
+    """The numbered folders of a sweep, and which of them belongs to which configuration."""
+
+    def __init__(self, sweep: Path) -> None:
+        self.sweep = sweep
+        self._owned: dict[str, list[Path]] = {}
+        """By configuration hash, those of earlier invocations that nobody claimed yet."""
+        for number in sorted(self._taken()):
+            if digits := hash_of(sweep / str(number)):
+                self._owned.setdefault(digits, []).append(sweep / str(number))
+
+    def claim(self, config: dict[str, Any], number: int) -> Path:
+        """The folder of a configuration: its own, or a new one, `number` if that is free."""
+        if own := self._owned.get(config_hash(config)):
+            return own.pop(0)
+        taken = self._taken()
+        number = max(taken) + 1 if number in taken else number
+        folder = self.sweep / str(number)
+        folder.mkdir()
+        aside = folder / "config.part"
+        aside.write_text(yaml.safe_dump(config, sort_keys=False))
+        os.replace(aside, folder / "config.yaml")
+        return folder
+
+    def _taken(self) -> set[int]:
+        return {int(path.name) for path in self.sweep.iterdir() if path.name.isdigit()}
+
+
+def summary(jobs: Sequence[Job]) -> str:
+    """A line a job with its state and what it was asked for, then the failures by their reasons."""
+    if not jobs:
+        return "no job was run"
+    shared = set.intersection(*(set(job.overrides) for job in jobs))
+    lines, failures = [], []
+    for job in jobs:
+        own = " ".join(filter_overrides([w for w in job.overrides if w not in shared]))
+        state = "finished before" if job.before else "finished" if job.finished else "failed"
+        lines.append(f"{job.folder.name:>5}  {state:<15}  {own}".rstrip())
+        if not job.finished:
+            failures.append(f"failed: {job.folder}: {job.reason}")
+    done, before = sum(job.finished for job in jobs), sum(job.before for job in jobs)
+    counts = f"{len(jobs)} jobs: {done} finished, {before} of them before; {len(failures)} failed"
+    again = ["The same command again runs only what failed."] if failures else []
+    return "\n".join([f"{'job':>5}  state", *lines, counts, *failures, *again])

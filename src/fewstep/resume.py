@@ -1,0 +1,76 @@
+"""Which run `resume=` means: one that is named, or with `auto` the newest one that was cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from fewstep.arguments import Arguments, parsed
+from fewstep.compose import compose_config, compose_hydra, quoted
+from fewstep.identity import config_hash, hash_of
+from fewstep.lock import check_free, in_use
+
+
+def resumed(arguments: Arguments) -> Arguments:
+    """The arguments with the run that they resume, and with its overrides, which theirs win over.
+
+    `resume=auto` becomes the run directory, or nothing where there is none to go on with, and says
+    which. A sweep resumes its jobs itself.
+    """
+    given = {parsed(word).get_key_element(): word for word in arguments.overrides}
+    if "resume" not in given or arguments.sweep or arguments.shows:
+        return arguments
+    path = str(parsed(given["resume"]).value())
+    if path == "auto":
+        others = [word for word in arguments.overrides if word != given["resume"]]
+        folder = unfinished(others, "hydra.run.dir" in given)
+        return replace(arguments, overrides=[*others, *_resume(folder)])
+    folder = _run_of(Path(path).expanduser())
+    check_free(folder)
+    file = folder / ".hydra" / "overrides.yaml"
+    if not path or not file.is_file():
+        return arguments
+    own = {parsed(word).get_key_element(): word for word in OmegaConf.load(file)}
+    added = [w for key, w in own.items() if key not in given and not key.startswith("hydra")]
+    return replace(arguments, overrides=[*added, *arguments.overrides])
+
+
+def _resume(folder: Path | None) -> list[str]:
+    return [f"resume={quoted(str(folder))}"] if folder else []
+
+
+def unfinished(overrides: Sequence[str], in_place: bool) -> Path | None:
+    """The newest run of the configuration that has a checkpoint and no results; says what it found.
+
+    It lies where runs of this name go, or, if the user said `in_place`, just there.
+
+    Raises:
+        ConfigError: it is at work in another process.
+    """
+    config: Any = OmegaConf.to_container(compose_config("train", overrides), resolve=True)
+    here = Path(str(compose_hydra("train", overrides).hydra.run.dir))
+    folders = [here] if in_place else sorted(here.parent.glob("*/"), reverse=True)
+    same = [f for f in folders if hash_of(f) == config_hash(config)]
+    for folder in same:
+        if (folder / "results.json").exists():
+            continue
+        if any((folder / "checkpoints").glob("*.ckpt")) or in_use(folder):
+            check_free(folder)
+            print(f"resume=auto: going on with {folder}")
+            return folder
+    found = (
+        f"{same[0]} has no checkpoint" if same else f"no run of this configuration in {here.parent}"
+    )
+    if any((folder / "results.json").exists() for folder in same):
+        found = f"{same[0]} is finished"
+    print(f"resume=auto: {found}; starting a new run")
+    return None
+
+
+def _run_of(path: Path) -> Path:
+    """The run directory that a path to resume from lies in."""
+    return path if path.is_dir() else path.parent.parent

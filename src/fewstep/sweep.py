@@ -1,0 +1,121 @@
+"""A sweep that survives its jobs, whatever sweeper asks for them, whatever launcher runs them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from fewstep.compose import quoted
+from fewstep.job import RECORD, read_record
+from fewstep.jobs import Folders, Job
+from fewstep.lock import held, in_use
+
+
+log = logging.getLogger(__name__)
+
+GRACE = 30
+"""Seconds without any job at work after which a launcher that gave up is believed."""
+
+
+class Supervised(Launcher):
+    """Gives a launcher only what is left to do, and outlives what it raises."""
+
+    def __init__(self, inner: Launcher, config: DictConfig, context: Any, jobs: list[Job]) -> None:
+        """`jobs` is added to, for whoever sums up the sweep."""
+        self.inner, self.config, self.context, self.jobs = inner, config, context, jobs
+        self.folders = Folders(Path(config.hydra.sweep.dir))
+
+    def setup(self, **_: Any) -> None:
+        """The launcher inside is set up already."""
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Run what is not finished; a return value of None is a failure."""
+        jobs = [self._job(words, initial_job_idx + i) for i, words in enumerate(job_overrides)]
+        self.jobs += jobs
+        left = [job for job in jobs if not job.before]
+        for job in left:
+            (job.folder / RECORD).unlink(missing_ok=True)
+        if before := len(jobs) - len(left):
+            log.info(f"{before} of {len(jobs)} jobs are finished already and are not run again")
+        if left:
+            self._launch(left, initial_job_idx)
+        done = JobStatus.COMPLETED
+        return [JobReturn(job.overrides, status=done, _return_value=job.objective) for job in jobs]
+
+    def _job(self, words: Sequence[str], number: int) -> Job:
+        loader = self.context.config_loader
+        composed = loader.load_sweep_config(self.config, list(words))
+        with open_dict(composed):
+            del composed["hydra"]
+        config: Any = OmegaConf.to_container(composed, resolve=True)
+        folder = self.folders.claim(config, number)
+        again = config.get("resume") == "auto"  # as every job of a sweep does by itself
+        before = (folder / "results.json").exists()
+        return Job(folder, [*words, *["resume=null"] * again], before)
+
+    def _launch(self, jobs: Sequence[Job], initial_job_idx: int) -> None:
+        words = [[*job.overrides, *self._place(job)] for job in jobs]
+        try:
+            returns = self.inner.launch(words, initial_job_idx=initial_job_idx)
+        except Exception as error:  # one of its processes was killed; the others may be at work
+            _wait(jobs)
+            for job in jobs:
+                job.trouble = f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"
+            return
+        for job, returned in zip(jobs, returns, strict=True):
+            if returned.status == JobStatus.FAILED:
+                job.trouble = str(returned._return_value)  # without raising it
+
+    def _place(self, job: Job) -> list[str]:
+        """Overrides that put a job where it belongs, and have it go on where it was cut off."""
+        place = [f"hydra.sweep.dir={quoted(str(job.folder.parent.resolve()))}"]
+        place.append(f"hydra.sweep.subdir='{job.folder.name}'")
+        if any((job.folder / "checkpoints").glob("*.ckpt")):
+            place.append(f"resume={quoted(str(job.folder.resolve()))}")
+        return place
+
+
+def _wait(jobs: Sequence[Job]) -> None:
+    """Until every job has a record, or none has been at work for a while."""
+    quiet = 0
+    while quiet < GRACE and not all(read_record(job.folder) for job in jobs):
+        quiet = 0 if any(in_use(job.folder) for job in jobs) else quiet + 1
+        time.sleep(1)
+
+
+@contextmanager
+def supervised() -> Iterator[list[Job]]:
+    """Inside, every launcher that Hydra makes is `Supervised`; the list of the sweep's jobs.
+
+    Hydra has no hook around a launch, and takes launchers from installed plugins alone.
+
+    Raises:
+        ConfigError: another process runs this sweep.
+    """
+    jobs: list[Job] = []
+    original = Plugins.instantiate_launcher
+    with ExitStack() as stack:
+
+        def instantiate(self: Plugins, *, config: DictConfig, **more: Any) -> Launcher:
+            folder = Path(config.hydra.sweep.dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(folder))
+            inner = original(self, config=config, **more)
+            return Supervised(inner, config, more["hydra_context"], jobs)
+
+        Plugins.instantiate_launcher = instantiate
+        try:
+            yield jobs
+        finally:
+            Plugins.instantiate_launcher = original

@@ -1,0 +1,356 @@
+"""Sweeps: which job gets which folder, what is run again, and what becomes of failures."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
+
+from fewstep import lock, resume, train
+from fewstep import sweep as sweeps
+from fewstep.arguments import combinations, read
+from fewstep.checks import ConfigError
+from fewstep.compose import _hydra, compose_config, compose_hydra, options
+from fewstep.identity import config_hash
+from fewstep.job import read_record, write_record
+from fewstep.jobs import Folders, Job, summary
+
+
+TINY = [
+    "trainer=cpu",
+    "dataset.classes=60",
+    "model.channels=4",
+    "meta_batch=2",
+    "checkpoint_every=1",
+    "eval.tasks=4",
+    "eval.steps=2",
+    "eval.curve_tasks=2",
+]
+
+UNLUCKY_YAML = """\
+defaults:
+  - reptile
+name: unlucky
+_target_: unlucky.Unlucky
+fate: live
+"""
+UNLUCKY_PY = '''\
+"""Reptile that comes to grief in its fifth task, unless a file says that the cause is mended."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from fewstep.algorithms.reptile import Reptile
+
+TASKS = []
+
+
+@dataclass(frozen=True)
+class Unlucky(Reptile):
+    fate: str = "live"
+
+    def direction(self, net, params, state, episode, task):
+        TASKS.append(1)
+        if len(TASKS) == 5 and not Path("mended").exists():
+            if self.fate == "raise":
+                raise RuntimeError("fails by design")
+            if self.fate == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().direction(net, params, state, episode, task)
+'''
+
+
+@pytest.fixture
+def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to run in, with an algorithm whose fate can be chosen."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "conf" / "algorithm").mkdir(parents=True)
+    (tmp_path / "conf" / "algorithm" / "unlucky.yaml").write_text(UNLUCKY_YAML)
+    (tmp_path / "unlucky.py").write_text(UNLUCKY_PY)
+    return tmp_path
+
+
+def config(**changed: object) -> dict:
+    return {"dataset": {"name": "glyphs"}, "trainer": {"precision": "32"}, **changed}
+
+
+# --- folders
+
+
+def test_a_job_keeps_its_folder_and_a_new_one_gets_a_free_number(tmp_path: Path) -> None:
+    first = Folders(tmp_path)
+    assert [first.claim(config(seed=s), n).name for n, s in enumerate((1, 2))] == ["0", "1"]
+    (tmp_path / "4").mkdir()  # a job that left nothing
+    again = Folders(tmp_path)
+    names = [again.claim(config(seed=s), n).name for n, s in enumerate((2, 3, 1, 4))]
+    assert names == ["1", "5", "0", "3"]
+    kept = [yaml.safe_load((tmp_path / n / "config.yaml").read_text())["seed"] for n in names]
+    assert kept == [2, 3, 1, 4]
+
+
+def test_jobs_that_compute_the_same_have_folders_of_their_own(tmp_path: Path) -> None:
+    same = [config(execution=e) for e in ("serial", "threads")]
+    assert config_hash(same[0]) == config_hash(same[1])
+    for _ in range(2):
+        folders = Folders(tmp_path)
+        assert [folders.claim(c, n).name for n, c in enumerate(same)] == ["0", "1"]
+
+
+# --- launching
+
+
+class Recorder:
+    """A launcher that finishes its jobs as their fates say, and notes what it was given."""
+
+    def __init__(self, gives_up: bool = False) -> None:
+        self.given: list[Sequence[str]] = []
+        self.gives_up = gives_up
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list:
+        self.given = list(job_overrides)
+        for words in job_overrides:
+            values = dict(word.partition("=")[::2] for word in words)
+            folder = Path(values["hydra.sweep.dir"].strip("'"), values["hydra.sweep.subdir"][1:-1])
+            if values["seed"] == "2":
+                write_record(folder, "failed", "OSError: no space left on device")
+            elif values["seed"] != "3":
+                (folder / "results.json").write_text("{}")
+                write_record(folder, "finished", objective=int(values["seed"]) / 10)
+        if self.gives_up:
+            raise RuntimeError("a process was killed\nexit code -9")
+        return [JobReturn(w, status=JobStatus.COMPLETED, _return_value=None) for w in job_overrides]
+
+
+def supervised(recorder: Recorder, where: Path, seeds: Sequence[int]) -> tuple[list, list[Job]]:
+    """Launch a job for each seed; what a sweeper gets back and the jobs."""
+    jobs: list[Job] = []
+    (where / "swept").mkdir(exist_ok=True)
+    with _hydra():
+        master = compose(
+            "train",
+            [f"hydra.sweep.dir={where / 'swept'}"],
+            return_hydra_config=True,
+        )
+
+    class Loader:
+        def load_sweep_config(self, _: object, words: list[str]):
+            with _hydra():
+                return compose("train", words, return_hydra_config=True)
+
+    class Context:
+        config_loader = Loader()
+
+    launcher = sweeps.Supervised(recorder, master, Context(), jobs)  # type: ignore[arg-type]
+    returned = launcher.launch([[f"seed={s}"] for s in seeds], 0)
+    return [r.return_value for r in returned], jobs
+
+
+def test_only_what_is_left_is_launched_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    values, jobs = supervised(Recorder(), tmp_path, [1, 2])
+    assert values == [0.1, None]
+    assert [job.finished for job in jobs] == [True, False]
+
+    (jobs[1].folder / "checkpoints").mkdir()
+    (jobs[1].folder / "checkpoints" / "last.ckpt").touch()
+    again = Recorder()
+    values, jobs = supervised(again, tmp_path, [4, 1, 2])
+    assert values == [0.4, 0.1, None]
+    assert [job.folder.name for job in jobs] == ["2", "0", "1"]
+    assert [(words[0], "resume" in words[-1]) for words in again.given] == [
+        ("seed=4", False),
+        ("seed=2", True),
+    ]
+    text = summary(jobs)
+    assert "    2  finished         seed=4\n    0  finished before  seed=1\n" in text
+    assert "3 jobs: 2 finished, 1 of them before; 1 failed" in text
+    assert f"failed: {jobs[2].folder}: OSError: no space left on device" in text
+
+
+def test_a_launcher_that_gives_up_takes_no_result_along(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(sweeps, "GRACE", 0)
+    values, jobs = supervised(Recorder(gives_up=True), tmp_path, [1, 2, 3])
+    assert values == [0.1, None, None]
+    assert jobs[1].reason == "OSError: no space left on device"
+    assert jobs[2].reason == "its process ended without a result (RuntimeError: exit code -9)"
+
+
+def test_joblib_runs_a_sweep_that_outlives_its_failures(
+    where: Path, capfd: pytest.CaptureFixture
+) -> None:
+    words = [*TINY, "max_meta_iterations=3", "eval.val_every=3", "eval.val_tasks=2", "name=mine"]
+    words += ["-m", "hydra/launcher=local_joblib", "algorithm=unlucky"]
+    words += ["algorithm.fate=live,raise,killed"]
+    assert train.main(words) == 1
+    out = capfd.readouterr().out
+    swept = where / "outputs" / "sweeps" / "mine"
+    assert [path.parent.name for path in swept.glob("*/results.json")] == ["0"]
+    record = read_record(swept / "0")
+    assert record["state"] == "finished"
+    chosen = json.loads((swept / "0" / "results.json").read_text())["results"][0]["selected_by"]
+    assert record["objective"] == chosen["acc"]
+    assert "outputs/sweeps/mine/1: RuntimeError: fails by design" in out
+    assert "outputs/sweeps/mine/2: killed by signal 9 (SIGKILL)" in out
+    assert "3 jobs: 1 finished, 0 of them before; 2 failed" in out
+
+
+@pytest.mark.slow
+def test_twelve_jobs_one_fails_one_is_killed(
+    where: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # all twelve at once
+    fates = [*"abcdefghij", "raise", "killed"]
+    words = [*TINY, "max_meta_iterations=3", "eval.val_every=null", "name=twelve"]
+    words += ["algorithm=unlucky", f"algorithm.fate={','.join(fates)}", "-m"]
+    assert train.main([*words, "hydra/launcher=local_submitit"]) == 1
+    out = capfd.readouterr().out
+    swept = where / "outputs" / "sweeps" / "twelve"
+    results = {p.parent.name: p.stat().st_mtime_ns for p in swept.glob("*/results.json")}
+    assert sorted(results, key=int) == [str(n) for n in range(10)]
+    assert "outputs/sweeps/twelve/10: RuntimeError: fails by design" in out
+    assert "outputs/sweeps/twelve/11: killed by signal 9 (SIGKILL)" in out
+    assert "12 jobs: 10 finished, 0 of them before; 2 failed" in out
+
+    (where / "mended").touch()
+    assert train.main(words) == 0  # with another launcher
+    out = capfd.readouterr().out
+    assert "12 jobs: 12 finished, 10 of them before; 0 failed" in out
+    again = {p.parent.name: p.stat().st_mtime_ns for p in swept.glob("*/results.json")}
+    assert len(again) == 12
+    assert {name: again[name] for name in results} == results
+    for job in ("10", "11"):  # after two of three meta-iterations
+        overrides = OmegaConf.load(swept / job / ".hydra" / "overrides.yaml")
+        assert any(str(word).startswith("resume=") for word in overrides)
+
+
+@pytest.mark.slow
+def test_optuna_searches_by_validation(where: Path, capfd: pytest.CaptureFixture) -> None:
+    words = [*TINY, "max_meta_iterations=2", "eval.val_every=2", "eval.val_tasks=4", "name=search"]
+    words += ["-m", "hydra/sweeper=optuna_val", "hydra.sweeper.n_trials=3"]
+    words += ["algorithm.inner.lr=tag(log, interval(0.0001, 0.1))"]
+    assert train.main(words) == 0
+    swept = where / "outputs" / "sweeps" / "search"
+    values = [read_record(swept / str(n))["objective"] for n in range(3)]
+    best = yaml.safe_load((swept / "optimization_results.yaml").read_text())
+    assert best["best_value"] == max(values)
+    assert train.main(words) == 0  # the same proposals, the same folders
+    assert "3 finished, 3 of them before" in capfd.readouterr().out
+
+
+# --- configuration
+
+
+def test_a_named_sweep_needs_no_flag_and_its_axes_can_be_replaced() -> None:
+    arguments = read("train", ["sweep=algorithms", "seed=7", "meta_batch=2,3"])
+    assert arguments.sweep
+    assert arguments.flags == ["--multirun"]
+    assert not read("train", ["sweep=null"]).sweep
+    params = compose_hydra("train", ["sweep=algorithms"]).hydra.sweeper.params
+    axes = [f"{key}={values}" for key, values in params.items()]
+    jobs = list(combinations([*axes, "sweep=algorithms", "seed=7"]))
+    assert len(jobs) == 6
+    assert jobs[1] == ["algorithm=reptile", "shots=5w5s", "seed=7", "sweep=algorithms"]
+
+
+@pytest.mark.parametrize("sweep", options("sweep"))
+def test_every_sweep_composes_and_has_a_folder_of_its_name(sweep: str) -> None:
+    hydra_config = compose_hydra("train", [f"sweep={sweep}"]).hydra
+    assert hydra_config.sweep.dir == f"outputs/sweeps/{sweep}"
+    axes = [f"{key}={values}" for key, values in hydra_config.sweeper.params.items()]
+    for job in combinations([*axes, f"sweep={sweep}"]):
+        compose_config("train", job)
+
+
+TARGETS = {
+    "hydra/launcher=local_joblib": "joblib_launcher.JoblibLauncher",
+    "hydra/launcher=local_submitit": "submitit_launcher.LocalLauncher",
+    "hydra/launcher=slurm": "submitit_launcher.SlurmLauncher",
+    "hydra/launcher=ray_cluster": "ray_launcher.RayLauncher",
+    "hydra/sweeper=optuna_val": "optuna_sweeper.OptunaSweeper",
+}
+
+
+def test_every_launcher_and_sweeper_composes() -> None:
+    groups = ("hydra/launcher", "hydra/sweeper")
+    assert set(TARGETS) == {f"{group}={o}" for group in groups for o in options(group)}
+    for choice, target in TARGETS.items():
+        with _hydra():
+            chosen = compose("train", [choice], return_hydra_config=True).hydra
+        part = chosen.launcher if "launcher" in choice else chosen.sweeper
+        assert part._target_.endswith(target)
+        OmegaConf.to_container(part)
+
+
+# --- locks and resume=auto
+
+
+def test_a_directory_is_held_by_one_process_until_it_dies(tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib; from fewstep.lock import held\n"
+        "with held(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ConfigError, match=rf"another process .*\(pid {other.pid} on "):
+            lock.check_free(tmp_path)
+        with pytest.raises(ConfigError, match=r"name=\.\.\."), lock.held(tmp_path):
+            pass
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+    lock.check_free(tmp_path)
+    with lock.held(tmp_path):
+        assert lock.in_use(tmp_path)
+
+
+def made(name: str, *files: str, words: Sequence[str] = ()) -> Path:
+    """A run directory of the configuration that `words` give, with empty files in it."""
+    folder = Path("outputs", "runs", "reptile_glyphs_5w1s", name)
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    OmegaConf.save(compose_config("train", words), folder / "config.yaml", resolve=True)
+    return folder
+
+
+CUT_OFF = "checkpoints/last.ckpt"
+
+
+def test_auto_takes_the_newest_run_of_the_configuration_that_is_not_finished(where, capsys) -> None:
+    assert resume.unfinished([], in_place=False) is None
+    made("2026-01-01", CUT_OFF)
+    newest = made("2026-01-02", CUT_OFF)
+    done = made("2026-01-03", CUT_OFF, "results.json")
+    made("2026-01-04", CUT_OFF, words=["seed=1"])
+    empty = made("2026-01-05", "metrics.csv")
+    assert resume.unfinished(["logger=wandb"], in_place=False) == newest
+    assert resume.unfinished(["seed=2"], in_place=False) is None
+    assert resume.unfinished([f"hydra.run.dir={done}"], in_place=True) is None
+    assert resume.unfinished([f"hydra.run.dir={empty}"], in_place=True) is None
+    assert capsys.readouterr().out.splitlines() == [
+        "resume=auto: no run of this configuration in outputs/runs/reptile_glyphs_5w1s; "
+        "starting a new run",
+        f"resume=auto: going on with {newest}",
+        "resume=auto: no run of this configuration in outputs/runs/reptile_glyphs_5w1s; "
+        "starting a new run",
+        f"resume=auto: {done} is finished; starting a new run",
+        f"resume=auto: {empty} has no checkpoint; starting a new run",
+    ]
+
+
+def test_auto_refuses_a_run_that_is_at_work(where: Path) -> None:
+    folder = made("2026-01-01", "metrics.csv")
+    with lock.held(folder), pytest.raises(ConfigError, match="another process is at work"):
+        resume.unfinished([], in_place=False)
