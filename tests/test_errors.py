@@ -117,6 +117,11 @@ def test_words_that_no_training_takes(refused, word, parts):
         ("algorithm.inner.state=keep", ["inner.state=keep", "one of carry, reset, sequential"]),
         ("algorithm.inner.rule=sdg", ["inner.rule=sdg", "one of sgd, adam", "Did you mean sgd?"]),
         ("algorithm.inner.rule=no.Rule", ["inner.rule=no.Rule", "cannot be imported", "path"]),
+        (
+            "+algorithm.checkpoint_steps=0",
+            ["algorithm.checkpoint_steps=0", "at least 1 or null", "steps=2"],
+        ),
+        ("+algorithm.checkpoint_steps=2", ["checkpoint_steps=2", "Reptile takes no such"]),
         ("algorithm.outer.lr=-1", ["algorithm.outer.lr=-1", "above 0"]),
         ("algorithm.outer.optimizer=Adm", ["outer.optimizer=Adm", "Did you mean Adam?"]),
         ("+algorithm.outer.options.speed=1", ["outer.options={'speed': 1}", "SGD refuses"]),

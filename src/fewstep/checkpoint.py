@@ -112,7 +112,7 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
 
 FREE = ("name", "label", "point", "resume", "logger", "execution", "log_every")
 FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines")
-PATHS = ("dataset.root",)
+PATHS = ("dataset.root", "algorithm.checkpoint_steps")
 """What a resumed run may do otherwise than before."""
 
 

@@ -21,6 +21,8 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that says what a run computes, on whatever machine."""
     kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
     kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
+    recipe = config["algorithm"].items()
+    kept["algorithm"] = {n: v for n, v in recipe if n != "checkpoint_steps"}
     kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
     return kept
 

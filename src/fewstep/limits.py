@@ -68,6 +68,8 @@ TRAIN = {
 }
 MODEL = {"model.channels": count(1, 64), "model.hidden": count(1, 64)}
 """Sizes that our own networks have; another network need not have them."""
+MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
+"""Keys that one algorithm has."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
 TOP = {*GROUPS, "eval", "baselines", "point", "resume"}
@@ -98,7 +100,7 @@ def check_training(config: Mapping[str, Any]) -> None:
             )
     tables = {**TRAIN, **RUN, **EVAL}
     check_values(config, tables)
-    check_values(config, MODEL, optional=True)
+    check_values(config, {**MODEL, **MAML}, optional=True)
     check_settings(config["eval"]["settings"])
     _check_one_device(config["trainer"])
     _check_best(config)
