@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -105,7 +106,8 @@ def check_fit(learner: MetaLearner, split: Split, spec: EpisodeSpec, config: Con
         ConfigError: it does not.
     """
     dtype = next(learner.parameters()).dtype
-    episode = split.to("cpu", dtype).episode(spec, config["seed"], 0)
+    short = replace(spec, steps=1)  # the minibatches of very many inner steps may not fit
+    episode = split.to("cpu", dtype).episode(short, config["seed"], 0)
     try:
         with torch.no_grad():
             outputs = learner.module(episode.support_x)

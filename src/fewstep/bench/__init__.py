@@ -1,0 +1,36 @@
+"""`fewstep bench`: how fast is a configuration here, in which execution, and where does it go?
+
+Takes the overrides of `fewstep train` and writes nothing. What cannot fit into memory is refused
+before it is run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from fewstep.checks import ConfigError
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Time the configuration that the overrides make; the exit status."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler greets, before torch loads
+    from fewstep.arguments import read
+    from fewstep.compose import compose_config
+    from fewstep.launch import complain, plain
+    from fewstep.train import settle
+
+    try:
+        arguments = read("bench", sys.argv[1:] if words is None else words)
+        if arguments.sweep or arguments.shows:
+            raise ConfigError("fewstep bench times one configuration: give it key=value alone")
+        config = plain(compose_config("train", arguments.overrides))
+        settle(config)
+        from fewstep.bench.measure import measure
+        from fewstep.bench.table import table
+
+        print(table(measure(config)))
+    except ConfigError as error:
+        return complain(error)
+    return 0

@@ -1,0 +1,8 @@
+"""`python -m fewstep.bench`."""
+
+import sys
+
+from fewstep.bench import main
+
+
+sys.exit(main())

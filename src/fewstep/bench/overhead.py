@@ -1,0 +1,88 @@
+"""What surrounds the inner loops, and what of it Lightning and logging add to a bare loop."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fewstep.bench.clocks import quartiles
+from fewstep.bench.subject import BareLoop, Subject
+from fewstep.callbacks import WARM_UP
+from fewstep.training import fit
+
+
+TURN_SECONDS = 1.0
+ITERATIONS = (5, 40)
+"""At least and at most, in a turn."""
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """Shares of a meta-iteration's time, as quartiles over the rounds."""
+
+    outside: tuple[float, float, float]
+    """Of a training's meta-iteration, what is not spent in its inner loops: tasks are drawn, the
+    outer step is taken, Lightning and the loggers run."""
+    added: tuple[float, float, float]
+    """What a training's meta-iteration takes beyond that of a bare loop that draws the same tasks,
+    calls the same inner loops and takes the same outer step, as a share of the bare one."""
+
+
+class _Timed:
+    """An execution that notes how long each call takes."""
+
+    def __init__(self, execution: Any) -> None:
+        self.execution, self.name = execution, execution.name
+        self.calls: list[float] = []
+
+    def map(self, function: Any, episodes: Any) -> Any:
+        start = time.perf_counter()
+        outcomes = self.execution.map(function, episodes)
+        self.calls.append(time.perf_counter() - start)
+        return outcomes
+
+
+def overhead(subject: Subject, meta_iteration: float, rounds: int) -> Overhead:
+    """Train and loop in turn; `meta_iteration` is about how many seconds one takes.
+
+    Validation, checkpoints and the first meta-iterations count for neither.
+    """
+    least, most = ITERATIONS
+    iterations = WARM_UP + min(most, max(least, round(TURN_SECONDS / meta_iteration)))
+    outside, added = [], []
+    for round_ in range(rounds):
+        turns = [training, bare_loop] if round_ % 2 else [bare_loop, training]
+        times = {turn: turn(subject, iterations) for turn in turns}
+        trained, inner = times[training]
+        outside.append(1 - inner / trained)
+        added.append(trained / times[bare_loop][0] - 1)
+    return Overhead(quartiles(outside), quartiles(added))
+
+
+def training(subject: Subject, iterations: int) -> tuple[float, float]:
+    """Seconds of a meta-iteration of `fewstep train`, and of the inner loops in it."""
+    learner, execution = subject.learner, subject.learner.execution
+    learner._execution = timed = _Timed(execution)
+    learner.meta_iteration, learner.max_meta_iterations = 0, iterations
+    quiet = {**subject.config["eval"], "val_every": None, "test_every": None}
+    config = {**subject.config, "max_meta_iterations": iterations, "resume": None, "eval": quiet}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            watch, _ = fit(learner, subject.tasks, config, Path(folder), "bench")
+    finally:
+        learner._execution = execution
+    counted = timed.calls[WARM_UP * len(timed.calls) // iterations :]
+    return watch.seconds / watch.meta_iterations, sum(counted) / watch.meta_iterations
+
+
+def bare_loop(subject: Subject, iterations: int) -> tuple[float]:
+    """Seconds of a meta-iteration of the same work in a plain loop."""
+    meta_iteration, start = BareLoop(subject), 0.0
+    for i in range(iterations):
+        meta_iteration()
+        if i + 1 == WARM_UP:
+            start = time.perf_counter()
+    return ((time.perf_counter() - start) / (iterations - WARM_UP),)

@@ -1,0 +1,116 @@
+"""What is measured: the parts of one configuration, and its training without Lightning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from fewstep import config as builders
+from fewstep.algorithms import Algorithm
+from fewstep.data.module import MetaBatches, TaskModule
+from fewstep.learner import MetaLearner
+from fewstep.net import Net
+from fewstep.rules import State, total_of
+from fewstep.types import Episode, EpisodeSpec, Params, Split
+
+
+Config = Mapping[str, Any]
+
+
+@dataclass
+class Subject:
+    """A configuration's learner and tasks, on the device that it would train on."""
+
+    config: Config
+    learner: MetaLearner
+    tasks: TaskModule
+    split: Split
+    """The training split, on the device."""
+
+    @property
+    def device(self) -> torch.device:
+        return self.learner.device
+
+    @property
+    def state(self) -> State:
+        """The inner rule's, as the tasks so far have left it."""
+        return self.learner.state
+
+    @property
+    def meta_batch(self) -> int:
+        return self.config["meta_batch"]
+
+    def meta_batches(self) -> Iterator[list[Episode]]:
+        """The meta-batches that a training draws, from its first."""
+        spec, seed = self.tasks.train_spec, self.config["seed"]
+        return iter(MetaBatches(self.split, spec, seed, self.meta_batch, 0))
+
+    def directions(self, execution: Any, episodes: Sequence[Episode]) -> list[Any]:
+        """Each task's `(direction, state, metrics)`, run by an execution as training would."""
+        learner, params = self.learner, self.learner.net.params()
+        inner = learner.algorithm.inner
+
+        def run(episodes: Sequence[Episode], state: State) -> list[Any]:
+            def direction(net: Net, episode: Episode) -> Any:
+                return learner.algorithm.direction(net, params, state, episode, learner.task)
+
+            return execution.map(direction, episodes)
+
+        if inner.state != "sequential":
+            return run(episodes, inner.rule.init(params) if inner.state == "reset" else self.state)
+        outcomes: list[Any] = []
+        for episode in episodes:
+            outcomes += run([episode], outcomes[-1][1] if outcomes else self.state)
+        return outcomes
+
+    def with_steps(self, steps: int) -> tuple[Algorithm, EpisodeSpec]:
+        """The algorithm and its training task at another number of inner steps, all of whose
+        graph is held at once."""
+        chosen = self.config["algorithm"]
+        changed = {**chosen, "inner": {**chosen["inner"], "steps": steps}}
+        if "checkpoint_steps" in chosen:
+            changed["checkpoint_steps"] = None
+        spec = builders.train_spec({**self.config, "algorithm": changed})
+        return builders.build_algorithm(changed), spec
+
+
+class BareLoop:
+    """A training as a plain loop: each call is one meta-iteration, from drawing the tasks to the
+    outer step, with nothing logged."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.meta_batches = subject.meta_batches()
+        (self.optimizer,), (self.schedule,) = subject.learner.configure_optimizers()
+
+    def __call__(self) -> None:
+        learner = self.subject.learner
+        outcomes = self.subject.directions(learner.execution, next(self.meta_batches))
+        self.outer_step([direction for direction, _, _ in outcomes])
+        inner, ends = learner.algorithm.inner, [state for _, state, _ in outcomes]
+        if inner.state == "carry":
+            learner.state = inner.rule.merge(learner.state, ends)
+        elif inner.state == "sequential":
+            learner.state = ends[-1]
+
+    def outer_step(self, directions: list[Params]) -> None:
+        """Step along the mean of the tasks' directions."""
+        total = total_of(directions)
+        for name, parameter in self.subject.learner.module.named_parameters():
+            parameter.grad = total[name] / len(directions)
+        self.optimizer.step()
+        self.schedule.step()
+
+
+def open_subject(config: Config) -> Subject:
+    """Build what a checked configuration says, on its device."""
+    dataset = builders.build_dataset(config["dataset"])
+    tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
+    learner = builders.build_learner(config, dataset.task)
+    gpu = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
+    learner.to("cuda" if gpu else "cpu").place_state()
+    split = tasks.splits["train"].to(learner.device, next(learner.parameters()).dtype)
+    return Subject(config, learner, tasks, split)
