@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow lint format bench bench-peers clean
+.PHONY: help setup train test test-slow lint format bench bench-costs bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +28,9 @@ test-slow: setup  ## the tests that take minutes each
 
 bench: setup  ## time the default configuration in every execution
 	$(BIN)/fewstep bench
+
+bench-costs: setup  ## memory, growth, start-up and overhead into benchmarks/results; needs a quiet machine
+	PYTHONPATH=benchmarks $(BIN)/python -W ignore -m costs.run
 
 bench-peers:  ## the same work beside learn2learn, higher, TorchOpt and a plain loop; needs a quiet machine
 	benchmarks/peers/run.sh

@@ -1,0 +1,46 @@
+"""Measures what fewstep costs and writes benchmarks/results: `make bench-costs`, or some parts with
+`python -m costs.run memory start`. On a quiet machine; `--quick` tries everything out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+from costs import classes, growth, memory, meta_tests, overhead, record, start, timeline
+
+
+PARTS = {
+    "memory": memory,
+    "meta_tests": meta_tests,
+    "growth": growth,
+    "classes": classes,
+    "start": start,
+    "overhead": overhead,
+    "timeline": timeline,
+}
+BUSY = 0.3
+"""A load average above which other processes disturb the clocks."""
+
+
+def main() -> None:
+    """Parse the command line, run the parts one after another, print and write what they found."""
+    parser = argparse.ArgumentParser(prog="python -m costs.run", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}")
+    parser.add_argument("--quick", action="store_true", help="small sizes, nothing is written")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if os.getloadavg()[0] > BUSY:
+        print(f"warning: load average {os.getloadavg()[0]:.1f}: the times will be disturbed")
+    for name in arguments.parts or PARTS:
+        circumstances, began = record.circumstances(name), time.perf_counter()
+        figures = PARTS[name].measure(arguments.quick)
+        text = PARTS[name].markdown(figures)
+        print(f"\n{text}\n({name}: {time.perf_counter() - began:.0f} s)", flush=True)
+        if not arguments.quick:
+            record.write(name, circumstances, figures, text)
+
+
+if __name__ == "__main__":
+    main()
