@@ -14,6 +14,7 @@ from fewstep.bench import overhead as overheads
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.estimate import Need, estimate, refuse, size
 from fewstep.bench.memory import available, process_peak, tensor_peak
+from fewstep.bench.operations import operations
 from fewstep.bench.subject import BareLoop, Subject, open_subject
 from fewstep.bench.table import table
 from fewstep.checks import ConfigError
@@ -230,6 +231,7 @@ def test_the_bare_loop_trains_as_lightning_does(state: str, tmp_path: Path) -> N
     chosen = config(
         f"algorithm.inner.state={state}", "max_meta_iterations=3", "eval.val_every=null"
     )
+    quiet_lightning()
     bare, trained = open_subject(chosen), open_subject(chosen)
     loop = BareLoop(bare)
     for _ in range(3):
@@ -239,6 +241,21 @@ def test_the_bare_loop_trains_as_lightning_does(state: str, tmp_path: Path) -> N
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=1e-6)
     assert int(bare.state["t"]) == int(trained.state["t"])
+
+
+# --- operations
+
+
+@pytest.mark.parametrize("batch_size", [10, 20])
+def test_operations_are_those_of_the_layers(batch_size: int) -> None:
+    """Reptile's steps are a forward pass and the gradients of inputs and weights, but for the
+    images: 3 times the products, less one. 20 images are more than the small kernel takes."""
+    subject = open_subject(config(f"algorithm.inner.batch_size={batch_size}"))
+    channels = 4
+    layers = [2 * 9 * into * channels * side**2 for into, side in ((1, 14), (4, 7), (4, 4), (4, 2))]
+    head = 2 * 5 * channels * 2 * 2
+    a_step = batch_size * (3 * (sum(layers) + head) - layers[0])
+    assert operations(subject, next(subject.meta_batches())[0]) == 5 * a_step
 
 
 # --- clocks and the table

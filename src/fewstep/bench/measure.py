@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.estimate import Need, estimate, refuse
 from fewstep.bench.memory import available, process_peak, resident
+from fewstep.bench.operations import operations
 from fewstep.bench.overhead import Overhead, overhead
 from fewstep.bench.subject import Config, Subject, open_subject
 from fewstep.execution import CPU_THREADS, EXECUTIONS
@@ -78,7 +78,7 @@ def measure(config: Config, free: int | None = None) -> Figures:
         tasks=len(episodes),
         times=times,
         peaks=peaks,
-        flops=len(episodes) * _flops(subject, episodes[0]),
+        flops=len(episodes) * operations(subject, episodes[0]),
         peak_rate=rate,
         idle=idle,
         free=free,
@@ -95,13 +95,3 @@ def _product(device: torch.device) -> torch.Tensor:
     torch.set_num_threads(CPU_THREADS)
     a = torch.ones(PRODUCT, PRODUCT, device=device)
     return a @ a
-
-
-def _flops(subject: Subject, episode: Any) -> int:
-    """Of one task's direction, in convolutions and matrix products."""
-    with FlopCounterMode(display=False) as counter:
-        learner = subject.learner
-        learner.algorithm.direction(
-            learner.net, learner.net.params(), learner.state, episode, learner.task
-        )
-    return counter.get_total_flops()
