@@ -82,11 +82,18 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
 
 
 def _job(config: dict[str, Any], folder: Path, command: str) -> float | None:
-    from fewstep.training import evaluate
+    from fewstep import ranks
+
+    report = ranks.run("fewstep.evaluate:evaluate", config, folder, command)
+    return next((r.get("acc") for r in report["results"]), None)
+
+
+def evaluate(config: dict[str, Any], folder: Path, command: str) -> dict[str, Any]:
+    """Test a checkpoint and return what results.json says."""
+    from fewstep import training
 
     base, path = merged(config)
-    report = evaluate(base, path, folder, command, split=config["eval"]["split"])
-    return next((r.get("acc") for r in report["results"]), None)
+    return training.evaluate(base, path, folder, command, split=config["eval"]["split"])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from fewstep.arguments import Arguments, combinations, fixed, read
 from fewstep.checks import ConfigError
 from fewstep.compose import compose_config, conf_dir, quoted, search_path, sweep_dir
 from fewstep.guide import guide
+from fewstep.ranks import outside
 
 
 Config = dict[str, Any]
@@ -68,9 +69,15 @@ def launch(command: Command, words: Sequence[str]) -> int:
     try:
         arguments = command.prepare(read(command.name, words))
         added = _settled(command, arguments)
+        line = shlex.join(["fewstep", command.name, *words])
+        if (others := outside()) and others.rank > 0 and not arguments.shows:
+            # Rank zero has the run directory, and Hydra would make another one here.
+            config = compose_config(command.name, [*arguments.overrides, *added])
+            command.job(plain(config), Path.cwd(), line)
+            return 0
         sys.argv = [f"fewstep-{command.name}", *arguments.flags, *arguments.overrides]
         sys.argv += [*search_path(), *added]
-        _hydra_main(command, shlex.join(["fewstep", command.name, *words]))
+        _hydra_main(command, line)
     except ConfigError as error:
         return complain(error)
     return 0
@@ -88,6 +95,11 @@ def _settled(command: Command, arguments: Arguments) -> list[str]:
         compose_config(command.name, arguments.overrides, complete=False)
         return []
     if arguments.sweep:
+        if others := outside():
+            raise ConfigError(
+                f"-m: {others.starter} starts the processes of one run, and a sweep starts those "
+                f"of each of its runs itself. Use fewstep {command.name} -m without it"
+            )
         for overrides in itertools.islice(combinations(arguments.overrides), CHECKED):
             try:
                 command.check(plain(compose_config(command.name, overrides)))

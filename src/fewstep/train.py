@@ -23,9 +23,10 @@ def check(config: dict[str, Any]) -> None:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
-    from fewstep.limits import check_training
+    from fewstep.limits import check_sharing, check_training
 
     check_training(config)  # before torch is imported, which takes seconds
+    check_sharing(config)
     from fewstep import config as builders
 
     builders.check(config)
@@ -59,9 +60,9 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
 
 
 def _job(config: dict[str, Any], folder: Path, command: str) -> float | None:
-    from fewstep.training import train
+    from fewstep import ranks
 
-    report = train(config, folder, command)
+    report = ranks.run("fewstep.training:train", config, folder, command)
     return next((r.get("acc") for r in report["results"]), None)
 
 

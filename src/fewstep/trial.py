@@ -20,6 +20,7 @@ Config = Mapping[str, Any]
 
 MANUAL = "the meta-gradient is not Lightning's to change (manual optimization)"
 OWN = {
+    "strategy": "trainer.devices says how many share a meta-batch",
     "max_steps": "max_meta_iterations says how long to train",
     "max_epochs": "max_meta_iterations says how long to train",
     "limit_val_batches": "eval.val_every and eval.val_tasks say when and on what to validate",
