@@ -38,10 +38,8 @@ def main(words: Sequence[str] | None = None) -> int:
             raise ConfigError("fewstep bench times one configuration: give it key=value alone")
         config = plain(compose_config("train", arguments.overrides))
         settle(config)
-        if (devices := config["trainer"]["devices"]) > 1:
-            raise ConfigError(
-                f"trainer.devices={devices}: fewstep bench times one. Use trainer.devices=1"
-            )
+        if config["trainer"]["devices"] > 1:
+            raise ConfigError("trainer.devices: fewstep bench times one. Use trainer.devices=1")
     except ConfigError as error:
         return complain(error)
     print(report(measure(config)))

@@ -131,8 +131,7 @@ class MetaLearner(pl.LightningModule):
         self._recent.append(metrics)
         if self.meta_iteration % self.log_every and self.meta_iteration != self.max_meta_iterations:
             return
-        tasks = len(self._recent) * self.meta_batch
-        sums = total_of(self._recent)
+        tasks, sums = len(self._recent) * self.meta_batch, total_of(self._recent)
         self.publish({f"train/{name}": float(value) / tasks for name, value in sums.items()})
         self._recent = []
 

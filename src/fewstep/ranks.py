@@ -28,7 +28,10 @@ from typing import Any
 Config = Mapping[str, Any]
 
 GRACE = 10.0
-"""Seconds that the other ranks have to end by themselves when one has failed."""
+"""Seconds that rank zero has to close what it has open when another rank has failed."""
+HUSH = 1.0
+"""Seconds that another rank keeps its error to itself: if rank zero's end was the cause, it is
+stopped before it has told it as its own."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,9 @@ def run(target: str, config: Config, folder: Path, line: str) -> dict[str, Any]:
         for process in processes:
             process.kill()
             process.wait()
-    if signals:
-        raise SystemExit(1)
     if failed is not None:
+        if signals:
+            raise SystemExit(1)
         status = processes[failed].returncode
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         raise RuntimeError(f"rank {failed} of {ranks} {how}")
@@ -129,7 +132,7 @@ def _forwarded(process: subprocess.Popen) -> Iterator[list[int]]:
 
 
 def _wait(processes: Sequence[subprocess.Popen]) -> int | None:
-    """Wait for all to end, or some seconds longer than the first that fails: its rank, if any."""
+    """Wait for all to end, or for rank zero and not much longer where one fails: which, if any."""
     failed, deadline = None, float("inf")
     while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -137,7 +140,7 @@ def _wait(processes: Sequence[subprocess.Popen]) -> int | None:
         if bad and failed is None:
             failed, deadline = bad[0], time.monotonic() + GRACE
         if 0 in bad:
-            break  # it was the one to save and to say something
+            break
     return failed
 
 
@@ -153,6 +156,8 @@ def main(words: Sequence[str]) -> int:
     except SystemExit:
         os._exit(1)
     except BaseException:
+        if os.environ["LOCAL_RANK"] != "0":
+            time.sleep(HUSH)
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)  # at once: an orderly end may wait for ranks that wait for this one

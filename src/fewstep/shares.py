@@ -43,7 +43,8 @@ def summed(tree: Any) -> Any:
     distributed.all_reduce(vector)
     parts = vector.split([leaf.numel() for leaf in leaves])
     # `empty_like` keeps the memory order of the weights, channels-last.
-    sums = [torch.empty_like(l).copy_(p.view(l.shape)) for l, p in zip(leaves, parts, strict=True)]
+    pairs = zip(leaves, parts, strict=True)
+    sums = [torch.empty_like(leaf).copy_(part.view(leaf.shape)) for leaf, part in pairs]
     return pytree.tree_unflatten(sums, structure)
 
 
