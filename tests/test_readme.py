@@ -33,7 +33,9 @@ def test_the_algorithm_of_the_readme_trains(
 
 
 def test_every_command_of_the_readme_composes() -> None:
-    commands = re.findall(r"^fewstep train (.*?)(?:\s+#.*)?$", README, re.M)
+    commands = re.findall(
+        r"^(?:fewstep|srun fewstep|  -m fewstep\.cli) train (.*?)(?:\s+#.*)?$", README, re.M
+    )
     assert len(commands) > 5
     for command in commands:
         words = [w for w in command.split() if not w.startswith("-")]
@@ -53,7 +55,7 @@ def test_every_evaluation_of_the_readme_composes() -> None:
         assert config.checkpoint
 
 
-GROUPS = ["algorithm", "dataset", "experiment", "model", "logger", "shots"]
+GROUPS = ["algorithm", "dataset", "experiment", "model", "logger", "shots", "trainer"]
 
 
 @pytest.mark.parametrize("group", GROUPS)

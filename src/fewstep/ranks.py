@@ -134,14 +134,14 @@ def _forwarded(process: subprocess.Popen) -> Iterator[list[int]]:
 def _wait(processes: Sequence[subprocess.Popen]) -> int | None:
     """Wait for all to end, or for rank zero and not much longer where one fails: which, if any."""
     failed, deadline = None, float("inf")
-    while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    while True:
+        running = any(process.poll() is None for process in processes)
         bad = [rank for rank, process in enumerate(processes) if process.poll()]
         if bad and failed is None:
             failed, deadline = bad[0], time.monotonic() + GRACE
-        if 0 in bad:
-            break
-    return failed
+        if not running or 0 in bad or time.monotonic() > deadline:
+            return failed
+        time.sleep(0.05)
 
 
 def main(words: Sequence[str]) -> int:

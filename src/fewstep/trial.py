@@ -29,6 +29,7 @@ OWN = {
     "enable_checkpointing": "checkpoint_every says when a run is saved",
     "enable_progress_bar": "a run has a progress bar of its own",
     "enable_model_summary": "a run says of its model what it needs",
+    "sync_batchnorm": "every task is normalized by itself",
     "inference_mode": "adapting to a test task needs gradients",
     "use_distributed_sampler": "the tasks of a run hang on its seed alone",
     "num_sanity_val_steps": "eval.val_every says when to validate",
