@@ -182,8 +182,17 @@ def test_values_out_of_range(refused, word, parts):
         (["+trainer.max_steps=5"], ["trainer.max_steps=5", "max_meta_iterations", "Leave it out"]),
         (["+trainer.inference_mode=true"], ["trainer.inference_mode=True", "needs gradients"]),
         (["+trainer.gradient_clip_val=1"], ["trainer.gradient_clip_val=1", "manual optimization"]),
-        (["trainer.devices=2"], ["trainer.devices=2", "must be 1", "not there yet"]),
-        (["trainer.num_nodes=2"], ["trainer.num_nodes=2", "must be 1", "not there yet"]),
+        (["trainer=ddp_cpu", "meta_batch=1"], ["trainer.devices=2", "meta_batch=1 tasks", "none"]),
+        (
+            ["trainer=ddp_cpu", "algorithm.inner.state=sequential"],
+            ["inner.state=sequential", "trainer.devices=2 cannot share", "trainer.devices=1"],
+        ),
+        (
+            ["trainer=ddp_cpu", "trainer.devices=4", "eval.tasks=3"],
+            ["eval.tasks=3", "trainer.devices=4 makes 4", "eval.tasks=4 or more"],
+        ),
+        (["trainer.num_nodes=2"], ["trainer.num_nodes=2", "torchrun or srun", "num_nodes=1"]),
+        (["+trainer.strategy=fsdp"], ["trainer.strategy=fsdp", "cannot be set", "devices"]),
         (["dataset=sine", "model=omniglot_conv"], ["model.in_channels", "dataset.channels"]),
         (["dataset=sine", "shots=5w1s"], ["shots.ways=5", "one wave", "set it to 1"]),
         (["dataset=sine", "model.activation=step"], ["model.activation", "step", "tanh, relu"]),
@@ -199,6 +208,22 @@ def test_values_out_of_range(refused, word, parts):
 )
 def test_values_that_do_not_go_together(refused, words, parts):
     names(refused("train", *words), *parts)
+
+
+OUTSIDE = {
+    "torchrun": {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "4", "RANK": "1"},
+    "srun": {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"},
+}
+
+
+@pytest.mark.parametrize("starter", OUTSIDE)
+def test_ranks_that_something_else_started_are_counted(refused, monkeypatch, starter):
+    for name, value in OUTSIDE[starter].items():
+        monkeypatch.setenv(name, value)
+    words = ["trainer=ddp_cpu", "trainer.devices=2"]
+    names(refused("train", *words), "trainer.devices=2", f"{starter} has started 4")
+    names(refused("train", "trainer=cpu"), "trainer.devices=1", f"{starter} has started 4")
+    names(refused("train", "-m", "seed=1,2", *words), f"{starter} starts the processes of one run")
 
 
 def test_the_words_of_a_file_are_checked_as_well(refused, tmp_path):

@@ -34,7 +34,9 @@ def test_the_algorithm_of_the_readme_trains(
 
 
 def test_every_command_of_the_readme_composes() -> None:
-    commands = re.findall(r"^fewstep train (.*?)(?:\s+#.*)?$", README, re.M)
+    commands = re.findall(
+        r"^(?:fewstep|srun fewstep|  -m fewstep\.cli) train (.*?)(?:\s+#.*)?$", README, re.M
+    )
     assert len(commands) > 5
     for command in commands:
         words = [w for w in shlex.split(command) if "=" in w and "interval(" not in w]
@@ -61,7 +63,7 @@ def test_every_report_of_the_readme_is_understood() -> None:
         assert report.options(shlex.split(command)).paths
 
 
-GROUPS = ["algorithm", "dataset", "experiment", "model", "logger", "shots", "sweep"]
+GROUPS = ["algorithm", "dataset", "experiment", "model", "logger", "shots", "sweep", "trainer"]
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -118,6 +118,8 @@ class Checkpoints(pl.Callback):
         """Ctrl-C or a scheduler's SIGTERM: keep what there is, and say how to go on."""
         if not isinstance(exception, (KeyboardInterrupt, SIGTERMException)):
             return
+        if not trainer.is_global_zero:
+            return
         if learner.whole and learner.meta_iteration == self._settled:
             save_checkpoint(trainer, self.last_path)
         how = "no checkpoint was written yet"
@@ -140,7 +142,12 @@ def _better(new: dict[str, float], best: dict[str, float]) -> bool:
 
 
 def save_checkpoint(trainer: pl.Trainer, path: Path) -> None:
-    """Written aside and then renamed: a checkpoint is whole or it is not there."""
+    """Written aside and then renamed: a checkpoint is whole or it is not there.
+
+    Rank zero does it alone; the others neither write nor wait.
+    """
+    if not trainer.is_global_zero:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".part")
     try:

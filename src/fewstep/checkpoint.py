@@ -80,9 +80,14 @@ def restore(learner: MetaLearner, path: Path, key: str = "checkpoint") -> dict[s
     """
     content = read(path, key)
     match(learner, content, path, key)
+    adopt(learner, content)
+    return content
+
+
+def adopt(learner: MetaLearner, content: dict[str, Any]) -> None:
+    """Give a learner what a checkpoint of its own network holds."""
     learner.load_state_dict(content["state_dict"])
     learner.on_load_checkpoint(content)
-    return content
 
 
 def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -> None:

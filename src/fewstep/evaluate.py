@@ -84,10 +84,17 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
 
 def job(config: dict[str, Any], folder: Path, command: str) -> None:
     """Test in a run directory; a sweeper has nothing to go by."""
-    from fewstep.training import evaluate
+    from fewstep import ranks
+
+    ranks.run("fewstep.evaluate:evaluate", config, folder, command)
+
+
+def evaluate(config: dict[str, Any], folder: Path, command: str) -> dict[str, Any]:
+    """Test a checkpoint and return what results.json says."""
+    from fewstep import training
 
     base, path = merged(config)
-    evaluate(base, path, folder, command, split=config["eval"]["split"])
+    return training.evaluate(base, path, folder, command, split=config["eval"]["split"])
 
 
 if __name__ == "__main__":

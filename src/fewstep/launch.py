@@ -26,6 +26,7 @@ from fewstep.compose import compose_config, compose_hydra, conf_dir, quoted, sea
 from fewstep.guide import guide
 from fewstep.job import run as run_job
 from fewstep.lock import held
+from fewstep.ranks import outside
 
 
 Config = dict[str, Any]
@@ -71,9 +72,15 @@ def launch(command: Command, words: Sequence[str]) -> int:
     try:
         arguments = command.prepare(read(command.name, words))
         added = _settled(command, arguments)
-        sys.argv = [f"fewstep-{command.name}", *arguments.flags, *arguments.overrides]
-        sys.argv += [*search_path(), *(f"{key}={quoted(value)}" for key, value in added.items())]
+        more = [f"{key}={quoted(value)}" for key, value in added.items()]
         line = shlex.join(["fewstep", command.name, *words])
+        if (others := outside()) and others.rank > 0 and not arguments.shows:
+            # Rank zero has the run directory, and Hydra would make another one here.
+            config = compose_config(command.name, [*arguments.overrides, *more])
+            command.job(plain(config), Path.cwd(), line)
+            return 0
+        sys.argv = [f"fewstep-{command.name}", *arguments.flags, *arguments.overrides]
+        sys.argv += [*search_path(), *more]
         if arguments.sweep and not arguments.shows:
             return _sweep(command, line)
         folder = added.get("hydra.run.dir")  # of a run that is continued
@@ -97,6 +104,11 @@ def _settled(command: Command, arguments: Arguments) -> Mapping[str, str]:
         return {}
     if not arguments.sweep:
         return command.settle(plain(compose_config(command.name, arguments.overrides)))
+    if others := outside():
+        raise ConfigError(
+            f"-m: {others.starter} starts the processes of one run, and a sweep starts those of "
+            f"each of its runs itself. Use fewstep {command.name} -m without it"
+        )
     sweeper = compose_hydra(command.name, fixed(arguments.overrides)).hydra.sweeper
     axes = [f"{key}={values}" for key, values in (sweeper.params or {}).items()]
     jobs = itertools.islice(combinations([*axes, *arguments.overrides]), CHECKED)

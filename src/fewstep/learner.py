@@ -7,15 +7,16 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from fewstep import shares
 from fewstep.algorithms import Algorithm
 from fewstep.data.module import Chunk, TaskModule
 from fewstep.evaluation import evaluate_task, summarize
 from fewstep.execution import Execution, make_execution
 from fewstep.net import Net
 from fewstep.outer import OuterStep
-from fewstep.rules import State, place_state
+from fewstep.rules import State, place_state, total_of
 from fewstep.types import Episode, Metrics, Params, Task
 
 
@@ -90,19 +91,22 @@ class MetaLearner(pl.LightningModule):
 
     def training_step(self, batch: list[Episode], batch_idx: int) -> None:
         """One meta-iteration: every task's direction, their mean, one outer step."""
-        directions, state, metrics = self._directions(batch)
+        direction, state, metrics = self._directions(batch)
         self.whole = False
         self.state = state
         for name, parameter in self.module.named_parameters():
-            parameter.grad = _mean([direction[name] for direction in directions])
+            parameter.grad = direction[name] / self.meta_batch
         self.optimizers().step()
         self.lr_schedulers().step()  # Lightning leaves schedules alone in manual optimization
         self.meta_iteration += 1
         self.whole = True
         self._log_training(metrics)
 
-    def _directions(self, episodes: Sequence[Episode]) -> tuple[list[Params], State, list[Metrics]]:
-        """All tasks start from the same parameters (trap 8); only the rule's state moves on."""
+    def _directions(self, episodes: Sequence[Episode]) -> tuple[Params, State, Metrics]:
+        """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state.
+
+        All tasks start from the same parameters (trap 8); only the rule's state moves on.
+        """
         params, inner = self.net.params(), self.algorithm.inner
         state = inner.rule.init(params) if inner.state == "reset" else self.state
 
@@ -116,16 +120,19 @@ class MetaLearner(pl.LightningModule):
                 state = outcomes[-1][1]
         else:
             outcomes = self.execution.map(direction, episodes)
-            if inner.state == "carry":
-                state = inner.rule.merge(state, [end for _, end, _ in outcomes])
-        return [o[0] for o in outcomes], state, [o[2] for o in outcomes]
+        directions, ends, metrics = zip(*outcomes, strict=True)
+        carried = inner.state == "carry"
+        added = total_of([inner.rule.contribution(state, e) for e in ends]) if carried else {}
+        # In task order, so that no execution mode changes the rounding, and then over the ranks.
+        sums = shares.summed((total_of(directions), added, total_of(metrics)))
+        return sums[0], inner.rule.apply(state, sums[1]) if carried else state, sums[2]
 
-    def _log_training(self, metrics: list[Metrics]) -> None:
-        self._recent += metrics
+    def _log_training(self, metrics: Metrics) -> None:
+        self._recent.append(metrics)
         if self.meta_iteration % self.log_every and self.meta_iteration != self.max_meta_iterations:
             return
-        means = {n: _mean([m[n] for m in self._recent]) for n in self._recent[0]}
-        self.publish({f"train/{name}": float(value) for name, value in means.items()})
+        tasks, sums = len(self._recent) * self.meta_batch, total_of(self._recent)
+        self.publish({f"train/{name}": float(value) / tasks for name, value in sums.items()})
         self._recent = []
 
     def publish(self, metrics: dict[str, float]) -> None:
@@ -142,7 +149,7 @@ class MetaLearner(pl.LightningModule):
         setting = module.settings[0].final
         loader = module.loader(split, setting, tasks)
         outcomes = [outcome for chunk in loader for outcome in self._evaluate(chunk)]
-        return summarize(outcomes, setting.protocols[0], setting.curve_steps)
+        return summarize(shares.gathered(outcomes), setting.protocols[0], setting.curve_steps)
 
     on_validation_start = on_test_start = place_state
 
@@ -169,7 +176,8 @@ class MetaLearner(pl.LightningModule):
         outcomes, self._outcomes = self._outcomes, {}
         settings = self.trainer.datamodule.settings
         self.records = []
-        for (_, per_task), setting in zip(sorted(outcomes.items()), settings, strict=True):
+        for (_, share), setting in zip(sorted(outcomes.items()), settings, strict=True):
+            per_task = shares.gathered(share)
             for protocol in setting.protocols:
                 numbers = summarize(per_task, protocol, setting.curve_steps)
                 names = per_task[0][protocol]
@@ -190,11 +198,3 @@ class MetaLearner(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.meta_iteration = checkpoint["fewstep"]["meta_iteration"]
         self.state = checkpoint["fewstep"]["inner_state"]
-
-
-def _mean(values: Sequence[Tensor]) -> Tensor:
-    """Their mean, summed in task order so that no execution mode changes the rounding."""
-    total = values[0].clone()
-    for value in values[1:]:
-        total += value
-    return total / len(values)

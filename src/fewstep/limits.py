@@ -13,6 +13,8 @@ from fewstep.checks import (
     check_values,
     count,
 )
+from fewstep.ranks import count as count_ranks
+from fewstep.ranks import outside
 
 
 EVAL = {
@@ -102,7 +104,7 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_values(config, tables)
     check_values(config, {**MODEL, **MAML}, optional=True)
     check_settings(config["eval"]["settings"])
-    _check_one_device(config["trainer"])
+    _check_ranks(config)
     _check_best(config)
     for part, more in PARTS.items():
         known = {key[len(part) + 1 :] for key in tables if key.startswith(f"{part}.")}
@@ -113,13 +115,47 @@ def check_training(config: Mapping[str, Any]) -> None:
     _check_joint(config["baselines"]["joint"])
 
 
-def _check_one_device(trainer: Mapping[str, Any]) -> None:
-    for name in ("devices", "num_nodes"):
-        if trainer[name] != 1:
-            raise ConfigError(
-                f"trainer.{name}={trainer[name]}: must be 1, training on several devices is not "
-                f"there yet. Use trainer.{name}=1"
-            )
+def _check_ranks(config: Mapping[str, Any]) -> None:
+    """A rank for each device: started by someone, and with something to test."""
+    trainer, others = config["trainer"], outside()
+    ranks, devices = count_ranks(trainer), f"trainer.devices={trainer['devices']}"
+    if others and others.ranks != ranks:
+        raise ConfigError(
+            f"{devices}: with trainer.num_nodes={trainer['num_nodes']} that makes {ranks} "
+            f"processes, but {others.starter} has started {others.ranks}. Their product must be "
+            f"{others.ranks}, for example trainer.devices={others.ranks} trainer.num_nodes=1"
+        )
+    if trainer["num_nodes"] > 1 and not others:
+        raise ConfigError(
+            f"trainer.num_nodes={trainer['num_nodes']}: fewstep starts the processes of one "
+            "machine only. Start those of several with torchrun or srun, or use "
+            "trainer.num_nodes=1"
+        )
+    if config["eval"]["tasks"] < ranks:
+        raise ConfigError(
+            f"eval.tasks={config['eval']['tasks']}: {devices} makes {ranks} processes, and each "
+            f"tests at least one task. Use eval.tasks={ranks} or more, or fewer devices"
+        )
+
+
+def check_sharing(config: Mapping[str, Any]) -> None:
+    """Refuse a meta-batch that the devices cannot share.
+
+    Raises:
+        ConfigError: fewer tasks than devices, or tasks that have to follow each other.
+    """
+    ranks = count_ranks(config["trainer"])
+    devices = f"trainer.devices={config['trainer']['devices']}"
+    if config["meta_batch"] < ranks:
+        raise ConfigError(
+            f"{devices}: that makes {ranks} processes for meta_batch={config['meta_batch']} "
+            f"tasks, and some would have none. Use meta_batch={ranks} or more, or fewer devices"
+        )
+    if ranks > 1 and config["algorithm"]["inner"]["state"] == "sequential":
+        raise ConfigError(
+            f"algorithm.inner.state=sequential: runs one task after another, which {devices} "
+            "cannot share. Use trainer.devices=1, or algorithm.inner.state=carry"
+        )
 
 
 def _check_best(config: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hydra.utils import instantiate
 from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fewstep.dashboard import Dashboard
 
@@ -17,11 +18,11 @@ from fewstep.dashboard import Dashboard
 def open_loggers(config: Mapping[str, Any], folder: Path) -> Iterator[list[Logger]]:
     """What `logger=` chose, beside metrics.csv, which every run has.
 
-    W&B runs are closed even when the training fails, marked as failed.
+    Rank zero alone has any. W&B runs are closed even when the training fails, marked as failed.
     """
     settings = config["logger"]
     loggers: list[Logger] = []
-    if "_target_" in settings:
+    if "_target_" in settings and rank_zero_only.rank == 0:
         loggers.append(instantiate({**settings, "save_dir": str(folder)}))
     failed = True
     try:

@@ -57,6 +57,7 @@ class MetricsFile(Logger):
         else:
             self._rewrite()
 
+    @rank_zero_only
     def cut_back(self, meta_iteration: int) -> None:
         """Read the file again and forget what came after `meta_iteration`."""
         if self.path.exists():

@@ -6,17 +6,20 @@ import sys
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from tqdm import tqdm
 
 from fewstep.callbacks import Measure, Stopwatch
 from fewstep.evaluation import show
 from fewstep.learner import MetaLearner
+from fewstep.shares import own
 
 
 def _bar(**options: Any) -> tqdm:
-    """A bar on a terminal; a line now and then in a log file."""
+    """A bar on a terminal; a line now and then in a log file; rank zero's alone."""
     seldom = 0.5 if sys.stderr.isatty() else 10.0
-    return tqdm(**options, dynamic_ncols=True, mininterval=seldom)
+    others = rank_zero_only.rank != 0
+    return tqdm(**options, dynamic_ncols=True, mininterval=seldom, disable=others)
 
 
 class Progress(pl.Callback):
@@ -61,7 +64,7 @@ class TestProgress(pl.Callback):
     def _start(self, trainer: pl.Trainer, *_: Any) -> None:
         module = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         self._bar = _bar(
-            total=module.tasks * len(module.settings),
+            total=len(own(range(module.tasks))) * len(module.settings),
             desc=self.label,
             unit=" tasks",
         )

@@ -10,9 +10,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from fewstep.arguments import Arguments, parsed
+from fewstep.checks import ConfigError
 from fewstep.compose import compose_config, compose_hydra, quoted
 from fewstep.identity import config_hash, hash_of
 from fewstep.lock import check_free, in_use
+from fewstep.ranks import outside
 
 
 def resumed(arguments: Arguments) -> Arguments:
@@ -24,13 +26,19 @@ def resumed(arguments: Arguments) -> Arguments:
     given = {parsed(word).get_key_element(): word for word in arguments.overrides}
     if "resume" not in given or arguments.sweep or arguments.shows:
         return arguments
-    path = str(parsed(given["resume"]).value())
+    path, others = str(parsed(given["resume"]).value()), outside()
     if path == "auto":
-        others = [word for word in arguments.overrides if word != given["resume"]]
-        folder = unfinished(others, "hydra.run.dir" in given)
-        return replace(arguments, overrides=[*others, *_resume(folder)])
+        if others:
+            raise ConfigError(
+                f"resume=auto: {others.starter} has started {others.ranks} processes, which might "
+                "choose different runs. Name the one to continue: resume=outputs/runs/NAME/DATE"
+            )
+        rest = [word for word in arguments.overrides if word != given["resume"]]
+        folder = unfinished(rest, "hydra.run.dir" in given)
+        return replace(arguments, overrides=[*rest, *_resume(folder)])
     folder = _run_of(Path(path).expanduser())
-    check_free(folder)
+    if not others or others.rank == 0:  # which is at work in it for all of them
+        check_free(folder)
     file = folder / ".hydra" / "overrides.yaml"
     if not path or not file.is_file():
         return arguments

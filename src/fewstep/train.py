@@ -23,9 +23,10 @@ def check(config: dict[str, Any]) -> None:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
-    from fewstep.limits import check_training
+    from fewstep.limits import check_sharing, check_training
 
     check_training(config)  # before torch is imported, which takes seconds
+    check_sharing(config)
     from fewstep import config as builders
 
     builders.check(config)
@@ -60,19 +61,23 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
 
 def job(config: dict[str, Any], folder: Path, command: str) -> float | None:
     """Train in a run directory; what a sweeper is to go by."""
-    from fewstep.training import train
+    from fewstep import ranks
 
-    return objective(train(config, folder, command), folder)
+    report = ranks.run("fewstep.training:train", config, folder, command)
+    return objective(report, folder)
 
 
 def objective(report: dict[str, Any], folder: Path) -> float | None:
     """The meta-validation accuracy (for regression the loss) of what a run reports.
 
-    Of the best validation where that one is tested, else of the last; None where there is none.
+    Of the best validation where that one is tested, else of the last; None where there is none,
+    or where another rank has the results.
     Never the meta-test: nothing is selected by it.
     """
     from fewstep.metrics_file import read_metrics
 
+    if not report["results"]:
+        return None
     first = report["results"][0]
     figure = "acc" if "acc" in first else "loss"
     if "selected_by" in first:

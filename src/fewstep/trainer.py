@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections.abc import Mapping
 from typing import Any
+
+from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from fewstep import ranks
 
 
 Config = Mapping[str, Any]
@@ -13,7 +19,8 @@ Config = Mapping[str, Any]
 
 def quiet_lightning() -> None:
     """Lightning's advice is about loaders that read files; ours index a tensor."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for text in (
         ".*does not have many workers.*",
         ".*LeafSpec.*",
@@ -27,6 +34,7 @@ def trainer_options(config: Config) -> dict[str, Any]:
     """The keyword arguments of a `pl.Trainer`, for training and for testing."""
     return {
         **config["trainer"],
+        "strategy": Ranks() if ranks.count(config["trainer"]) > 1 else "auto",
         "inference_mode": False,  # adapting needs gradients
         "use_distributed_sampler": False,
         "enable_checkpointing": False,  # `Checkpoints` does it
@@ -34,3 +42,34 @@ def trainer_options(config: Config) -> dict[str, Any]:
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,
     }
+
+
+class Ranks(DDPStrategy):
+    """Lightning's DDP without its wrapper, which waits for gradients that nobody takes here: the
+    learner sums directions over the ranks itself."""
+
+    def configure_ddp(self) -> None:
+        """Nothing to wrap: every rank has made or read the same parameters."""
+
+    def barrier(self, name: str | None = None) -> None:
+        """Saving is rank zero's business: the others meet it again in the next sum."""
+        if name != "Trainer.save_checkpoint":
+            super().barrier(name)
+
+    def on_train_start(self) -> None:
+        """A signal stops rank zero between two operations of Python, and nobody else.
+
+        Lightning's own handler takes part in a collective wherever it interrupts, while the other
+        ranks are in another one.
+        """
+        if self.is_global_zero:
+            signal.signal(signal.SIGTERM, _stop)
+        else:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    on_test_start = on_validation_start = on_train_start
+
+
+def _stop(*_: Any) -> None:
+    raise SIGTERMException

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fewstep import checkpoint
 from fewstep import config as builders
@@ -19,6 +20,7 @@ from fewstep.loggers import log_results, open_loggers
 from fewstep.metrics_file import MetricsFile
 from fewstep.progress import Progress, TestProgress
 from fewstep.results import device_name, header, progress, result, table, write_json
+from fewstep.shares import told
 from fewstep.trainer import quiet_lightning, trainer_options
 from fewstep.waves import draw_waves
 
@@ -29,7 +31,8 @@ Config = Mapping[str, Any]
 def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     """Run one training to its end and return what results.json says.
 
-    `config` is resolved and checked; `folder` is the run directory, already there.
+    `config` is resolved and checked; `folder` is the run directory, already there. Of several
+    ranks, zero alone writes to it and has results; the others are only told what it reads.
     """
     quiet_lightning()
     dataset = builders.build_dataset(config["dataset"])
@@ -46,8 +49,8 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
             report["results"] += _test_chosen(baseline, tasks, config, folder, init, its)
             waves[init] = checkpoint.weights(baseline)
         log_results(loggers, report["results"])
-    finish(report, folder, config)
-    if config["dataset"]["name"] == "sine":
+    finish(report, folder)
+    if config["dataset"]["name"] == "sine" and learner.trainer.is_global_zero:
         draw_waves(folder / "waves.png", learner, waves, tasks)
     return report
 
@@ -68,7 +71,7 @@ def evaluate(
     watch.load_state_dict(content["callbacks"]["Stopwatch"])
     report |= progress(watch, learner.meta_iteration, learner.meta_batch)
     report["results"] = results
-    finish(report, folder, config)
+    finish(report, folder)
     return report
 
 
@@ -110,17 +113,21 @@ def meta_test(
     name: str | None,
     split: str = "test",
 ) -> list[dict[str, Any]]:
-    """Test a learner as it is, in all settings and protocols; entries for results.json."""
+    """Test a learner as it is, in all settings and protocols; entries for results.json, which
+    only rank zero has."""
     trainer = pl.Trainer(
         **trainer_options(config), logger=False, callbacks=[TestProgress(f"{split} {init}")]
     )
     run = trainer.test if split == "test" else trainer.validate
     run(learner, tasks, verbose=False)
+    if not trainer.is_global_zero:
+        return []
     source = tasks.splits[split]
     return [result(r, source, tasks.eval_seed, init, name, folder) for r in learner.records]
 
 
-def finish(report: dict[str, Any], folder: Path, config: Config) -> None:
+@rank_zero_only
+def finish(report: dict[str, Any], folder: Path) -> None:
     """Write results.json and curves.png and tell the user."""
     write_json(folder / "results.json", report)
     title = f"{report['algorithm']} on {report['dataset']}, seed {report['seed']}"
@@ -151,7 +158,8 @@ def _test_chosen(
         return meta_test(learner, tasks, config, folder, init, None)
     if (config["eval"]["checkpoint"] or "best") == "last" or not saved.best:
         return meta_test(learner, tasks, config, folder, init, "last")
-    checkpoint.restore(learner, saved.best_path)
+    writer = learner.trainer.is_global_zero
+    checkpoint.adopt(learner, told(checkpoint.read(saved.best_path) if writer else {}))
     setting = tasks.settings[0]
     selected_by = {
         "split": "val",
@@ -179,6 +187,7 @@ def _baselines(
         changed = {**config, "algorithm": algorithm, "resume": None, "logger": {}}
         learner = builders.build_learner(changed, task)
         aside = folder / "joint"
-        aside.mkdir(exist_ok=True)
+        if tasks.trainer.is_global_zero:
+            aside.mkdir(exist_ok=True)
         _, saved = fit(learner, tasks, changed, aside, label="joint baseline")
         yield "joint", learner, saved

@@ -21,6 +21,7 @@ Config = Mapping[str, Any]
 
 MANUAL = "the meta-gradient is not Lightning's to change (manual optimization)"
 OWN = {
+    "strategy": "trainer.devices says how many share a meta-batch",
     "max_steps": "max_meta_iterations says how long to train",
     "max_epochs": "max_meta_iterations says how long to train",
     "limit_val_batches": "eval.val_every and eval.val_tasks say when and on what to validate",
@@ -29,6 +30,7 @@ OWN = {
     "enable_checkpointing": "checkpoint_every says when a run is saved",
     "enable_progress_bar": "a run has a progress bar of its own",
     "enable_model_summary": "a run says of its model what it needs",
+    "sync_batchnorm": "every task is normalized by itself",
     "inference_mode": "adapting to a test task needs gradients",
     "use_distributed_sampler": "the tasks of a run hang on its seed alone",
     "num_sanity_val_steps": "eval.val_every says when to validate",

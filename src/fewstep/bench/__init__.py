@@ -27,6 +27,8 @@ def main(words: Sequence[str] | None = None) -> int:
             raise ConfigError("fewstep bench times one configuration: give it key=value alone")
         config = plain(compose_config("train", arguments.overrides))
         settle(config)
+        if config["trainer"]["devices"] > 1:
+            raise ConfigError("trainer.devices: fewstep bench times one. Use trainer.devices=1")
         from fewstep.bench.measure import measure
         from fewstep.bench.table import table
 

@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from fewstep.evaluation import Setting
+from fewstep.shares import own
 from fewstep.types import Episode, EpisodeSpec, Split
 
 
@@ -22,7 +23,10 @@ CHUNK = 32
 
 
 class MetaBatches(IterableDataset):
-    """Endless meta-batches: training task j of meta-iteration i is task `i * meta_batch + j`."""
+    """Endless meta-batches: training task j of meta-iteration i is task `i * meta_batch + j`.
+
+    With several ranks, each draws its own tasks of every meta-batch.
+    """
 
     def __init__(
         self, split: Split, spec: EpisodeSpec, seed: int, meta_batch: int, start: int
@@ -33,7 +37,7 @@ class MetaBatches(IterableDataset):
     def __iter__(self) -> Iterator[list[Episode]]:
         index = self.start * self.meta_batch
         while True:
-            tasks = range(index, index + self.meta_batch)
+            tasks = own(range(index, index + self.meta_batch))
             yield [self.split.episode(self.spec, self.seed, task) for task in tasks]
             index += self.meta_batch
 
@@ -51,7 +55,8 @@ class Chunk:
 
 @dataclass
 class EvalTasks(IterableDataset):
-    """Tasks 0..tasks-1 of a split in one setting, the first `curve_tasks` along the whole curve."""
+    """Tasks 0..tasks-1 of a split in one setting, the first `curve_tasks` along the whole curve;
+    with several ranks, those of them that are this rank's own."""
 
     split: Split
     setting: Setting
@@ -69,11 +74,12 @@ class EvalTasks(IterableDataset):
             yield Chunk(setting, [self.split.episode(spec, self.seed, task) for task in chunk])
 
     def _ranges(self) -> list[range]:
-        edge = min(self.curve_tasks, self.tasks)
+        tasks = own(range(self.tasks))
+        edge = sum(task < self.curve_tasks for task in tasks)
         return [
-            range(start, min(start + CHUNK, stop))
-            for first, stop in ((0, edge), (edge, self.tasks))
-            for start in range(first, stop, CHUNK)
+            part[start : start + CHUNK]
+            for part in (tasks[:edge], tasks[edge:])
+            for start in range(0, len(part), CHUNK)
         ]
 
 

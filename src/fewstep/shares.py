@@ -1,0 +1,69 @@
+"""The tasks of a run shared out over its ranks, and what they found brought together again.
+
+A rank is one process of several that train together, each on a device of its own; a process that
+is alone has all tasks and waits for nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, distributed
+from torch.utils import _pytree as pytree
+
+
+Item = TypeVar("Item")
+
+
+def place() -> tuple[int, int]:
+    """`(rank, ranks)` of this process: `(0, 1)` where it is alone."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+def own(tasks: range) -> range:
+    """This rank's share: every `ranks`-th task, so that no rank has two more than another."""
+    rank, ranks = place()
+    return tasks[rank::ranks]
+
+
+def summed(tree: Any) -> Any:
+    """The sum over ranks of a tree of tensors, by one all-reduce of one vector.
+
+    The vector has the first tensor's precision and device, so counters in the tree must be small
+    enough for it; each sum comes back in the type and on the device of its own tensor.
+    """
+    if place() == (0, 1):
+        return tree
+    leaves, structure = pytree.tree_flatten(tree)
+    vector = torch.cat([leaf.to(leaves[0]).reshape(-1) for leaf in leaves])
+    distributed.all_reduce(vector)
+    parts = vector.split([leaf.numel() for leaf in leaves])
+    # `empty_like` keeps the memory order of the weights, channels-last.
+    pairs = zip(leaves, parts, strict=True)
+    sums = [torch.empty_like(leaf).copy_(part.view(leaf.shape)) for leaf, part in pairs]
+    return pytree.tree_unflatten(sums, structure)
+
+
+def gathered(outcomes: Sequence[Item]) -> list[Item]:
+    """The outcomes of all ranks in task order, on the CPU, when each gives those of `own` tasks."""
+    _, ranks = place()
+    if ranks == 1:
+        return list(outcomes)
+    shares: list[list[Item]] = [[] for _ in range(ranks)]
+    distributed.all_gather_object(shares, pytree.tree_map_only(Tensor, Tensor.cpu, outcomes))
+    whole: list[Any] = [None] * sum(map(len, shares))
+    for rank, share in enumerate(shares):
+        whole[rank::ranks] = share
+    return whole
+
+
+def told(content: Item) -> Item:
+    """What rank zero has, on every rank: only its machine needs to have the run directory."""
+    contents = [content]
+    if place() != (0, 1):
+        distributed.broadcast_object_list(contents)
+    return contents[0]
