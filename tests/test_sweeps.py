@@ -84,7 +84,8 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def config(**changed: object) -> dict:
-    return {"dataset": {"name": "glyphs"}, "trainer": {"precision": "32"}, **changed}
+    parts = {"algorithm": {}, "dataset": {"name": "glyphs"}, "trainer": {"precision": "32"}}
+    return {**parts, **changed}
 
 
 # --- folders
