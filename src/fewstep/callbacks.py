@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -105,25 +103,20 @@ class Checkpoints(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
         if self.measure.newest and _better(self.measure.newest, self.best):
             self.best = {**self.measure.newest, "meta_iteration": learner.meta_iteration}
-            save_checkpoint(trainer, self.best_path)
+            trainer.save_checkpoint(self.best_path)
         self.measure.newest = {}
         self._settled = learner.meta_iteration
         done = learner.meta_iteration == learner.max_meta_iterations
         if done or learner.meta_iteration % self.every == 0:
-            save_checkpoint(trainer, self.last_path)
+            trainer.save_checkpoint(self.last_path)
 
     def on_exception(
         self, trainer: pl.Trainer, learner: MetaLearner, exception: BaseException
     ) -> None:
-        """Ctrl-C or a scheduler's SIGTERM: keep what there is, and say how to go on."""
-        if not isinstance(exception, (KeyboardInterrupt, SIGTERMException)):
-            return
-        if learner.whole and learner.meta_iteration == self._settled:
-            save_checkpoint(trainer, self.last_path)
-        how = "no checkpoint was written yet"
-        if self.last_path.exists():
-            how = f"continue with: fewstep train resume={self.folder.parent}"
-        print(f"\nstopped at meta-iteration {learner.meta_iteration}; {how}", file=sys.stderr)
+        """Ctrl-C or a scheduler's SIGTERM: keep what there is, between two meta-iterations."""
+        stopped = isinstance(exception, (KeyboardInterrupt, SIGTERMException))
+        if stopped and learner.whole and learner.meta_iteration == self._settled:
+            trainer.save_checkpoint(self.last_path)
 
     def state_dict(self) -> dict[str, Any]:
         return dict(self.best)
@@ -137,17 +130,6 @@ def _better(new: dict[str, float], best: dict[str, float]) -> bool:
     if not best:
         return True
     return new["acc"] > best["acc"] if "acc" in new else new["loss"] < best["loss"]
-
-
-def save_checkpoint(trainer: pl.Trainer, path: Path) -> None:
-    """Written aside and then renamed: a checkpoint is whole or it is not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    try:
-        trainer.save_checkpoint(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 class Resume(pl.Callback):

@@ -64,12 +64,12 @@ def compose_config(name: str, overrides: Sequence[str], complete: bool = True) -
     return config
 
 
-def sweep_dir(name: str, overrides: Sequence[str]) -> Path:
-    """The directory of a sweep, composed from the overrides that all of its runs have."""
+def output_dir(name: str, overrides: Sequence[str], mode: str) -> Path:
+    """The directory of a `run`, or of a `sweep` by the overrides that all of its runs have."""
     with _hydra():
         try:
             config = compose(name, [*search_path(), *overrides], return_hydra_config=True)
-            return Path(str(config.hydra.sweep.dir))
+            return Path(str(config.hydra[mode].dir))
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise ConfigError(_explain(name, list(overrides), error)) from None
 

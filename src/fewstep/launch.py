@@ -22,8 +22,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from fewstep.arguments import Arguments, combinations, fixed, read
 from fewstep.checks import ConfigError
-from fewstep.compose import compose_config, conf_dir, quoted, search_path, sweep_dir
+from fewstep.compose import compose_config, conf_dir, output_dir, quoted, search_path
+from fewstep.files import CannotWrite, check_place, replacing
 from fewstep.guide import guide
+from fewstep.stopping import how_to_go_on, stoppable
 
 
 Config = dict[str, Any]
@@ -73,13 +75,17 @@ def launch(command: Command, words: Sequence[str]) -> int:
         _hydra_main(command, shlex.join(["fewstep", command.name, *words]))
     except ConfigError as error:
         return complain(error)
+    except CannotWrite as error:
+        return complain(error, status=1)
+    except KeyboardInterrupt:
+        return complain("stopped", status=1)
     return 0
 
 
-def complain(error: Exception) -> int:
+def complain(error: Exception | str, status: int = 2) -> int:
     """Tell the user what to change, without a traceback; the exit status."""
     print(f"fewstep: {error}", file=sys.stderr)
-    return 2
+    return status
 
 
 def _settled(command: Command, arguments: Arguments) -> list[str]:
@@ -93,10 +99,14 @@ def _settled(command: Command, arguments: Arguments) -> list[str]:
                 command.check(plain(compose_config(command.name, overrides)))
             except ConfigError as error:
                 raise ConfigError(f"in the sweep's {' '.join(overrides)}: {error}") from None
-        _check_new(sweep_dir(command.name, fixed(arguments.overrides)))
+        folder = output_dir(command.name, fixed(arguments.overrides), "sweep")
+        _check_new(folder)
+        check_place(folder, "hydra.sweep.dir")
         return []
     extra = command.settle(plain(compose_config(command.name, arguments.overrides)))
-    return [f"{key}={quoted(value)}" for key, value in extra.items()]
+    added = [f"{key}={quoted(value)}" for key, value in extra.items()]
+    check_place(output_dir(command.name, [*arguments.overrides, *added], "run"), "hydra.run.dir")
+    return added
 
 
 def _check_new(folder: Path) -> None:
@@ -119,11 +129,16 @@ def _hydra_main(command: Command, line: str) -> None:
         try:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 command.settle(config)  # data and checkpoints of this job of the sweep
-            (folder / "config.yaml").write_text(OmegaConf.to_yaml(config))
-            return command.job(config, folder, line)
+            with stoppable(folder):
+                with replacing(folder / "config.yaml") as aside:
+                    aside.write_text(OmegaConf.to_yaml(config))
+                return command.job(config, folder, line)
         except ConfigError:
             os.environ[FULL_ERROR] = "1"  # let it through to `launch`, which prints it
             raise
+        except CannotWrite as error:
+            os.environ[FULL_ERROR] = "1"
+            raise CannotWrite(f"{error}. {how_to_go_on(folder)}") from None
 
     before = os.environ.get(FULL_ERROR, "0")
     try:
