@@ -81,6 +81,11 @@ def fixed(overrides: Sequence[str]) -> list[str]:
     return [word for word in overrides if not _parsed(word).is_sweep_override()]
 
 
+def names(overrides: Sequence[str]) -> list[str]:
+    """The keys and groups that overrides set."""
+    return [str(_parsed(word).key_or_group) for word in overrides]
+
+
 def resumed(arguments: Arguments) -> Arguments:
     """`resume=RUN` with the overrides that RUN was started with, which the new ones win over."""
     given = {_parsed(word).get_key_element(): word for word in arguments.overrides}

@@ -20,7 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from fewstep.arguments import Arguments, combinations, fixed, read
+from fewstep.arguments import Arguments, combinations, fixed, names, read
 from fewstep.checks import ConfigError
 from fewstep.compose import compose_config, conf_dir, output_dir, quoted, search_path
 from fewstep.files import CannotWrite, check_place, replacing
@@ -32,6 +32,9 @@ Config = dict[str, Any]
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """The variable by which Hydra lets an exception through instead of printing it."""
+
+OVERRIDE_DIRNAME = "hydra.job.config.override_dirname"
+"""Where Hydra is told what a job of a sweep is not called by: what all of its jobs have."""
 
 HELP = ("-h", "--help")
 
@@ -99,10 +102,12 @@ def _settled(command: Command, arguments: Arguments) -> list[str]:
                 command.check(plain(compose_config(command.name, overrides)))
             except ConfigError as error:
                 raise ConfigError(f"in the sweep's {' '.join(overrides)}: {error}") from None
-        folder = output_dir(command.name, fixed(arguments.overrides), "sweep")
+        same = fixed(arguments.overrides)
+        folder = output_dir(command.name, same, "sweep")
         _check_new(folder)
         check_place(folder, "hydra.sweep.dir")
-        return []
+        unnamed = ",".join(quoted(name) for name in names(same))
+        return [f"{OVERRIDE_DIRNAME}.exclude_keys=[{unnamed}]"]
     extra = command.settle(plain(compose_config(command.name, arguments.overrides)))
     added = [f"{key}={quoted(value)}" for key, value in extra.items()]
     check_place(output_dir(command.name, [*arguments.overrides, *added], "run"), "hydra.run.dir")

@@ -112,6 +112,13 @@ def _write_per_task(file: Path, per_task: Mapping[str, Sequence[float]]) -> None
         writer.writerows([i, *row] for i, row in enumerate(zip(*per_task.values(), strict=True)))
 
 
+def read_per_task(file: Path) -> dict[str, list[float]]:
+    """The figures of each task, in the order of the tasks."""
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return {name: [float(row[name]) for row in rows] for name in rows[0] if name != "task"}
+
+
 def write_json(path: Path, content: Any) -> None:
     """Null for what is not finite, for which JSON has no word."""
     text = json.dumps(_finite_only(content), indent=1, allow_nan=False, default=str)
