@@ -301,7 +301,7 @@ def test_a_network_that_dies_midway_costs_the_rest_of_the_upload(
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as answers:
         threading.Thread(target=answers.serve_forever, daemon=True).start()
         server(answers.server_port)
-        dashboard = Dashboard(str(tmp_path), init_timeout=20, finish_timeout=1)
+        dashboard = Dashboard(str(tmp_path), init_timeout=60, finish_timeout=1)
         dashboard.log_metrics({"train/acc": 0.5, "meta_iteration": 1, "tasks_seen": 5})
         assert not dashboard.experiment.offline
         answers.shutdown()

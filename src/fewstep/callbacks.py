@@ -100,6 +100,10 @@ class Checkpoints(pl.Callback):
     def best_path(self) -> Path:
         return self.folder / "best.ckpt"
 
+    def on_train_start(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
+        for aside in self.folder.glob("*.part") if trainer.is_global_zero else ():
+            aside.unlink()  # half a checkpoint, of a run that was killed as it wrote it
+
     def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
         if self.measure.newest and _better(self.measure.newest, self.best):
             self.best = {**self.measure.newest, "meta_iteration": learner.meta_iteration}
