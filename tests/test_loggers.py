@@ -284,7 +284,12 @@ class Answer(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         project = {"name": "fewstep", "entity": {"name": "me"}}
         bucket = {"id": "1", "name": "one", "displayName": "one", "project": project}
-        data = {"upsertBucket": {"bucket": bucket, "inserted": True}, "model": {"bucket": None}}
+        data = {
+            "model": {"bucket": None},
+            "upsertBucket": {"bucket": bucket, "inserted": True},
+            "serverInfo": {"features": []},
+            "createRunFiles": {"runID": "1", "uploadHeaders": [], "files": []},
+        }
         body = json.dumps({"data": data}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

@@ -115,12 +115,13 @@ class Dashboard(Logger):
         try:
             yield
         except Exception as error:
+            if not self._lost:
+                log.warning(
+                    "W&B has failed (%s): this goes on without; upload it later: wandb sync %s",
+                    _first_line(error),
+                    self._folder / "wandb" / "latest-run",
+                )
             self._lost = True
-            log.warning(
-                "W&B has failed (%s): the training goes on; upload it later with: wandb sync %s",
-                _first_line(error),
-                self._folder / "wandb" / "latest-run",
-            )
 
     @rank_zero_only
     def log_hyperparams(self, params: Mapping[str, Any], *_: Any, **__: Any) -> None:
