@@ -1,40 +1,68 @@
-"""The W&B run's own record file, read back."""
+"""W&B: the run's own record files, read back, and what happens when nobody answers."""
 
 from __future__ import annotations
 
 import json
 import struct
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import wandb
 
+from fewstep import loggers, train
 from fewstep.dashboard import Dashboard
+from fewstep.scoreboard import labels
 
+
+SMALL = [
+    *("trainer=cpu", "dataset.classes=60", "model.channels=8", "meta_batch=2"),
+    *("algorithm.inner.steps=2", "log_every=1", "max_meta_iterations=2", "logger=wandb"),
+    *("eval.tasks=6", "eval.steps=3", "eval.curve_tasks=4", "eval.val_every=2", "eval.val_tasks=4"),
+    *("eval.test_every=2", "eval.test_tasks=3"),
+]
 
 RESULT = {
+    "split": "test",
     "init": "trained",
+    "checkpoint": "last",
     "ways": 5,
     "shots": 1,
     "protocol": "inductive",
     "steps": 5,
-    "tasks": 10,
+    "batch_size": 5,
+    "tasks": 2,
     "acc": 0.75,
     "acc_ci95": 0.01,
-    "curve": {"steps": [0, 5], "acc": [0.2, 0.75], "acc_ci95": [0.01, 0.01]},
+    "per_task_file": "tasks.csv",
+    "curve": {"steps": [0, 5], "acc": [0.2, 0.75], "acc_ci95": [0.01, 0.02]},
 }
 
 
-def records(folder: Path) -> Iterator:
-    """The records of an offline run: a LevelDB log of protocol buffers, behind 7 bytes of header.
+@pytest.fixture(scope="module", autouse=True)
+def no_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No settings, keys or caches of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CONFIG", "CACHE", "DATA"):
+            patch.setenv(f"WANDB_{name}_DIR", str(tmp_path_factory.mktemp(name.lower())))
+        patch.delenv("WANDB_MODE", raising=False)
+        patch.delenv("WANDB_RUN_ID", raising=False)
+        yield
+
+
+def records(folder: Path, pattern: str) -> Iterator:
+    """The records of a run: a LevelDB log of protocol buffers, behind 7 bytes of header.
 
     Each block of 32 KiB holds chunks of {checksum 4, length 2, kind 1}; a record is one chunk of
     kind 1, or several from kind 2 to kind 4.
     """
     from wandb.proto import wandb_internal_pb2
 
-    (file,) = folder.glob("wandb/offline-run-*/*.wandb")
+    (file,) = folder.glob(pattern)
     data, at, parts = file.read_bytes(), 7, b""
     while at + 7 <= len(data):
         if 32768 - at % 32768 < 7:  # the tail of a block is padding
@@ -64,6 +92,7 @@ def rows(found: list) -> list[dict]:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list:
     folder = tmp_path_factory.mktemp("wandb")
+    (folder / "tasks.csv").write_text("task,acc,loss\n0,0.5,1.0\n1,1.0,0.1\n")
     dashboard = Dashboard(str(folder), offline=True, name="one", group="sweep")
     dashboard.log_hyperparams({"algorithm": {"name": "reptile"}, "seed": 3})
     dashboard.log_metrics({"train/acc": 0.5, "meta_iteration": 10, "tasks_seen": 50})
@@ -74,26 +103,41 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list:
     return whole(folder)
 
 
-def whole(folder: Path) -> list:
+def whole(folder: Path, pattern: str = "wandb/offline-run-*/*.wandb") -> list:
     """All records; W&B's own process writes the last of them a moment after `finish` returns."""
     for _ in range(100):
-        found = list(records(folder))
+        found = list(records(folder, pattern))
         if any(r.WhichOneof("record_type") == "exit" for r in found):
             return found
         time.sleep(0.1)
     raise AssertionError("the run was never closed")
 
 
-def test_configuration_becomes_columns(found: list) -> None:
+def columns(found: list) -> dict:
     updates = [u for r in found for u in (*r.run.config.update, *r.config.update)]
-    values = {u.key: json.loads(u.value_json) for u in updates}
+    return {u.key: json.loads(u.value_json) for u in updates}
+
+
+def summary(found: list) -> dict:
+    updates = [u for r in found for u in r.summary.update]
+    return {".".join(u.nested_key) or u.key: json.loads(u.value_json) for u in updates}
+
+
+def exit_code(found: list) -> int:
+    (code,) = [r.exit.exit_code for r in found if r.WhichOneof("record_type") == "exit"]
+    return code
+
+
+def test_configuration_becomes_columns(found: list) -> None:
+    values = columns(found)
     assert values["algorithm"] == {"name": "reptile"}
     assert values["seed"] == 3
 
 
 def test_scalars_lie_on_the_axis_of_meta_iterations(found: list) -> None:
     axes = {r.metric.name or r.metric.glob_name: r.metric.step_metric for r in found}
-    assert axes["train/*"] == axes["val/*"] == axes["test/acc"] == "meta_iteration"
+    for name in ("train/*", "val/acc", "val/acc_ci95", "test/acc", "test/loss"):
+        assert axes[name] == "meta_iteration"
     assert axes["test/acc_at_step*"] == "inner_step"
     train = next(row for row in rows(found) if "train/acc" in row)
     assert (train["train/acc"], train["meta_iteration"], train["tasks_seen"]) == (0.5, 10, 50)
@@ -101,13 +145,176 @@ def test_scalars_lie_on_the_axis_of_meta_iterations(found: list) -> None:
 
 
 def test_the_adaptation_curve_has_an_axis_of_its_own(found: list) -> None:
-    name = "test/acc_at_step/5w1s_inductive"
-    points = [(row["inner_step"], row[name]) for row in rows(found) if name in row]
-    assert points == [(0, 0.2), (5, 0.75)]
+    name = "test/{}_at_step/5w1s_inductive"
+    names = ("inner_step", name.format("acc"), name.format("acc_ci95"))
+    points = [tuple(row[n] for n in names) for row in rows(found) if names[1] in row]
+    assert points == [(0, 0.2, 0.01), (5, 0.75, 0.02)]
 
 
 def test_final_figures_are_the_summary(found: list) -> None:
-    updates = [u for r in found for u in r.summary.update]
-    values = {".".join(u.nested_key) or u.key: json.loads(u.value_json) for u in updates}
+    values = summary(found)
     assert values["test/acc"] == 0.75
     assert values["test/acc_ci95/5w1s_inductive"] == 0.01
+
+
+def test_labels_tell_settings_apart() -> None:
+    assert list(labels([RESULT, {**RESULT, "init": "joint"}])) == [
+        "5w1s_inductive",
+        "joint_5w1s_inductive",
+    ]
+    more = {**RESULT, "steps": 50, "batch_size": None}
+    assert list(labels([RESULT, more])) == [
+        "5w1s_inductive_steps5_batch5",
+        "5w1s_inductive_steps50_batchall",
+    ]
+
+
+def test_a_run_that_fails_is_marked_and_closed(tmp_path: Path) -> None:
+    config = {"name": "one", "logger": {"_target_": "fewstep.dashboard.Dashboard", "offline": True}}
+    with pytest.raises(RuntimeError), loggers.open_loggers(config, tmp_path):
+        raise RuntimeError("the machine went away")
+    assert exit_code(whole(tmp_path)) == 1
+
+
+def test_a_resumed_training_goes_on_in_the_same_run(tmp_path: Path) -> None:
+    first, again = (Dashboard(str(tmp_path), offline=True) for _ in range(2))
+    other = Dashboard(str(tmp_path / "other"), offline=True)
+    assert first.version == again.version != other.version
+
+
+# --- through the command
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, list]]:
+    """A sweep over two seeds: folder and records of each job."""
+    where = tmp_path_factory.mktemp("swept")
+    words = [*SMALL, "logger.offline=true", "logger.checkpoint=true"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where)
+        patch.setattr(sys, "argv", sys.argv)
+        patch.setattr(sys, "path", list(sys.path))
+        assert train.main([*words, "-m", "seed=1,2", "hydra.sweep.dir=sweeps/seeds"]) == 0
+    folders = [where / "sweeps" / "seeds" / job for job in "01"]
+    return {folder.name: (folder, whole(folder)) for folder in folders}
+
+
+def test_each_job_of_a_sweep_is_a_run_of_its_own(swept: dict) -> None:
+    runs = [next(r.run for r in found if r.run.run_id) for _, found in swept.values()]
+    assert len({run.run_id for run in runs}) == 2
+    assert [run.run_group for run in runs] == ["seeds", "seeds"]
+    assert [run.display_name for run in runs] == ["seed=1", "seed=2"]
+    assert [run.job_type for run in runs] == ["train", "train"]
+    assert [exit_code(found) for _, found in swept.values()] == [0, 0]
+
+
+def test_choices_and_resolved_configuration_are_columns(swept: dict) -> None:
+    values = [columns(found) for _, found in swept.values()]
+    assert [v["seed"] for v in values] == [1, 2]
+    assert values[0]["choices"]["algorithm"] == "reptile"
+    assert values[0]["choices"]["shots"] == "5w1s"
+    assert values[0]["name"] == "reptile_glyphs_5w1s"
+    assert values[0]["algorithm"]["inner"]["steps"] == 2
+
+
+def test_a_job_logs_what_its_files_say(swept: dict) -> None:
+    folder, found = swept["0"]
+    report = json.loads((folder / "results.json").read_text())["results"]
+    entry = report[0]
+    values = summary(found)
+    for name in ("acc", "acc_ci95"):
+        assert values[f"test/{name}"] == entry[name]
+    measured = next(row for row in rows(found) if "val/acc" in row)
+    assert {"val/acc", "val/acc_ci95", "meta_iteration", "tasks_seen"} <= set(measured)
+    assert any("test/acc" in row and row["meta_iteration"] == 2 for row in rows(found))
+    curve = [row for row in rows(found) if "test/acc_at_step/5w1s_inductive" in row]
+    assert [row["inner_step"] for row in curve] == entry["curve"]["steps"]
+    (table,) = (folder / "wandb").glob("offline-run-*/files/media/table/test/tasks_*.json")
+    shown = json.loads(table.read_text())
+    assert shown["columns"] == ["task", "5w1s_inductive", "5w1s_transductive"]
+    assert len(shown["data"]) == entry["tasks"]
+    mean = sum(row[1] for row in shown["data"]) / entry["tasks"]
+    assert mean == pytest.approx(entry["acc"])
+
+
+def test_the_tested_checkpoint_is_an_artifact_if_asked(swept: dict) -> None:
+    folder, found = swept["0"]
+    artifacts = [r.request.log_artifact.artifact for r in found] + [r.artifact for r in found]
+    (model,) = [a for a in artifacts if a.type == "model"]
+    assert "best" in model.aliases
+    (entry,) = model.manifest.contents
+    assert entry.local_path == str(folder / "checkpoints" / "best.ckpt")
+
+
+# --- when nobody answers
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """Lets W&B believe in a server on a port of this machine; it reads its settings only once."""
+
+    def at(port: int) -> None:
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("WANDB_API_KEY", 40 * "0")
+        wandb.teardown()
+
+    yield at
+    wandb.teardown()
+
+
+def test_a_dead_server_costs_the_upload_and_nothing_else(
+    server: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    server(9)  # refuses
+    assert train.main([*SMALL, "logger.init_timeout=1"]) == 0
+    (folder,) = tmp_path.glob("outputs/runs/*/*")
+    text = "".join(capfd.readouterr())
+    assert text.count("this run is logged offline") == 1
+    result = json.loads((folder / "results.json").read_text())["results"][0]
+    assert summary(whole(folder))["test/acc"] == result["acc"]
+
+
+class Answer(BaseHTTPRequestHandler):
+    """As much of W&B's server as a run needs to start."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        project = {"name": "fewstep", "entity": {"name": "me"}}
+        bucket = {"id": "1", "name": "one", "displayName": "one", "project": project}
+        data = {
+            "model": {"bucket": None},
+            "upsertBucket": {"bucket": bucket, "inserted": True},
+            "serverInfo": {"features": []},
+            "createRunFiles": {"runID": "1", "uploadHeaders": [], "files": []},
+        }
+        body = json.dumps({"data": data}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Not on the terminal."""
+
+
+def test_a_network_that_dies_midway_costs_the_rest_of_the_upload(
+    server: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as answers:
+        threading.Thread(target=answers.serve_forever, daemon=True).start()
+        server(answers.server_port)
+        dashboard = Dashboard(str(tmp_path), init_timeout=60, finish_timeout=1)
+        dashboard.log_metrics({"train/acc": 0.5, "meta_iteration": 1, "tasks_seen": 5})
+        assert not dashboard.experiment.offline
+        answers.shutdown()
+    dashboard.log_metrics({"train/acc": 0.6, "meta_iteration": 2, "tasks_seen": 10})
+    dashboard.finish(failed=False)
+    (message,) = [r.getMessage() for r in caplog.records if r.name == "fewstep"]
+    assert "W&B has failed" in message
+    assert f"wandb sync {tmp_path}/wandb/latest-run" in message
+    wandb.teardown()  # as at the end of the process: what is left goes to the disk
+    kept = rows(whole(tmp_path, "wandb/run-*/*.wandb"))
+    assert [row["train/acc"] for row in kept] == [0.5, 0.6]

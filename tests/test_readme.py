@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fewstep import report, train
 from fewstep.compose import compose_config, options
@@ -61,6 +62,16 @@ def test_every_report_of_the_readme_is_understood() -> None:
     assert len(commands) > 2
     for command in commands:
         assert report.options(shlex.split(command)).paths
+
+
+def test_the_sweep_file_of_wandb_composes() -> None:
+    sweep = yaml.safe_load((ROOT / "docs" / "wandb_sweep.yaml").read_text())
+    command, last = sweep["command"][:-1], sweep["command"][-1]
+    assert (command[:2], last) == (["fewstep", "train"], "${args_no_hyphens}")
+    chosen = [f"{key}={values['values'][-1]}" for key, values in sweep["parameters"].items()]
+    config = compose_config("train", [*command[2:], *chosen])
+    assert (config.algorithm.name, config.algorithm.inner.lr, config.seed) == ("maml", 0.002, 3)
+    assert config.logger.project == sweep["project"]
 
 
 GROUPS = ["algorithm", "dataset", "experiment", "model", "logger", "shots", "sweep", "trainer"]

@@ -396,7 +396,7 @@ def test_ctrl_c_keeps_what_there_is_and_says_how_to_go_on(
     (folder,) = (tmp_path / "outputs" / "runs").glob("*/*")
     assert stop.value.code == 1
     message = capfd.readouterr().err
-    assert f"stopped at meta-iteration 3; continue with: fewstep train resume={folder}" in message
+    assert f"fewstep: stopped. Continue with: fewstep train resume={folder}" in message
     assert "Traceback" not in message
     saved = Run(folder).checkpoint()["fewstep"]["meta_iteration"]
     assert saved == (3 if inside else 2)

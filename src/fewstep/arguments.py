@@ -85,6 +85,11 @@ def fixed(overrides: Sequence[str]) -> list[str]:
     return [word for word in overrides if not parsed(word).is_sweep_override()]
 
 
+def names(overrides: Sequence[str]) -> list[str]:
+    """The keys and groups that overrides set."""
+    return [str(parsed(word).key_or_group) for word in overrides]
+
+
 def _check_flag(command: str, flag: str) -> None:
     if flag not in (*SWEEP, *SHOW):
         raise ConfigError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -102,30 +100,27 @@ class Checkpoints(pl.Callback):
     def best_path(self) -> Path:
         return self.folder / "best.ckpt"
 
+    def on_train_start(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
+        for aside in self.folder.glob("*.part") if trainer.is_global_zero else ():
+            aside.unlink()  # half a checkpoint, of a run that was killed as it wrote it
+
     def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
         if self.measure.newest and _better(self.measure.newest, self.best):
             self.best = {**self.measure.newest, "meta_iteration": learner.meta_iteration}
-            save_checkpoint(trainer, self.best_path)
+            trainer.save_checkpoint(self.best_path)
         self.measure.newest = {}
         self._settled = learner.meta_iteration
         done = learner.meta_iteration == learner.max_meta_iterations
         if done or learner.meta_iteration % self.every == 0:
-            save_checkpoint(trainer, self.last_path)
+            trainer.save_checkpoint(self.last_path)
 
     def on_exception(
         self, trainer: pl.Trainer, learner: MetaLearner, exception: BaseException
     ) -> None:
-        """Ctrl-C or a scheduler's SIGTERM: keep what there is, and say how to go on."""
-        if not isinstance(exception, (KeyboardInterrupt, SIGTERMException)):
-            return
-        if not trainer.is_global_zero:
-            return
-        if learner.whole and learner.meta_iteration == self._settled:
-            save_checkpoint(trainer, self.last_path)
-        how = "no checkpoint was written yet"
-        if self.last_path.exists():
-            how = f"continue with: fewstep train resume={self.folder.parent}"
-        print(f"\nstopped at meta-iteration {learner.meta_iteration}; {how}", file=sys.stderr)
+        """Ctrl-C or a scheduler's SIGTERM: keep what there is, between two meta-iterations."""
+        stopped = isinstance(exception, (KeyboardInterrupt, SIGTERMException))
+        if stopped and learner.whole and learner.meta_iteration == self._settled:
+            trainer.save_checkpoint(self.last_path)
 
     def state_dict(self) -> dict[str, Any]:
         return dict(self.best)
@@ -139,22 +134,6 @@ def _better(new: dict[str, float], best: dict[str, float]) -> bool:
     if not best:
         return True
     return new["acc"] > best["acc"] if "acc" in new else new["loss"] < best["loss"]
-
-
-def save_checkpoint(trainer: pl.Trainer, path: Path) -> None:
-    """Written aside and then renamed: a checkpoint is whole or it is not there.
-
-    Rank zero does it alone; the others neither write nor wait.
-    """
-    if not trainer.is_global_zero:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    try:
-        trainer.save_checkpoint(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 class Resume(pl.Callback):

@@ -13,6 +13,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from fewstep.files import replacing
 from fewstep.metrics_file import read_metrics
 from fewstep.style import STYLE, logarithmic, numbers, unit
 
@@ -33,7 +34,8 @@ def draw_curves(folder: Path, results: Sequence[Mapping[str, Any]], title: str) 
             left.set_visible(False)
         _adaptation(right, results)
         path = folder / "curves.png"
-        figure.savefig(path)
+        with replacing(path) as aside:
+            figure.savefig(aside, format="png")
         plt.close(figure)
     return path
 

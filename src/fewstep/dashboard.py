@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from fewstep.files import replacing
+from fewstep.scoreboard import headline, labels, results_table, tasks_table
+
 
 log = logging.getLogger("fewstep")
+
+MEASURED = [f"{s}/{n}" for s in ("val", "test") for n in ("acc", "acc_ci95", "loss", "loss_ci95")]
+AXES = {
+    "meta_iteration": ["train/*", *MEASURED],
+    "inner_step": [f"{metric}_at_step*" for metric in MEASURED],
+}
+"""What each metric is drawn against; `tasks_seen` is logged beside `meta_iteration`."""
 
 
 class Dashboard(Logger):
@@ -29,11 +43,18 @@ class Dashboard(Logger):
         group: str | None = None,
         entity: str | None = None,
         tags: Sequence[str] = (),
+        job_type: str = "train",
         offline: bool = False,
         init_timeout: float = 30,
+        finish_timeout: float = 60,
+        checkpoint: bool = False,
     ) -> None:
-        """`init_timeout` is in seconds; the rest is as in `wandb.init`."""
+        """The timeouts are in seconds; `checkpoint` uploads the one that was tested.
+
+        The rest is as in `wandb.init`.
+        """
         super().__init__()
+        self._folder = Path(save_dir)
         self._options = {
             "dir": save_dir,
             "project": project,
@@ -41,10 +62,13 @@ class Dashboard(Logger):
             "group": group,
             "entity": entity,
             "tags": list(tags),
-            "job_type": "train",
+            "job_type": job_type,
         }
-        self._offline, self._timeout = offline, init_timeout
+        self._offline = offline
+        self._checkpoint = checkpoint and job_type == "train"
+        self._timeouts = {"init_timeout": init_timeout, "finish_timeout": finish_timeout}
         self._run: Any = None
+        self._lost = False
 
     @property
     def name(self) -> str:
@@ -52,17 +76,14 @@ class Dashboard(Logger):
 
     @property
     def version(self) -> str:
-        return self.experiment.id
+        return _run_id(self._folder)
 
     @property
     def experiment(self) -> Any:
         """The W&B run, started at the first use."""
         if self._run is None:
             self._run = self._start()
-            for axis, metrics in (
-                ("meta_iteration", ("train/*", "val/*", "test/acc", "test/acc_ci95")),
-                ("inner_step", ("test/acc_at_step*", "test/loss_at_step*")),
-            ):
+            for axis, metrics in AXES.items():
                 self._run.define_metric(axis, hidden=True)
                 for metric in metrics:
                     self._run.define_metric(metric, step_metric=axis)
@@ -72,50 +93,97 @@ class Dashboard(Logger):
     def _start(self) -> Any:
         import wandb
 
-        settings = wandb.Settings(init_timeout=self._timeout, silent=True)
-        options = {**self._options, "settings": settings, "reinit": "finish_previous"}
+        options = {
+            **self._options,
+            "id": self.version,
+            "settings": wandb.Settings(**self._timeouts, finish_timeout_raises=True, silent=True),
+            "reinit": "finish_previous",
+        }
         if not self._offline:
             try:
-                return wandb.init(mode="online", **options)
+                return wandb.init(mode="online", resume="allow", **options)
             except (wandb.Error, OSError) as error:
-                reason = str(error).splitlines()[0]
-                log.warning("W&B cannot be reached (%s): this run is logged offline", reason)
+                log.warning(
+                    "W&B cannot be reached (%s): this run is logged offline", _first_line(error)
+                )
+                options["id"] = _run_id(self._folder, anew=True)  # W&B holds on to the other one
         return wandb.init(mode="offline", **options)
+
+    @contextmanager
+    def _harmless(self) -> Iterator[None]:
+        """Whatever W&B raises costs the rest of the dashboard and not the training."""
+        try:
+            yield
+        except Exception as error:
+            if not self._lost:
+                log.warning(
+                    "W&B has failed (%s): this goes on without; upload it later: wandb sync %s",
+                    _first_line(error),
+                    self._folder / "wandb" / "latest-run",
+                )
+            self._lost = True
 
     @rank_zero_only
     def log_hyperparams(self, params: Mapping[str, Any], *_: Any, **__: Any) -> None:
-        self.experiment.config.update(dict(params), allow_val_change=True)
+        with self._harmless():
+            self.experiment.config.update(dict(params), allow_val_change=True)
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        if "meta_iteration" in metrics:
-            self.experiment.log(metrics)
+        if "meta_iteration" in metrics and not self._lost:
+            with self._harmless():
+                self.experiment.log(metrics)
 
     @rank_zero_only
     def log_results(self, results: Sequence[Mapping[str, Any]]) -> None:
-        """Final figures as the run's summary, a curve for each protocol, and all as a table."""
+        """Final figures as the run's summary, adaptation curves, and the tables behind them."""
+        if self._lost:
+            return
+        with self._harmless():
+            run, name, split = self.experiment, headline(results), results[0]["split"]
+            figures = [name, f"{name}_ci95"]
+            run.log({f"{split}/results": results_table(results)})
+            run.log({f"{split}/tasks": tasks_table(results, self._folder)})
+            for label, r in labels(results).items():
+                if r["init"] != "trained":
+                    continue
+                for at, step in enumerate(r["curve"]["steps"]):
+                    point = {f"{split}/{n}_at_step/{label}": r["curve"][n][at] for n in figures}
+                    run.log({"inner_step": step, **point})
+                run.summary.update({f"{split}/{n}/{label}": r[n] for n in figures})
+            run.summary.update({f"{split}/{n}": results[0][n] for n in figures})
+            if self._checkpoint:
+                self._log_checkpoint(results[0]["checkpoint"])
+
+    def _log_checkpoint(self, name: str) -> None:
         import wandb
 
-        columns = ["init", "ways", "shots", "protocol", "steps", "tasks"]
-        headline = "acc" if "acc" in results[0] else "loss"
-        figures = [headline, f"{headline}_ci95"]
-        rows = [[r[name] for name in (*columns, *figures)] for r in results]
-        self.experiment.log({"test/results": wandb.Table([*columns, *figures], data=rows)})
-        for r in results:
-            if r["init"] != "trained":
-                continue
-            suffix = f"{r['ways']}w{r['shots']}s_{r['protocol']}"
-            for step, value in zip(r["curve"]["steps"], r["curve"][headline], strict=True):
-                point = {"inner_step": step, f"test/{headline}_at_step/{suffix}": value}
-                self.experiment.log(point)
-            for name in figures:
-                self.experiment.summary[f"test/{name}/{suffix}"] = r[name]
-        for name in figures:
-            self.experiment.summary[f"test/{name}"] = results[0][name]
+        artifact = wandb.Artifact(f"checkpoint-{self.version}", type="model")
+        path = self._folder / "checkpoints" / f"{name}.ckpt"
+        artifact.add_file(str(path), policy="immutable")  # no copy into the user's cache
+        self.experiment.log_artifact(artifact, aliases=[name])
 
     @rank_zero_only
     def finish(self, failed: bool) -> None:
         """Close the run, so that the next job of a sweep gets one of its own."""
         if self._run is not None:
-            self._run.finish(exit_code=int(failed))
+            with self._harmless():
+                self._run.finish(exit_code=int(failed))
             self._run = None
+
+
+def _run_id(folder: Path, anew: bool = False) -> str:
+    """The id of the W&B run of a run directory: a resumed training goes on in the same one.
+
+    A W&B agent brings an id of its own.
+    """
+    file = folder / "wandb" / "run_id"
+    if anew or not file.exists():
+        given = None if anew else os.environ.get("WANDB_RUN_ID")
+        with replacing(file) as aside:
+            aside.write_text(given or secrets.token_hex(4))
+    return file.read_text()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.checks import ConfigError
+from fewstep.files import CannotWrite, replacing
 from fewstep.lock import held
+from fewstep.stopping import stoppable
 
 
 RECORD = "job.json"
@@ -72,10 +74,13 @@ def main(words: Sequence[str]) -> int:
         with held(folder):
             objective = _work(command, folder, line)
             write_record(folder, "finished", objective=objective)
-    except ConfigError as error:
+    except (ConfigError, CannotWrite) as error:
         print(f"fewstep: {error}", file=sys.stderr)
         write_record(folder, "failed", str(error))
         return 2
+    except SystemExit:  # stopped: it has said how to go on
+        write_record(folder, "failed", "stopped before its end")
+        return 1
     except Exception as error:
         traceback.print_exc()
         reason = " ".join("".join(traceback.format_exception_only(error)).split())
@@ -91,7 +96,8 @@ def _work(command: str, folder: Path, line: str) -> float | None:
     config: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     module = import_module(f"fewstep.{command}")
     module.settle(config)  # data and checkpoints of this job
-    objective = module.job(config, folder, line)
+    with stoppable(folder):
+        objective = module.job(config, folder, line)
     return objective if objective is None or math.isfinite(objective) else None
 
 
@@ -110,11 +116,10 @@ def _be_where_hydra_is(file: Path) -> None:
 def write_record(
     folder: Path, state: str, reason: str | None = None, objective: float | None = None
 ) -> None:
-    """Say what became of a job; written aside and then renamed."""
-    aside = folder / f"{RECORD}.part"
+    """Say what became of a job; on a full disk that goes unsaid, and no result says enough."""
     content = {"state": state, "reason": reason, "objective": objective}
-    aside.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(aside, folder / RECORD)
+    with suppress(CannotWrite), replacing(folder / RECORD) as aside:
+        aside.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -20,19 +20,24 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from fewstep.arguments import Arguments, combinations, fixed, read
+from fewstep.arguments import Arguments, combinations, fixed, names, read
 from fewstep.checks import ConfigError
 from fewstep.compose import compose_config, compose_hydra, conf_dir, quoted, search_path
+from fewstep.files import CannotWrite, check_place, replacing
 from fewstep.guide import guide
 from fewstep.job import run as run_job
 from fewstep.lock import held
 from fewstep.ranks import outside
+from fewstep.stopping import how_to_go_on, stoppable
 
 
 Config = dict[str, Any]
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """The variable by which Hydra lets an exception through instead of printing it."""
+
+OVERRIDE_DIRNAME = "hydra.job.config.override_dirname"
+"""Where Hydra is told what a job of a sweep is not called by: what all of its jobs have."""
 
 HELP = ("-h", "--help")
 
@@ -71,8 +76,7 @@ def launch(command: Command, words: Sequence[str]) -> int:
         sys.path.append(str(Path.cwd()))  # where a user's own algorithm.py may be
     try:
         arguments = command.prepare(read(command.name, words))
-        added = _settled(command, arguments)
-        more = [f"{key}={quoted(value)}" for key, value in added.items()]
+        more, folder = _settled(command, arguments)
         line = shlex.join(["fewstep", command.name, *words])
         if (others := outside()) and others.rank > 0 and not arguments.shows:
             # Rank zero has the run directory, and Hydra would make another one here.
@@ -83,36 +87,46 @@ def launch(command: Command, words: Sequence[str]) -> int:
         sys.argv += [*search_path(), *more]
         if arguments.sweep and not arguments.shows:
             return _sweep(command, line)
-        folder = added.get("hydra.run.dir")  # of a run that is continued
-        with held(Path(folder)) if folder else nullcontext():
+        with held(folder) if folder else nullcontext():
             _hydra_main(command, line, is_held=bool(folder))
     except ConfigError as error:
         return complain(error)
+    except CannotWrite as error:
+        return complain(error, status=1)
+    except KeyboardInterrupt:
+        return complain("stopped", status=1)
     return 0
 
 
-def complain(error: Exception) -> int:
+def complain(error: Exception | str, status: int = 2) -> int:
     """Tell the user what to change, without a traceback; the exit status."""
     print(f"fewstep: {error}", file=sys.stderr)
-    return 2
+    return status
 
 
-def _settled(command: Command, arguments: Arguments) -> Mapping[str, str]:
-    """Overrides to add, after everything was checked that can be checked before Hydra starts."""
+def _settled(command: Command, arguments: Arguments) -> tuple[list[str], Path | None]:
+    """Overrides to add, and the directory of a run that is continued, after everything was checked
+    that can be checked before Hydra starts."""
     if arguments.shows:
         compose_config(command.name, arguments.overrides, complete=False)
-        return {}
+        return [], None
     if not arguments.sweep:
-        return command.settle(plain(compose_config(command.name, arguments.overrides)))
+        extra = command.settle(plain(compose_config(command.name, arguments.overrides)))
+        more = [f"{key}={quoted(value)}" for key, value in extra.items()]
+        place = compose_hydra(command.name, [*arguments.overrides, *more]).hydra.run.dir
+        check_place(Path(place), "hydra.run.dir")
+        return more, Path(place) if "hydra.run.dir" in extra else None
     if others := outside():
         raise ConfigError(
             f"-m: {others.starter} starts the processes of one run, and a sweep starts those of "
             f"each of its runs itself. Use fewstep {command.name} -m without it"
         )
-    sweeper = compose_hydra(command.name, fixed(arguments.overrides)).hydra.sweeper
+    same = fixed(arguments.overrides)
+    composed = compose_hydra(command.name, same).hydra
+    sweeper = composed.sweeper
     axes = [f"{key}={values}" for key, values in (sweeper.params or {}).items()]
     jobs = itertools.islice(combinations([*axes, *arguments.overrides]), CHECKED)
-    for overrides in list(jobs) or [fixed(arguments.overrides)]:
+    for overrides in list(jobs) or [same]:
         try:
             config = plain(compose_config(command.name, overrides))
             command.check(config)
@@ -120,7 +134,9 @@ def _settled(command: Command, arguments: Arguments) -> Mapping[str, str]:
             raise ConfigError(f"in the sweep's {' '.join(overrides)}: {error}") from None
         if "direction" in sweeper:
             _check_objective(config)
-    return {}
+    check_place(Path(composed.sweep.dir), "hydra.sweep.dir")
+    unnamed = ",".join(map(quoted, ["resume", *names(same)]))  # the same in all jobs, or no axis
+    return [f"{OVERRIDE_DIRNAME}.exclude_keys=[{unnamed}]"], None
 
 
 def _check_objective(config: Config) -> None:
@@ -162,13 +178,18 @@ def _hydra_main(command: Command, line: str, sweep: bool = False, is_held: bool 
         config, folder = plain(composed), Path(HydraConfig.get().runtime.output_dir)
         try:
             with nullcontext() if sweep or is_held else held(folder):
-                (folder / "config.yaml").write_text(OmegaConf.to_yaml(config))
+                with replacing(folder / "config.yaml") as aside:
+                    aside.write_text(OmegaConf.to_yaml(config))
                 if sweep:
                     return run_job(command.name, folder, line)
-                return command.job(config, folder, line)
+                with stoppable(folder):
+                    return command.job(config, folder, line)
         except ConfigError:
             os.environ[FULL_ERROR] = "1"  # let it through to `launch`, which prints it
             raise
+        except CannotWrite as error:
+            os.environ[FULL_ERROR] = "1"
+            raise CannotWrite(f"{error}. {how_to_go_on(folder)}") from None
 
     before = os.environ.get(FULL_ERROR, "0")
     os.environ[FULL_ERROR] = "1" if sweep else before  # so that there is a summary anyway

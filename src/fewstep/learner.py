@@ -186,15 +186,15 @@ class MetaLearner(pl.LightningModule):
                     {"setting": setting, "protocol": protocol, "per_task": final, **numbers}
                 )
 
-    # --- checkpoints
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["fewstep"] = {
             "config": self.config,
             "meta_iteration": self.meta_iteration,
             "inner_state": self.state,
+            "recent": self._recent,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.meta_iteration = checkpoint["fewstep"]["meta_iteration"]
-        self.state = checkpoint["fewstep"]["inner_state"]
+        ours = checkpoint["fewstep"]
+        self.meta_iteration, self.state = ours["meta_iteration"], ours["inner_state"]
+        self._recent = ours.get("recent", [])  # which older checkpoints do not have

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from fewstep.files import replacing, writing
 
 
 AXES = ("meta_iteration", "tasks_seen")
@@ -52,7 +53,7 @@ class MetricsFile(Logger):
         row.update(metrics)
         self._columns += [name for name in metrics if name not in self._columns]
         if grown and self.path.exists():
-            with self.path.open("a", newline="") as file:
+            with writing(self.path), self.path.open("a", newline="") as file:
                 csv.DictWriter(file, self._columns).writerow(row)
         else:
             self._rewrite()
@@ -67,18 +68,19 @@ class MetricsFile(Logger):
             self._rewrite()
 
     def _rewrite(self) -> None:
-        aside = self.path.with_suffix(".part")
-        with aside.open("w", newline="") as file:
+        with replacing(self.path) as aside, aside.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(self._rows.values())
-        os.replace(aside, self.path)
 
 
 def read_metrics(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Columns and rows of a metrics.csv; a row has only the columns that were logged then."""
+    """Columns and rows of a metrics.csv; a row has only the columns that were logged then.
+
+    A last line without its end, as a full disk leaves it, is no row: its numbers are cut short.
+    """
     with path.open(newline="") as file:
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(line for line in file if line.endswith("\n"))
         rows = [{n: _number(v) for n, v in row.items() if v} for row in reader]
         return list(reader.fieldnames or AXES), rows
 

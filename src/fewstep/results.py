@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from fewstep.callbacks import Stopwatch
 from fewstep.data.images import episodes_sha256
 from fewstep.evaluation import PROTOCOLS, Setting, finite, show
 from fewstep.execution import CPU_THREADS
+from fewstep.files import replacing
 from fewstep.identity import config_hash, git_commit, hashed, recipe_hash
 from fewstep.types import Split
 
@@ -108,19 +108,24 @@ def result(
 
 
 def _write_per_task(file: Path, per_task: Mapping[str, Sequence[float]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", newline="") as out:
+    with replacing(file) as aside, aside.open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["task", *per_task])
         writer.writerows([i, *row] for i, row in enumerate(zip(*per_task.values(), strict=True)))
 
 
+def read_per_task(file: Path) -> dict[str, list[float]]:
+    """The figures of each task, in the order of the tasks."""
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return {name: [float(row[name]) for row in rows] for name in rows[0] if name != "task"}
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Written aside and then renamed; null for what is not finite, for which JSON has no word."""
-    aside = path.with_suffix(".part")
+    """Null for what is not finite, for which JSON has no word."""
     text = json.dumps(_finite_only(content), indent=1, allow_nan=False, default=str)
-    aside.write_text(text + "\n")
-    os.replace(aside, path)
+    with replacing(path) as aside:
+        aside.write_text(text + "\n")
 
 
 def _finite_only(content: Any) -> Any:

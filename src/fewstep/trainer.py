@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import signal
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from fewstep import ranks
+from fewstep.files import replacing
 
 
 Config = Mapping[str, Any]
@@ -41,6 +46,7 @@ def trainer_options(config: Config) -> dict[str, Any]:
         "enable_progress_bar": False,  # `Progress` does it
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,
+        "plugins": [WholeCheckpoints()],
     }
 
 
@@ -73,3 +79,19 @@ class Ranks(DDPStrategy):
 
 def _stop(*_: Any) -> None:
     raise SIGTERMException
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """A checkpoint is whole or it is not there; Lightning's own pass through the system's temporary
+    folder, from which a move to another disk can be cut short."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, *_: Any, **__: Any) -> None:
+        """Written on the first rank alone.
+
+        Raises:
+            CannotWrite: naming the file; the checkpoint that was there is kept.
+        """
+        buffer = io.BytesIO()  # torch does not say why it could not write to a file
+        torch.save(checkpoint, buffer)
+        with replacing(Path(path)) as aside:
+            aside.write_bytes(buffer.getbuffer())

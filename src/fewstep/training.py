@@ -65,7 +65,9 @@ def evaluate(
     learner = builders.build_learner(config, dataset.task)
     content = checkpoint.restore(learner, path)
     report = header(config, command) | {"checkpoint": str(path)}
-    results = meta_test(learner, tasks, config, folder, "trained", path.stem, split)
+    with open_loggers(config, folder, "evaluate") as loggers:
+        results = meta_test(learner, tasks, config, folder, "trained", path.stem, split)
+        log_results(loggers, results)
     report |= environment(learner, config)
     watch = Stopwatch()
     watch.load_state_dict(content["callbacks"]["Stopwatch"])

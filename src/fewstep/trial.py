@@ -34,6 +34,7 @@ OWN = {
     "inference_mode": "adapting to a test task needs gradients",
     "use_distributed_sampler": "the tasks of a run hang on its seed alone",
     "num_sanity_val_steps": "eval.val_every says when to validate",
+    "plugins": "checkpoints are written by one of our own",
     "gradient_clip_val": MANUAL,
     "gradient_clip_algorithm": MANUAL,
     "accumulate_grad_batches": MANUAL,

@@ -10,6 +10,7 @@ import torch
 
 from fewstep.curves import COLORS
 from fewstep.data.module import TaskModule
+from fewstep.files import replacing
 from fewstep.learner import MetaLearner
 from fewstep.rules import State
 from fewstep.style import STYLE
@@ -44,5 +45,6 @@ def draw_waves(
             axes.set(title=init, xlabel="x")
         panels[0][0].legend(loc="lower left", fontsize=8)
         figure.suptitle(f"{setting.spec.shots} points, {setting.spec.steps} gradient steps")
-        figure.savefig(path)
+        with replacing(path) as aside:
+            figure.savefig(aside, format="png")
         plt.close(figure)

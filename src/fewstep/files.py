@@ -1,0 +1,79 @@
+"""Writing files so that each is whole or not there, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from fewstep.checks import ConfigError
+
+
+class CannotWrite(Exception):
+    """A file that could not be written; its text is all that the user needs to see."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name the file where the system alone says what is wrong.
+
+    Raises:
+        CannotWrite: naming the path, the reason and the fix.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(
+            f"{path}: cannot be written ({error.strerror or error}). Make room there, or see to "
+            "its permissions"
+        ) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to, which then takes its place in one step.
+
+    Its bytes are on the disk before its name is: after a power cut, a name that came first would
+    stand for an empty file where the last good one was.
+
+    Raises:
+        CannotWrite: naming the path, the reason and the fix; what was at `path` is still there.
+    """
+    aside = path.with_suffix(".part")
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield aside
+            _to_disk(aside)
+            os.replace(aside, path)
+            _to_disk(path.parent)
+    finally:
+        with suppress(OSError):  # gone already, or as impossible as what went before
+            aside.unlink()
+
+
+def check_place(folder: Path, key: str) -> None:
+    """Try whether a folder could be made and written to; leaves nothing behind.
+
+    Raises:
+        ConfigError: naming the key that gives the folder, and what the system says of it.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        raise ConfigError(
+            f"{key}={folder}: cannot be written to ({there}: {error.strerror or error}). Make room "
+            f"there, see to its permissions, or choose another place with {key}=..."
+        ) from None
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
