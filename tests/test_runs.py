@@ -14,12 +14,13 @@ import pytest
 import torch
 import yaml
 
-from fewstep import callbacks, evaluate, lock, train
+from fewstep import evaluate, lock, train
 from fewstep import config as builders
 from fewstep.compose import conf_dir
 from fewstep.evaluation import mean_ci95
 from fewstep.identity import config_hash, recipe_hash
 from fewstep.learner import MetaLearner
+from fewstep.trainer import WholeCheckpoints
 
 
 TINY = [
@@ -352,15 +353,15 @@ def test_a_run_that_was_cut_off_goes_on_where_its_schedule_was(first, tmp_path, 
 
 def test_resume_auto_goes_on_with_the_run_that_was_cut_off(first, tmp_path, monkeypatch, capfd):
     """The same command twice; a third time it has nothing to go on with."""
-    save = callbacks.save_checkpoint
+    save = WholeCheckpoints.save_checkpoint
 
-    def cut_off(trainer, path: Path) -> None:
-        save(trainer, path)
+    def cut_off(*words, **more) -> None:
+        save(*words, **more)
         raise RuntimeError("the machine went away")
 
     words = [*FIRST, "resume=auto"]
     with monkeypatch.context() as patch:
-        patch.setattr(callbacks, "save_checkpoint", cut_off)
+        patch.setattr(WholeCheckpoints, "save_checkpoint", cut_off)
         with pytest.raises(SystemExit):
             run(train.main, tmp_path, *words)
     (folder,) = (tmp_path / "outputs" / "runs").glob("*/*")
