@@ -14,8 +14,8 @@ import pytest
 import torch
 import yaml
 
-from fewstep import evaluate, lock, train
 from fewstep import config as builders
+from fewstep import evaluate, lock, train
 from fewstep.compose import conf_dir
 from fewstep.evaluation import mean_ci95
 from fewstep.identity import config_hash, recipe_hash
