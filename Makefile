@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow lint format bench bench-costs bench-peers bench-ranks clean
+.PHONY: help setup train test test-slow lint format bench bench-costs bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,9 +34,6 @@ bench-costs: setup  ## memory, growth, start-up and overhead into benchmarks/res
 
 bench-peers:  ## the same work beside learn2learn, higher, TorchOpt and a plain loop; needs a quiet machine
 	benchmarks/peers/run.sh
-
-bench-ranks: setup  ## two CPU processes against one, a thread each; needs a quiet machine
-	$(BIN)/python benchmarks/ranks.py
 
 lint: setup  ## what must be clean before a commit
 	$(BIN)/ruff check .

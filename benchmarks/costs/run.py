@@ -7,7 +7,7 @@ import argparse
 import os
 import time
 
-from costs import classes, growth, memory, meta_tests, overhead, record, start, timeline
+from costs import classes, growth, memory, meta_tests, overhead, ranks, record, start, timeline
 
 
 PARTS = {
@@ -17,6 +17,7 @@ PARTS = {
     "classes": classes,
     "start": start,
     "overhead": overhead,
+    "ranks": ranks,
     "timeline": timeline,
 }
 BUSY = 0.3
