@@ -37,14 +37,24 @@ def agree(one: object, two: object, key: str = "") -> None:
         assert one == (pytest.approx(two, rel=1e-9) if key.startswith("loss") else two), key
 
 
+WALKED = {f"module.features.{layer}.bias" for layer in (0, 3, 6, 9)}
+"""The convolutions' own."""
+
+
 def same(one: Run, two: Run) -> None:
-    """The same tasks and accuracies; losses and weights but for the order of a sum."""
+    """The same tasks and accuracies; losses and weights but for the order of a sum.
+
+    Rounding walks a convolution's bias in front of a batch norm, whose true gradient is zero, as
+    far as Adam steps.
+    """
     agree(one.results["results"], two.results["results"])
     counts = ("meta_iterations", "tasks_seen", "config_hash")
     assert [one.results[n] for n in counts] == [two.results[n] for n in counts]
     assert two.results["world_size"] == 2
     weights, others = (r.checkpoint()["state_dict"] for r in (one, two))
     for name, tensor in weights.items():
+        if name in WALKED:
+            continue
         torch.testing.assert_close(others[name], tensor, rtol=1e-9, atol=1e-9)
     assert [list(row) for row in one.rows] == [list(row) for row in two.rows]
     for mine, yours in zip(one.rows, two.rows, strict=True):
@@ -199,8 +209,8 @@ def test_a_signal_ends_all_ranks_and_keeps_what_there_is(under_way, tmp_path, nu
     assert starter.wait(60) == 1
     assert all_gone(pids)
     log = (tmp_path / "log").read_text()
-    assert f"continue with: fewstep train resume={tmp_path / 'here'}" in log or (
-        "no checkpoint was written yet" in log
+    assert f"fewstep: stopped. Continue with: fewstep train resume={tmp_path / 'here'}" in log or (
+        f"fewstep: stopped. There is no checkpoint in {tmp_path / 'here'}" in log
     )
     assert "Connection closed" not in log
 
