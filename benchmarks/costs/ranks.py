@@ -16,7 +16,7 @@ from fewstep.bench.clocks import quartiles
 
 META_BATCH, AT_LEAST = 4, 1.6
 TRAINERS = {1: ["trainer=cpu"], 2: ["trainer=ddp_cpu", "trainer.devices=2"]}
-ROUNDS, META_ITERATIONS = 5, 300
+ROUNDS, META_ITERATIONS = 5, 150
 
 
 def measure(quick: bool) -> dict[str, Any]:
