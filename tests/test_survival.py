@@ -246,6 +246,19 @@ def test_a_signal_while_testing_says_how_to_go_on(here, undisturbed, monkeypatch
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+def test_overrides_that_hydra_was_killed_over(here, undisturbed, monkeypatch):
+    from fewstep import training
+
+    words = [*TINY, "max_meta_iterations=6", "hydra.run.dir=run"]
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "meta_test", lambda *_: signal.raise_signal(signal.SIGTERM))
+        with pytest.raises(SystemExit):
+            train.main(words)
+    (here / "run" / ".hydra" / "overrides.yaml").write_text("")
+    assert train.main([f"resume={here / 'run'}"]) == 0
+    assert content(here / "run") == undisturbed
+
+
 # --- kill -9
 
 

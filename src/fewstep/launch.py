@@ -23,11 +23,12 @@ from omegaconf import DictConfig, OmegaConf
 from fewstep.arguments import Arguments, combinations, fixed, names, read
 from fewstep.checks import ConfigError
 from fewstep.compose import compose_config, compose_hydra, conf_dir, quoted, search_path
-from fewstep.files import CannotWrite, check_place, replacing
+from fewstep.files import CannotWrite, check_place
 from fewstep.guide import guide
 from fewstep.job import run as run_job
 from fewstep.lock import held
 from fewstep.ranks import outside
+from fewstep.resume import keep
 from fewstep.stopping import how_to_go_on, stoppable
 
 
@@ -178,8 +179,7 @@ def _hydra_main(command: Command, line: str, sweep: bool = False, is_held: bool 
         config, folder = plain(composed), Path(HydraConfig.get().runtime.output_dir)
         try:
             with nullcontext() if sweep or is_held else held(folder):
-                with replacing(folder / "config.yaml") as aside:
-                    aside.write_text(OmegaConf.to_yaml(config))
+                keep(folder, config, HydraConfig.get().overrides.task)
                 if sweep:
                     return run_job(command.name, folder, line)
                 with stoppable(folder):

@@ -12,9 +12,26 @@ from omegaconf import OmegaConf
 from fewstep.arguments import Arguments, parsed
 from fewstep.checks import ConfigError
 from fewstep.compose import compose_config, compose_hydra, quoted
+from fewstep.files import replacing
 from fewstep.identity import config_hash, hash_of
 from fewstep.lock import check_free, in_use
 from fewstep.ranks import outside
+
+
+OVERRIDES = "overrides.yaml"
+
+
+def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Leave in a run directory what it takes to go on with it, each file whole.
+
+    Hydra writes its own in place at every start, and a kill at that moment leaves them empty.
+
+    Raises:
+        CannotWrite: naming the file.
+    """
+    for name, content in (("config.yaml", config), (OVERRIDES, list(overrides))):
+        with replacing(folder / name) as aside:
+            aside.write_text(OmegaConf.to_yaml(content))
 
 
 def resumed(arguments: Arguments) -> Arguments:
@@ -39,8 +56,9 @@ def resumed(arguments: Arguments) -> Arguments:
     folder = _run_of(Path(path).expanduser())
     if not others or others.rank == 0:  # which is at work in it for all of them
         check_free(folder)
-    file = folder / ".hydra" / "overrides.yaml"
-    if not path or not file.is_file():
+    files = [folder / OVERRIDES, folder / ".hydra" / OVERRIDES]  # the second of older runs
+    file = next((file for file in files if file.is_file()), None)
+    if not path or not file:
         return arguments
     own = {parsed(word).get_key_element(): word for word in OmegaConf.load(file)}
     added = [w for key, w in own.items() if key not in given and not key.startswith("hydra")]
