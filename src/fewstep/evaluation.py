@@ -56,15 +56,18 @@ def curve_steps(steps: int) -> tuple[int, ...]:
 def predict(net: Net, params: Params, episode: Episode, protocol: str) -> Tensor:
     """Outputs [N*Q, ...] for the queries of a task, under one of `PROTOCOLS`."""
     if protocol == "transductive":
-        return net(params, episode.query_x)
+        return net.run(Net.__call__, (), params, episode.query_x)
 
-    def one(query: Tensor) -> Tensor:
-        return net(params, torch.cat([episode.support_x, query.unsqueeze(0)]))[-1]
-
+    queries, support_x = episode.query_x, episode.support_x
+    one = net.program(_last_output, (), (params, support_x, queries[0]))
     if net.functional:
-        return torch.func.vmap(one)(episode.query_x)
+        return torch.func.vmap(lambda query: one(params, support_x, query))(queries)
     # Batch norm of one query after another: folding them into one pass measured slower on a CPU.
-    return torch.stack([one(query) for query in episode.query_x])
+    return torch.stack([one(params, support_x, query) for query in queries])
+
+
+def _last_output(net: Net, params: Params, support_x: Tensor, query: Tensor) -> Tensor:
+    return net(params, torch.cat([support_x, query.unsqueeze(0)]))[-1]
 
 
 def evaluate_task(

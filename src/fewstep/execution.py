@@ -7,6 +7,7 @@ Every way gives the same results; which is fastest is a matter of the device. Th
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import threading
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from fewstep.net import Net
+from fewstep.programs import Programs
 from fewstep.types import Episode
 
 
@@ -57,8 +59,9 @@ class Serial:
 class Threads:
     """Tasks spread over worker threads, each with its own replica and one intra-op thread.
 
-    PyTorch lets go of the interpreter lock inside its kernels, which are small here: two threads
-    of tasks use two cores better than two threads inside each convolution.
+    Two threads of tasks use two cores better than two threads inside each convolution, which are
+    small here, and an inner step is a program, so that they need not wait for each other's
+    interpreter.
 
     The calling thread is left with one intra-op thread as well: the outer step is too small to
     share, and threads that wait for each other stall as soon as another process wants a core.
@@ -69,12 +72,12 @@ class Threads:
     def __init__(self, module: nn.Module, threads: int | None = None) -> None:
         self.module = module
         self.threads = threads or CPU_THREADS
-        self._own = threading.local()
+        self._own, self._programs = threading.local(), Programs()
         self._pool = ThreadPoolExecutor(self.threads, "fewstep", self._start)
 
     def _start(self) -> None:
         torch.set_num_threads(1)  # of this thread alone
-        self._own.net = Net(self.module).replica()
+        self._own.net = Net(copy.deepcopy(self.module), programs=self._programs)
 
     def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
         torch.set_num_threads(1)

@@ -23,13 +23,23 @@ class Layout:
     """Where each tensor lies in the vector, in its own memory order (channels-last stays so)."""
 
     def __init__(self, params: Params) -> None:
-        self.names = list(params)
+        self.names = tuple(params)
         self.orders = [_memory_order(p) for p in params.values()]
         self.places = []  # shape, strides and offset of each tensor in the vector
         end = 0
         for p in params.values():
             self.places.append((p.shape, p.stride(), end))
             end += p.numel()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and self._all == other._all
+
+    def __hash__(self) -> int:
+        return hash(self._all)
+
+    @property
+    def _all(self) -> tuple:
+        return self.names, tuple(self.places)
 
     def pack(self, tensors: Sequence[Tensor]) -> Tensor:
         """A new vector [all entries] of tensors that come in the order of the parameters."""

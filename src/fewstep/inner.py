@@ -55,13 +55,8 @@ class InnerLoop:
         self, net: Net, params: Params, x: Tensor, y: Tensor, task: Task
     ) -> tuple[Metrics, Params]:
         """`(metrics, gradient)` of the inner objective on one minibatch."""
-
-        def objective(params: Params) -> tuple[Tensor, Metrics]:
-            outputs = net(params, x)
-            return self.objective(task, outputs, y), task.metrics(outputs.detach(), y)
-
-        metrics, grads = net.value_and_grad(objective, params)
-        return metrics, grads
+        outputs, grads = net.run(_gradient, (self, task), params, x, y)
+        return task.metrics(outputs, y), grads
 
     def adapt(
         self,
@@ -82,7 +77,6 @@ class InnerLoop:
             return self._adapt_with_graph(net, params, state, episode, batches, task)
         return self._adapt_in_place(net, params, state, episode, batches, task)
 
-    @torch.enable_grad()
     def _adapt_in_place(
         self,
         net: Net,
@@ -92,25 +86,16 @@ class InnerLoop:
         batches: Tensor,
         task: Task,
     ) -> Adapted:
-        """First order: every step overwrites one private vector of parameters.
-
-        Gradients are added into another vector by autograd itself, outside the interpreter lock,
-        which tasks in other threads want as well.
-        """
-        layout, metrics = Layout(params), {}
+        """First order: every step overwrites one private vector of parameters."""
+        layout = Layout(params)
         vector, packed = layout.pack(list(params.values())), layout.pack_state(state)
-        gradient = torch.empty_like(vector)
-        leaves = {name: view.requires_grad_() for name, view in layout.views(vector).items()}
-        for name, view in layout.views(gradient).items():
-            leaves[name].grad = view
+        if not len(batches):
+            return Adapted(layout.views(vector), layout.unpack_state(packed), {})
+        support = (episode.support_x, episode.support_y)
+        step = net.program(_step, (self, layout, task), (vector, packed, *support, batches[0]))
         for batch in batches:
-            x, y = episode.support_x[batch], episode.support_y[batch]
-            outputs = net(leaves, x)
-            gradient.zero_()
-            self.objective(task, outputs, y).backward(inputs=list(leaves.values()))
-            self.rule.step_({ALL: vector}, {ALL: gradient}, packed)
-        if len(batches):
-            metrics = task.metrics(outputs.detach(), y)
+            outputs, packed = step(vector, packed, *support, batch)
+        metrics = task.metrics(outputs, episode.support_y[batches[-1]])
         return Adapted(layout.views(vector), layout.unpack_state(packed), metrics)
 
     def _adapt_with_graph(
@@ -125,6 +110,37 @@ class InnerLoop:
         metrics: Metrics = {}
         for batch in batches:
             x, y = episode.support_x[batch], episode.support_y[batch]
-            metrics, grads = self.gradient(net, params, x, y, task)
+            outputs, grads = _gradient(net, self, task, params, x, y)
             params, state = self.rule.step(params, grads, state)
+            metrics = task.metrics(outputs, y)
         return Adapted(params, state, metrics)
+
+
+def _gradient(
+    net: Net, inner: InnerLoop, task: Task, params: Params, x: Tensor, y: Tensor
+) -> tuple[Tensor, Params]:
+    """`(outputs, gradient)` of the inner objective on one minibatch."""
+
+    def objective(params: Params) -> tuple[Tensor, Tensor]:
+        outputs = net(params, x)
+        return inner.objective(task, outputs, y), outputs.detach()
+
+    return net.value_and_grad(objective, params)
+
+
+def _step(
+    net: Net,
+    inner: InnerLoop,
+    layout: Layout,
+    task: Task,
+    vector: Tensor,
+    state: State,
+    support_x: Tensor,
+    support_y: Tensor,
+    batch: Tensor,
+) -> tuple[Tensor, State]:
+    """One update, written into `vector`; `(outputs, state)` of the minibatch before it."""
+    x, y = support_x[batch], support_y[batch]
+    outputs, grads = _gradient(net, inner, task, layout.views(vector), x, y)
+    inner.rule.step_({ALL: vector}, {ALL: layout.pack(list(grads.values()))}, state)
+    return outputs, state

@@ -6,20 +6,15 @@ pair of implementations that differ in one of these do not give the same numbers
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fewstep.patches import strided_conv2d
+
 
 BATCH_NORM_EPS = 1e-3
 """TensorFlow's default, not PyTorch's 1e-5: it matters on Omniglot's flat backgrounds."""
-
-SMALL_OUTPUTS, SMALL_BATCH = 16, 16
-"""Positions of an output image, and images: up to these, preparing a convolution in oneDNN costs
-a CPU more than the products themselves (measured: benchmarks/)."""
 
 
 def _glorot(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
@@ -41,25 +36,19 @@ class SameConv2d(nn.Conv2d):
         _glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self._has_patches(x):
+            return strided_conv2d(x, self.weight, self.bias)
         step, (height, width) = self.stride[0], x.shape[-2:]
         (top, bottom), (left, right) = _same_padding(height, step), _same_padding(width, step)
         padding = (top, left)
         if padding != (bottom, right):  # else the convolution pads by itself: one pass less
             x, padding = F.pad(x, (left, right, top, bottom)), (0, 0)
-        convolve = _small_conv2d if self._is_small(x) else F.conv2d
-        return convolve(x, self.weight, self.bias, self.stride, padding)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding)
 
-    def _is_small(self, x: Tensor) -> bool:
-        """Whether a CPU spends longer on preparing oneDNN's convolution than on the products."""
-        sizes = zip(x.shape[-2:], self.stride, strict=True)
-        outputs = math.prod(size // step for size, step in sizes)
-        few = outputs <= SMALL_OUTPUTS and len(x) <= SMALL_BATCH
-        return few and x.device.type == "cpu" and not torch._C._are_functorch_transforms_active()
-
-
-def _small_conv2d(x: Tensor, weight: Tensor, bias: Tensor, stride: Any, padding: Any) -> Tensor:
-    """`F.conv2d` by PyTorch's own kernel: patches of the image, then one matrix product."""
-    return torch._C._nn.thnn_conv2d(x, weight, weight.shape[-2:], bias, stride, padding)
+    def _has_patches(self, x: Tensor) -> bool:
+        """Whether our own way is the faster one: a CPU, stride 2, outside `torch.func`."""
+        strided = self.stride[0] == 2 and x.device.type == "cpu"
+        return strided and not torch._C._are_functorch_transforms_active()
 
 
 def _same_padding(size: int, stride: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from fewstep.programs import Function, Programs
 from fewstep.types import Params
 
 
@@ -23,10 +25,18 @@ class Net:
     `replica()` makes one for another.
     """
 
-    def __init__(self, module: nn.Module, functional: bool = False) -> None:
-        """`functional` takes derivatives with `torch.func`, which `vmap` needs; else autograd."""
+    def __init__(
+        self, module: nn.Module, functional: bool = False, programs: Programs | None = None
+    ) -> None:
+        """
+        Args:
+            module: any network.
+            functional: take derivatives with `torch.func`, which `vmap` needs; else autograd.
+            programs: where `program` looks; None calls every function as it is.
+        """
         self.module = _without_running_statistics(module).train()
         self.functional = functional
+        self.programs = programs
         self._slots = {
             name: (owner._parameters, local)
             for path, owner in module.named_modules()
@@ -42,6 +52,18 @@ class Net:
     def replica(self) -> Net:
         """A private copy of the module, for another thread."""
         return Net(copy.deepcopy(self.module), self.functional)
+
+    def program(self, function: Function, fixed: tuple, args: tuple) -> Callable[..., Any]:
+        """`function(net, *fixed, ...)` for arguments of the shapes of `args`, as fast as it goes.
+
+        What it returns is for this net's thread. First order: no derivative flows through it.
+        """
+        found = self.programs and self.programs.find(self, function, fixed, args)
+        return found or functools.partial(function, self, *fixed)
+
+    def run(self, function: Function, fixed: tuple, *args: Any) -> Any:
+        """`function(net, *fixed, *args)`, as a program where there are programs."""
+        return self.program(function, fixed, args)(*args)
 
     def __call__(self, params: Params, x: Tensor) -> Tensor:
         """Outputs [B, ...] for inputs [B, *x]. `params` has every name that `params()` has."""

@@ -100,11 +100,11 @@ class Adam(Rule):
 
     def step_(self, params: Params, grads: Params, state: State) -> None:
         state["t"] += 1
-        lr = self.lr * (1 - self.beta2 ** int(state["t"])) ** 0.5
+        lr = self.lr * (1 - self.beta2 ** state["t"].double()).sqrt()
         for name, p in params.items():
             v, g = state["v"][name], grads[name]
             v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
-            p.addcdiv_(g, v.sqrt().add_(self.eps), value=-lr)
+            p.sub_(v.sqrt().add_(self.eps).reciprocal_().mul_(g).mul_(lr))
 
     def contribution(self, start: State, end: State) -> State:
         """`v_i - beta2^k v` and the k steps taken: what the task's own gradients added."""

@@ -70,15 +70,21 @@ class FOMAML:
             end, last = self.inner.rule.step(adapted.params, grads, adapted.state)
             return {n: p - end[n] for n, p in adapted.params.items()}, last, metrics
 
-        def outer_objective(params: Params) -> tuple[Tensor, Metrics]:
-            outputs = net(params, x)
-            return task.outer_loss(outputs, y).mean(), task.metrics(outputs.detach(), y)
-
-        metrics, grads = net.value_and_grad(outer_objective, adapted.params)
-        return grads, adapted.state, metrics
+        outputs, grads = net.run(_outer_gradient, (task,), adapted.params, x, y)
+        return grads, adapted.state, task.metrics(outputs, y)
 
     def _tail(self, episode: Episode) -> tuple[Tensor, Tensor]:
         if self.tail == "separate":
             return episode.query_x, episode.query_y
         last = episode.batches[self.inner.steps]
         return episode.support_x[last], episode.support_y[last]
+
+
+def _outer_gradient(
+    net: Net, task: Task, params: Params, x: Tensor, y: Tensor
+) -> tuple[Tensor, Params]:
+    def objective(params: Params) -> tuple[Tensor, Tensor]:
+        outputs = net(params, x)
+        return task.outer_loss(outputs, y).mean(), outputs.detach()
+
+    return net.value_and_grad(objective, params)

@@ -15,6 +15,11 @@ from fewstep.rules import State, detach_state
 from fewstep.types import Episode, Metrics, Params, Task
 
 
+PROGRAM_STEPS = 10
+"""Inner steps up to which the whole inner loop and its derivative are one program: it takes a
+second or two to write one of ten steps."""
+
+
 class Segment(NamedTuple):
     """Consecutive inner steps, and where they began."""
 
@@ -58,14 +63,9 @@ class MAML:
         if self.checkpoint_steps is not None:
             return self._direction_in_segments(net, params, state, episode, task)
 
-        def outer_objective(params: Params) -> tuple[Tensor, tuple[State, Metrics]]:
-            adapted = self.inner.adapt(net, params, state, episode, task)
-            loss, metrics = _query_loss(net, adapted.params, episode, task)
-            return loss, (detach_state(adapted.state), metrics)
-
-        # A leaf of our own: adapting from it is differentiable, and its gradient is first order.
-        (state, metrics), direction = net.value_and_grad(outer_objective, params)
-        return direction, state, metrics
+        if self.inner.steps > PROGRAM_STEPS:
+            return _direction(net, self.inner, task, params, state, episode)
+        return net.run(_direction, (self.inner, task), params, state, episode)
 
     def _direction_in_segments(
         self, net: Net, params: Params, state: State, episode: Episode, task: Task
@@ -100,6 +100,19 @@ class MAML:
             return sum((ends[name] * slope).sum() for name, slope in slopes.items()), ()
 
         return net.value_and_grad(along, _variables(*start))[1]
+
+
+def _direction(
+    net: Net, inner: InnerLoop, task: Task, params: Params, state: State, episode: Episode
+) -> tuple[Params, State, Metrics]:
+    def outer_objective(params: Params) -> tuple[Tensor, tuple[State, Metrics]]:
+        adapted = inner.adapt(net, params, state, episode, task)
+        loss, metrics = _query_loss(net, adapted.params, episode, task)
+        return loss, (detach_state(adapted.state), metrics)
+
+    # A leaf of our own: adapting from it is differentiable, and its gradient is first order.
+    (state, metrics), direction = net.value_and_grad(outer_objective, params)
+    return direction, state, metrics
 
 
 def _query_loss(net: Net, params: Params, episode: Episode, task: Task) -> tuple[Tensor, Metrics]:
