@@ -5,9 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from fewstep.models import BATCH_NORM_EPS, MiniImagenetConv, OmniglotConv, SameConv2d, SineMLP
+from fewstep.models import (
+    BATCH_NORM_EPS,
+    MiniImagenetConv,
+    OmniglotConv,
+    SameConv2d,
+    SineMLP,
+    _same_padding,
+)
 from fewstep.net import Net
+from fewstep.patches import strided_conv2d
 
 
 def count(module: torch.nn.Module) -> int:
@@ -116,3 +125,16 @@ def test_initialization_is_tensorflows() -> None:
 def test_unknown_activation() -> None:
     with pytest.raises(ValueError, match=r"model.activation='sine': must be one of tanh, relu"):
         SineMLP(activation="sine")
+
+
+@pytest.mark.parametrize("size", [(7, 7), (4, 6), (5, 2), (1, 3)])
+def test_patches_times_a_matrix_are_a_convolution(size: tuple[int, int]) -> None:
+    """Forward, and its derivatives to the second order, which MAML needs."""
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 3, *size).double(), torch.randn(4, 3, 3, 3).double()
+    inputs = [tensor.requires_grad_() for tensor in (x, weight, torch.randn(4).double())]
+    (top, bottom), (left, right) = _same_padding(size[0], 2), _same_padding(size[1], 2)
+    want = F.conv2d(F.pad(x, (left, right, top, bottom)), weight, inputs[2], stride=2)
+    torch.testing.assert_close(strided_conv2d(*inputs), want)
+    assert torch.autograd.gradcheck(strided_conv2d, inputs)
+    assert torch.autograd.gradgradcheck(strided_conv2d, inputs)

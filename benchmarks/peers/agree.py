@@ -59,7 +59,7 @@ def _check_directions(work: Work, sides: Sequence[type[Side]], tolerance: float)
 
 
 def _direction(side: type[Side], work: Work) -> Tensor:
-    made, episodes = side(work, work.model().double()), work.episodes(torch.float64)
+    made, episodes = side(work, side.net(work).double()), work.episodes(torch.float64)
     no_gradient = {
         f"{path}.bias" for path, layer in made.model.named_modules() if isinstance(layer, nn.Conv2d)
     }
@@ -75,7 +75,7 @@ def _check_meta_test(work: Work) -> float:
     """Both protocols' loss (which reads the logits) and accuracy, task by task."""
     episodes = work.episodes(torch.float64)
     ours, plain = (
-        side(work, work.model().double()).meta_test(episodes) for side in (Fewstep, Plain)
+        side(work, side.net(work).double()).meta_test(episodes) for side in (Fewstep, Plain)
     )
     worst = max(float(((plain[p] - ours[p]).abs() / (1 + ours[p].abs())).max()) for p in ours)
     if not worst <= TOLERANCE:

@@ -64,7 +64,7 @@ def at_its_best(side: type[Side], work: Work, threads: int, rounds: int = 5) -> 
     variants = []
     for count, layout in itertools.product(sorted({1, threads}, reverse=True), FORMATS):
         torch.set_num_threads(count)
-        made = side(work, work.model().to(memory_format=FORMATS[layout]))
+        made = side(work, side.net(work).to(memory_format=FORMATS[layout]))
         settings = f"{count} thread{'s' * (count > 1)}, {layout}"
         variants.append(Contestant(made, count, settings, work.episodes()))
     times: list[list[float]] = [[] for _ in variants]

@@ -14,7 +14,7 @@ from peers.side import Side
 from peers.with_fewstep import Fewstep
 from peers.with_higher import Higher
 from peers.with_learn2learn import Learn2Learn
-from peers.with_plain import Plain
+from peers.with_plain import Plain, PlainOnOurNet
 from peers.with_torchopt import TorchOpt
 from peers.work import ROWS, Work
 
@@ -28,11 +28,12 @@ BUSY = 0.3
 def run(work: Work, rounds: int, threads: int) -> dict[str, Any]:
     """One row of the table."""
     peers = [Plain] if work.algorithm == "meta_test" else PEERS
+    others = [*peers, PlainOnOurNet]
     print(f"{work.key}: comparing", end="", flush=True)
-    agreement = agree.check(work, peers)
+    agreement = agree.check(work, others)
     print(", choosing settings", end="", flush=True)
     tries = min(rounds, 5)
-    contestants = {side.name: measure.at_its_best(side, work, threads, tries) for side in peers}
+    contestants = {side.name: measure.at_its_best(side, work, threads, tries) for side in others}
     ours = measure.fewstep_as_it_is(Fewstep, work, threads)
     contestants = {Fewstep.name: ours, **contestants}
     ours.sample(work)  # the others are warm
@@ -42,7 +43,7 @@ def run(work: Work, rounds: int, threads: int) -> dict[str, Any]:
     times = measure.interleaved({**samples, **rates}, rounds)
 
     medians = {name: measure.quartiles(times[name])[1] for name in contestants}
-    fastest = min((name for name in contestants if name != Fewstep.name), key=medians.__getitem__)
+    fastest = min((side.name for side in peers), key=medians.__getitem__)
     pairs = zip(times[fastest], times[Fewstep.name], strict=True)
     rate = measure.quartiles(times[f"rate {threads}"])[1]
     return {

@@ -20,6 +20,11 @@ class Side(Protocol):
 
     def __init__(self, work: Work, model: nn.Module) -> None: ...
 
+    @staticmethod
+    def net(work: Work) -> nn.Module:
+        """The net that this side's users would have."""
+        ...
+
     def directions(self, episodes: Sequence[Episode]) -> None:
         """Leave the tasks' mean direction in `.grad` of the model's parameters."""
         ...
@@ -41,6 +46,11 @@ class Peer:
     def __init__(self, work: Work, model: nn.Module) -> None:
         self.work, self.model = work, model
         self.setup()
+
+    @staticmethod
+    def net(work: Work) -> nn.Module:
+        """PyTorch's own layers."""
+        return work.library_model()
 
     def setup(self) -> None:
         """What is made once and not at every meta-iteration."""

@@ -41,6 +41,11 @@ class Fewstep:
         spec = EpisodeSpec(work.ways, work.shots, work.queries, work.steps, work.batch_size)
         self.setting = Setting(spec, curve_steps=(work.steps,))
 
+    @staticmethod
+    def net(work: Work) -> nn.Module:
+        """The library's own."""
+        return work.model()
+
     def directions(self, episodes: Sequence[Episode]) -> None:
         """Leave the tasks' mean direction in `.grad` of the model's parameters."""
         params, start = self.net.params(), self.state

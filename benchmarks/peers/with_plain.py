@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from fewstep.types import Episode
 from peers.side import Peer, torch_optimizer
+from peers.work import Work
 
 
 class Plain(Peer):
@@ -84,6 +85,17 @@ class Plain(Peer):
             results["transductive"].append(_measure(together, episode.query_y))
             results["inductive"].append(_measure(torch.stack(alone), episode.query_y))
         return {protocol: torch.stack(values) for protocol, values in results.items()}
+
+
+class PlainOnOurNet(Plain):
+    """The same loop around fewstep's net: what of the difference is the convolution's."""
+
+    name = "plain loop, fewstep's net"
+
+    @staticmethod
+    def net(work: Work) -> nn.Module:
+        """The library's own."""
+        return work.model()
 
 
 def _measure(outputs: Tensor, targets: Tensor) -> Tensor:

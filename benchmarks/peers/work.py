@@ -3,7 +3,8 @@
 One net for all: the paper's Omniglot net (`fewstep.models.OmniglotConv`), four 3x3 convolutions
 with 64 channels, stride 2 and TensorFlow's SAME padding, each followed by batch norm on the
 statistics of the batch at hand and a ReLU, then a linear head. All sides get copies of one
-initialization and the same episodes.
+initialization and the same episodes. The peers' net convolves with `F.conv2d`, as their users
+would; fewstep's own convolution comes with fewstep's net.
 """
 
 from __future__ import annotations
@@ -12,14 +13,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fewstep.models import OmniglotConv
+from fewstep.models import OmniglotConv, SameConv2d
 from fewstep.types import Episode
 
 
 SIZE, CHANNELS, LAYERS = 28, 64, 4
 BETA2 = 0.999
+
+
+class LibraryConv2d(nn.Conv2d):
+    """SAME padding, and PyTorch's convolution."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        # An even image is padded after it, an odd one on both sides.
+        pad = (0, 1, 0, 1) if x.shape[-1] % 2 == 0 else (1, 1, 1, 1)
+        return F.conv2d(F.pad(x, pad), self.weight, self.bias, self.stride)
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,14 @@ class Work:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             return OmniglotConv(self.ways)
+
+    def library_model(self) -> nn.Module:
+        """The same net of PyTorch's own layers."""
+        model = self.model()
+        for layer in model.modules():
+            if isinstance(layer, SameConv2d):
+                layer.__class__ = LibraryConv2d
+        return model
 
     def episodes(self, dtype: torch.dtype = torch.float32) -> list[Episode]:
         """Random black and white images, the same at every call."""

@@ -119,8 +119,7 @@ def make_execution(name: str, module: nn.Module, device: torch.device) -> Execut
         ValueError: an unknown name.
     """
     if name == "auto":
-        many = device.type == "cpu" and CPU_THREADS > 1
-        name = "vmap" if device.type == "cuda" else "threads" if many else "serial"
+        name = "vmap" if device.type == "cuda" else "threads"
     if name not in EXECUTIONS:
         known = ", ".join(["auto", *EXECUTIONS])
         raise ValueError(f"execution={name!r}: must be one of {known}")

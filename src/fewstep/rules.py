@@ -104,7 +104,7 @@ class Adam(Rule):
         for name, p in params.items():
             v, g = state["v"][name], grads[name]
             v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
-            p.sub_(v.sqrt().add_(self.eps).reciprocal_().mul_(g).mul_(lr))
+            p.addcdiv_(g * -lr, v.sqrt().add_(self.eps))
 
     def contribution(self, start: State, end: State) -> State:
         """`v_i - beta2^k v` and the k steps taken: what the task's own gradients added."""
