@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 TOLERANCE = 1e-4
-"""How far a program may be from the function at its first inputs, relative to the largest entry:
-the same kernels in the same order agree in every bit, and dropout does not."""
+"""How far a program may be from its function at its first inputs, relative to the largest entry.
+The same kernels in the same order leave a rounding at most, which dropout does not."""
 
 Function = Callable[..., Any]
 """`function(net, *fixed, *args)`: `args` and what comes back are tensors in dictionaries, lists
@@ -99,7 +99,7 @@ def _trace(plain: Function, args: tuple) -> Function:
 def _check(ours: Any, expected: Any) -> None:
     pairs = zip(pytree.tree_leaves(ours), pytree.tree_leaves(expected), strict=True)
     for one, other in pairs:
-        scale = max(1.0, other.abs().max().item()) if other.numel() else 1.0
+        scale = max(0.01, other.abs().max().item()) if other.numel() else 1.0
         if not torch.allclose(one, other, rtol=0, atol=TOLERANCE * scale, equal_nan=True):
             raise Unfaithful("two calls with the same inputs differ")
 

@@ -109,8 +109,9 @@ class Adam(Rule):
     def contribution(self, start: State, end: State) -> State:
         """`v_i - beta2^k v` and the k steps taken: what the task's own gradients added."""
         steps = end["t"] - start["t"]
-        kept = self.beta2 ** steps.double()
-        return {"v": {n: v - kept * start["v"][n] for n, v in end["v"].items()}, "t": steps}
+        kept = self.beta2 ** int(steps)
+        v = {n: v.sub(start["v"][n], alpha=kept) for n, v in end["v"].items()}
+        return {"v": v, "t": steps}
 
     def apply(self, start: State, total: State) -> State:
         """`v' = beta2^(nk) v + sum_i (v_i - beta2^k v)`, `t' = t + nk`.
@@ -118,8 +119,8 @@ class Adam(Rule):
         The authors run the tasks one after another. This is that memory without an order;
         averaging the ends instead would make it n times longer.
         """
-        kept = self.beta2 ** total["t"].double()
-        v = {n: kept * start["v"][n] + added for n, added in total["v"].items()}
+        kept = self.beta2 ** int(total["t"])
+        v = {n: added.add(start["v"][n], alpha=kept) for n, added in total["v"].items()}
         return {"v": v, "t": start["t"] + total["t"]}
 
 

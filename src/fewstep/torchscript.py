@@ -58,37 +58,45 @@ class _Views(Interpreter):
     """
 
     def __init__(self, traced: GraphModule) -> None:
-        super().__init__(traced, garbage_collect_values=False)
-        self.owners: dict[int, Node] = {}
-        """The node that made each storage."""
-        self.placed: set[Node] = set()
-        """Tensors whose offset in their storage is the same whatever the inputs."""
+        super().__init__(traced)
+        self.owners: dict[Node, Node] = {}
+        """For each tensor whose offset in memory is the same whatever the inputs, one that shares
+        that memory: the first of the chain."""
 
     def run_node(self, node: Node) -> Any:
         value = super().run_node(node)
-        if isinstance(value, Tensor) and value.numel():
-            owner = self.owners.setdefault(value.untyped_storage().data_ptr(), node)
-            if owner.op == "call_function" or self._has_offset(node):
-                self.placed.add(node)
-                if _is_view(node):
-                    place = (value.shape, value.stride(), value.storage_offset())
-                    node.target, node.args = torch.ops.aten.as_strided.default, (owner, *place)
-                    node.kwargs = {}
+        if isinstance(value, Tensor) and (owner := self._owner(node)):
+            self.owners[node] = owner
+            if owner is not node and not _writes(node):
+                place = (value.shape, value.stride(), value.storage_offset())
+                node.target, node.args = torch.ops.aten.as_strided.default, (owner, *place)
+                node.kwargs = {}
         return value
 
-    def _has_offset(self, node: Node) -> bool:
-        """Of an input's views: an `as_strided` that says where, and what is made from it."""
-        says = node.target is torch.ops.aten.as_strided.default and len(node.args) == 4
-        return says or (_is_view(node) and node.args[0] in self.placed)
+    def _owner(self, node: Node) -> Node | None:
+        if node.op != "call_function":
+            return None  # an input or a constant may begin anywhere in its memory
+        if node.target is operator.getitem:
+            return None if _shares(node.args[0]) else node
+        if not _shares(node):
+            return node
+        if node.target is torch.ops.aten.as_strided.default and len(node.args) == 4:
+            return self.owners.get(node.args[0], node.args[0])  # it says where itself
+        return self.owners.get(node.args[0])
 
 
-def _is_view(node: Node) -> bool:
-    """Whether the operation returns another view of its first argument, and does nothing else."""
-    if not isinstance(node.target, torch._ops.OpOverload):
-        return False
-    returned = node.target._schema.returns
-    alias = returned[0].alias_info if len(returned) == 1 else None
-    return alias is not None and not alias.is_write
+def _aliases(node: Node) -> list[torch._C._AliasInfo | None]:
+    is_operation = isinstance(node.target, torch._ops.OpOverload)
+    return [value.alias_info for value in node.target._schema.returns] if is_operation else []
+
+
+def _shares(node: Node) -> bool:
+    """Whether the operation returns the memory of its first argument."""
+    return any(_aliases(node))
+
+
+def _writes(node: Node) -> bool:
+    return any(alias is not None and alias.is_write for alias in _aliases(node))
 
 
 def _call(node: Node) -> str:
