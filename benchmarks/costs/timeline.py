@@ -1,7 +1,8 @@
 """Where the time of one meta-iteration goes: by phase and by operator, as a table and a picture.
 
-The tasks run one after another in the profiled thread. The profiler itself slows small operations,
-so the shares are its own and the time without it is given beside.
+The tasks run one after another in the profiled thread, each inner step as the program that the
+worker threads run. The profiler itself slows small operations, so the shares are its own and the
+time without it is given beside.
 """
 
 from __future__ import annotations
@@ -9,28 +10,35 @@ from __future__ import annotations
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
 import matplotlib
+import torch
+from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from costs.record import RESULTS, table
 from fewstep.bench.subject import BareLoop, Subject, open_subject
 from fewstep.compose import compose_config
+from fewstep.execution import PerTask
 from fewstep.launch import plain
 from fewstep.net import Net
+from fewstep.programs import Programs
+from fewstep.types import Episode
 
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 
-WORDS = ["trainer=cpu", "execution=serial"]
-ENGINE = "autograd::engine"
-PHASES = ("forward", "backward", "inner update", "tasks drawn", "outer step", "other")
+WORDS = ["trainer=cpu", "meta_batch=5"]
+PROGRAM = "program"
+"""What PyTorch calls a run of one of ours."""
+PHASES = ("inner steps", "tasks drawn", "outer step", "other")
+PRODUCTS = ("aten::mm", "aten::addmm")
 OPERATORS = 12
 ITERATIONS = 20
 
@@ -38,6 +46,8 @@ ITERATIONS = 20
 def measure(quick: bool) -> dict[str, Any]:
     """Shares of the profiled time, by phase and by operator, and the time without a profiler."""
     subject = open_subject(plain(compose_config("train", WORDS)))
+    subject.learner._execution = _Here(subject.learner.module)
+    torch.set_num_threads(1)
     loop, count = BareLoop(subject), 2 if quick else ITERATIONS
     for _ in range(3):
         loop()
@@ -67,8 +77,9 @@ def markdown(figures: dict[str, Any]) -> str:
         f"{table(['operator', 'calls', '% of the time'], operators)}\n\n"
         f"The paper's Reptile, 5 tasks one after another: {1e3 * figures['seconds']:.1f} ms "
         f"without the profiler, {1e3 * figures['profiled_seconds']:.1f} ms with it. An operator's "
-        "time is its own, without that of those it calls; `other` is losses, metrics, "
-        "indexing and packing, and Python between them.\n"
+        "time is its own, without that of those it calls. Of the inner steps "
+        f"{100 * figures['products']:.0f} % is matrix products; `other` is packing, metrics and "
+        "the directions, and Python between them.\n"
     )
 
 
@@ -89,12 +100,22 @@ def draw(figures: dict[str, Any]) -> None:
     plt.close(figure)
 
 
+class _Here:
+    """The programs of `execution=threads`, in the calling thread."""
+
+    name = "here"
+
+    def __init__(self, module: nn.Module) -> None:
+        self.net = Net(module, programs=Programs())
+
+    def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
+        return [function(self.net, episode) for episode in episodes]
+
+
 @contextmanager
 def _labels(subject: Subject) -> Iterator[None]:
     """Name the phases in the profile; the engine knows nothing of it."""
-    rule, split = type(subject.learner.algorithm.inner.rule), type(subject.split)
-    phases = [(Net, "__call__", "forward"), (split, "episode", "tasks drawn")]
-    phases += [(rule, "step_", "inner update"), (rule, "step", "inner update")]
+    phases = [(type(subject.split), "episode", "tasks drawn")]
     phases += [(BareLoop, "outer_step", "outer step")]
     with ExitStack() as stack:
         for owner, method, label in phases:
@@ -114,19 +135,21 @@ def _named(function: Callable[..., Any], label: str) -> Callable[..., Any]:
 
 def _shares(prof: profile) -> dict[str, Any]:
     phases, operators, calls = Counter(), Counter(), Counter()
+    interpreters = {PROGRAM: "the program, between operators"}
+    interpreters |= dict.fromkeys([*PHASES, "meta-iteration"], "Python, between operators")
     events = [e for e in prof.events() if _phase(e) is not None]
     count = sum(e.name == "meta-iteration" for e in events)
     for event in events:
         phases[_phase(event)] += event.self_cpu_time_total
-        own = event.name in PHASES or event.name == "meta-iteration"
-        name = "Python, between operators" if own else event.name.split(": ")[-1]
+        name = interpreters.get(event.name, event.name)
         operators[name] += event.self_cpu_time_total
-        calls[name] += 0 if own else 1
+        calls[name] += event.name not in interpreters
     total = sum(phases.values())
     top = operators.most_common(OPERATORS)
     return {
         "profiled_seconds": total / count / 1e6,
         "phases": {name: phases[name] / total for name in PHASES},
+        "products": sum(operators[name] for name in PRODUCTS) / phases["inner steps"],
         "operators": [(name, calls[name] / count, time / total) for name, time in top],
     }
 
@@ -137,9 +160,7 @@ def _phase(event: Any) -> str | None:
     while event is not None:
         if event.name == "meta-iteration":
             return phase
-        if phase == "other" and event.name in PHASES:
-            phase = event.name
-        elif phase == "other" and event.name.startswith(ENGINE):
-            phase = "backward"
+        if phase == "other" and event.name in (PROGRAM, *PHASES):
+            phase = "inner steps" if event.name == PROGRAM else event.name
         event = event.cpu_parent
     return None
