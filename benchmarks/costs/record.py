@@ -31,7 +31,6 @@ def circumstances(part: str) -> dict[str, Any]:
         "versions": {"fewstep": fewstep.__version__, "torch": str(torch.__version__)},
         "device": device_name(torch.device("cpu")),
         "load_before": round(os.getloadavg()[0], 2),
-        "gpu_rows": "not run",
     }
 
 
@@ -41,8 +40,8 @@ def write(part: str, about: Mapping[str, Any], figures: Mapping[str, Any], text:
     write_json(RESULTS / f"costs_{part}.json", {**about, **figures})
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     origin = f"`{about['command']}`, {about['date'][:10]}, {about['device']}, {versions}, commit "
-    origin += f"{(about['git_commit'] or 'unknown')[:7]}, load before {about['load_before']}. "
-    (RESULTS / f"costs_{part}.md").write_text(f"{text}\n{origin}No GPU was used.\n")
+    origin += f"{(about['git_commit'] or 'unknown')[:7]}, load before {about['load_before']}."
+    (RESULTS / f"costs_{part}.md").write_text(f"{text}\n{origin}\n")
 
 
 def in_own_process(module: str, *words: str, **environment: str) -> dict[str, Any]:

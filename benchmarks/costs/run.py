@@ -7,7 +7,18 @@ import argparse
 import os
 import time
 
-from costs import classes, growth, memory, meta_tests, overhead, ranks, record, start, timeline
+from costs import (
+    classes,
+    gpu,
+    growth,
+    memory,
+    meta_tests,
+    overhead,
+    ranks,
+    record,
+    start,
+    timeline,
+)
 
 
 PARTS = {
@@ -19,6 +30,7 @@ PARTS = {
     "overhead": overhead,
     "ranks": ranks,
     "timeline": timeline,
+    "gpu": gpu,
 }
 BUSY = 0.3
 """A load average above which other processes disturb the clocks."""

@@ -1,0 +1,173 @@
+"""Ways of running a meta-batch at once, beside each other on a GPU: what should `auto` pick there?
+
+Without a GPU nothing is timed, and the ways that a CPU can run are held against each other.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils import _pytree as pytree
+
+from costs.record import table
+from fewstep.bench.clocks import in_turn, quartiles
+from fewstep.bench.subject import Subject, open_subject
+from fewstep.compose import compose_config
+from fewstep.launch import plain
+from fewstep.models import SameConv2d, _same_padding
+from fewstep.net import Net
+from fewstep.types import Episode, Params
+
+
+ROUNDS, TURN_SECONDS = 7, 0.5
+WORDS = {
+    "paper's Reptile, 5 tasks": ["trainer=auto"],
+    "paper's Reptile, 32 tasks": ["trainer=auto", "meta_batch=32"],
+    "MAML, 32 tasks": ["trainer=auto", "algorithm=maml", "meta_batch=32"],
+}
+SMALL = ["trainer=cpu", "trainer.precision=64", "algorithm.inner.rule=sgd", "meta_batch=2"]
+SMALL += ["algorithm.inner.steps=2"]
+TOLERANCE = 1e-9
+"""Of directions under SGD in float64, relative to their norm."""
+
+Way = Callable[[], Params]
+"""Directions [tasks, ...] of a fixed meta-batch."""
+
+
+class BatchedProducts(SameConv2d):
+    """The convolution as unfolded images times a matrix: over tasks, a product of batches."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        step, (height, width) = self.stride[0], x.shape[-2:]
+        columns, rows = _same_padding(width, step), _same_padding(height, step)
+        patches = F.unfold(F.pad(x, (*columns, *rows)), 3, stride=step)
+        outputs = self.weight.flatten(1) @ patches + self.bias[:, None]
+        return outputs.unflatten(2, (-(-height // step), -(-width // step)))
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """Seconds of each way for each piece of work, or what the ways differ by on a CPU."""
+    if not torch.cuda.is_available():
+        return {"gpu": None, "difference": largest_difference(compiled=not quick)}
+    device, works = torch.device("cuda"), {}
+    for work, words in WORDS.items():
+        subject = open_subject(plain(compose_config("train", words)))
+        turns = {name: partial(_call, way) for name, way in ways(subject).items()}
+        rounds, seconds = (2, 0.0) if quick else (ROUNDS, TURN_SECONDS)
+        times = in_turn(turns, device, rounds, seconds)
+        works[work] = {name: quartiles(found) for name, found in times.items()}
+    return {"gpu": torch.cuda.get_device_name(), "works": works}
+
+
+def markdown(figures: dict[str, Any]) -> str:
+    """A row a way, or that there was no GPU."""
+    title = "## Ways of running a meta-batch on a GPU\n\n"
+    if figures["gpu"] is None:
+        return (
+            f"{title}**Not run: no GPU was at hand.** On the CPU the directions of the ways that "
+            f"it can run, under SGD in float64, differ by {figures['difference']:.0e} at most.\n"
+        )
+    works = figures["works"]
+    names = list(next(iter(works.values())))
+    cells = [[n, *(f"{1e3 * found[n][1]:.2f}" for found in works.values())] for n in names]
+    head = ["way", *(f"{work}, ms" for work in works)]
+    return f"{title}{table(head, cells)}\n\n{figures['gpu']}; medians of the inner loops.\n"
+
+
+def ways(subject: Subject, compiled: bool = True) -> dict[str, Way]:
+    """Each way of finding the directions of the subject's first meta-batch."""
+    learner, episodes = subject.learner, next(subject.meta_batches())
+    params = learner.net.params()
+    # On the device a counter needs no copy from the host, which a recorded graph cannot make.
+    state = pytree.tree_map(lambda leaf: leaf.to(learner.device), subject.state)
+    stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
+    inputs = (params, state, stacked)
+    products = copy.deepcopy(learner.module)
+    for layer in products.modules():
+        if isinstance(layer, SameConv2d):
+            layer.__class__ = BatchedProducts
+
+    found: dict[str, Way] = {"one task after another": partial(_loop, subject, episodes)}
+    for name, module in {"grouped": learner.module, "batched": products}.items():
+        run = _batched(subject, module)
+        found[f"vmap, {name}"] = partial(run, *inputs)
+        graph = make_fx(run)(*inputs)
+        found[f"vmap, {name}, traced"] = partial(graph, *inputs)
+        if compiled:
+            found[f"vmap, {name}, compiled"] = partial(torch.compile(graph), *inputs)
+        if learner.device.type == "cuda":
+            found[f"vmap, {name}, CUDA graph"] = _recorded(partial(graph, *inputs))
+    return found
+
+
+def largest_difference(compiled: bool) -> float:
+    """Between the directions of all ways, relative to their norm.
+
+    Raises:
+        SystemExit: more than rounding.
+    """
+    subject = open_subject(plain(compose_config("train", SMALL)))
+    subject.learner.double().place_state()
+    subject.split = subject.split.to(subject.device, torch.float64)
+    flat = {name: _flat(way()) for name, way in ways(subject, compiled).items()}
+    first = flat["one task after another"]
+    worst = max(float((other - first).norm() / first.norm()) for other in flat.values())
+    if not worst <= TOLERANCE:
+        raise SystemExit(f"the ways differ by {worst:.1e} (relative; allowed {TOLERANCE:.0e})")
+    return worst
+
+
+def _call(way: Way) -> None:
+    way()
+
+
+def _loop(subject: Subject, episodes: list[Episode]) -> Params:
+    learner, state = subject.learner, subject.state
+    directions = [
+        learner.algorithm.direction(
+            learner.net, learner.net.params(), state, episode, learner.task
+        )[0]
+        for episode in episodes
+    ]
+    return {name: torch.stack([d[name] for d in directions]) for name in directions[0]}
+
+
+def _batched(subject: Subject, module: nn.Module) -> Callable[..., Params]:
+    learner, net = subject.learner, Net(module, functional=True).replica()
+
+    def run(params: Params, state: Any, episodes: Episode) -> Params:
+        def direction(episode: Episode) -> Params:
+            return learner.algorithm.direction(net, params, state, episode, learner.task)[0]
+
+        return torch.func.vmap(direction, randomness="error")(episodes)
+
+    return run
+
+
+def _recorded(way: Way) -> Way:
+    """The kernels of one call, recorded and launched again as one: nothing waits for the host."""
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            way()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        outputs = way()
+
+    def replay() -> Params:
+        graph.replay()
+        return outputs
+
+    return replay
+
+
+def _flat(directions: Params) -> Tensor:
+    return torch.cat([value.flatten() for value in directions.values()])
