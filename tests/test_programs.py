@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import types
 import warnings
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,8 +18,9 @@ from fewstep.algorithms.maml import MAML
 from fewstep.inner import InnerLoop
 from fewstep.models import MiniImagenetConv, OmniglotConv
 from fewstep.net import Net
-from fewstep.programs import Programs
-from fewstep.rules import SGD, Adam, Rule
+from fewstep.programs import LIMIT, Programs
+from fewstep.rules import SGD, Adam, Rule, State
+from fewstep.types import Params
 from problems import CLASSIFICATION, REGRESSION, image_episode, small_episode, small_net
 
 
@@ -31,7 +36,10 @@ def agree(function: Callable, *args: Tensor, fixed: tuple = ()) -> None:
         program = net.program(function, fixed, args)
     assert program is not function
     for scale in (1.0, -2.0):
-        ours, theirs = [a * scale for a in args], [a * scale for a in args]
+        ours, theirs = (
+            [torch.empty_strided(a.shape, a.stride()).copy_(a * scale) for a in args]
+            for _ in range(2)
+        )
         got, want = program(*ours), function(net, *fixed, *theirs)
         torch.testing.assert_close(got, want, rtol=0, atol=0)
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)  # what it wrote into them
@@ -120,7 +128,7 @@ def test_one_program_for_each_shape() -> None:
     net = with_programs(small_net())
     for length in (2, 2, 3, 2, 3):
         assert torch.equal(net.run(function, (), torch.zeros(length)), torch.ones(length))
-    assert calls == [2, 2, 3, 3]  # the function itself and its trace, once for each
+    assert calls == [2, 2, 2, 3, 3, 3]  # for each its trace, and two calls to compare with
 
 
 def test_one_program_for_each_rule() -> None:
@@ -149,7 +157,7 @@ def test_threads_share_one() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(calls) == 2
+    assert len(calls) == 3  # its trace, and two calls to compare with
     assert all(torch.equal(x, torch.ones(4).cos()) for x in found)
     assert len(found) == 4
 
@@ -170,9 +178,157 @@ def test_dropout_runs_as_it_is() -> None:
         return nn.functional.dropout(x)
 
     net = with_programs(small_net())
-    with pytest.warns(UserWarning, match="two calls with the same inputs differ"):
+    with pytest.warns(UserWarning, match="it draws random numbers"):
         program = net.program(function, (), (torch.ones(100),))
     assert not torch.equal(program(torch.ones(100)), program(torch.ones(100)))
+
+
+def reads_a_list(net: Net, x: Tensor) -> Tensor:
+    return x * x.bincount(minlength=3).tolist()[1]
+
+
+def reads_an_array(net: Net, x: Tensor) -> Tensor:
+    return x * float(x.numpy().sum())
+
+
+def draws(net: Net, x: Tensor) -> Tensor:
+    return x * (2 if random.random() < 0.5 else 3)
+
+
+def draws_like_numpy(net: Net, x: Tensor) -> Tensor:
+    return x * np.random.randint(5)
+
+
+def selects(net: Net, x: Tensor) -> Tensor:
+    return x[x == 1].sum() / len(x[x == 1])
+
+
+def finds_its_shape(net: Net, x: Tensor) -> Tensor:
+    return x.sum() / torch.unique(x).shape[0]
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (reads_a_list, "it reads values"),
+        (reads_an_array, "it reads values"),
+        (draws, "it draws random numbers"),
+        (draws_like_numpy, "it draws random numbers"),
+        (selects, "depends on values"),
+        (finds_its_shape, "depends on values"),
+    ],
+)
+def test_what_a_program_could_get_wrong_is_refused(function: Callable, reason: str) -> None:
+    net, x = with_programs(small_net()), torch.tensor([1, 1, 2])
+    with pytest.warns(UserWarning, match=rf"{function.__name__} runs without .*{reason}"):
+        program = net.program(function, (), (x,))
+    if not reason.startswith("it draws"):
+        for other in (x, torch.tensor([1, 2, 2])):
+            assert torch.equal(program(other), function(net, other))
+
+
+def test_a_setting_that_changes_makes_another_program() -> None:
+    """A task or a rule may have attributes of its own, whatever its class says is equal."""
+
+    def function(net: Net, task: Any, x: Tensor) -> Tensor:
+        return x * task.weight
+
+    net, task = with_programs(small_net()), types.SimpleNamespace(weight=1.0)
+    assert net.run(function, (task,), torch.ones(1)) == 1
+    task.weight = 0.5
+    assert net.run(function, (task,), torch.ones(1)) == 0.5
+
+
+def test_a_function_that_is_new_at_every_call_ends_as_it_is() -> None:
+    net = with_programs(small_net())
+
+    def call(i: int) -> None:
+        assert net.run(lambda net, x: x + i, (), torch.zeros(1)) == i
+
+    for i in range(LIMIT):
+        call(i)
+    with pytest.warns(UserWarning, match=f"there are {LIMIT} already"):
+        call(LIMIT)
+    call(LIMIT + 1)
+
+
+def test_names_are_part_of_the_arguments() -> None:
+    def function(net: Net, x: dict[str, Tensor]) -> Tensor:
+        return x["a"] - x["b"]
+
+    net, (a, b) = with_programs(small_net()), (torch.ones(1), torch.zeros(1))
+    assert net.run(function, (), {"a": a, "b": b}) == 1
+    assert net.run(function, (), {"b": b, "a": a}) == 1
+
+
+def test_a_rule_may_begin_to_remember_with_its_first_gradient() -> None:
+    class Momentum(Rule):
+        lr = 0.1
+
+        def step(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+            past = state.get("past", {name: torch.zeros_like(g) for name, g in grads.items()})
+            moved = {name: 0.9 * past[name] + g for name, g in grads.items()}
+            return {n: p - self.lr * moved[n] for n, p in params.items()}, {"past": moved}
+
+    net, inner, episode = small_net(), InnerLoop(Momentum(), 3), small_episode()
+    want = inner.adapt(net, net.params(), {}, episode, REGRESSION)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got = inner.adapt(with_programs(net), net.params(), {}, episode, REGRESSION)
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
+
+
+def test_what_asks_for_gradients_gets_them() -> None:
+    net, x = with_programs(small_net()), torch.ones(2, requires_grad=True)
+    (slope,) = torch.autograd.grad(net.run(lambda net, x: (x**2).sum(), (), x), x)
+    assert torch.equal(slope, torch.full((2,), 2.0))
+
+
+def test_a_parameter_that_nothing_uses_stays_where_it_is() -> None:
+    class Spare(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.spare = nn.Linear(3, 2).double(), nn.Linear(3, 2).double()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.used(x)
+
+    net, inner = Net(Spare()), InnerLoop(SGD(0.1), 2)
+    for one in (net, with_programs(net)):
+        params = inner.adapt(one, net.params(), {}, small_episode(), REGRESSION).params
+        assert torch.equal(params["spare.weight"], net.params()["spare.weight"])
+        assert not torch.equal(params["used.weight"], net.params()["used.weight"])
+
+
+def test_a_result_that_depends_on_nothing_is_new_at_every_call() -> None:
+    net = with_programs(small_net())
+    for _ in range(3):
+        result = net.run(lambda net, x: torch.zeros(2), (), torch.ones(1))
+        assert torch.equal(result, torch.zeros(2))
+        result += 1
+
+
+def test_memory_that_is_read_as_another_type_runs_as_it_is() -> None:
+    def function(net: Net, x: Tensor) -> Tensor:
+        return (x * 2).view(torch.int32).view(2, 2).t()[0] + 0
+
+    net, x = with_programs(small_net()), torch.arange(4.0)
+    with pytest.warns(UserWarning, match="function runs without a program"):
+        program = net.program(function, (), (x,))
+    assert torch.equal(program(x), function(net, x))
+
+
+def test_results_in_a_given_place() -> None:
+    def function(net: Net, x: Tensor) -> Tensor:
+        b = torch.empty(4)
+        torch.mul(x, 2, out=b)
+        return b.view(2, 2).t()[1] + 0
+
+    agree(function, torch.arange(4.0))
+
+
+def test_rows_with_gaps_between_them() -> None:
+    agree(lambda net, x: x[1:].t().reshape(-1) + 1, torch.arange(32.0).view(4, 8)[:, ::2])
 
 
 def test_an_error_of_the_function_is_its_own() -> None:

@@ -31,16 +31,6 @@ class Layout:
             self.places.append((p.shape, p.stride(), end))
             end += p.numel()
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Layout) and self._all == other._all
-
-    def __hash__(self) -> int:
-        return hash(self._all)
-
-    @property
-    def _all(self) -> tuple:
-        return self.names, tuple(self.places)
-
     def pack(self, tensors: Sequence[Tensor]) -> Tensor:
         """A new vector [all entries] of tensors that come in the order of the parameters."""
         parts = [t.permute(o).reshape(-1) for t, o in zip(tensors, self.orders, strict=True)]

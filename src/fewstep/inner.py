@@ -92,8 +92,12 @@ class InnerLoop:
         if not len(batches):
             return Adapted(layout.views(vector), layout.unpack_state(packed), {})
         support = (episode.support_x, episode.support_y)
-        step = net.program(_step, (self, layout, task), (vector, packed, *support, batches[0]))
+        step, remembered = None, None
         for batch in batches:
+            if packed.keys() != remembered:  # a rule may begin to remember with its first gradient
+                remembered = set(packed)
+                args = (vector, packed, *support, batch)
+                step = net.program(_step, (self, layout, task), args)
             outputs, packed = step(vector, packed, *support, batch)
         metrics = task.metrics(outputs, episode.support_y[batches[-1]])
         return Adapted(layout.views(vector), layout.unpack_state(packed), metrics)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils import _pytree as pytree
 
 from fewstep.programs import Function, Programs
 from fewstep.types import Params
@@ -56,9 +57,12 @@ class Net:
     def program(self, function: Function, fixed: tuple, args: tuple) -> Callable[..., Any]:
         """`function(net, *fixed, ...)` for arguments of the shapes of `args`, as fast as it goes.
 
-        What it returns is for this net's thread. First order: no derivative flows through it.
+        What it returns is for this net's thread. Where an argument asks for gradients it is the
+        function itself, for no derivative flows through a program.
         """
-        found = self.programs and self.programs.find(self, function, fixed, args)
+        found = None
+        if self.programs and not any(leaf.requires_grad for leaf in pytree.tree_leaves(args)):
+            found = self.programs.find(self, function, fixed, args)
         return found or functools.partial(function, self, *fixed)
 
     def run(self, function: Function, fixed: tuple, *args: Any) -> Any:
@@ -93,7 +97,9 @@ class Net:
         leaves = params if second_order else {n: p.requires_grad_() for n, p in _alias(params)}
         with torch.enable_grad():
             value, aux = f(leaves)
-            grads = torch.autograd.grad(value, list(leaves.values()), create_graph=second_order)
+            grads = torch.autograd.grad(
+                value, list(leaves.values()), create_graph=second_order, materialize_grads=True
+            )
         return aux, dict(zip(leaves, grads, strict=True))
 
 

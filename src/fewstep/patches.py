@@ -30,7 +30,7 @@ def strided_conv2d(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     kernel = kernel.contiguous() if len(kernel) < len(weight) else kernel
     outputs = torch.addmm(bias, _Patches.apply(images), kernel)
     height, width = _halved(images.shape)
-    return outputs.view(len(x), height, width, -1).permute(0, 3, 1, 2)
+    return outputs.view(len(x), height, width, len(weight)).permute(0, 3, 1, 2)
 
 
 class _Patches(torch.autograd.Function):

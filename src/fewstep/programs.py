@@ -8,32 +8,30 @@ too: it is what autograd did, written down.
 from __future__ import annotations
 
 import threading
+import types
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-from torch.utils import _pytree as pytree
+from torch import Tensor, nn
 
-from fewstep.torchscript import compile_graph
+from fewstep.tracing import trace
 
 
 if TYPE_CHECKING:
     from fewstep.net import Net
 
 
-TOLERANCE = 1e-4
-"""How far a program may be from its function at its first inputs, relative to the largest entry.
-The same kernels in the same order leave a rounding at most, which dropout does not."""
-
 Function = Callable[..., Any]
 """`function(net, *fixed, *args)`: `args` and what comes back are tensors in dictionaries, lists
-and tuples. It may write into `args`. What it reads besides is a constant."""
+and tuples. It may write into `args`. It may read the attributes of `fixed`, and nothing else that
+changes: a global is taken for a constant."""
 
+LIMIT = 64
+"""Programs of one network. More come of a function that is given something new at every call."""
 
-class Unfaithful(ValueError):
-    """A program does not compute what its function does."""
+_TRACING = threading.Lock()
+"""One trace at a time in the process: tracing changes how modules are called."""
 
 
 class Programs:
@@ -41,20 +39,22 @@ class Programs:
 
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[Callable | None, tuple]] = {}
-        self._lock = threading.Lock()
 
     def find(self, net: Net, function: Function, fixed: tuple, args: tuple) -> Callable | None:
         """What may be called with `args`, or others of their shapes, in place of the function.
 
-        None, with a warning, for a function that cannot be traced (control flow that depends on
-        values, say) or that is random: it is to be called as it is, slower and right.
+        The first time for these shapes it is written, which takes a second or so. None, with a
+        warning, where it cannot be, because of control flow that depends on values, say: the
+        function is to be called as it is, slower and right.
         """
-        leaves = pytree.tree_leaves(args)
-        key = (function, *(_key(value) for value in fixed), *(_signature(leaf) for leaf in leaves))
+        key = (function, _snapshot(fixed), _signature(args))
         if key not in self._known:
-            with self._lock:
+            with _TRACING:
                 if key not in self._known:  # another thread may have been first
-                    # A key by identity is good for as long as what it stands for is kept.
+                    if len(self._known) >= LIMIT:
+                        _warn(function, f"there are {LIMIT} already, for other shapes or settings")
+                        return None
+                    # What a key knows by its identity is kept, so that no other can have it.
                     self._known[key] = (_program(net.replica(), function, fixed, args), fixed)
         return self._known[key][0]
 
@@ -63,58 +63,37 @@ def _program(net: Net, function: Function, fixed: tuple, args: tuple) -> Callabl
     def plain(*args: Any) -> Any:
         return function(net, *fixed, *args)
 
-    expected = plain(*_copy(args))  # an error of the function's own is not about programs
     try:
-        program = _trace(plain, args)
-        _check(program(*_copy(args)), expected)
+        return trace(plain, args)
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        name = getattr(function, "__qualname__", function)
-        warnings.warn(f"{name} runs without a program, which is slower: {reason}", stacklevel=2)
+        _warn(function, str(error).strip().partition("\n")[0] or type(error).__name__)
         return None
-    return program
 
 
-def _trace(plain: Function, args: tuple) -> Function:
-    from torch.fx.experimental.proxy_tensor import make_fx  # a second to import
-
-    leaves, structure = pytree.tree_flatten(_copy(args))
-    results = None
-
-    def flat(*leaves: Tensor) -> list[Tensor]:
-        nonlocal results
-        outputs, results = pytree.tree_flatten(plain(*pytree.tree_unflatten(leaves, structure)))
-        return outputs
-
-    program, constants = compile_graph(make_fx(flat)(*leaves), leaves)
-
-    def run(*args: Any) -> Any:
-        with torch.no_grad():  # derivatives are part of the program
-            outputs = program(*pytree.tree_leaves(args), *constants)
-        return pytree.tree_unflatten(list(outputs), results)
-
-    return run
+def _warn(function: Function, reason: str) -> None:
+    name = getattr(function, "__qualname__", function)
+    warnings.warn(f"{name} runs without a program, which is slower: {reason}", stacklevel=2)
 
 
-def _check(ours: Any, expected: Any) -> None:
-    pairs = zip(pytree.tree_leaves(ours), pytree.tree_leaves(expected), strict=True)
-    for one, other in pairs:
-        scale = max(0.01, other.abs().max().item()) if other.numel() else 1.0
-        if not torch.allclose(one, other, rtol=0, atol=TOLERANCE * scale, equal_nan=True):
-            raise Unfaithful("two calls with the same inputs differ")
+def _snapshot(value: Any, depth: int = 5) -> Hashable:
+    """Equal for values that a function cannot tell apart: an object by its attributes."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return type(value), value
+    if isinstance(value, Tensor):
+        return id(value), value._version
+    if isinstance(value, (list, tuple)):
+        return type(value), tuple(_snapshot(entry, depth) for entry in value)
+    if isinstance(value, dict):
+        return tuple((_snapshot(k), _snapshot(v, depth)) for k, v in value.items())
+    opaque = (type, nn.Module, types.FunctionType, types.ModuleType)
+    if depth == 0 or isinstance(value, opaque) or not hasattr(value, "__dict__"):
+        return type(value), id(value)
+    return type(value), _snapshot(vars(value), depth - 1)
 
 
-def _copy(args: tuple) -> tuple:
-    return pytree.tree_map(lambda leaf: leaf.detach().clone(), args)
-
-
-def _key(value: Any) -> Hashable:
-    try:
-        hash(value)
-    except TypeError:
-        return id(value)
-    return value
-
-
-def _signature(leaf: Tensor) -> Sequence[Any]:
-    return leaf.shape, leaf.stride(), leaf.dtype, leaf.device
+def _signature(args: Any) -> Hashable:
+    if isinstance(args, Tensor):
+        return args.shape, args.stride(), args.dtype, args.device
+    if isinstance(args, dict):
+        return tuple((name, _signature(value)) for name, value in args.items())
+    return type(args), tuple(_signature(value) for value in args)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
+from torch.utils import _pytree as pytree
 
 
 class Inexpressible(TypeError):
@@ -31,21 +32,26 @@ def compile_graph(
         inputs: tensors to run it on, of the shapes that it was traced with; it may change them.
 
     Raises:
-        Inexpressible: a node other than an operation of PyTorch on plain values.
+        Inexpressible: a shape that depends on values, or a node other than an operation of PyTorch
+            on plain values.
     """
     _Views(traced).run(*inputs)
     traced.graph.eliminate_dead_code()
-    names, constants, body, result = [], {}, [], ""
+    names, constants, body, results, varying = [], {}, [], [], set()
     for node in traced.graph.nodes:
         if node.op == "placeholder":
             names.append(node.name)
+            varying.add(node)
         elif node.op == "get_attr":
             constants[node.name] = getattr(traced, node.target)
         elif node.op == "output":
-            result = "".join(f"{_text(value)}, " for value in node.args[0])
+            # What depends on no input is folded into one tensor, the same at every call.
+            results = [_text(v) + ("" if v in varying else ".clone()") for v in node.args[0]]
         else:
             body.append(f"{node.name} = {_call(node)}")
-    lines = [f"def program({', '.join([*names, *constants])}):", *body, f"return ({result})"]
+            varying |= {node} if varying & set(node.all_input_nodes) else set()
+    lines = [f"def program({', '.join([*names, *constants])}):", *body]
+    lines.append(f"return ({''.join(f'{result}, ' for result in results)})")
     unit = torch.jit.CompilationUnit("\n    ".join(lines) + "\n")
     return unit.program, list(constants.values())
 
@@ -64,8 +70,10 @@ class _Views(Interpreter):
         that memory: the first of the chain."""
 
     def run_node(self, node: Node) -> Any:
+        if _has_unknown_shape(node, self.fetch_args_kwargs_from_env(node)[0]):
+            raise Inexpressible(f"the shape of {node.target} depends on values")
         value = super().run_node(node)
-        if isinstance(value, Tensor) and (owner := self._owner(node)):
+        if isinstance(value, Tensor) and (owner := self._owner(node, value)):
             self.owners[node] = owner
             if owner is not node and not _writes(node):
                 place = (value.shape, value.stride(), value.storage_offset())
@@ -73,30 +81,47 @@ class _Views(Interpreter):
                 node.kwargs = {}
         return value
 
-    def _owner(self, node: Node) -> Node | None:
+    def _owner(self, node: Node, value: Tensor) -> Node | None:
         if node.op != "call_function":
             return None  # an input or a constant may begin anywhere in its memory
         if node.target is operator.getitem:
-            return None if _shares(node.args[0]) else node
-        if not _shares(node):
+            return None if _aliases(node.args[0]) else node
+        if not _aliases(node):
             return node
+        source = node.args[0] if _is_of_its_first(node) else None
+        if source is None or value.dtype != self.env[source].dtype or value.is_conj():
+            return None
         if node.target is torch.ops.aten.as_strided.default and len(node.args) == 4:
-            return self.owners.get(node.args[0], node.args[0])  # it says where itself
-        return self.owners.get(node.args[0])
+            return self.owners.get(source, source)  # it says where itself
+        return self.owners.get(source)
 
 
-def _aliases(node: Node) -> list[torch._C._AliasInfo | None]:
+def _has_unknown_shape(node: Node, args: Sequence[Any]) -> bool:
+    """Whether other values of the same shapes could give another shape."""
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return False
+    if node.target.namespace == "aten" and node.target._opname.startswith("index"):
+        masks = [i for i in pytree.tree_leaves(args[1:]) if isinstance(i, Tensor)]
+        return any(mask.dtype in (torch.bool, torch.uint8) for mask in masks)
+    return torch.Tag.dynamic_output_shape in node.target.tags
+
+
+def _aliases(node: Node) -> list[torch._C._AliasInfo]:
+    """Of the results that share an argument's memory."""
     is_operation = isinstance(node.target, torch._ops.OpOverload)
-    return [value.alias_info for value in node.target._schema.returns] if is_operation else []
+    returns = node.target._schema.returns if is_operation else []
+    return [value.alias_info for value in returns if value.alias_info]
 
 
-def _shares(node: Node) -> bool:
-    """Whether the operation returns the memory of its first argument."""
-    return any(_aliases(node))
+def _is_of_its_first(node: Node) -> bool:
+    """Whether the memory is that of the first argument, and of no other."""
+    (alias, *others), (first, *_) = _aliases(node), node.target._schema.arguments
+    same = first.alias_info is not None and first.alias_info.before_set == alias.before_set
+    return same and not others
 
 
 def _writes(node: Node) -> bool:
-    return any(alias is not None and alias.is_write for alias in _aliases(node))
+    return any(alias.is_write for alias in _aliases(node))
 
 
 def _call(node: Node) -> str:

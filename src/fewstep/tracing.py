@@ -1,0 +1,121 @@
+"""A pure function of tensors, written down as a program and held against what it was.
+
+A trace knows the values of one call. Whatever could carry one of them into the program, so that it
+would be wrong for others, is refused: reading a value, a shape that depends on values, chance.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
+
+from fewstep.torchscript import compile_graph
+
+
+ROUNDINGS = 100
+"""How many last digits a program may be from its function, of the larger entries: the same kernels
+in the same order, but sums may be split otherwise."""
+READS = {Tensor.tolist, Tensor.numpy, Tensor.__array__, Tensor.item}
+
+
+class Unfaithful(ValueError):
+    """A program would not compute what its function does."""
+
+
+class _Unread(TorchFunctionMode):
+    """Refuses to hand values to Python, where no trace can follow them."""
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        if func in READS:
+            raise Unfaithful(f"it reads values ({getattr(func, '__name__', func)})")
+        return func(*args, **(kwargs or {}))
+
+
+def trace(function: Callable[..., Any], args: tuple) -> Callable[..., Any]:
+    """A program that does what the function does, for arguments of the shapes of `args`.
+
+    Raises:
+        Unfaithful: it reads values, draws random numbers, or the program finds something else.
+        Inexpressible: it does what a program cannot.
+        Exception: whatever the function itself raises.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx  # a second to import
+
+    leaves, structure = pytree.tree_flatten(_copy(args))
+    results = None
+
+    def flat(*leaves: Tensor) -> list[Tensor]:
+        nonlocal results
+        with _Unread():
+            outputs = function(*pytree.tree_unflatten(leaves, structure))
+        outputs, results = pytree.tree_flatten(outputs)
+        return outputs
+
+    chance = _chance()
+    graph = make_fx(flat)(*leaves)
+    if _chance() != chance:
+        raise Unfaithful("it draws random numbers")
+    program, constants = compile_graph(graph, pytree.tree_leaves(_copy(args)))
+
+    def run(*args: Any) -> Any:
+        with torch.no_grad():  # derivatives are part of the program
+            outputs = program(*pytree.tree_leaves(args), *constants)
+        return pytree.tree_unflatten(list(outputs), results)
+
+    for scale in (1.0, 0.75):
+        ours, theirs = _copy(args, scale), _copy(args, scale)
+        written = pytree.tree_leaves(ours), pytree.tree_leaves(theirs)
+        _check((run(*ours), written[0]), (function(*theirs), written[1]))
+    return run
+
+
+def _copy(args: tuple, scale: float = 1.0) -> tuple:
+    def copied(leaf: Tensor) -> Tensor:
+        copy = torch.empty_strided(
+            leaf.shape, leaf.stride(), dtype=leaf.dtype, device=leaf.device
+        ).copy_(leaf.detach())
+        return copy.mul_(scale) if copy.is_floating_point() else copy
+
+    return pytree.tree_map(copied, args)
+
+
+def _chance() -> tuple:
+    """Where the generators of random numbers are."""
+    kind, keys, place, *_ = np.random.get_state()
+    return random.getstate(), kind, keys.tobytes(), place, torch.get_rng_state().numpy().tobytes()
+
+
+def _check(ours: Any, theirs: Any) -> None:
+    """Compare results, and arguments that may have been written into."""
+    found, expected = pytree.tree_leaves(ours), pytree.tree_leaves(theirs)
+    largest: dict[torch.dtype, float] = {}
+    for leaf in expected:
+        largest[leaf.dtype] = max(largest.get(leaf.dtype, 0.0), _largest(leaf))
+    for one, other in zip(found, expected, strict=True):
+        if not other.is_floating_point():
+            same = torch.equal(one, other)
+        else:
+            finite = other.isfinite()
+            scale = max(_largest(other), 0.1 * largest[other.dtype])
+            atol = ROUNDINGS * torch.finfo(other.dtype).eps * scale
+            rest = torch.equal(one.isfinite(), finite) and torch.allclose(
+                one[~finite], other[~finite], equal_nan=True
+            )
+            same = rest and torch.allclose(one[finite], other[finite], rtol=0, atol=atol)
+        if not same:
+            raise Unfaithful("the program that was written finds something else")
+
+
+def _largest(leaf: Tensor) -> float:
+    if not leaf.is_floating_point() or not leaf.isfinite().any():
+        return 0.0
+    return float(leaf[leaf.isfinite()].abs().max())
