@@ -57,6 +57,21 @@ def test_an_inner_loop_is_the_same(model: Callable, rule: Rule) -> None:
     torch.testing.assert_close(got, want, rtol=0, atol=1e-10)
 
 
+def test_rounding_that_adam_remembers_is_no_reason_to_refuse_a_program() -> None:
+    """The gradient of a bias in front of a batch norm is rounding; so is what is kept of it."""
+    torch.manual_seed(0)
+    net = Net(OmniglotConv(3).to(memory_format=torch.channels_last))
+    episode = image_episode(steps=40)
+    images = episode.support_x.float().to(memory_format=torch.channels_last)
+    episode, inner = episode._replace(support_x=images), InnerLoop(Adam(0.001), 40)
+    args = (net.params(), inner.rule.init(net.params()), episode, CLASSIFICATION)
+    params, state, _ = inner.adapt(net, *args)
+    assert 0 < state["v"]["features.0.bias"].max() < 1e-10
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        inner.adapt(with_programs(net), params, state, episode, CLASSIFICATION)
+
+
 def test_a_second_derivative_is_part_of_the_program() -> None:
     net, episode = small_net(), small_episode(steps=3)
     params, maml = net.params(), MAML(InnerLoop(Adam(0.01), 3))

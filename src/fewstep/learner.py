@@ -111,8 +111,11 @@ class MetaLearner(pl.LightningModule):
         state = inner.rule.init(params) if inner.state == "reset" else self.state
 
         def direction(net: Net, episode: Episode) -> tuple[Params, State, Metrics]:
-            return self.algorithm.direction(net, params, state, episode, self.task)
+            found, end, metrics = self.algorithm.direction(net, params, state, episode, self.task)
+            # What is summed over tasks is worked out here, where tasks run side by side.
+            return found, inner.rule.contribution(state, end) if carried else end, metrics
 
+        carried = inner.state == "carry"
         if inner.state == "sequential":
             outcomes = []
             for episode in episodes:
@@ -120,12 +123,9 @@ class MetaLearner(pl.LightningModule):
                 state = outcomes[-1][1]
         else:
             outcomes = self.execution.map(direction, episodes)
-        directions, ends, metrics = zip(*outcomes, strict=True)
-        carried = inner.state == "carry"
-        added = total_of([inner.rule.contribution(state, e) for e in ends]) if carried else {}
-        # In task order, so that no execution mode changes the rounding, and then over the ranks.
-        sums = shares.summed((total_of(directions), added, total_of(metrics)))
-        return sums[0], inner.rule.apply(state, sums[1]) if carried else state, sums[2]
+        # In task order, so that no execution mode changes the rounding.
+        total = shares.summed([(d, added if carried else {}, m) for d, added, m in outcomes])
+        return total[0], inner.rule.apply(state, total[1]) if carried else state, total[2]
 
     def _log_training(self, metrics: Metrics) -> None:
         self._recent.append(metrics)
