@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from fewstep.inner import InnerLoop
 from fewstep.models import (
     BATCH_NORM_EPS,
     MiniImagenetConv,
@@ -17,6 +18,8 @@ from fewstep.models import (
 )
 from fewstep.net import Net
 from fewstep.patches import strided_conv2d
+from fewstep.rules import Adam
+from problems import CLASSIFICATION, image_episode
 
 
 def count(module: torch.nn.Module) -> int:
@@ -120,6 +123,33 @@ def test_initialization_is_tensorflows() -> None:
     assert norm.weight.eq(1).all()
     assert not norm.bias.any()
     assert float(net.head.weight.detach().abs().max()) <= (6 / (256 + 5)) ** 0.5
+
+
+@pytest.mark.parametrize("model", [OmniglotConv, MiniImagenetConv])
+def test_a_bias_in_front_of_a_batch_norm_stays_at_zero(model: type) -> None:
+    """Trap 20: its true gradient is zero, and so is ours: Adam has no rounding to walk along."""
+    torch.manual_seed(0)
+    net, episode = Net(model(3, in_channels=1, size=12)), image_episode(steps=4, size=12)
+    episode = episode._replace(support_x=episode.support_x.float())
+    rule = Adam(0.01)
+    args = (net.params(), rule.init(net.params()), episode, CLASSIFICATION)
+    adapted = InnerLoop(rule, 4).adapt(net, *args).params
+    for name, before in net.params().items():
+        fixed = name.startswith("features") and isinstance(
+            net.module.get_submodule(name.rpartition(".")[0]), SameConv2d
+        )
+        assert adapted[name].equal(before) == (fixed and name.endswith("bias")), name
+
+
+def test_a_bias_in_front_of_a_batch_norm_has_no_effect() -> None:
+    net = OmniglotConv(3).double()
+    x = torch.randn(4, 1, 28, 28).double()
+    want = net(x)
+    for layer in net.modules():
+        if isinstance(layer, SameConv2d):
+            layer.bias.data.normal_()
+            layer.normalized = False
+    torch.testing.assert_close(net(x), want)
 
 
 def test_unknown_activation() -> None:

@@ -144,7 +144,7 @@ def _step(
     batch: Tensor,
 ) -> tuple[Tensor, State]:
     """One update, written into `vector`; `(outputs, state)` of the minibatch before it."""
-    x, y = support_x[batch], support_y[batch]
+    x, y = support_x.index_select(0, batch), support_y.index_select(0, batch)
     outputs, grads = _gradient(net, inner, task, layout.views(vector), x, y)
     inner.rule.step_({ALL: vector}, {ALL: layout.pack(list(grads.values()))}, state)
     return outputs, state

@@ -36,19 +36,26 @@ class SameConv2d(nn.Conv2d):
     shift the sampling grid by a pixel.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, normalized: bool = False
+    ) -> None:
+        """`normalized`: a batch norm follows. It takes any bias away again, so none is added, and
+        the bias that the authors' net has keeps its zeros: its gradient would be rounding, of
+        which Adam makes whole steps (trap 20)."""
         super().__init__(in_channels, out_channels, kernel_size=3, stride=stride)
+        self.normalized = normalized
         _glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        bias = None if self.normalized else self.bias
         if self._has_patches(x):
-            return strided_conv2d(x, self.weight, self.bias)
+            return strided_conv2d(x, self.weight, bias)
         step, (height, width) = self.stride[0], x.shape[-2:]
         (top, bottom), (left, right) = _same_padding(height, step), _same_padding(width, step)
         padding = (top, left)
         if padding != (bottom, right):  # else the convolution pads by itself: one pass less
             x, padding = F.pad(x, (left, right, top, bottom)), (0, 0)
-        return F.conv2d(x, self.weight, self.bias, self.stride, padding)
+        return F.conv2d(x, self.weight, bias, self.stride, padding)
 
     def _has_patches(self, x: Tensor) -> bool:
         """Whether our own way is the faster one: a CPU, stride 2, outside `torch.func`."""
@@ -77,7 +84,8 @@ class OmniglotConv(nn.Module):
         super().__init__()
         blocks = []
         for _ in range(4):
-            blocks += [SameConv2d(in_channels, channels, stride=2), _norm(channels), nn.ReLU()]
+            blocks += [SameConv2d(in_channels, channels, stride=2, normalized=True)]
+            blocks += [_norm(channels), nn.ReLU()]
             in_channels, size = channels, -(-size // 2)
         self.features = nn.Sequential(*blocks)
         self.head = _glorot(nn.Linear(channels * size * size, ways))
@@ -99,9 +107,8 @@ class MiniImagenetConv(nn.Module):
         super().__init__()
         blocks = []
         for _ in range(4):
-            pool = nn.MaxPool2d(2, ceil_mode=True)
-            blocks += [SameConv2d(in_channels, channels, stride=1), _norm(channels), pool]
-            blocks += [nn.ReLU()]
+            blocks += [SameConv2d(in_channels, channels, stride=1, normalized=True)]
+            blocks += [_norm(channels), nn.MaxPool2d(2, ceil_mode=True), nn.ReLU()]
             in_channels, size = channels, -(-size // 2)
         self.features = nn.Sequential(*blocks)
         self.head = _glorot(nn.Linear(channels * size * size, ways))

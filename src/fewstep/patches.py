@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 
-def strided_conv2d(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def strided_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """A 3x3 convolution with stride 2 and TensorFlow's SAME padding.
 
     Args:
         x: [B, C, H, W].
         weight: [O, C, 3, 3].
-        bias: [O].
+        bias: [O], or None.
 
     Returns:
         [B, O, ceil(H / 2), ceil(W / 2)] in channels-last memory.
@@ -28,7 +28,8 @@ def strided_conv2d(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     # Contiguous where that costs little: the gradient of a short matrix takes its memory order.
     kernel = weight.permute(2, 3, 1, 0).reshape(-1, len(weight))
     kernel = kernel.contiguous() if len(kernel) < len(weight) else kernel
-    outputs = torch.addmm(bias, _Patches.apply(images), kernel)
+    patches = _Patches.apply(images)
+    outputs = patches @ kernel if bias is None else torch.addmm(bias, patches, kernel)
     height, width = _halved(images.shape)
     return outputs.view(len(x), height, width, len(weight)).permute(0, 3, 1, 2)
 
