@@ -381,7 +381,7 @@ def test_ctrl_c_keeps_what_there_is_and_says_how_to_go_on(
     inside, first, tmp_path, monkeypatch, capfd
 ):
     """Between two meta-iterations the last one is saved; inside one, the last checkpoint stays."""
-    name = "_directions" if inside else "_log_training"
+    name = "directions" if inside else "_log_training"
     original = getattr(MetaLearner, name)
 
     def interrupted(learner: MetaLearner, *arguments):

@@ -40,7 +40,7 @@ def directions(algorithm: str, meta_batch: int) -> tuple:
         execution="serial",
     )
     learner.state = learner.algorithm.inner.rule.init(learner.net.params())
-    return learner._directions([image_episode(i) for i in shares.own(range(meta_batch))])
+    return learner.directions([image_episode(i) for i in shares.own(range(meta_batch))])
 
 
 def as_a_rank(rank: int, port: int, folder: Path) -> None:

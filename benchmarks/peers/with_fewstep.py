@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from fewstep import shares
 from fewstep.algorithms import Algorithm
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
@@ -48,18 +49,16 @@ class Fewstep:
 
     def directions(self, episodes: Sequence[Episode]) -> None:
         """Leave the tasks' mean direction in `.grad` of the model's parameters."""
-        params, start = self.net.params(), self.state
+        params, start, rule = self.net.params(), self.state, self.inner.rule
 
         def direction(net: Net, episode: Episode) -> tuple:
-            return self.algorithm.direction(net, params, start, episode, self.task)
+            found, end, _ = self.algorithm.direction(net, params, start, episode, self.task)
+            return found, rule.contribution(start, end)
 
-        outcomes = self.execution.map(direction, episodes)
-        self.state = self.inner.rule.merge(start, [state for _, state, _ in outcomes])
+        total, added = shares.summed(self.execution.map(direction, episodes))
+        self.state = rule.apply(start, added)
         for name, parameter in self.model.named_parameters():
-            total = outcomes[0][0][name].clone()
-            for others, _, _ in outcomes[1:]:
-                total += others[name]
-            parameter.grad = total / len(outcomes)
+            parameter.grad = total[name] / len(episodes)
 
     def meta_test(self, episodes: Sequence[Episode]) -> dict[str, Tensor]:
         """For each protocol, [tasks, 2]: the loss and the accuracy of every task."""

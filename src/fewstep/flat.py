@@ -7,6 +7,7 @@ in launching operations than in arithmetic.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -22,14 +23,23 @@ ALL = "all"
 class Layout:
     """Where each tensor lies in the vector, in its own memory order (channels-last stays so)."""
 
-    def __init__(self, params: Params) -> None:
-        self.names = tuple(params)
-        self.orders = [_memory_order(p) for p in params.values()]
+    constant = True
+    """One layout is made for all parameters of the same form, and never changed."""
+
+    def __init__(self, places: Sequence[tuple[str, torch.Size, tuple[int, ...]]]) -> None:
+        """`places`: the name, shape and strides of each tensor."""
+        self.names = tuple(name for name, _, _ in places)
+        self.orders = [_memory_order(strides) for _, _, strides in places]
         self.places = []  # shape, strides and offset of each tensor in the vector
         end = 0
-        for p in params.values():
-            self.places.append((p.shape, p.stride(), end))
-            end += p.numel()
+        for _, shape, strides in places:
+            self.places.append((shape, strides, end))
+            end += shape.numel()
+
+    @staticmethod
+    def of(params: Params) -> Layout:
+        """The layout of these parameters."""
+        return _layout(tuple((name, p.shape, p.stride()) for name, p in params.items()))
 
     def pack(self, tensors: Sequence[Tensor]) -> Tensor:
         """A new vector [all entries] of tensors that come in the order of the parameters."""
@@ -59,6 +69,11 @@ class Layout:
         }
 
 
-def _memory_order(tensor: Tensor) -> list[int]:
+@lru_cache
+def _layout(places: tuple[tuple[str, torch.Size, tuple[int, ...]], ...]) -> Layout:
+    return Layout(places)
+
+
+def _memory_order(strides: tuple[int, ...]) -> list[int]:
     """Dimensions from the slowest to the fastest in memory."""
-    return sorted(range(tensor.dim()), key=lambda d: (-tensor.stride(d), d))
+    return sorted(range(len(strides)), key=lambda d: (-strides[d], d))

@@ -87,7 +87,7 @@ class InnerLoop:
         task: Task,
     ) -> Adapted:
         """First order: every step overwrites one private vector of parameters."""
-        layout = Layout(params)
+        layout = Layout.of(params)
         vector, packed = layout.pack(list(params.values())), layout.pack_state(state)
         if not len(batches):
             return Adapted(layout.views(vector), layout.unpack_state(packed), {})

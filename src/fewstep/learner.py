@@ -91,7 +91,7 @@ class MetaLearner(pl.LightningModule):
 
     def training_step(self, batch: list[Episode], batch_idx: int) -> None:
         """One meta-iteration: every task's direction, their mean, one outer step."""
-        direction, state, metrics = self._directions(batch)
+        direction, state, metrics = self.directions(batch)
         self.whole = False
         self.state = state
         for name, parameter in self.module.named_parameters():
@@ -102,7 +102,7 @@ class MetaLearner(pl.LightningModule):
         self.whole = True
         self._log_training(metrics)
 
-    def _directions(self, episodes: Sequence[Episode]) -> tuple[Params, State, Metrics]:
+    def directions(self, episodes: Sequence[Episode]) -> tuple[Params, State, Metrics]:
         """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state.
 
         All tasks start from the same parameters (trap 8); only the rule's state moves on.

@@ -13,7 +13,7 @@ from fewstep.algorithms import Algorithm
 from fewstep.data.module import MetaBatches, TaskModule
 from fewstep.learner import MetaLearner
 from fewstep.net import Net
-from fewstep.rules import State, total_of
+from fewstep.rules import State
 from fewstep.types import Episode, EpisodeSpec, Params, Split
 
 
@@ -88,19 +88,13 @@ class BareLoop:
 
     def __call__(self) -> None:
         learner = self.subject.learner
-        outcomes = self.subject.directions(learner.execution, next(self.meta_batches))
-        self.outer_step([direction for direction, _, _ in outcomes])
-        inner, ends = learner.algorithm.inner, [state for _, state, _ in outcomes]
-        if inner.state == "carry":
-            learner.state = inner.rule.merge(learner.state, ends)
-        elif inner.state == "sequential":
-            learner.state = ends[-1]
+        direction, learner.state, _ = learner.directions(next(self.meta_batches))
+        self.outer_step(direction)
 
-    def outer_step(self, directions: list[Params]) -> None:
-        """Step along the mean of the tasks' directions."""
-        total = total_of(directions)
+    def outer_step(self, direction: Params) -> None:
+        """Step along the mean of the tasks' directions, whose sum is given."""
         for name, parameter in self.subject.learner.module.named_parameters():
-            parameter.grad = total[name] / len(directions)
+            parameter.grad = direction[name] / self.subject.meta_batch
         self.optimizer.step()
         self.schedule.step()
 
