@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from fewstep.inner import InnerLoop
 from fewstep.models import (
     BATCH_NORM_EPS,
+    MAMLOmniglotConv,
     MiniImagenetConv,
     OmniglotConv,
     SameConv2d,
@@ -29,6 +30,7 @@ def count(module: torch.nn.Module) -> int:
 def test_parameter_counts() -> None:
     assert count(OmniglotConv(ways=5)) == 113_221
     assert count(OmniglotConv(ways=20)) == 117_076
+    assert count(MAMLOmniglotConv(ways=5)) == 113_221 - 4 * 64 - 192 * 5  # no scale; 64 features
     assert count(MiniImagenetConv(ways=5)) == 34_661
     assert count(SineMLP()) == 64 + 64 + 64 * 64 + 64 + 64 + 1
 
@@ -125,7 +127,17 @@ def test_initialization_is_tensorflows() -> None:
     assert float(net.head.weight.detach().abs().max()) <= (6 / (256 + 5)) ** 0.5
 
 
-@pytest.mark.parametrize("model", [OmniglotConv, MiniImagenetConv])
+def test_mamls_network_averages_over_its_last_pixels() -> None:
+    torch.manual_seed(0)
+    net = MAMLOmniglotConv(ways=50)
+    assert net.head.in_features == 64
+    assert float(net.head.weight.detach().std()) == pytest.approx(1, abs=0.05)
+    assert all(layer.weight is None for layer in net.features[1::3])
+    x = torch.randn(2, 1, 28, 28)
+    torch.testing.assert_close(net(x), net.head(net.features(x).flatten(2).mean(2)))
+
+
+@pytest.mark.parametrize("model", [OmniglotConv, MAMLOmniglotConv, MiniImagenetConv])
 def test_a_bias_in_front_of_a_batch_norm_stays_at_zero(model: type) -> None:
     """Trap 20: its true gradient is zero, and so is ours: Adam has no rounding to walk along."""
     torch.manual_seed(0)

@@ -7,6 +7,7 @@ import threading
 import types
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -136,17 +137,20 @@ def test_writing_into_an_argument() -> None:
     agree(function, torch.ones(3), torch.arange(2.0))
 
 
-def test_one_program_for_each_shape() -> None:
-    calls = []
+CALLS: list[int] = []
+"""Global: a list of the function's own that grows would be another setting at every call."""
 
+
+def test_one_program_for_each_shape() -> None:
     def function(net: Net, x: Tensor) -> Tensor:
-        calls.append(len(x))
+        CALLS.append(len(x))
         return x + 1
 
+    CALLS.clear()
     net = with_programs(small_net())
     for length in (2, 2, 3, 2, 3):
         assert torch.equal(net.run(function, (), torch.zeros(length)), torch.ones(length))
-    assert calls == [2, 2, 2, 3, 3, 3]  # for each its trace, and two calls to compare with
+    assert CALLS == [2, 2, 2, 3, 3, 3]  # for each its trace, and two calls to compare with
 
 
 def test_one_program_for_each_rule() -> None:
@@ -160,10 +164,11 @@ def test_one_program_for_each_rule() -> None:
 
 
 def test_threads_share_one() -> None:
-    calls, found, programs = [], [], Programs()
+    found, programs = [], Programs()
+    CALLS.clear()
 
     def function(net: Net, x: Tensor) -> Tensor:
-        calls.append(None)
+        CALLS.append(len(x))
         return x.cos()
 
     def work() -> None:
@@ -175,7 +180,7 @@ def test_threads_share_one() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(calls) == 3  # its trace, and two calls to compare with
+    assert len(CALLS) == 3  # its trace, and two calls to compare with
     assert all(torch.equal(x, torch.ones(4).cos()) for x in found)
     assert len(found) == 4
 
@@ -221,6 +226,14 @@ def selects(net: Net, x: Tensor) -> Tensor:
     return x[x == 1].sum() / len(x[x == 1])
 
 
+def prints(net: Net, x: Tensor) -> Tensor:
+    return x * len(f"{x}")
+
+
+def splits(net: Net, x: Tensor) -> Tensor:
+    return torch.tensor_split(x, x[:1])[0].sum()
+
+
 def finds_its_shape(net: Net, x: Tensor) -> Tensor:
     return x.sum() / torch.unique(x).shape[0]
 
@@ -230,6 +243,8 @@ def finds_its_shape(net: Net, x: Tensor) -> Tensor:
     [
         (reads_a_list, "it reads values"),
         (reads_an_array, "it reads values"),
+        (prints, "it reads values"),
+        (splits, "it reads values"),
         (draws, "it draws random numbers"),
         (draws_like_numpy, "it draws random numbers"),
         (selects, "depends on values"),
@@ -255,6 +270,136 @@ def test_a_setting_that_changes_makes_another_program() -> None:
     assert net.run(function, (task,), torch.ones(1)) == 1
     task.weight = 0.5
     assert net.run(function, (task,), torch.ones(1)) == 0.5
+
+
+def test_every_way_of_holding_a_setting_is_seen_to_change() -> None:
+    class Scale(nn.Module):
+        def __init__(self, by: float) -> None:
+            super().__init__()
+            self.by = by
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * self.by
+
+    class Slots:
+        __slots__ = ("__by",)
+
+        def __init__(self, by: float) -> None:
+            self.__by = by
+
+        def __call__(self, x: Tensor) -> Tensor:
+            return x * self.__by
+
+    class Base:
+        pass
+
+    class SlotsOfAnOrdinaryBase(Base, Slots):
+        pass
+
+    def of(by: float) -> list[Callable]:
+        return [
+            partial(torch.mul, other=by),
+            lambda x: x * by,
+            lambda x, by=by: x * by,
+            Scale(by),
+            Scale(by).forward,
+            nn.Sequential(Scale(by)),
+            Slots(by),
+            SlotsOfAnOrdinaryBase(by),
+            partial(lambda x, held: x * held["all"][0], held={"all": [by]}),
+        ]
+
+    def function(net: Net, task: Any, x: Tensor) -> Tensor:
+        return task.scale(x)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for first, second in zip(of(2.0), of(3.0), strict=True):
+            net, task = with_programs(small_net()), types.SimpleNamespace(scale=first)
+            assert net.run(function, (task,), torch.ones(1)) == 2
+            task.scale = second
+            assert net.run(function, (task,), torch.ones(1)) == 3
+            for by in range(4, 14):  # a new object may lie where an old one lay
+                task.scale = lambda x, by=by: x * by
+                assert net.run(function, (task,), torch.ones(1)) == by
+
+
+def test_a_module_that_a_task_holds_may_be_switched() -> None:
+    def function(net: Net, task: Any, x: Tensor) -> Tensor:
+        return task.criterion(x) if task.criterion.training else -x
+
+    net, task = with_programs(small_net()), types.SimpleNamespace(criterion=nn.Identity())
+    assert net.run(function, (task,), torch.ones(1)) == 1
+    task.criterion.eval()
+    assert net.run(function, (task,), torch.ones(1)) == -1
+
+
+@pytest.mark.parametrize(
+    "held",
+    [np.ones(2), random.Random(0), np.random.default_rng(0), torch.Generator(), bytearray(b"1")],
+    ids=lambda held: type(held).__name__,
+)
+def test_what_may_change_without_a_sign_runs_as_it_is(held: Any) -> None:
+    def function(net: Net, task: Any, x: Tensor) -> Tensor:
+        return x + 1
+
+    net, task = with_programs(small_net()), types.SimpleNamespace(held=held)
+    with pytest.warns(UserWarning, match=f"holds a {type(held).__name__}, which may change"):
+        assert net.run(function, (task,), torch.ones(1)) == 2
+
+
+def test_a_task_that_holds_a_world_runs_as_it_is() -> None:
+    def function(net: Net, task: Any, x: Tensor) -> Tensor:
+        return x + 1
+
+    net, task = with_programs(small_net()), types.SimpleNamespace(names=[[i] for i in range(2000)])
+    task.itself = task
+    with pytest.warns(UserWarning, match="more than 1000 values"):
+        assert net.run(function, (task,), torch.ones(1)) == 2
+
+
+def test_a_rule_may_remember_more_with_each_gradient() -> None:
+    class Recent(Rule):
+        """Divides by the mean of the last three gradient norms."""
+
+        lr = 0.1
+
+        def init(self, params: Params) -> State:
+            return {"norms": torch.zeros(0, dtype=torch.float64)}
+
+        def step(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+            norm = sum((g**2).sum() for g in grads.values()).sqrt()
+            norms = torch.cat([state["norms"], norm[None]])[-3:]
+            mean = norms.mean()
+            return {n: p - self.lr * grads[n] / mean for n, p in params.items()}, {"norms": norms}
+
+    net, inner, episode = small_net(), InnerLoop(Recent(), 5), small_episode(steps=5)
+    args = net.params(), inner.rule.init(net.params()), episode, REGRESSION
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got = inner.adapt(with_programs(net), *args)
+    torch.testing.assert_close(got, inner.adapt(net, *args), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e7])
+def test_many_products_of_one_tensor(scale: float) -> None:
+    """TorchScript would make one product of them, whose parts have other strides."""
+
+    def function(net: Net, x: Tensor, weights: Tensor) -> list[Tensor]:
+        products = [x @ weight for weight in weights.unbind()]
+        return [torch.cat([p.t()[0] for p in products]), sum(p.t() for p in products)]
+
+    agree(function, scale * torch.ones(3, 4), torch.arange(96.0).view(12, 4, 2))
+
+
+def test_parts_that_do_not_say_that_they_are() -> None:
+    def function(net: Net, x: Tensor) -> Tensor:
+        return torch.unsafe_split(x, 2)[1].view(2).unsqueeze(0).t()[0] * 2
+
+    net, rows = with_programs(small_net()), torch.arange(12.0).view(3, 4)
+    program = net.program(function, (), (rows[0],))
+    for row in rows:
+        assert torch.equal(program(row), function(net, row))
 
 
 def test_a_function_that_is_new_at_every_call_ends_as_it_is() -> None:
@@ -319,11 +464,16 @@ def test_a_parameter_that_nothing_uses_stays_where_it_is() -> None:
 
 
 def test_a_result_that_depends_on_nothing_is_new_at_every_call() -> None:
+    def function(net: Net, x: Tensor) -> list[Tensor]:
+        return [torch.zeros(2), x + 1]
+
     net = with_programs(small_net())
     for _ in range(3):
-        result = net.run(lambda net, x: torch.zeros(2), (), torch.ones(1))
+        result, other = net.run(function, (), torch.ones(1))
         assert torch.equal(result, torch.zeros(2))
+        assert torch.equal(other, torch.full((1,), 2.0))
         result += 1
+    assert len(net.programs._known) == 1
 
 
 def test_memory_that_is_read_as_another_type_runs_as_it_is() -> None:

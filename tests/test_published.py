@@ -53,6 +53,8 @@ def test_maml_and_fomaml_have_the_recipe_of_finn_et_al(family, row, shots, algor
     assert config["algorithm"]["name"] == algorithm
     assert config["dataset"]["name"] == row.dataset
     assert config["dataset"].get("split") == ("with_val" if row.dataset == "omniglot" else None)
+    network = {"omniglot": "MAMLOmniglotConv", "miniimagenet": "MiniImagenetConv"}[row.dataset]
+    assert config["model"]["_target_"] == f"fewstep.models.{network}"
     assert config["max_meta_iterations"] == 60_000
     assert config["meta_batch"] == row.meta_batch
     assert config["shots"]["ways"] == row.ways

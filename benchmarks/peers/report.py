@@ -76,6 +76,18 @@ def markdown(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def summary(results: dict[str, Any]) -> str:
+    """A row a work: fewstep beside the peer that was fastest at it."""
+    head = ["work, 2 CPU threads", "fewstep, ms", "fastest peer, ms", "ratio (quartiles)",
+            "share of the matrix-product rate"]  # fmt: skip
+    body = []
+    for row in results["rows"]:
+        (title, ratio, *_, share), peer = _cells(row, []), row["fastest_peer"]
+        ours, theirs = (1e3 * row["sides"][name]["median_s"] for name in ("fewstep", peer))
+        body.append([title, f"{ours:.1f}", f"{theirs:.1f} ({peer})", ratio, share])
+    return "\n".join(_table(head, body))
+
+
 def write(results: dict[str, Any], folder: Path) -> None:
     """`peers.json` and `peers.md`."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from threading import Lock
 
 import torch
 from torch import Tensor
 
 from fewstep.rules import State
+from fewstep.snapshot import Constant
 from fewstep.types import Params
 
+
+_MAKING = Lock()
 
 ALL = "all"
 """The only name in the packed form of parameters, gradients and states."""
 
 
-class Layout:
-    """Where each tensor lies in the vector, in its own memory order (channels-last stays so)."""
+class Layout(Constant):
+    """Where each tensor lies in the vector, in its own memory order (channels-last stays so).
 
-    constant = True
-    """One layout is made for all parameters of the same form, and never changed."""
+    One is made for all parameters of the same form.
+    """
 
     def __init__(self, places: Sequence[tuple[str, torch.Size, tuple[int, ...]]]) -> None:
         """`places`: the name, shape and strides of each tensor."""
@@ -39,7 +43,8 @@ class Layout:
     @staticmethod
     def of(params: Params) -> Layout:
         """The layout of these parameters."""
-        return _layout(tuple((name, p.shape, p.stride()) for name, p in params.items()))
+        with _MAKING:  # two threads would make two
+            return _layout(tuple((name, p.shape, p.stride()) for name, p in params.items()))
 
     def pack(self, tensors: Sequence[Tensor]) -> Tensor:
         """A new vector [all entries] of tensors that come in the order of the parameters."""

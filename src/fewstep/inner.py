@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fewstep.flat import ALL, Layout
 from fewstep.net import Net
+from fewstep.programs import signature
 from fewstep.rules import Rule, State
 from fewstep.types import Episode, Metrics, Params, Task
 
@@ -92,10 +93,10 @@ class InnerLoop:
         if not len(batches):
             return Adapted(layout.views(vector), layout.unpack_state(packed), {})
         support = (episode.support_x, episode.support_y)
-        step, remembered = None, None
+        step, form = None, None
         for batch in batches:
-            if packed.keys() != remembered:  # a rule may begin to remember with its first gradient
-                remembered = set(packed)
+            if (now := signature(packed)) != form:  # a rule may remember more with each gradient
+                form = now
                 args = (vector, packed, *support, batch)
                 step = net.program(_step, (self, layout, task), args)
             outputs, packed = step(vector, packed, *support, batch)

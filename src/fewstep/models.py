@@ -95,6 +95,28 @@ class OmniglotConv(nn.Module):
         return self.head(self.features(x).flatten(1))
 
 
+class MAMLOmniglotConv(OmniglotConv):
+    """The network of Finn et al. 2017 (cbfinn/maml: maml.py:185-225, utils.py:26-41).
+
+    Its batch norm has an offset and no scale, and the head gets the mean over the last pixels, 64
+    features, by weights from N(0, 1). Their inner learning rates of 0.1 and 0.4 belong to it: on
+    256 features, each some ten times as much, a step of that size is too long for FOMAML.
+    """
+
+    def __init__(self, ways: int, in_channels: int = 1, size: int = 28, channels: int = 64) -> None:
+        """`size` is the height and width of the images in pixels."""
+        super().__init__(ways, in_channels, size, channels)
+        for layer in self.features:
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.weight = None
+        self.head = _glorot(nn.Linear(channels, ways))
+        nn.init.normal_(self.head.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [B, ways] of images [B, C, H, W]."""
+        return self.head(self.features(x).mean((2, 3)))
+
+
 class MiniImagenetConv(nn.Module):
     """Four times {3x3 convolution -> batch norm -> 2x2 max pool, SAME -> ReLU}, then a head.
 

@@ -24,8 +24,9 @@ class Inexpressible(TypeError):
 
 def compile_graph(
     traced: GraphModule, inputs: Sequence[Tensor]
-) -> tuple[Callable[..., tuple[Tensor, ...]], list[Tensor]]:
-    """The program, and the constants that it takes after the graph's own inputs.
+) -> tuple[Callable[..., tuple[Tensor, ...]], list[Tensor], list[int]]:
+    """The program, the constants that it takes after the graph's own inputs, and which of its
+    results depend on no input: each of them may be one tensor, the same at every call.
 
     Args:
         traced: what `make_fx` returns.
@@ -37,7 +38,7 @@ def compile_graph(
     """
     _Views(traced).run(*inputs)
     traced.graph.eliminate_dead_code()
-    names, constants, body, results, varying = [], {}, [], [], set()
+    names, constants, body, results, varying, fixed = [], {}, [], [], set(), []
     for node in traced.graph.nodes:
         if node.op == "placeholder":
             names.append(node.name)
@@ -45,15 +46,15 @@ def compile_graph(
         elif node.op == "get_attr":
             constants[node.name] = getattr(traced, node.target)
         elif node.op == "output":
-            # What depends on no input is folded into one tensor, the same at every call.
-            results = [_text(v) + ("" if v in varying else ".clone()") for v in node.args[0]]
+            results = [_text(value) for value in node.args[0]]
+            fixed = [i for i, value in enumerate(node.args[0]) if value not in varying]
         else:
             body.append(f"{node.name} = {_call(node)}")
             varying |= {node} if varying & set(node.all_input_nodes) else set()
     lines = [f"def program({', '.join([*names, *constants])}):", *body]
     lines.append(f"return ({''.join(f'{result}, ' for result in results)})")
     unit = torch.jit.CompilationUnit("\n    ".join(lines) + "\n")
-    return unit.program, list(constants.values())
+    return unit.program, list(constants.values()), fixed
 
 
 class _Views(Interpreter):
@@ -85,7 +86,8 @@ class _Views(Interpreter):
         if node.op != "call_function":
             return None  # an input or a constant may begin anywhere in its memory
         if node.target is operator.getitem:
-            return None if _aliases(node.args[0]) else node
+            unsafe = "unsafe" in str(node.args[0].target)  # it shares memory and does not say so
+            return None if unsafe or _aliases(node.args[0]) else node
         if not _aliases(node):
             return node
         source = node.args[0] if _is_of_its_first(node) else None
@@ -132,7 +134,10 @@ def _call(node: Node) -> str:
         raise Inexpressible(f"{node.op} {node.target}")
     arguments = [_text(value) for value in node.args]
     arguments += [f"{name}={_text(value)}" for name, value in node.kwargs.items()]
-    return f"torch.ops.{node.target.namespace}.{node.target._opname}({', '.join(arguments)})"
+    # TorchScript makes one `mm` of many and hands out parts of it, whose strides are not as traced.
+    product = node.target is torch.ops.aten.mm.default
+    name = f"{node.target.namespace}.{'matmul' if product else node.target._opname}"
+    return f"torch.ops.{name}({', '.join(arguments)})"
 
 
 def _text(value: Any) -> str:

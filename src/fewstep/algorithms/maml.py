@@ -15,9 +15,9 @@ from fewstep.rules import State, detach_state
 from fewstep.types import Episode, Metrics, Params, Task
 
 
-PROGRAM_STEPS = 10
-"""Inner steps up to which the whole inner loop and its derivative are one program: it takes a
-second or two to write one of ten steps."""
+PROGRAM_STEPS = 5
+"""Inner steps up to which the whole inner loop and its derivative are one program. To write one
+takes a second or more for each step, which some hundred meta-iterations earn back."""
 
 
 class Segment(NamedTuple):
