@@ -28,8 +28,8 @@ class Recipe(NamedTuple):
 REPTILE = Recipe(10, 0, 5, ("adam", 0.001, 5, 10), (50, 5), ("SGD", 1.0, 0.0))
 JOINT = Recipe(10, 0, 5, ("adam", 0.001, 5, 10), (50, 5), ("Adam", 0.001, 0.0))
 COMBINATION = Recipe(10, 0, 1, ("sgd", 0.003, 2, 25), (5, None), ("SGD", 0.00075, 0.0))
-MAML_1 = Recipe(1, 1, 32, ("sgd", 2.0, 1, None), (3, None), ("Adam", 0.001, None))
-MAML_5 = Recipe(5, 5, 32, ("sgd", 2.0, 1, None), (3, None), ("Adam", 0.001, None))
+MAML_1 = Recipe(1, 1, 32, ("sgd", 0.1, 1, None), (3, None), ("Adam", 0.001, None))
+MAML_5 = Recipe(5, 5, 32, ("sgd", 0.1, 1, None), (3, None), ("Adam", 0.001, None))
 
 RECIPES = {
     ("reptile", "5w1s"): REPTILE,
