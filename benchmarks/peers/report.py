@@ -78,7 +78,8 @@ def markdown(results: dict[str, Any]) -> str:
 
 def summary(results: dict[str, Any]) -> str:
     """A row a work: fewstep beside the peer that was fastest at it."""
-    head = ["work, 2 CPU threads", "fewstep, ms", "fastest peer, ms", "ratio (quartiles)",
+    work = f"work, {results['machine']['threads']} CPU threads"
+    head = [work, "fewstep, ms", "fastest peer, ms", "ratio (quartiles)",
             "share of the matrix-product rate"]  # fmt: skip
     body = []
     for row in results["rows"]:

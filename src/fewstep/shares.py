@@ -46,7 +46,7 @@ def summed(trees: Sequence[Any]) -> Any:
         distributed.all_reduce(vector)
         parts = vector.split([part.numel() for part in sums])
         # `copy_` keeps the memory order of the weights, channels-last.
-        sums = [own.copy_(part.view(own.shape)) for own, part in zip(sums, parts, strict=True)]
+        sums = [leaf.copy_(part.view(leaf.shape)) for leaf, part in zip(sums, parts, strict=True)]
     return pytree.tree_unflatten(sums, structure)
 
 

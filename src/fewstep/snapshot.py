@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import random
 import types
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -23,6 +23,8 @@ MOST = 1000
 
 PLAIN = {type(None), bool, int, complex, str, bytes, range}
 PLAIN |= {torch.dtype, torch.device, torch.layout, torch.memory_format}
+IDENTIFIED = (type, types.ModuleType, types.BuiltinFunctionType, Enum)
+"""Known by which object they are."""
 UNKNOWABLE = (np.ndarray, random.Random, np.random.Generator, np.random.RandomState)
 UNKNOWABLE += (torch.Generator,)
 """They change without a sign of it."""
@@ -30,6 +32,10 @@ UNKNOWABLE += (torch.Generator,)
 
 class Unknowable(TypeError):
     """Nobody can tell from outside whether the value has changed."""
+
+    @classmethod
+    def of(cls, value: Any) -> Unknowable:
+        return cls(f"what it reads holds a {type(value).__name__}, which may change")
 
 
 class Constant:
@@ -71,8 +77,7 @@ class _Walk:
             return kind, value.hex()  # tells 0.0 from -0.0, and a nan is itself
         if kind in PLAIN:
             return kind, value
-        fixed = (type, types.ModuleType, types.BuiltinFunctionType, Enum, Constant)
-        if kind is object or isinstance(value, fixed):
+        if kind is object or isinstance(value, (*IDENTIFIED, Constant)):
             return Same(value)
         if id(value) in self.seen:
             return "seen before", self.seen[id(value)][0]
@@ -84,7 +89,7 @@ class _Walk:
     def parts(self, value: Any) -> Hashable:
         """What the value consists of; for a tensor, how often it has been written into."""
         if isinstance(value, UNKNOWABLE) or (isinstance(value, Tensor) and value.is_inference()):
-            raise Unknowable(f"what it reads holds a {type(value).__name__}, which may change")
+            raise Unknowable.of(value)
         if isinstance(value, Tensor):
             return Same(value), value._version
         if isinstance(value, np.generic):
@@ -101,10 +106,11 @@ class _Walk:
             return self.all((value.__func__, value.__self__))
         if isinstance(value, functools.partial):
             return self.all((value.func, value.args, value.keywords))
-        items = self.all(list(value.items())) if isinstance(value, Mapping) else ()
-        return items, self.all(list(_attributes(value).items()))
+        items = self.all(value.items()) if isinstance(value, Mapping) else ()
+        return items, self.all(_attributes(value).items())
 
-    def all(self, values: Any) -> tuple[Hashable, ...]:
+    def all(self, values: Iterable[Any]) -> tuple[Hashable, ...]:
+        # Copied first, for another thread may be writing into them.
         return tuple([self.visit(entry) for entry in tuple(values)])
 
 
@@ -119,5 +125,5 @@ def _attributes(value: Any) -> dict[str, Any]:
             if name != "__weakref__" and hasattr(value, name):
                 found[name] = getattr(value, name)
     if not found and not hasattr(value, "__dict__") and not isinstance(value, Mapping):
-        raise Unknowable(f"what it reads holds a {type(value).__name__}, which may change")
+        raise Unknowable.of(value)
     return found | dict(getattr(value, "__dict__", {}))
