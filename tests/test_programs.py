@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from fewstep import tracing
 from fewstep.algorithms.maml import MAML
 from fewstep.inner import InnerLoop
 from fewstep.models import MiniImagenetConv, OmniglotConv, SameConv2d
@@ -171,11 +172,11 @@ def test_threads_share_one() -> None:
         CALLS.append(len(x))
         return x.cos()
 
-    def work() -> None:
-        net = Net(small_net().module, programs=programs)
+    def work(net: Net) -> None:
         found.append(net.run(function, (), torch.ones(4)))
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    nets = [Net(small_net().module, programs=programs) for _ in range(4)]
+    threads = [threading.Thread(target=work, args=(net,)) for net in nets]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -183,6 +184,14 @@ def test_threads_share_one() -> None:
     assert len(CALLS) == 3  # its trace, and two calls to compare with
     assert all(torch.equal(x, torch.ones(4).cos()) for x in found)
     assert len(found) == 4
+
+
+def test_another_thread_may_draw_random_numbers_meanwhile(monkeypatch) -> None:
+    """It moves the same generators, now and then; a function that draws does so at every trace."""
+    chances = iter([0, 1, 1, 1])
+    monkeypatch.setattr(tracing, "_chance", lambda: next(chances))
+    agree(lambda net, x: x.sin(), torch.ones(2))
+    assert next(chances, None) is None
 
 
 def test_control_flow_that_depends_on_values_runs_as_it_is() -> None:

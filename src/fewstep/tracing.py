@@ -28,6 +28,9 @@ where Adam remembers squares of rounding, as it does for a bias in front of a ba
 whole steps of the last digits, and two right programs differ."""
 READS = {Tensor.tolist, Tensor.numpy, Tensor.__array__, Tensor.__dlpack__, Tensor.item}
 READS |= {Tensor.__repr__, Tensor.__format__, Tensor.tensor_split, torch.tensor_split}
+TRIES = 3
+"""Traces before a function is taken to draw random numbers: the generators are those of the whole
+process, so that it may have been another thread that drew."""
 
 
 class Unfaithful(ValueError):
@@ -55,8 +58,7 @@ def trace(function: Callable[..., Any], args: tuple) -> Callable[..., Any]:
     """
     from torch.fx.experimental.proxy_tensor import make_fx  # a second to import
 
-    leaves, structure = pytree.tree_flatten(_copy(args))
-    results = None
+    structure, results = pytree.tree_structure(args), None
 
     def flat(*leaves: Tensor) -> list[Tensor]:
         nonlocal results
@@ -65,9 +67,12 @@ def trace(function: Callable[..., Any], args: tuple) -> Callable[..., Any]:
         outputs, results = pytree.tree_flatten(outputs)
         return outputs
 
-    chance = _chance()
-    graph = make_fx(flat)(*leaves)
-    if _chance() != chance:
+    for _ in range(TRIES):
+        chance = _chance()
+        graph = make_fx(flat)(*pytree.tree_leaves(_copy(args)))
+        if _chance() == chance:
+            break
+    else:
         raise Unfaithful("it draws random numbers")
     program, constants, fixed = compile_graph(graph, pytree.tree_leaves(_copy(args)))
 
