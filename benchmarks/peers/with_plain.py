@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from fewstep.models import SameConv2d
 from fewstep.types import Episode
 from peers.side import Peer, torch_optimizer
 from peers.work import Work
@@ -94,8 +95,13 @@ class PlainOnOurNet(Plain):
 
     @staticmethod
     def net(work: Work) -> nn.Module:
-        """The library's own."""
-        return work.model()
+        """The library's own, with the biases that it leaves out in front of a batch norm: a plain
+        loop asks for their gradients."""
+        model = work.model()
+        for layer in model.modules():
+            if isinstance(layer, SameConv2d):
+                layer.normalized = False
+        return model
 
 
 def _measure(outputs: Tensor, targets: Tensor) -> Tensor:
