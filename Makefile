@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow lint format bench bench-costs bench-peers clean
+.PHONY: help setup train test test-slow test-gpu lint format bench bench-costs bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,6 +25,9 @@ test: setup  ## the tests, under six minutes; real data is used where $$FEWSTEP_
 
 test-slow: setup  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow
+
+test-gpu: setup  ## the tests that need a GPU
+	$(BIN)/python -m pytest -m gpu
 
 bench: setup  ## time the default configuration in every execution
 	$(BIN)/fewstep bench

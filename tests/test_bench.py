@@ -19,11 +19,10 @@ from fewstep.bench.subject import BareLoop, Subject, open_subject
 from fewstep.bench.table import table
 from fewstep.checks import ConfigError
 from fewstep.compose import compose_config
-from fewstep.execution import CPU_THREADS
+from fewstep.execution import CPU_THREADS, Serial
 from fewstep.launch import plain
 from fewstep.trainer import quiet_lightning
 from fewstep.training import fit
-from fewstep.types import Episode
 
 
 CPU = torch.device("cpu")
@@ -45,15 +44,7 @@ def peak(subject: Subject, tasks: int = 1) -> int:
     """What the first tasks of a training take when they are run one after another."""
     learner, spec = subject.learner, subject.tasks.train_spec
     episodes = [subject.split.episode(spec, 0, i) for i in range(tasks)]
-    return tensor_peak(lambda: subject.directions(_InOrder(learner.net), episodes), CPU)
-
-
-class _InOrder:
-    def __init__(self, net) -> None:
-        self.net = net
-
-    def map(self, function, episodes: list[Episode]) -> list:
-        return [function(self.net, episode) for episode in episodes]
+    return tensor_peak(lambda: learner.directions(episodes, Serial(learner.module)), CPU)
 
 
 # --- memory

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -61,11 +62,11 @@ def test_directions(execution: str, model: str, rule: str, algorithm: str) -> No
     if state:
         state["v"] = {name: v + 1e-3 for name, v in state["v"].items()}
 
-    def direction(net: Net, episode):
+    def direction(net: Net, params, state, episode):
         return strategy.direction(net, params, state, episode, task)
 
-    reference = Serial(module).map(direction, episodes(model))
-    ours = EXECUTIONS[execution](module).map(direction, episodes(model))
+    reference = Serial(module).map(direction, (params, state), episodes(model))
+    ours = EXECUTIONS[execution](module).map(direction, (params, state), episodes(model))
     for (want, want_state, want_log), (got, got_state, got_log) in zip(
         reference, ours, strict=True
     ):
@@ -85,17 +86,37 @@ def test_evaluation(execution: str, model: str) -> None:
     inner = InnerLoop(SGD(0.05), 3)
     task = REGRESSION if model == "mlp" else CLASSIFICATION
     setting = Setting(EpisodeSpec(3, 4, 2, 3, 4), PROTOCOLS, (0, 1, 3))
-    params = Net(module).params()
-
-    def evaluate(net: Net, episode):
-        return evaluate_task(net, params, {}, episode, inner=inner, task=task, setting=setting)
-
-    reference = Serial(module).map(evaluate, episodes(model))
-    ours = EXECUTIONS[execution](module).map(evaluate, episodes(model))
+    shared = (Net(module).params(), {})
+    evaluate = partial(evaluate_task, inner=inner, task=task, setting=setting)
+    reference = Serial(module).map(evaluate, shared, episodes(model))
+    ours = EXECUTIONS[execution](module).map(evaluate, shared, episodes(model))
     for want, got in zip(reference, ours, strict=True):
         for protocol in PROTOCOLS:
             for name, values in want[protocol].items():
                 torch.testing.assert_close(values, got[protocol][name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_total_is_the_sum_over_tasks_in_the_types_of_its_parts(execution: str) -> None:
+    def found(net: Net, factor, episode):
+        return {"x": factor * episode.support_x.sum(0), "one": (factor.new_ones((), dtype=int),)}
+
+    some = [small_episode(seed) for seed in range(5)]
+    factor = torch.tensor(2.0).double()
+    total = EXECUTIONS[execution](SineMLP()).total(found, (factor,), some)
+    want = 2 * torch.stack([episode.support_x.sum(0) for episode in some]).sum(0)
+    torch.testing.assert_close(total["x"], want, rtol=1e-14, atol=1e-14)
+    assert total["one"][0] == 5
+    assert total["one"][0].dtype == torch.int64
+
+
+@pytest.mark.parametrize("execution", ["serial", "threads"])
+def test_tasks_are_added_in_their_order_and_change_nothing(execution: str) -> None:
+    values = [torch.full((2,), x) for x in (1e8, 1.0, -1e8)]
+    some = [small_episode()._replace(support_x=value) for value in values]
+    total = EXECUTIONS[execution](SineMLP()).total(lambda net, e: [e.support_x], (), some)
+    assert total[0].tolist() == [float(torch.tensor(1e8) + 1 - 1e8)] * 2  # 1 is lost, as in order
+    assert values[0].tolist() == [1e8, 1e8]
 
 
 def test_threads_give_back_what_a_task_raises() -> None:
@@ -103,7 +124,7 @@ def test_threads_give_back_what_a_task_raises() -> None:
         raise ValueError("task 3 is impossible")
 
     with pytest.raises(ValueError, match="task 3 is impossible"):
-        Threads(SineMLP()).map(broken, [small_episode()])
+        Threads(SineMLP()).map(broken, (), [small_episode()])
 
 
 def test_unknown_execution() -> None:

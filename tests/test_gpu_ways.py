@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from costs import gpu
@@ -17,10 +18,11 @@ def test_without_a_gpu_nothing_is_claimed() -> None:
     assert " ms" not in text
 
 
-def test_a_batched_product_is_the_convolution() -> None:
+@pytest.mark.parametrize("form", gpu.FORMS)
+def test_every_form_is_the_convolution(form: str) -> None:
     for stride, size in ((1, 5), (2, 6), (2, 7)):
         conv = gpu.SameConv2d(2, 3, stride)
         x = torch.randn(2, 2, size, size + 1)
         want = conv(x)
-        conv.__class__ = gpu.BatchedProducts
+        conv.__class__ = gpu.FORMS[form]
         torch.testing.assert_close(conv(x), want)

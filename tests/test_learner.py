@@ -152,7 +152,7 @@ def test_any_torch_optimizer_takes_the_outer_step() -> None:
 
 
 def test_the_state_follows_the_parameters() -> None:
-    """Its second moment goes where the parameters are and in their precision; its counter stays."""
+    """All of it goes where the parameters are, its second moment in their precision too."""
     learner = MetaLearner(
         small_net().module.float(),
         Reptile(InnerLoop(Adam(0.01), 3)),
@@ -165,5 +165,5 @@ def test_the_state_follows_the_parameters() -> None:
     assert {v.dtype for v in learner.state["v"].values()} == {torch.float64}
     learner.to("meta").place_state()
     assert {v.device.type for v in learner.state["v"].values()} == {"meta"}
-    assert learner.state["t"].device.type == "cpu"
+    assert learner.state["t"].device.type == "meta"
     assert learner.state["t"].dtype == torch.int64

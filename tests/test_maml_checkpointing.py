@@ -45,7 +45,8 @@ def test_the_direction_is_the_same(execution: str, rule: str) -> None:
     def run(checkpoint_steps: int | None, execution: type) -> list:
         maml = MAML(inner, checkpoint_steps)
         return execution(module).map(
-            lambda net, episode: maml.direction(net, params, state, episode, CLASSIFICATION),
+            lambda net, *args: maml.direction(net, *args, CLASSIFICATION),
+            (params, state),
             episodes,
         )
 

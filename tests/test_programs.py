@@ -189,7 +189,7 @@ def test_threads_share_one() -> None:
 def test_another_thread_may_draw_random_numbers_meanwhile(monkeypatch) -> None:
     """It moves the same generators, now and then; a function that draws does so at every trace."""
     chances = iter([0, 1, 1, 1])
-    monkeypatch.setattr(tracing, "_chance", lambda: next(chances))
+    monkeypatch.setattr(tracing, "chance", lambda: next(chances))
     agree(lambda net, x: x.sin(), torch.ones(2))
     assert next(chances, None) is None
 

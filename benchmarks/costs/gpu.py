@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.utils import _pytree as pytree
 
 from costs.record import table
 from fewstep.bench.clocks import in_turn, quartiles
@@ -23,6 +22,7 @@ from fewstep.compose import compose_config
 from fewstep.launch import plain
 from fewstep.models import SameConv2d, _same_padding
 from fewstep.net import Net
+from fewstep.recording import record
 from fewstep.types import Episode, Params
 
 
@@ -31,7 +31,15 @@ WORDS = {
     "paper's Reptile, 5 tasks": ["trainer=auto"],
     "paper's Reptile, 32 tasks": ["trainer=auto", "meta_batch=32"],
     "MAML, 32 tasks": ["trainer=auto", "algorithm=maml", "meta_batch=32"],
+    "paper's Reptile on 84x84 pixels, 5 tasks": [
+        "trainer=auto",
+        "model=miniimagenet_conv",
+        "algorithm.inner.steps=8",
+        "dataset.size=84",
+        "dataset.classes=60",
+    ],
 }
+COMPILED = "paper's Reptile, 5 tasks"
 SMALL = ["trainer.precision=64", "algorithm.inner.rule=sgd", "meta_batch=2"]
 SMALL += ["algorithm.inner.steps=2"]
 TOLERANCE = 1e-9
@@ -41,15 +49,35 @@ Way = Callable[[], Params]
 """Directions [tasks, ...] of a fixed meta-batch."""
 
 
-class BatchedProducts(SameConv2d):
-    """The convolution as unfolded images times a matrix: over tasks, a product of batches."""
+class Grouped(SameConv2d):
+    """Convolutions alone, which `vmap` makes one with a group for each task."""
+
+    def _has_patches(self, x: Tensor) -> bool:
+        return False
+
+
+class OneProduct(SameConv2d):
+    """Of stride 2: all patches of a task's images times a matrix, over tasks one product each."""
+
+    def _has_patches(self, x: Tensor) -> bool:
+        return self.stride[0] == 2
+
+
+class ProductsByImage(SameConv2d):
+    """A product for each image, its patches by the library."""
 
     def forward(self, x: Tensor) -> Tensor:
         step, (height, width) = self.stride[0], x.shape[-2:]
         columns, rows = _same_padding(width, step), _same_padding(height, step)
         patches = F.unfold(F.pad(x, (*columns, *rows)), 3, stride=step)
-        outputs = self.weight.flatten(1) @ patches + self.bias[:, None]
+        outputs = self.weight.flatten(1) @ patches
+        if not self.normalized:
+            outputs = outputs + self.bias[:, None]
         return outputs.unflatten(2, (-(-height // step), -(-width // step)))
+
+
+FORMS = {"grouped": Grouped, "one product": OneProduct, "products by image": ProductsByImage}
+"""Of the convolutions under `vmap`."""
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -60,7 +88,9 @@ def measure(quick: bool) -> dict[str, Any]:
     device, works = torch.device("cuda"), {}
     for work, words in WORDS.items():
         subject = open_subject(plain(compose_config("train", words)))
-        turns = {name: partial(_call, way) for name, way in ways(subject).items()}
+        # Compiling takes a minute a form.
+        chosen = ways(subject, compiled=not quick and work == COMPILED)
+        turns = {name: partial(_call, way) for name, way in chosen.items()}
         rounds, seconds = (2, 0.0) if quick else (ROUNDS, TURN_SECONDS)
         times = in_turn(turns, device, rounds, seconds)
         works[work] = {name: quartiles(found) for name, found in times.items()}
@@ -76,8 +106,8 @@ def markdown(figures: dict[str, Any]) -> str:
             f"it can run, under SGD in float64, differ by {figures['difference']:.0e} at most.\n"
         )
     works = figures["works"]
-    names = list(next(iter(works.values())))
-    cells = [[n, *(f"{1e3 * found[n][1]:.2f}" for found in works.values())] for n in names]
+    names = list(works[COMPILED])
+    cells = [[n, *(_shown(found.get(n)) for found in works.values())] for n in names]
     head = ["way", *(f"{work}, ms" for work in works)]
     return f"{title}{table(head, cells)}\n\n{figures['gpu']}; medians of the inner loops.\n"
 
@@ -85,26 +115,24 @@ def markdown(figures: dict[str, Any]) -> str:
 def ways(subject: Subject, compiled: bool = True) -> dict[str, Way]:
     """Each way of finding the directions of the subject's first meta-batch."""
     learner, episodes = subject.learner, next(subject.meta_batches())
-    params = learner.net.params()
-    # On the device a counter needs no copy from the host, which a recorded graph cannot make.
-    state = pytree.tree_map(lambda leaf: leaf.to(learner.device), subject.state)
     stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
-    inputs = (params, state, stacked)
-    products = copy.deepcopy(learner.module)
-    for layer in products.modules():
-        if isinstance(layer, SameConv2d):
-            layer.__class__ = BatchedProducts
-
+    inputs = (learner.net.params(), subject.state, stacked)
     found: dict[str, Way] = {"one task after another": partial(_loop, subject, episodes)}
-    for name, module in {"grouped": learner.module, "batched": products}.items():
+    for name, form in FORMS.items():
+        module = copy.deepcopy(learner.module)
+        for layer in module.modules():
+            if isinstance(layer, SameConv2d):
+                layer.__class__ = form
         run = _batched(subject, module)
         found[f"vmap, {name}"] = partial(run, *inputs)
-        graph = make_fx(run)(*inputs)
-        found[f"vmap, {name}, traced"] = partial(graph, *inputs)
-        if compiled:
-            found[f"vmap, {name}, compiled"] = partial(torch.compile(graph), *inputs)
         if learner.device.type == "cuda":
-            found[f"vmap, {name}, CUDA graph"] = _recorded(partial(graph, *inputs))
+            found[f"vmap, {name}, recorded"] = partial(record(run, inputs), *inputs)
+        if compiled:
+            program = torch.compile(make_fx(run)(*inputs))
+            found[f"vmap, {name}, compiled"] = partial(program, *inputs)
+            if learner.device.type == "cuda":
+                recorded = record(program, inputs)
+                found[f"vmap, {name}, compiled and recorded"] = partial(recorded, *inputs)
     return found
 
 
@@ -123,6 +151,10 @@ def largest_difference(compiled: bool) -> float:
     if not worst <= TOLERANCE:
         raise SystemExit(f"the ways differ by {worst:.1e} (relative; allowed {TOLERANCE:.0e})")
     return worst
+
+
+def _shown(found: tuple[float, float, float] | None) -> str:
+    return f"{1e3 * found[1]:.2f}" if found else "-"
 
 
 def _call(way: Way) -> None:
@@ -150,25 +182,6 @@ def _batched(subject: Subject, module: nn.Module) -> Callable[..., Params]:
         return torch.func.vmap(direction, randomness="error")(episodes)
 
     return run
-
-
-def _recorded(way: Way) -> Way:
-    """The kernels of one call, recorded and launched again as one: nothing waits for the host."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            way()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        outputs = way()
-
-    def replay() -> Params:
-        graph.replay()
-        return outputs
-
-    return replay
 
 
 def _flat(directions: Params) -> Tensor:

@@ -73,7 +73,7 @@ def one_task(words: list[str]) -> dict[str, float]:
 
     def direction() -> None:
         began = time.perf_counter()
-        subject.directions(execution, episodes)
+        subject.learner.directions(episodes, execution)
         times.append(time.perf_counter() - began)
 
     grown = process_peak(direction, subject.device)

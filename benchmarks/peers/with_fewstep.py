@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from fewstep import shares
 from fewstep.algorithms import Algorithm
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
@@ -16,9 +16,10 @@ from fewstep.data.tasks import Classification
 from fewstep.evaluation import Setting, evaluate_task
 from fewstep.execution import make_execution
 from fewstep.inner import InnerLoop
+from fewstep.meta_batch import total_direction
 from fewstep.net import Net
 from fewstep.rules import SGD, Adam, Rule
-from fewstep.types import Episode, EpisodeSpec, Metrics
+from fewstep.types import Episode, EpisodeSpec
 from peers.work import BETA2, Work
 
 
@@ -49,33 +50,17 @@ class Fewstep:
 
     def directions(self, episodes: Sequence[Episode]) -> None:
         """Leave the tasks' mean direction in `.grad` of the model's parameters."""
-        params, start, rule = self.net.params(), self.state, self.inner.rule
-
-        def direction(net: Net, episode: Episode) -> tuple:
-            found, end, _ = self.algorithm.direction(net, params, start, episode, self.task)
-            return found, rule.contribution(start, end)
-
-        total, added = shares.summed(self.execution.map(direction, episodes))
-        self.state = rule.apply(start, added)
+        params = self.net.params()
+        total, self.state, _ = total_direction(
+            self.execution, self.algorithm, self.task, params, self.state, episodes
+        )
         for name, parameter in self.model.named_parameters():
             parameter.grad = total[name] / len(episodes)
 
     def meta_test(self, episodes: Sequence[Episode]) -> dict[str, Tensor]:
         """For each protocol, [tasks, 2]: the loss and the accuracy of every task."""
-        params = self.net.params()
-
-        def evaluate(net: Net, episode: Episode) -> dict[str, Metrics]:
-            return evaluate_task(
-                net,
-                params,
-                self.state,
-                episode,
-                inner=self.inner,
-                task=self.task,
-                setting=self.setting,
-            )
-
-        outcomes = self.execution.map(evaluate, episodes)
+        evaluate = partial(evaluate_task, inner=self.inner, task=self.task, setting=self.setting)
+        outcomes = self.execution.map(evaluate, (self.net.params(), self.state), episodes)
         return {
             protocol: torch.stack(
                 [torch.cat([o[protocol]["loss"], o[protocol]["acc"]]) for o in outcomes]

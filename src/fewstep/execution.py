@@ -20,6 +20,7 @@ from torch.utils import _pytree as pytree
 
 from fewstep.net import Net
 from fewstep.programs import Programs
+from fewstep.recording import record
 from fewstep.types import Episode
 
 
@@ -29,8 +30,9 @@ CPU_THREADS = torch.get_num_threads()
 MALLOC_OPTIONS = {-1: 1 << 30, -2: 64 << 20, -3: 32 << 20}
 """glibc's M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD, in bytes."""
 
-PerTask = Callable[[Net, Episode], Any]
-"""A pure function of one task; it returns tensors in dictionaries, lists and tuples."""
+PerTask = Callable[..., Any]
+"""`function(net, *shared, episode)`: a pure function of one task and of what all tasks share, the
+parameters above all. Both come and go as tensors in dictionaries, lists and tuples."""
 
 
 class Execution(Protocol):
@@ -38,12 +40,31 @@ class Execution(Protocol):
 
     name: str
 
-    def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
-        """`[function(net, episode) for episode in episodes]`, in that order."""
+    def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
+        """`[function(net, *shared, episode) for episode in episodes]`, in that order."""
+        ...
+
+    def total(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> Any:
+        """The sum of what `map` finds."""
         ...
 
 
-class Serial:
+class _OneByOne:
+    """Each task's result is at hand, and they are added in task order, whoever came first."""
+
+    def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
+        raise NotImplementedError
+
+    def total(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> Any:
+        trees = self.map(function, shared, episodes)
+        leaves, structure = pytree.tree_flatten(trees[0])
+        sums = [leaf.clone() for leaf in leaves]
+        for tree in trees[1:]:
+            torch._foreach_add_(sums, pytree.tree_leaves(tree))  # one call for some forty tensors
+        return pytree.tree_unflatten(sums, structure)
+
+
+class Serial(_OneByOne):
     """One task after another, each with all intra-op threads."""
 
     name = "serial"
@@ -51,12 +72,12 @@ class Serial:
     def __init__(self, module: nn.Module) -> None:
         self.net = Net(module).replica()
 
-    def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
+    def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
         torch.set_num_threads(CPU_THREADS)
-        return [function(self.net, episode) for episode in episodes]
+        return [function(self.net, *shared, episode) for episode in episodes]
 
 
-class Threads:
+class Threads(_OneByOne):
     """Tasks spread over worker threads, each with its own replica and one intra-op thread.
 
     Two threads of tasks use two cores better than two threads inside each convolution, which are
@@ -79,30 +100,52 @@ class Threads:
         torch.set_num_threads(1)  # of this thread alone
         self._own.net = Net(copy.deepcopy(self.module), programs=self._programs)
 
-    def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
+    def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
         torch.set_num_threads(1)
-        return list(self._pool.map(lambda episode: function(self._own.net, episode), episodes))
+        return list(self._pool.map(lambda e: function(self._own.net, *shared, e), episodes))
 
 
 class Vmap:
     """All tasks in one, as a batch of networks: for devices where launching a kernel costs more
-    than running it."""
+    than running it. On a GPU the whole of it is recorded, and launched again as one."""
 
     name = "vmap"
 
     def __init__(self, module: nn.Module) -> None:
         self.net = Net(module, functional=True).replica()
+        weight = next(module.parameters(), None)
+        on_gpu = weight is not None and weight.device.type == "cuda"
+        self._programs = Programs(record) if on_gpu else None
 
-    def map(self, function: PerTask, episodes: Sequence[Episode]) -> list[Any]:
-        torch.set_num_threads(CPU_THREADS)
-        stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
-        # No task is random inside, so there is nothing to be refused.
-        run = torch.func.vmap(lambda episode: function(self.net, episode), randomness="error")
-        leaves, structure = pytree.tree_flatten(run(stacked))
+    def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
+        leaves, structure = pytree.tree_flatten(self._run(_all, function, shared, episodes))
         return [
             pytree.tree_unflatten([leaf[i] for leaf in leaves], structure)
             for i in range(len(episodes))
         ]
+
+    def total(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> Any:
+        return self._run(_sum, function, shared, episodes)
+
+    def _run(
+        self, whole: Callable, function: PerTask, shared: tuple, episodes: Sequence[Episode]
+    ) -> Any:
+        torch.set_num_threads(CPU_THREADS)
+        stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
+        args = (shared, stacked)
+        program = self._programs and self._programs.find(self.net, whole, (function,), args)
+        return program(*args) if program else whole(self.net, function, *args)
+
+
+def _all(net: Net, function: PerTask, shared: tuple, episodes: Episode) -> Any:
+    """Every task's results, stacked."""
+    # No task is random inside, so there is nothing to be refused.
+    run = torch.func.vmap(lambda episode: function(net, *shared, episode), randomness="error")
+    return run(episodes)
+
+
+def _sum(net: Net, function: PerTask, shared: tuple, episodes: Episode) -> Any:
+    return pytree.tree_map(lambda leaf: leaf.sum(0), _all(net, function, shared, episodes))
 
 
 EXECUTIONS: dict[str, type[Serial] | type[Threads] | type[Vmap]] = {

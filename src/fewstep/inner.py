@@ -74,8 +74,10 @@ class InnerLoop:
         respect to `params` exactly when they ask for gradients; zero rows return `params`.
         """
         batches = episode.batches[rows]
-        if net.functional or any(p.requires_grad for p in params.values()):
+        if any(p.requires_grad for p in params.values()):
             return self._adapt_with_graph(net, params, state, episode, batches, task)
+        if net.functional:
+            return self._adapt_in_one_vector(net, params, state, episode, batches, task)
         return self._adapt_in_place(net, params, state, episode, batches, task)
 
     def _adapt_in_place(
@@ -101,6 +103,27 @@ class InnerLoop:
                 step = net.program(_step, (self, layout, task), args)
             outputs, packed = step(vector, packed, *support, batch)
         metrics = task.metrics(outputs, episode.support_y[batches[-1]])
+        return Adapted(layout.views(vector), layout.unpack_state(packed), metrics)
+
+    def _adapt_in_one_vector(
+        self,
+        net: Net,
+        params: Params,
+        state: State,
+        episode: Episode,
+        batches: Tensor,
+        task: Task,
+    ) -> Adapted:
+        """First order under `vmap`, which knows no writing into what the tasks share: every step
+        makes a new vector of parameters."""
+        layout, metrics = Layout.of(params), {}
+        vector, packed = layout.pack(list(params.values())), layout.pack_state(state)
+        for batch in batches:
+            x, y = episode.support_x[batch], episode.support_y[batch]
+            outputs, grads = _gradient(net, self, task, layout.views(vector), x, y)
+            gradient = {ALL: layout.pack(list(grads.values()))}
+            stepped, packed = self.rule.step({ALL: vector}, gradient, packed)
+            vector, metrics = stepped[ALL], task.metrics(outputs, y)
         return Adapted(layout.views(vector), layout.unpack_state(packed), metrics)
 
     def _adapt_with_graph(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,6 +15,7 @@ from fewstep.algorithms import Algorithm
 from fewstep.data.module import Chunk, TaskModule
 from fewstep.evaluation import evaluate_task, summarize
 from fewstep.execution import Execution, make_execution
+from fewstep.meta_batch import total_direction
 from fewstep.net import Net
 from fewstep.outer import OuterStep
 from fewstep.rules import State, place_state, total_of
@@ -102,30 +104,13 @@ class MetaLearner(pl.LightningModule):
         self.whole = True
         self._log_training(metrics)
 
-    def directions(self, episodes: Sequence[Episode]) -> tuple[Params, State, Metrics]:
+    def directions(
+        self, episodes: Sequence[Episode], execution: Execution | None = None
+    ) -> tuple[Params, State, Metrics]:
         """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state.
-
-        All tasks start from the same parameters (trap 8); only the rule's state moves on.
-        """
-        params, inner = self.net.params(), self.algorithm.inner
-        state = inner.rule.init(params) if inner.state == "reset" else self.state
-
-        def direction(net: Net, episode: Episode) -> tuple[Params, State, Metrics]:
-            found, end, metrics = self.algorithm.direction(net, params, state, episode, self.task)
-            # What is summed over tasks is worked out here, where tasks run side by side.
-            return found, inner.rule.contribution(state, end) if carried else end, metrics
-
-        carried = inner.state == "carry"
-        if inner.state == "sequential":
-            outcomes = []
-            for episode in episodes:
-                outcomes += self.execution.map(direction, [episode])
-                state = outcomes[-1][1]
-        else:
-            outcomes = self.execution.map(direction, episodes)
-        # In task order, so that no execution mode changes the rounding.
-        total = shares.summed([(d, added if carried else {}, m) for d, added, m in outcomes])
-        return total[0], inner.rule.apply(state, total[1]) if carried else state, total[2]
+        Run by the learner's own execution where no other is given."""
+        run, params = execution or self.execution, self.net.params()
+        return total_direction(run, self.algorithm, self.task, params, self.state, episodes)
 
     def _log_training(self, metrics: Metrics) -> None:
         self._recent.append(metrics)
@@ -163,14 +148,9 @@ class MetaLearner(pl.LightningModule):
 
     @torch.enable_grad()  # Lightning switches gradients off here, and adapting needs them
     def _evaluate(self, chunk: Chunk) -> list[dict[str, Metrics]]:
-        params, state, inner = self.net.params(), self.state, self.algorithm.inner
-
-        def evaluate(net: Net, episode: Episode) -> dict[str, Metrics]:
-            return evaluate_task(
-                net, params, state, episode, inner=inner, task=self.task, setting=chunk.setting
-            )
-
-        return self.execution.map(evaluate, chunk.episodes)
+        inner, setting = self.algorithm.inner, chunk.setting
+        evaluate = partial(evaluate_task, inner=inner, task=self.task, setting=setting)
+        return self.execution.map(evaluate, (self.net.params(), self.state), chunk.episodes)
 
     def _record(self) -> None:
         outcomes, self._outcomes = self._outcomes, {}

@@ -37,10 +37,15 @@ def strided_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 class _Patches(torch.autograd.Function):
     """Images [B, H, W, C] to patches [B * h * w, 9 * C]."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, images: Tensor) -> Tensor:
-        ctx.shape = images.shape
+    def forward(images: Tensor) -> Tensor:
         return _patches(images)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.shape = inputs[0].shape
 
     @staticmethod
     def backward(ctx: Any, patches: Tensor) -> Tensor:
@@ -50,9 +55,15 @@ class _Patches(torch.autograd.Function):
 class _Images(torch.autograd.Function):
     """Its transpose: every patch added to the image at its place."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, patches: Tensor, shape: torch.Size) -> Tensor:
+    def forward(patches: Tensor, shape: torch.Size) -> Tensor:
         return _images(patches, shape)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, torch.Size], output: Tensor) -> None:
+        """Linear: its derivative depends on nothing."""
 
     @staticmethod
     def backward(ctx: Any, images: Tensor) -> tuple[Tensor, None]:

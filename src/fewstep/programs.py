@@ -1,8 +1,8 @@
-"""Pure functions of tensors, each traced once and then run as one program.
+"""Pure functions of tensors, each written down once and then run as one program.
 
 A small network's inner step is some hundred kernels of a few microseconds, and the interpreter
 takes as long again to launch them, while no other thread may run. A program holds the derivative
-too: it is what autograd did, written down.
+too: it is what autograd did, written down. On a CPU it is traced, on a GPU it is recorded.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ Function = Callable[..., Any]
 and tuples. It may write into `args`. It may read what `fixed` holds (see `snapshot`), and nothing
 else that changes: a global is taken for a constant."""
 
+Writer = Callable[[Callable[..., Any], tuple], Callable[..., Any]]
+"""`writer(function, args)`: what does the same as the function for arguments of these shapes.
+Raises what keeps it from doing so."""
+
 LIMIT = 64
 """Programs of one network. More come of a function that is given something new at every call."""
 
@@ -37,7 +41,8 @@ _TRACING = threading.Lock()
 class Programs:
     """The programs of one network, shared by the threads that run it."""
 
-    def __init__(self) -> None:
+    def __init__(self, writer: Writer = trace) -> None:
+        self.writer = writer
         self._known: dict[Hashable, Callable | None] = {}
 
     def find(self, net: Net, function: Function, fixed: tuple, args: tuple) -> Callable | None:
@@ -58,19 +63,18 @@ class Programs:
                     if len(self._known) >= LIMIT:
                         _warn(function, f"there are {LIMIT} already, for other shapes or settings")
                         return None
-                    self._known[key] = _program(net.replica(), function, fixed, args)
+                    self._known[key] = self._write(net.replica(), function, fixed, args)
         return self._known[key]
 
+    def _write(self, net: Net, function: Function, fixed: tuple, args: tuple) -> Callable | None:
+        def plain(*args: Any) -> Any:
+            return function(net, *fixed, *args)
 
-def _program(net: Net, function: Function, fixed: tuple, args: tuple) -> Callable | None:
-    def plain(*args: Any) -> Any:
-        return function(net, *fixed, *args)
-
-    try:
-        return trace(plain, args)
-    except Exception as error:
-        _warn(function, _first_line(error))
-        return None
+        try:
+            return self.writer(plain, args)
+        except Exception as error:
+            _warn(function, _first_line(error))
+            return None
 
 
 def _warn(function: Function, reason: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from fewstep.types import Params
 
@@ -88,7 +89,8 @@ class Adam(Rule):
     eps: float = 1e-8
 
     def init(self, params: Params) -> State:
-        steps = torch.zeros((), dtype=torch.int64)
+        device = next((p.device for p in params.values()), None)
+        steps = torch.zeros((), dtype=torch.int64, device=device)
         return {"v": {name: torch.zeros_like(p) for name, p in params.items()}, "t": steps}
 
     def step(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
@@ -109,8 +111,8 @@ class Adam(Rule):
     def contribution(self, start: State, end: State) -> State:
         """`v_i - beta2^k v` and the k steps taken: what the task's own gradients added."""
         steps = end["t"] - start["t"]
-        kept = self.beta2 ** int(steps)
-        v = {n: v.sub(start["v"][n], alpha=kept) for n, v in end["v"].items()}
+        lost = -(self.beta2 ** steps.double())  # a tensor: reading it would wait for the device
+        v = {n: v.addcmul(start["v"][n], lost) for n, v in end["v"].items()}
         return {"v": v, "t": steps}
 
     def apply(self, start: State, total: State) -> State:
@@ -119,8 +121,8 @@ class Adam(Rule):
         The authors run the tasks one after another. This is that memory without an order;
         averaging the ends instead would make it n times longer.
         """
-        kept = self.beta2 ** int(total["t"])
-        v = {n: added.add(start["v"][n], alpha=kept) for n, added in total["v"].items()}
+        kept = self.beta2 ** total["t"].double()
+        v = {n: added.addcmul(start["v"][n], kept) for n, added in total["v"].items()}
         return {"v": v, "t": start["t"] + total["t"]}
 
 
@@ -137,27 +139,20 @@ def detach_state(state: State) -> State:
 
 
 def place_state(state: State, device: torch.device, dtype: torch.dtype) -> State:
-    """The same values where the parameters are, in their precision; counters stay on the CPU,
-    where reading one does not wait for a device."""
+    """The same values where the parameters are, in their precision; counters stay integers."""
     return {
         name: place_state(value, device, dtype)
         if isinstance(value, dict)
-        else value.to(device, dtype)
-        if value.is_floating_point()
-        else value.cpu()
+        else value.to(device, dtype if value.is_floating_point() else value.dtype)
         for name, value in state.items()
     }
 
 
-def total_of(states: Sequence[State]) -> State:
-    """The sum of states of one structure, in their order."""
-    first = states[0]
-    return {
-        name: total_of([state[name] for state in states])
-        if isinstance(value, dict)
-        else sum((state[name] for state in states[1:]), start=value)
-        for name, value in first.items()
-    }
+def total_of(trees: Sequence[Any]) -> Any:
+    """The sum of trees of tensors, as states are, of one structure and in their order."""
+    leaves, structure = zip(*map(pytree.tree_flatten, trees), strict=True)
+    sums = [sum(same[1:], start=same[0]) for same in zip(*leaves, strict=True)]
+    return pytree.tree_unflatten(sums, structure[0])
 
 
 def _sqrt(v: Tensor) -> Tensor:

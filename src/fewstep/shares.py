@@ -30,23 +30,21 @@ def own(tasks: range) -> range:
     return tasks[rank::ranks]
 
 
-def summed(trees: Sequence[Any]) -> Any:
-    """The sum of trees of tensors of one structure, in their order, and then over the ranks.
+def summed(tree: Any) -> Any:
+    """The sum over the ranks of a tree of tensors, which is overwritten.
 
-    The ranks take one all-reduce of one vector. It has the first tensor's precision and device, so
-    counters in the tree must be small enough for it; each sum comes back in the type and on the
-    device of its own tensor.
+    One all-reduce of one vector. It has the first tensor's precision and device, so counters in
+    the tree must be small enough for it; each sum comes back in the type and on the device of its
+    own tensor.
     """
-    leaves, structure = pytree.tree_flatten(trees[0])
-    sums = [leaf.clone() for leaf in leaves]
-    for tree in trees[1:]:
-        torch._foreach_add_(sums, pytree.tree_leaves(tree))  # one call for some forty tensors
-    if place() != (0, 1):
-        vector = torch.cat([part.to(sums[0]).reshape(-1) for part in sums])
-        distributed.all_reduce(vector)
-        parts = vector.split([part.numel() for part in sums])
-        # `copy_` keeps the memory order of the weights, channels-last.
-        sums = [leaf.copy_(part.view(leaf.shape)) for leaf, part in zip(sums, parts, strict=True)]
+    if place() == (0, 1):
+        return tree
+    leaves, structure = pytree.tree_flatten(tree)
+    vector = torch.cat([leaf.to(leaves[0]).reshape(-1) for leaf in leaves])
+    distributed.all_reduce(vector)
+    parts = vector.split([leaf.numel() for leaf in leaves])
+    # `copy_` keeps the memory order of the weights, channels-last.
+    sums = [leaf.copy_(part.view(leaf.shape)) for leaf, part in zip(leaves, parts, strict=True)]
     return pytree.tree_unflatten(sums, structure)
 
 

@@ -88,7 +88,7 @@ def measure(config: Config, free: int | None = None) -> Figures:
 
 
 def _turn(subject: Subject, execution: Any, episodes: list) -> Callable[[], Any]:
-    return lambda: subject.directions(execution, episodes)
+    return lambda: subject.learner.directions(episodes, execution)
 
 
 def _product(device: torch.device) -> torch.Tensor:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fewstep.bench.clocks import quartiles
+import torch
+
+from fewstep.bench.clocks import quartiles, seconds
 from fewstep.bench.subject import BareLoop, Subject
 from fewstep.callbacks import WARM_UP
 from fewstep.training import fit
@@ -32,17 +35,22 @@ class Overhead:
 
 
 class _Timed:
-    """An execution that notes how long each call takes."""
+    """An execution that notes how long each call takes, the device's work with it."""
 
-    def __init__(self, execution: Any) -> None:
-        self.execution, self.name = execution, execution.name
+    def __init__(self, execution: Any, device: torch.device) -> None:
+        self.execution, self.name, self.device = execution, execution.name, device
         self.calls: list[float] = []
 
-    def map(self, function: Any, episodes: Any) -> Any:
-        start = time.perf_counter()
-        outcomes = self.execution.map(function, episodes)
-        self.calls.append(time.perf_counter() - start)
-        return outcomes
+    def map(self, *args: Any) -> Any:
+        return self._timed(self.execution.map, args)
+
+    def total(self, *args: Any) -> Any:
+        return self._timed(self.execution.total, args)
+
+    def _timed(self, method: Callable[..., Any], args: tuple) -> Any:
+        found: list[Any] = []
+        self.calls.append(seconds(lambda: found.append(method(*args)), 1, self.device))
+        return found[0]
 
 
 def overhead(subject: Subject, meta_iteration: float, rounds: int) -> Overhead:
@@ -65,7 +73,7 @@ def overhead(subject: Subject, meta_iteration: float, rounds: int) -> Overhead:
 def training(subject: Subject, iterations: int) -> tuple[float, float]:
     """Seconds of a meta-iteration of `fewstep train`, and of the inner loops in it."""
     learner, execution = subject.learner, subject.learner.execution
-    learner._execution = timed = _Timed(execution)
+    learner._execution = timed = _Timed(execution, subject.device)
     learner.meta_iteration, learner.max_meta_iterations = 0, iterations
     quiet = {**subject.config["eval"], "val_every": None, "test_every": None}
     config = {**subject.config, "max_meta_iterations": iterations, "resume": None, "eval": quiet}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from fewstep import config as builders
 from fewstep.algorithms import Algorithm
 from fewstep.data.module import MetaBatches, TaskModule
 from fewstep.learner import MetaLearner
-from fewstep.net import Net
 from fewstep.rules import State
 from fewstep.types import Episode, EpisodeSpec, Params, Split
 
@@ -47,24 +46,6 @@ class Subject:
         """The meta-batches that a training draws, from its first."""
         spec, seed = self.tasks.train_spec, self.config["seed"]
         return iter(MetaBatches(self.split, spec, seed, self.meta_batch, 0))
-
-    def directions(self, execution: Any, episodes: Sequence[Episode]) -> list[Any]:
-        """Each task's `(direction, state, metrics)`, run by an execution as training would."""
-        learner, params = self.learner, self.learner.net.params()
-        inner = learner.algorithm.inner
-
-        def run(episodes: Sequence[Episode], state: State) -> list[Any]:
-            def direction(net: Net, episode: Episode) -> Any:
-                return learner.algorithm.direction(net, params, state, episode, learner.task)
-
-            return execution.map(direction, episodes)
-
-        if inner.state != "sequential":
-            return run(episodes, inner.rule.init(params) if inner.state == "reset" else self.state)
-        outcomes: list[Any] = []
-        for episode in episodes:
-            outcomes += run([episode], outcomes[-1][1] if outcomes else self.state)
-        return outcomes
 
     def with_steps(self, steps: int) -> tuple[Algorithm, EpisodeSpec]:
         """The algorithm and its training task at another number of inner steps, all of whose

@@ -99,7 +99,7 @@ class ImageSplit:
         )
 
         device = self.pixels.device
-        x = _rows(self.pixels).index_select(0, torch.from_numpy(rows).to(device)).to(self.dtype)
+        x = _rows(self.pixels).index_select(0, _placed(rows, device)).to(self.dtype)
         if self.scale != 1:
             x.mul_(self.scale)
         x = x.permute(0, 3, 1, 2)
@@ -108,7 +108,7 @@ class ImageSplit:
             support_y=_labels(spec.ways, spec.shots, device),
             query_x=x[support:],
             query_y=_labels(spec.ways, spec.queries, device),
-            batches=torch.from_numpy(draws.batches(spec)).to(device),
+            batches=_placed(draws.batches(spec), device),
         )
 
     def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
@@ -165,6 +165,11 @@ def episodes_sha256(split: Split, spec: EpisodeSpec, seed: int, n: int) -> str:
     for index in range(n):
         digest.update(split.identity(spec, seed, index))
     return digest.hexdigest()
+
+
+def _placed(numbers: np.ndarray, device: torch.device) -> Tensor:
+    """On the device, without waiting for what it is doing: CUDA copies pageable memory aside."""
+    return torch.from_numpy(numbers).to(device, non_blocking=True)
 
 
 @lru_cache

@@ -87,8 +87,10 @@ class SineSplit:
         y = amplitude * torch.sin(x + phase)
         support = torch.tensor(draws.images(0, spec.shots, len(self.grid)))
         batches = torch.from_numpy(draws.batches(spec))
-        tensors = (v.to(self.device, self.dtype) for v in (x[support], y[support], x, y))
-        return Episode(*tensors, batches.to(self.device))
+        tensors = (
+            v.to(self.device, self.dtype, non_blocking=True) for v in (x[support], y[support], x, y)
+        )
+        return Episode(*tensors, batches.to(self.device, non_blocking=True))
 
     def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
         """Amplitude and phase as little-endian float64, and the support's grid rows as int64."""

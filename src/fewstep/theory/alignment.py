@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -97,12 +98,8 @@ class Agreement(pl.Callback):
             self._measure(learner)
 
     def _measure(self, learner: MetaLearner) -> None:
-        params = learner.net.params()
-
-        def agreement(net: Net, episode: Episode) -> tuple[Tensor, Tensor, Tensor]:
-            return task_agreement(net, params, episode, learner.task)
-
-        measured = learner.execution.map(agreement, self.episodes)
+        agreement = partial(task_agreement, task=learner.task)
+        measured = learner.execution.map(agreement, (learner.net.params(),), self.episodes)
         point: dict[str, float] = {"meta_iteration": learner.meta_iteration}
         names = ("inner_product", "cosine", "loss")
         for name, values in zip(names, zip(*measured, strict=True), strict=True):

@@ -1,0 +1,170 @@
+"""On a GPU: recordings and `vmap` against one task after another, and whole runs against the CPU.
+
+Left out where there is none; `make test-gpu` runs them.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils import _pytree as pytree
+
+from fewstep.algorithms.combination import Combination
+from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.joint import Joint
+from fewstep.algorithms.maml import MAML
+from fewstep.algorithms.reptile import Reptile
+from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
+from fewstep.execution import EXECUTIONS, Serial, Vmap, make_execution
+from fewstep.inner import InnerLoop
+from fewstep.meta_batch import total_direction
+from fewstep.models import MiniImagenetConv, OmniglotConv
+from fewstep.net import Net
+from fewstep.programs import Programs
+from fewstep.recording import record
+from fewstep.rules import SGD, Adam
+from fewstep.train import main
+from fewstep.types import Episode, EpisodeSpec
+from problems import CLASSIFICATION, image_episode, largest_difference
+
+
+pytestmark = pytest.mark.gpu
+GPU = torch.device("cuda")
+ALGORITHMS: dict[str, Callable] = {
+    "reptile": Reptile,
+    "fomaml": FOMAML,
+    "maml": MAML,
+    "maml in segments": lambda inner: MAML(inner, 2),
+    "joint": Joint,
+    "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
+}
+RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
+MODELS = {
+    "omniglot": lambda: OmniglotConv(3, size=12, channels=8),
+    "miniimagenet": lambda: MiniImagenetConv(3, in_channels=1, size=9, channels=4),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_program_is_refused() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*runs without a program.*")
+        yield
+
+
+def module_of(model: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    module = MODELS[model]().double().to(GPU)
+    return module.to(memory_format=torch.channels_last)
+
+
+def episodes(model: str) -> list[Episode]:
+    size = 12 if model == "omniglot" else 9
+    found = [image_episode(seed, steps=3, size=size) for seed in range(5)]
+    return [Episode(*(field.to(GPU) for field in episode)) for episode in found]
+
+
+@pytest.mark.parametrize("state", ["carry", "reset", "sequential"])
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_directions(algorithm: str, rule: str, model: str, state: str) -> None:
+    module, strategy = module_of(model), ALGORITHMS[algorithm](InnerLoop(RULES[rule], 3))
+    if not isinstance(strategy, Combination):
+        strategy = ALGORITHMS[algorithm](InnerLoop(RULES[rule], 3, state=state))
+    params = Net(module).params()
+    memory = strategy.inner.rule.init(params)
+    if memory:
+        memory["v"] = {name: v + 1e-3 for name, v in memory["v"].items()}
+    run = partial(
+        total_direction,
+        algorithm=strategy,
+        task=CLASSIFICATION,
+        params=params,
+        state=memory,
+        episodes=episodes(model),
+    )
+    want, want_memory, _ = run(Serial(module))
+    vmap = Vmap(module)
+    for _ in range(2):  # the second is launched from the recording alone
+        got, got_memory, _ = run(vmap)
+        assert largest_difference(want, got) < 1e-10
+        if memory:
+            assert torch.equal(want_memory["t"], got_memory["t"])
+            assert largest_difference(want_memory["v"], got_memory["v"]) < 1e-10
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_evaluation(model: str) -> None:
+    module = module_of(model)
+    setting = Setting(EpisodeSpec(3, 4, 2, 3, 4), PROTOCOLS, (0, 1, 3))
+    evaluate = partial(
+        evaluate_task, inner=InnerLoop(SGD(0.05), 3), task=CLASSIFICATION, setting=setting
+    )
+    shared = (Net(module).params(), {})
+    reference = Serial(module).map(evaluate, shared, episodes(model))
+    ours = Vmap(module)
+    for _ in range(2):
+        for want, got in zip(reference, ours.map(evaluate, shared, episodes(model)), strict=True):
+            for name, value in pytree.tree_flatten_with_path(want)[0]:
+                other = dict(pytree.tree_flatten_with_path(got)[0])[name]
+                torch.testing.assert_close(value, other, rtol=1e-10, atol=1e-12)
+
+
+def test_a_recording_reads_what_it_is_given_and_keeps_its_results_apart() -> None:
+    double = record(lambda x: {"twice": 2 * x}, (torch.ones(3, device=GPU),))
+    first = double(torch.full((3,), 2.0, device=GPU))
+    second = double(torch.full((3,), 5.0, device=GPU))
+    assert first["twice"].tolist() == [4, 4, 4]
+    assert second["twice"].tolist() == [10, 10, 10]
+
+
+def test_what_cannot_be_recorded_is_called_as_it_is() -> None:
+    def reads(net, x):
+        return x * float(x.sum())
+
+    net, x = Net(torch.nn.Linear(1, 1).to(GPU)), torch.ones(2, device=GPU)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert Programs(record).find(net, reads, (), (x,)) is None
+    assert "runs without a program" in str(caught[0].message)
+    assert (x + 1).tolist() == [2, 2]  # the device goes on
+    assert record(lambda x: x + 1, (x,))(x).tolist() == [2, 2]
+
+
+def test_auto_is_vmap() -> None:
+    assert make_execution("auto", module_of("omniglot"), GPU).name == "vmap"
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_a_run_finds_what_it_finds_on_a_cpu(tmp_path: Path, execution: str) -> None:
+    """In float64, under SGD: a few meta-iterations and the whole meta-test."""
+    found = {}
+    for trainer in ("cpu", "auto"):
+        folder = tmp_path / trainer
+        words = [
+            "dataset.classes=60",
+            "model.channels=8",
+            "algorithm.inner.rule=sgd",
+            "trainer.precision=64",
+            "max_meta_iterations=20",
+            "eval.tasks=40",
+            "baselines.joint=null",
+            "eval.val_every=10",
+            "eval.val_tasks=20",
+            f"trainer={trainer}",
+            f"execution={execution if trainer == 'auto' else 'serial'}",
+            f"hydra.run.dir={folder}",
+        ]
+        assert main(words) == 0
+        found[trainer] = json.loads((folder / "results.json").read_text())
+    assert found["auto"]["device"].startswith("cuda")
+    for ours, theirs in zip(*(found[name]["results"] for name in found), strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-6)
+        assert ours["acc"] == pytest.approx(theirs["acc"], abs=0.006)
