@@ -95,7 +95,7 @@ def test_directions(algorithm: str, rule: str, model: str, state: str) -> None:
     for _ in range(2):  # the second is launched from the recording alone
         got, got_memory, _ = run(vmap)
         assert largest_difference(want, got) < 1e-10
-        if memory:
+        if memory and state != "reset":
             assert torch.equal(want_memory["t"], got_memory["t"])
             assert largest_difference(want_memory["v"], got_memory["v"]) < 1e-10
 

@@ -168,6 +168,8 @@ def make_execution(name: str, module: nn.Module, device: torch.device) -> Execut
         raise ValueError(f"execution={name!r}: must be one of {known}")
     if device.type == "cpu":
         _keep_freed_memory()
+    else:
+        torch.backends.cudnn.allow_tf32 = False  # precision 32 is not 19, in convolutions either
     return EXECUTIONS[name](module)
 
 

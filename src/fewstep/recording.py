@@ -50,8 +50,7 @@ def record(function: Callable[..., Any], args: tuple) -> Callable[..., Any]:
 
     def run(*args: Any) -> Any:
         with torch.no_grad():
-            for own, given in zip(leaves, pytree.tree_leaves(args), strict=True):
-                own.copy_(given, non_blocking=True)
+            torch._foreach_copy_(leaves, pytree.tree_leaves(args))
             graph.replay()
             return pytree.tree_map(torch.clone, outputs)  # the next call overwrites its own
 

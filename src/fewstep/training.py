@@ -140,7 +140,8 @@ def finish(report: dict[str, Any], folder: Path) -> None:
 def environment(learner: MetaLearner, config: Config) -> dict[str, Any]:
     """Where and how it ran."""
     return {
-        "device": device_name(learner.device),
+        # Not the learner's own: Lightning leaves it on the CPU when it is done.
+        "device": device_name(learner.trainer.strategy.root_device),
         "world_size": learner.trainer.world_size,
         "precision": str(config["trainer"]["precision"]),
         "execution": learner.execution.name,
