@@ -17,7 +17,7 @@ from fewstep.algorithms.reptile import Reptile
 from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
 from fewstep.execution import EXECUTIONS, Serial, Threads, make_execution
 from fewstep.inner import InnerLoop
-from fewstep.models import MiniImagenetConv, OmniglotConv, SineMLP
+from fewstep.models import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv, SineMLP
 from fewstep.net import Net
 from fewstep.rules import SGD, Adam
 from fewstep.types import EpisodeSpec
@@ -35,6 +35,7 @@ ALGORITHMS: dict[str, Callable] = {
 RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
 MODELS = {
     "omniglot": lambda: OmniglotConv(3, size=12, channels=8),
+    "maml omniglot": lambda: MAMLOmniglotConv(3, size=12, channels=8),
     "miniimagenet": lambda: MiniImagenetConv(3, in_channels=1, size=9, channels=4),
     "mlp": lambda: nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2)),
 }
@@ -43,7 +44,7 @@ MODELS = {
 def episodes(model: str) -> list:
     if model == "mlp":
         return [small_episode(seed, steps=3) for seed in range(5)]
-    size = 12 if model == "omniglot" else 9
+    size = 9 if model == "miniimagenet" else 12
     return [image_episode(seed, steps=3, size=size) for seed in range(5)]
 
 

@@ -24,7 +24,7 @@ from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
 from fewstep.execution import EXECUTIONS, Serial, Vmap, make_execution
 from fewstep.inner import InnerLoop
 from fewstep.meta_batch import total_direction
-from fewstep.models import MiniImagenetConv, OmniglotConv
+from fewstep.models import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv
 from fewstep.net import Net
 from fewstep.programs import Programs
 from fewstep.recording import record
@@ -47,6 +47,7 @@ ALGORITHMS: dict[str, Callable] = {
 RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
 MODELS = {
     "omniglot": lambda: OmniglotConv(3, size=12, channels=8),
+    "maml omniglot": lambda: MAMLOmniglotConv(3, size=12, channels=8),
     "miniimagenet": lambda: MiniImagenetConv(3, in_channels=1, size=9, channels=4),
 }
 
@@ -65,7 +66,7 @@ def module_of(model: str) -> torch.nn.Module:
 
 
 def episodes(model: str) -> list[Episode]:
-    size = 12 if model == "omniglot" else 9
+    size = 9 if model == "miniimagenet" else 12
     found = [image_episode(seed, steps=3, size=size) for seed in range(5)]
     return [Episode(*(field.to(GPU) for field in episode)) for episode in found]
 

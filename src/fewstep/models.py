@@ -108,7 +108,9 @@ class MAMLOmniglotConv(OmniglotConv):
         super().__init__(ways, in_channels, size, channels)
         for layer in self.features:
             if isinstance(layer, nn.BatchNorm2d):
-                layer.weight = None
+                del layer.weight
+                # Ones that nobody trains: without any, PyTorch cannot differentiate it twice.
+                layer.register_buffer("weight", torch.ones(channels), persistent=False)
         self.head = _glorot(nn.Linear(channels, ways))
         nn.init.normal_(self.head.weight)
 
