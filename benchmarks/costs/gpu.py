@@ -12,14 +12,16 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from costs.record import table
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.subject import Subject, open_subject
 from fewstep.compose import compose_config
+from fewstep.execution import every_task
 from fewstep.launch import plain
+from fewstep.learner import MetaLearner
 from fewstep.models import SameConv2d, _same_padding
 from fewstep.net import Net
 from fewstep.recording import record
@@ -119,14 +121,16 @@ def ways(subject: Subject, compiled: bool = True) -> dict[str, Way]:
     """Each way of finding the directions of the subject's first meta-batch."""
     learner, episodes = subject.learner, next(subject.meta_batches())
     stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
-    inputs = (learner.net.params(), subject.state, stacked)
+    inputs = ((learner.net.params(), subject.state), stacked)
+    direction = partial(_direction, learner)
     found: dict[str, Way] = {"one task after another": partial(_loop, subject, episodes)}
     for name, form in FORMS.items():
         module = copy.deepcopy(learner.module)
         for layer in module.modules():
             if isinstance(layer, SameConv2d):
                 layer.__class__ = form
-        run = _batched(subject, module)
+        net = Net(module, functional=True).replica()
+        run = partial(every_task, net, direction)
         found[f"vmap, {name}"] = partial(run, *inputs)
         if learner.device.type == "cuda":
             found[f"vmap, {name}, recorded"] = partial(record(run, inputs), *inputs)
@@ -175,16 +179,8 @@ def _loop(subject: Subject, episodes: list[Episode]) -> Params:
     return {name: torch.stack([d[name] for d in directions]) for name in directions[0]}
 
 
-def _batched(subject: Subject, module: nn.Module) -> Callable[..., Params]:
-    learner, net = subject.learner, Net(module, functional=True).replica()
-
-    def run(params: Params, state: Any, episodes: Episode) -> Params:
-        def direction(episode: Episode) -> Params:
-            return learner.algorithm.direction(net, params, state, episode, learner.task)[0]
-
-        return torch.func.vmap(direction, randomness="error")(episodes)
-
-    return run
+def _direction(learner: MetaLearner, net: Net, *given: Any) -> Params:
+    return learner.algorithm.direction(net, *given, learner.task)[0]
 
 
 def _flat(directions: Params) -> Tensor:

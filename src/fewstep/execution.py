@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from fewstep.net import Net
@@ -118,7 +118,7 @@ class Vmap:
         self._programs = Programs(record) if on_gpu else None
 
     def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
-        leaves, structure = pytree.tree_flatten(self._run(_all, function, shared, episodes))
+        leaves, structure = pytree.tree_flatten(self._run(every_task, function, shared, episodes))
         return [
             pytree.tree_unflatten([leaf[i] for leaf in leaves], structure)
             for i in range(len(episodes))
@@ -137,15 +137,23 @@ class Vmap:
         return program(*args) if program else whole(self.net, function, *args)
 
 
-def _all(net: Net, function: PerTask, shared: tuple, episodes: Episode) -> Any:
+def every_task(net: Net, function: PerTask, shared: tuple, episodes: Episode) -> Any:
     """Every task's results, stacked."""
+    shared = pytree.tree_map(_plain, shared)
     # No task is random inside, so there is nothing to be refused.
     run = torch.func.vmap(lambda episode: function(net, *shared, episode), randomness="error")
     return run(episodes)
 
 
+def _plain(leaf: Tensor) -> Tensor:
+    """A kernel not in channels-last memory on a GPU: the derivative of cuDNN's batch norm would
+    copy what comes after it into the same order, which `vmap` does not know."""
+    kernel = leaf.is_cuda and leaf.dim() == 4
+    return leaf.clone(memory_format=torch.contiguous_format) if kernel else leaf
+
+
 def _sum(net: Net, function: PerTask, shared: tuple, episodes: Episode) -> Any:
-    return pytree.tree_map(lambda leaf: leaf.sum(0), _all(net, function, shared, episodes))
+    return pytree.tree_map(lambda leaf: leaf.sum(0), every_task(net, function, shared, episodes))
 
 
 EXECUTIONS: dict[str, type[Serial] | type[Threads] | type[Vmap]] = {
