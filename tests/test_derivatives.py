@@ -32,8 +32,9 @@ def query_loss(params: Params) -> torch.Tensor:
 
 @pytest.mark.parametrize("rule", [SGD(0.1), Adam(0.05)])
 @pytest.mark.parametrize("steps", [1, 3])
-def test_maml(rule, steps: int) -> None:
-    inner, state = InnerLoop(rule, steps), rule.init(PARAMS)
+@pytest.mark.parametrize("fixed", [(), ("0.*",), ("?.bias",)])
+def test_maml(rule, steps: int, fixed: tuple[str, ...]) -> None:
+    inner, state = InnerLoop(rule, steps, fixed=fixed), rule.init(PARAMS)
     state = {**state, "v": {n: v + 0.01 for n, v in state["v"].items()}} if state else state
     episode = EPISODE._replace(batches=EPISODE.batches[:steps])
 
@@ -42,6 +43,20 @@ def test_maml(rule, steps: int) -> None:
 
     direction, _, _ = MAML(inner).direction(NET, PARAMS, state, episode, REGRESSION)
     assert largest_difference(finite_differences(objective, PARAMS), direction) < 1e-7
+
+
+@pytest.mark.parametrize("rule", [SGD(0.1), Adam(0.05)])
+def test_what_is_fixed_stays_and_the_rest_goes_on_as_if_it_were_a_constant(rule) -> None:
+    inner = InnerLoop(rule, 3, fixed=["2.bias", "0.w*"])
+    adapted = inner.adapt(NET, PARAMS, rule.init(PARAMS), EPISODE, REGRESSION).params
+    for name, value in PARAMS.items():
+        assert torch.equal(adapted[name], value) == (name in ("2.bias", "0.weight"))
+    free = {name: PARAMS[name] for name in ("0.bias", "2.weight")}
+    _, grads = inner.gradient(NET, PARAMS, EPISODE.query_x, EPISODE.query_y, REGRESSION)
+    slopes = finite_differences(lambda some: query_loss(PARAMS | some), free)
+    assert largest_difference(slopes, {name: grads[name] for name in free}) < 1e-7
+    assert not grads["2.bias"].any()
+    assert not grads["0.weight"].any()
 
 
 def test_fomaml_at_the_adapted_parameters_and_not_at_the_initialization() -> None:

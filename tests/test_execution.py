@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -29,6 +30,7 @@ ALGORITHMS: dict[str, Callable] = {
     "fomaml": FOMAML,
     "fomaml cycle last_step": lambda inner: FOMAML(inner, "cycle", "last_step"),
     "maml": MAML,
+    "maml fixed": lambda inner: MAML(replace(inner, fixed=["*.bias"])),
     "joint": Joint,
     "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
 }

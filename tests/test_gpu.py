@@ -126,6 +126,34 @@ def test_a_recording_reads_what_it_is_given_and_keeps_its_results_apart() -> Non
     assert second["twice"].tolist() == [10, 10, 10]
 
 
+def test_a_recording_keeps_what_the_function_reads() -> None:
+    def shift(net, x):
+        return x + net.module.shift
+
+    module = torch.nn.Linear(1, 1)
+    module.register_buffer("shift", torch.full((1000,), 7.0))
+    net, x = Net(module.to(GPU)), torch.ones(1000, device=GPU)
+    shifted = Programs(record).find(net, shift, (), (x,))  # by a copy of the net of its own
+    del net, module
+    junk = [torch.full((1000,), 3.0, device=GPU) for _ in range(1000)]
+    assert shifted(x).tolist() == [8] * 1000, junk
+
+
+def test_runs_differ_by_nothing_from_call_to_call() -> None:
+    """Adam in float32, which makes whole steps of rounding: libraries must add in one order."""
+    module = OmniglotConv(5).to(GPU)
+    split = [image_episode(seed, steps=5) for seed in range(32)]
+    some = [Episode(*(f.to(GPU, f.dtype if i % 2 else torch.float32) for i, f in enumerate(e)))
+            for e in split]  # fmt: skip
+    some = [e._replace(batches=e.batches.long()) for e in some]
+    algorithm, params = Reptile(InnerLoop(Adam(0.001), 5)), Net(module).params()
+    state, vmap = algorithm.inner.rule.init(params), Vmap(module)
+    found = [
+        total_direction(vmap, algorithm, CLASSIFICATION, params, state, some)[0] for _ in range(2)
+    ]
+    assert all(torch.equal(found[0][name], found[1][name]) for name in params)
+
+
 def test_what_cannot_be_recorded_is_called_as_it_is() -> None:
     def reads(net, x):
         return x * float(x.sum())

@@ -64,9 +64,6 @@ class OneProduct(SameConv2d):
     def _has_patches(self, x: Tensor) -> bool:
         return self.stride[0] == 2
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).contiguous()  # cuDNN's batch norm asks for it under `vmap`
-
 
 class ProductsByImage(SameConv2d):
     """A product for each image, its patches by the library."""

@@ -139,17 +139,17 @@ class Vmap:
 
 def every_task(net: Net, function: PerTask, shared: tuple, episodes: Episode) -> Any:
     """Every task's results, stacked."""
-    shared = pytree.tree_map(_plain, shared)
+    shared, episodes = pytree.tree_map(_plain, (shared, episodes))
     # No task is random inside, so there is nothing to be refused.
     run = torch.func.vmap(lambda episode: function(net, *shared, episode), randomness="error")
     return run(episodes)
 
 
 def _plain(leaf: Tensor) -> Tensor:
-    """A kernel not in channels-last memory on a GPU: the derivative of cuDNN's batch norm would
-    copy what comes after it into the same order, which `vmap` does not know."""
-    kernel = leaf.is_cuda and leaf.dim() == 4
-    return leaf.clone(memory_format=torch.contiguous_format) if kernel else leaf
+    """On a GPU, kernels and images not in channels-last memory: the derivative of cuDNN's batch
+    norm would copy what comes after it into the same order, which `vmap` does not know."""
+    ordered = leaf.is_cuda and leaf.dim() > 3
+    return leaf.clone(memory_format=torch.contiguous_format) if ordered else leaf
 
 
 def _sum(net: Net, function: PerTask, shared: tuple, episodes: Episode) -> Any:
@@ -178,6 +178,7 @@ def make_execution(name: str, module: nn.Module, device: torch.device) -> Execut
         _keep_freed_memory()
     else:
         torch.backends.cudnn.allow_tf32 = False  # precision 32 is not 19, in convolutions either
+        torch.backends.cudnn.deterministic = True  # the same seed, the same numbers
     return EXECUTIONS[name](module)
 
 

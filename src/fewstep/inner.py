@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import torch
@@ -47,6 +48,21 @@ class InnerLoop:
     """What the rule remembers from task to task: `carry` merges the tasks of a meta-batch,
     `reset` starts each from nothing, `sequential` hands it on from task to task as the authors'
     code does, which forbids running tasks side by side."""
+    fixed: Sequence[str] = ()
+    """Names of parameters, or patterns of them, that no task moves: they keep what the outer step
+    made of them. `["features.*"]` adapts the head alone (ANIL)."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fixed, str) or not all(isinstance(name, str) for name in self.fixed):
+            raise ValueError(
+                f"algorithm.inner.fixed={self.fixed}: must be a list of parameter names or "
+                "patterns. For example algorithm.inner.fixed=[features.*]"
+            )
+        object.__setattr__(self, "fixed", tuple(self.fixed))
+
+    def adapts(self, name: str) -> bool:
+        """Whether a task moves the parameter of this name."""
+        return not any(fnmatchcase(name, pattern) for pattern in self.fixed)
 
     def objective(self, task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
         """The scalar that an update descends."""
@@ -147,13 +163,15 @@ class InnerLoop:
 def _gradient(
     net: Net, inner: InnerLoop, task: Task, params: Params, x: Tensor, y: Tensor
 ) -> tuple[Tensor, Params]:
-    """`(outputs, gradient)` of the inner objective on one minibatch."""
+    """`(outputs, gradient)` of the inner objective on one minibatch; 0 for what is fixed."""
 
-    def objective(params: Params) -> tuple[Tensor, Tensor]:
-        outputs = net(params, x)
+    def objective(adapted: Params) -> tuple[Tensor, Tensor]:
+        outputs = net(params | adapted, x)
         return inner.objective(task, outputs, y), outputs.detach()
 
-    return net.value_and_grad(objective, params)
+    adapted = {name: p for name, p in params.items() if inner.adapts(name)}
+    outputs, grads = net.value_and_grad(objective, adapted)
+    return outputs, {n: grads[n] if n in grads else torch.zeros_like(p) for n, p in params.items()}
 
 
 def _step(

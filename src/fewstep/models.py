@@ -49,7 +49,8 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.normalized else self.bias
         if self._has_patches(x):
-            return strided_conv2d(x, self.weight, bias)
+            outputs = strided_conv2d(x, self.weight, bias)
+            return outputs.contiguous() if x.is_cuda else outputs  # see `execution._plain`
         step, (height, width) = self.stride[0], x.shape[-2:]
         (top, bottom), (left, right) = _same_padding(height, step), _same_padding(width, step)
         padding = (top, left)
@@ -58,9 +59,11 @@ class SameConv2d(nn.Conv2d):
         return F.conv2d(x, self.weight, bias, self.stride, padding)
 
     def _has_patches(self, x: Tensor) -> bool:
-        """Whether our own way is the faster one: a CPU, stride 2, outside `torch.func`."""
-        small = self.stride[0] == 2 and len(x) <= PATCHES_BATCH and x.device.type == "cpu"
-        return small and not torch._C._are_functorch_transforms_active()
+        """Whether our own way is the faster one, with stride 2: on a CPU for few images and one
+        task, on a GPU for many tasks at once, for which libraries group their convolutions."""
+        many = torch._C._are_functorch_transforms_active()
+        here = many if x.is_cuda else not many and len(x) <= PATCHES_BATCH
+        return self.stride[0] == 2 and here
 
 
 def _same_padding(size: int, stride: int) -> tuple[int, int]:

@@ -1,8 +1,9 @@
 """A convolution with stride 2 as patches of the image times a matrix.
 
 For the paper's Omniglot images a CPU spends longer on preparing a library's convolution, and on
-its gradients with stride 2 above all, than on the products themselves. Taking patches is linear,
-and its transpose adds them up again, so that each is the other's derivative, to any order.
+its gradients with stride 2 above all, than on the products themselves; on a GPU the same holds for
+the convolutions of many tasks at once. Taking patches is linear, and its transpose adds them up
+again, so that each is the other's derivative, to any order.
 """
 
 from __future__ import annotations

@@ -41,13 +41,14 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check(config)
     from fewstep import checkpoint
     from fewstep import config as builders
-    from fewstep.trial import check_fit
+    from fewstep.trial import check_fit, check_fixed
 
     path = config["resume"] and checkpoint.find(config["resume"], key="resume")
     content = path and checkpoint.read(path, "resume")
     dataset = builders.build_dataset(config["dataset"])
     splits = builders.open_splits(dataset, config)
     learner = builders.build_learner(config, dataset.task)
+    check_fixed(learner)
     check_fit(learner, splits["train"], builders.train_spec(config), config)
     if not path:
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -60,6 +61,24 @@ def check_trainer(config: Config) -> None:
         text = " ".join(str(error).split())
         settings = ", ".join(f"trainer.{name}={value}" for name, value in config.items())
         raise ConfigError(f"{settings}: {text}. For example trainer=cpu") from None
+
+
+def check_fixed(learner: MetaLearner) -> None:
+    """Hold `algorithm.inner.fixed` against the names of the network's parameters.
+
+    Raises:
+        ConfigError: a pattern without a parameter, or nothing left to adapt.
+    """
+    inner, names = learner.algorithm.inner, list(learner.net.params())
+    given = f"algorithm.inner.fixed=[{','.join(inner.fixed)}]"
+    for pattern in inner.fixed:
+        if not fnmatch.filter(names, pattern):
+            raise ConfigError(
+                f"{given}: no parameter of the model is called {pattern}. They are "
+                f"{', '.join(names)}"
+            )
+    if not any(map(inner.adapts, names)):
+        raise ConfigError(f"{given}: leaves nothing for a task to learn. Fix fewer of them")
 
 
 def check_logger(config: Config) -> None:
