@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from omegaconf import OmegaConf
+from torch import nn
 
 from fewstep import config as builders
 from fewstep.arguments import combinations
@@ -62,6 +63,11 @@ def test_maml_and_fomaml_have_the_recipe_of_finn_et_al(family, row, shots, algor
     assert builders.train_spec(config) == EpisodeSpec(*spec)
     assert (inner["rule"], inner["loss"]) == ("sgd", "mean")
     assert inner["lr"] == pytest.approx(row.rate * row.ways)
+    loop = builders.build_algorithm(config["algorithm"]).inner
+    model = builders.build_model(config["model"])
+    norms = [f"{n}." for n, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)]
+    for parameter, _ in model.named_parameters():  # batch norm's are learned and not adapted
+        assert loop.adapts(parameter) != parameter.startswith(tuple(norms))
     assert (outer["optimizer"], outer["lr"], outer["final_lr"]) == ("Adam", 0.001, None)
     assert (config["eval"]["tasks"], config["eval"]["checkpoint"]) == (10_000, "last")
     assert config["eval"]["queries"] == shots
