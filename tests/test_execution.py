@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
+from fewstep.algorithms import Algorithm
 from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
@@ -30,7 +30,6 @@ ALGORITHMS: dict[str, Callable] = {
     "fomaml": FOMAML,
     "fomaml cycle last_step": lambda inner: FOMAML(inner, "cycle", "last_step"),
     "maml": MAML,
-    "maml fixed": lambda inner: MAML(replace(inner, fixed=["*.bias"])),
     "joint": Joint,
     "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
 }
@@ -41,6 +40,7 @@ MODELS = {
     "miniimagenet": lambda: MiniImagenetConv(3, in_channels=1, size=9, channels=4),
     "mlp": lambda: nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2)),
 }
+OTHERS = [name for name in EXECUTIONS if name != "serial"]
 
 
 def episodes(model: str) -> list:
@@ -50,16 +50,26 @@ def episodes(model: str) -> list:
     return [image_episode(seed, steps=3, size=size) for seed in range(5)]
 
 
-@pytest.mark.parametrize("execution", [name for name in EXECUTIONS if name != "serial"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("execution", OTHERS)
+@pytest.mark.parametrize("model", [name for name in MODELS if name != "maml omniglot"])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_directions(execution: str, model: str, rule: str, algorithm: str) -> None:
+    steps = 2 if "cycle" in algorithm else 3
+    check_directions(execution, model, ALGORITHMS[algorithm](InnerLoop(RULES[rule], steps)))
+
+
+@pytest.mark.parametrize("execution", OTHERS)
+@pytest.mark.parametrize("algorithm", [FOMAML, MAML])
+def test_directions_of_mamls_own_network(execution: str, algorithm: Callable) -> None:
+    inner = InnerLoop(RULES["sgd"], 3, fixed=["features.1.*", "features.4.bias"])
+    check_directions(execution, "maml omniglot", algorithm(inner))
+
+
+def check_directions(execution: str, model: str, strategy: Algorithm) -> None:
     torch.manual_seed(0)
     module = MODELS[model]().double()
     task = REGRESSION if model == "mlp" else CLASSIFICATION
-    steps = 2 if "cycle" in algorithm else 3
-    strategy = ALGORITHMS[algorithm](InnerLoop(RULES[rule], steps))
     params = Net(module).params()
     state = strategy.inner.rule.init(params)
     if state:
@@ -81,7 +91,7 @@ def test_directions(execution: str, model: str, rule: str, algorithm: str) -> No
             assert largest_difference(want_state["v"], got_state["v"]) < 1e-10
 
 
-@pytest.mark.parametrize("execution", [name for name in EXECUTIONS if name != "serial"])
+@pytest.mark.parametrize("execution", OTHERS)
 @pytest.mark.parametrize("model", MODELS)
 def test_evaluation(execution: str, model: str) -> None:
     torch.manual_seed(0)
