@@ -68,8 +68,10 @@ def test_fomaml_at_the_adapted_parameters_and_not_at_the_initialization() -> Non
     assert largest_difference(maml, direction) > 0.01
 
 
-def test_joint() -> None:
-    inner = InnerLoop(SGD(0.1), 3)
+@pytest.mark.parametrize("fixed", [(), ("0.*",)])
+def test_joint(fixed: tuple[str, ...]) -> None:
+    """It adapts to nothing, and so learns what is fixed like everything else."""
+    inner = InnerLoop(SGD(0.1), 3, fixed=fixed)
 
     def objective(params: Params) -> torch.Tensor:
         losses = [

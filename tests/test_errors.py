@@ -114,10 +114,9 @@ def test_words_that_no_training_takes(refused, word, parts):
         ("algorithm.inner.steps=1.5", ["algorithm.inner.steps=1.5", "whole number"]),
         ("algorithm.inner.batch_size=0", ["algorithm.inner.batch_size=0", "at least 1 or null"]),
         ("algorithm.inner.loss=max", ["algorithm.inner.loss=max", "one of mean, sum"]),
+        ("algorithm.inner.fixed=[head.*]", ["fixed=['head.*']", "Reptile learns nothing but what"]),
         ("algorithm.inner.fixed=head", ["algorithm.inner.fixed=head", "a list of parameter names"]),
         ("algorithm.inner.fixed=[1]", ["algorithm.inner.fixed=[1]", "[features.*]"]),
-        ("algorithm.inner.fixed=[tail.*]", ["called tail.*", "They are features.0.weight,"]),
-        ("algorithm.inner.fixed=['*']", ["fixed=[*]", "leaves nothing for a task to learn"]),
         ("algorithm.inner.state=keep", ["inner.state=keep", "one of carry, reset, sequential"]),
         ("algorithm.inner.rule=sdg", ["inner.rule=sdg", "one of sgd, adam", "Did you mean sgd?"]),
         ("algorithm.inner.rule=no.Rule", ["inner.rule=no.Rule", "cannot be imported", "path"]),
@@ -187,6 +186,14 @@ def test_values_out_of_range(refused, word, parts):
         (["+trainer.inference_mode=true"], ["trainer.inference_mode=True", "needs gradients"]),
         (["+trainer.gradient_clip_val=1"], ["trainer.gradient_clip_val=1", "manual optimization"]),
         (["trainer=ddp_cpu", "meta_batch=1"], ["trainer.devices=2", "meta_batch=1 tasks", "none"]),
+        (
+            ["algorithm=maml", "algorithm.inner.fixed=[tail.*]"],
+            ["called tail.*", "They are features.0.weight,"],
+        ),
+        (
+            ["algorithm=maml", "algorithm.inner.fixed=['*']"],
+            ["fixed=[*]", "leaves nothing for a task to learn"],
+        ),
         (
             ["trainer=ddp_cpu", "algorithm.inner.state=sequential"],
             ["inner.state=sequential", "trainer.devices=2 cannot share", "trainer.devices=1"],

@@ -47,6 +47,16 @@ def agree(function: Callable, *args: Tensor, fixed: tuple = ()) -> None:
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)  # what it wrote into them
 
 
+def test_patience_is_how_often_a_function_is_called_as_it_is() -> None:
+    def add(net: Net, x: Tensor) -> Tensor:
+        return x + 1
+
+    programs, x = Programs(patience=2), torch.ones(2)
+    found = [programs.find(small_net(), add, (), (x,)) for _ in range(4)]
+    assert [program is None for program in found] == [True, True, False, False]
+    assert found[3](x).tolist() == [2, 2]
+
+
 @pytest.mark.parametrize("rule", [SGD(0.05), Adam(0.002)])
 @pytest.mark.parametrize("model", [OmniglotConv, MiniImagenetConv])
 def test_an_inner_loop_is_the_same(model: Callable, rule: Rule) -> None:

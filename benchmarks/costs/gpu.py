@@ -14,12 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils import _pytree as pytree
 
 from costs.record import table
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.subject import Subject, open_subject
 from fewstep.compose import compose_config
-from fewstep.execution import every_task
+from fewstep.execution import every_task, in_plain_memory
 from fewstep.launch import plain
 from fewstep.learner import MetaLearner
 from fewstep.models import SameConv2d, _same_padding
@@ -119,6 +120,7 @@ def ways(subject: Subject, compiled: bool = True) -> dict[str, Way]:
     learner, episodes = subject.learner, next(subject.meta_batches())
     stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
     inputs = ((learner.net.params(), subject.state), stacked)
+    inputs = pytree.tree_map(in_plain_memory, inputs)
     direction = partial(_direction, learner)
     found: dict[str, Way] = {"one task after another": partial(_loop, subject, episodes)}
     for name, form in FORMS.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
@@ -23,10 +23,11 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from costs.record import RESULTS, table
 from fewstep.bench.subject import BareLoop, Subject, open_subject
 from fewstep.compose import compose_config
-from fewstep.execution import Serial
+from fewstep.execution import PerTask, Serial
 from fewstep.launch import plain
 from fewstep.net import Net
 from fewstep.programs import Programs
+from fewstep.types import Episode
 
 
 matplotlib.use("Agg")
@@ -100,12 +101,15 @@ def draw(figures: dict[str, Any]) -> None:
 
 
 class _Here(Serial):
-    """The programs of `execution=threads`, in the calling thread."""
+    """The programs of `execution=threads`, in the calling thread and with one intra-op thread."""
 
     name = "here"
 
     def __init__(self, module: nn.Module) -> None:
         self.net = Net(module, programs=Programs())
+
+    def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
+        return [function(self.net, *shared, episode) for episode in episodes]
 
 
 @contextmanager

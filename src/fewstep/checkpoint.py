@@ -119,6 +119,8 @@ FREE = ("name", "label", "point", "resume", "logger", "execution", "log_every")
 FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines")
 PATHS = ("dataset.root", "algorithm.checkpoint_steps")
 """What a resumed run may do otherwise than before."""
+BEFORE = {"algorithm.inner.fixed": []}
+"""What runs did that are older than a key."""
 
 
 def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> None:
@@ -129,7 +131,7 @@ def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> 
     """
     theirs = content["fewstep"]["config"]
     here, there = (
-        {k: v for k, v in flatten(c) if k.partition(".")[0] not in FREE and k not in PATHS}
+        BEFORE | {k: v for k, v in flatten(c) if k.partition(".")[0] not in FREE and k not in PATHS}
         for c in (config, theirs)
     )
     for key in sorted({*here, *there}):

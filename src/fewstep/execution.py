@@ -1,8 +1,8 @@
 """How the tasks of a meta-batch are run: one after another, in threads, or under `vmap`.
 
-Every way gives the same results; which is fastest is a matter of the device. The table behind
-`auto` is fixed (a timing at start-up would make runs irreproducible) and was filled from
-`fewstep bench`.
+Every way gives the same results, to rounding; which is fastest is a matter of the device. The
+table behind `auto` is fixed (a timing at start-up would make runs irreproducible) and was filled
+from `fewstep bench`.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ class Vmap:
         self.net = Net(module, functional=True).replica()
         weight = next(module.parameters(), None)
         on_gpu = weight is not None and weight.device.type == "cuda"
-        self._programs = Programs(record) if on_gpu else None
+        # The last tasks of a meta-test are fewer, and once is not worth a recording.
+        self._programs = Programs(record, patience=1) if on_gpu else None
 
     def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
         leaves, structure = pytree.tree_flatten(self._run(every_task, function, shared, episodes))
@@ -132,24 +133,24 @@ class Vmap:
     ) -> Any:
         torch.set_num_threads(CPU_THREADS)
         stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
-        args = (shared, stacked)
+        args = pytree.tree_map(in_plain_memory, (shared, stacked))
         program = self._programs and self._programs.find(self.net, whole, (function,), args)
         return program(*args) if program else whole(self.net, function, *args)
 
 
 def every_task(net: Net, function: PerTask, shared: tuple, episodes: Episode) -> Any:
     """Every task's results, stacked."""
-    shared, episodes = pytree.tree_map(_plain, (shared, episodes))
     # No task is random inside, so there is nothing to be refused.
     run = torch.func.vmap(lambda episode: function(net, *shared, episode), randomness="error")
     return run(episodes)
 
 
-def _plain(leaf: Tensor) -> Tensor:
+def in_plain_memory(leaf: Tensor) -> Tensor:
     """On a GPU, kernels and images not in channels-last memory: the derivative of cuDNN's batch
     norm would copy what comes after it into the same order, which `vmap` does not know."""
-    ordered = leaf.is_cuda and leaf.dim() > 3
-    return leaf.clone(memory_format=torch.contiguous_format) if ordered else leaf
+    if not leaf.is_cuda or leaf.stride() == torch.empty(leaf.shape, device="meta").stride():
+        return leaf
+    return leaf.clone(memory_format=torch.contiguous_format)
 
 
 def _sum(net: Net, function: PerTask, shared: tuple, episodes: Episode) -> Any:

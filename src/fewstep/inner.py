@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -49,8 +49,8 @@ class InnerLoop:
     `reset` starts each from nothing, `sequential` hands it on from task to task as the authors'
     code does, which forbids running tasks side by side."""
     fixed: Sequence[str] = ()
-    """Names of parameters, or patterns of them, that no task moves: they keep what the outer step
-    made of them. `["features.*"]` adapts the head alone (ANIL)."""
+    """Names of parameters, or patterns of them, that no task moves: the outer step alone learns
+    them, from the query loss. `["features.*"]` adapts the head alone (ANIL)."""
 
     def __post_init__(self) -> None:
         if isinstance(self.fixed, str) or not all(isinstance(name, str) for name in self.fixed):
@@ -59,6 +59,11 @@ class InnerLoop:
                 "patterns. For example algorithm.inner.fixed=[features.*]"
             )
         object.__setattr__(self, "fixed", tuple(self.fixed))
+
+    @property
+    def whole(self) -> InnerLoop:
+        """The same with nothing fixed."""
+        return replace(self, fixed=())
 
     def adapts(self, name: str) -> bool:
         """Whether a task moves the parameter of this name."""

@@ -50,7 +50,9 @@ class SameConv2d(nn.Conv2d):
         bias = None if self.normalized else self.bias
         if self._has_patches(x):
             outputs = strided_conv2d(x, self.weight, bias)
-            return outputs.contiguous() if x.is_cuda else outputs  # see `execution._plain`
+            if x.is_cuda:  # see `execution.in_plain_memory`; `contiguous` may leave 1x1 as it is
+                return outputs.clone(memory_format=torch.contiguous_format)
+            return outputs
         step, (height, width) = self.stride[0], x.shape[-2:]
         (top, bottom), (left, right) = _same_padding(height, step), _same_padding(width, step)
         padding = (top, left)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 Function = Callable[..., Any]
 """`function(net, *fixed, *args)`: `args` and what comes back are tensors in dictionaries, lists
-and tuples. It may write into `args`. It may read what `fixed` holds (see `snapshot`), and nothing
-else that changes: a global is taken for a constant."""
+and tuples. Where it is traced it may write into `args`. It may read what `fixed` holds (see
+`snapshot`), and nothing else that changes: a global is taken for a constant."""
 
 Writer = Callable[[Callable[..., Any], tuple], Callable[..., Any]]
 """`writer(function, args)`: what does the same as the function for arguments of these shapes.
@@ -34,23 +35,25 @@ Raises what keeps it from doing so."""
 LIMIT = 64
 """Programs of one network. More come of a function that is given something new at every call."""
 
-_TRACING = threading.Lock()
-"""One trace at a time in the process: tracing changes how modules are called."""
+_WRITING = threading.Lock()
+"""One at a time in the process: tracing changes how modules are called."""
 
 
 class Programs:
     """The programs of one network, shared by the threads that run it."""
 
-    def __init__(self, writer: Writer = trace) -> None:
-        self.writer = writer
+    def __init__(self, writer: Writer = trace, patience: int = 0) -> None:
+        """`patience`: how often a function is called as it is before it is written down."""
+        self.writer, self.patience = writer, patience
         self._known: dict[Hashable, Callable | None] = {}
+        self._met: Counter[Hashable] = Counter()
 
     def find(self, net: Net, function: Function, fixed: tuple, args: tuple) -> Callable | None:
         """What may be called with `args`, or others of their shapes, in place of the function.
 
-        The first time for these shapes it is written, which takes a second or so. None, with a
-        warning, where it cannot be, because of control flow that depends on values, say: the
-        function is to be called as it is, slower and right.
+        The first time for these shapes (with patience, a later one) it is written, which takes a
+        second or so. None, with a warning, where it cannot be, because of control flow that depends
+        on values, say: the function is to be called as it is, slower and right.
         """
         try:
             key = snapshot((function, fixed)), signature(args)
@@ -58,7 +61,10 @@ class Programs:
             _warn(function, _first_line(error))
             return None
         if key not in self._known:
-            with _TRACING:
+            self._met[key] += 1
+            if self._met[key] <= self.patience:
+                return None
+            with _WRITING:
                 if key not in self._known:  # another thread may have been first
                     if len(self._known) >= LIMIT:
                         _warn(function, f"there are {LIMIT} already, for other shapes or settings")

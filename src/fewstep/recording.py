@@ -6,13 +6,15 @@ one. A recording (a CUDA graph) is launched whole, and meanwhile the host draws 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 
-from fewstep.faithful import Unfaithful, chance, copied, verify
+from fewstep.faithful import Unfaithful, copied, verify
 
 
 WARM_UP = 3
@@ -33,16 +35,17 @@ class Recording:
             Exception: whatever the function itself raises.
         """
         self._function = function  # what it holds, as a module's buffers, is read by every launch
-        inputs = copied(args)
-        self._inputs = pytree.tree_leaves(inputs)
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
+        inputs, (side, memory) = copied(args), _own()
+        self._inputs, here = pytree.tree_leaves(inputs), torch.cuda.current_stream()
+        side.wait_stream(here)
         with torch.cuda.stream(side):
             for _ in range(WARM_UP):
                 function(*inputs)
-        torch.cuda.current_stream().wait_stream(side)
+            with _waiting_refused():
+                function(*inputs)
+        here.wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.stream(here), torch.cuda.graph(self._graph, pool=memory):
             self._outputs = function(*inputs)
 
     def __call__(self, *args: Any) -> Any:
@@ -57,15 +60,32 @@ def record(function: Callable[..., Any], args: tuple) -> Recording:
     """What launches the function's kernels, for arguments of the shapes of `args`.
 
     Raises:
-        Unfaithful: an argument is not on a GPU, it draws random numbers, or the recording finds
-            something else.
+        Unfaithful: an argument is not on a GPU or asks for a gradient, or the recording finds
+            something else, as where random numbers are drawn.
         Exception: whatever recording it raises.
     """
-    if any(leaf.device.type != "cuda" for leaf in pytree.tree_leaves(args)):
-        raise Unfaithful("an argument is not on the GPU")
-    before = chance()
+    for leaf in pytree.tree_leaves(args):
+        if leaf.device.type != "cuda" or leaf.requires_grad:
+            raise Unfaithful("an argument is not on the GPU, or asks for a gradient")
     recording = Recording(function, args)
-    if chance() != before:
-        raise Unfaithful("it draws random numbers")
     verify(recording, function, args)
     return recording
+
+
+@lru_cache
+def _own() -> tuple[torch.cuda.Stream, tuple[int, int]]:
+    """A stream to warm up on, and the memory that all recordings of the process share: one of them
+    runs at a time, and its results are copied before the next."""
+    return torch.cuda.Stream(), torch.cuda.graph_pool_handle()
+
+
+@contextmanager
+def _waiting_refused() -> Iterator[None]:
+    """Raises where the device is waited for, before a recording would: one that fails leaves
+    PyTorch's memory in disorder (pytorch#180395)."""
+    mode = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)

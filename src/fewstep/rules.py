@@ -28,12 +28,15 @@ class Rule(ABC):
     lr: float
 
     def init(self, params: Params) -> State:
-        """The state before any gradient was seen."""
+        """The state before any gradient was seen, on the parameters' device."""
         return {}
 
     @abstractmethod
     def step(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
-        """One update, differentiable with respect to everything that goes in."""
+        """One update, differentiable with respect to everything that goes in.
+
+        Where a gradient is exactly 0 it leaves the parameter as it is (`algorithm.inner.fixed`).
+        """
 
     def step_(self, params: Params, grads: Params, state: State) -> None:
         """The same update, written into `params` and `state`; first order only.

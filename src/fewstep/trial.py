@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import Any
 
@@ -72,7 +72,7 @@ def check_fixed(learner: MetaLearner) -> None:
     inner, names = learner.algorithm.inner, list(learner.net.params())
     given = f"algorithm.inner.fixed=[{','.join(inner.fixed)}]"
     for pattern in inner.fixed:
-        if not fnmatch.filter(names, pattern):
+        if not any(fnmatchcase(name, pattern) for name in names):
             raise ConfigError(
                 f"{given}: no parameter of the model is called {pattern}. They are "
                 f"{', '.join(names)}"

@@ -12,7 +12,7 @@ from fewstep.curves import COLORS
 from fewstep.data.module import TaskModule
 from fewstep.files import replacing
 from fewstep.learner import MetaLearner
-from fewstep.rules import State
+from fewstep.rules import State, place_state
 from fewstep.style import STYLE
 from fewstep.types import Params
 
@@ -33,6 +33,8 @@ def draw_waves(
             1, len(initializations), figsize=size, sharey=True, squeeze=False, layout="constrained"
         )
         for axes, (init, (params, state)) in zip(panels[0], initializations.items(), strict=True):
+            grid = episode.query_x
+            state = place_state(state, grid.device, grid.dtype)  # a GPU's run leaves it there
             with torch.enable_grad():
                 adapted = inner.adapt(net, params, state, episode, learner.task).params
             with torch.no_grad():

@@ -10,6 +10,16 @@ from fewstep.rules import State
 from fewstep.types import Episode, Metrics, Params, Task
 
 
+def refuse_fixed(inner: InnerLoop, algorithm: str) -> None:
+    """Raise ValueError, for an algorithm that learns from what its tasks adapt alone."""
+    if inner.fixed:
+        raise ValueError(
+            f"algorithm.inner.fixed={list(inner.fixed)}: {algorithm} learns nothing but what its "
+            "tasks adapt, so these would keep their random values. Use algorithm.inner.fixed=[], "
+            "or algorithm=maml or fomaml"
+        )
+
+
 class Algorithm(Protocol):
     """A small object with fields and one rule. To add one, write a class with these members in a
     file of its own and a YAML that names it: nothing else knows the list of algorithms."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from fewstep.algorithms import refuse_fixed
 from fewstep.inner import InnerLoop
 from fewstep.net import Net
 from fewstep.rules import State, total_of
@@ -34,7 +35,7 @@ class Combination:
             weights: a number for each of its steps.
 
         Raises:
-            ValueError: weights that are not one number a step, or all zero.
+            ValueError: weights that are not one number a step, or all zero; fixed parameters.
         """
         given = f"algorithm.weights={weights}"
         fix = f"For example algorithm.weights={[0] * (inner.steps - 1) + [1]}"
@@ -47,6 +48,7 @@ class Combination:
             )
         if not any(weights):
             raise ValueError(f"{given}: are all zero, so that nothing is learned. {fix}")
+        refuse_fixed(inner, "a combination")
         self.inner = inner
         self.weights = tuple(weights)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from fewstep.algorithms import refuse_fixed
 from fewstep.inner import InnerLoop
 from fewstep.net import Net
 from fewstep.rules import State
@@ -43,6 +44,8 @@ class FOMAML:
         if direction not in DIRECTIONS:
             known = ", ".join(DIRECTIONS)
             raise ValueError(f"algorithm.direction={direction!r}: must be one of {known}")
+        if direction == "last_step":
+            refuse_fixed(inner, "algorithm.direction=last_step")
         self.inner = inner
         self.tail = tail
         self.last_step = direction == "last_step"

@@ -31,10 +31,10 @@ class Joint:
     def direction(
         self, net: Net, params: Params, state: State, episode: Episode, task: Task
     ) -> tuple[Params, State, Metrics]:
-        grads, metrics = [], {}
+        grads, metrics, whole = [], {}, self.inner.whole
         for batch in episode.batches:
             x, y = episode.support_x[batch], episode.support_y[batch]
-            metrics, grad = self.inner.gradient(net, params, x, y, task)
+            metrics, grad = whole.gradient(net, params, x, y, task)
             _, state = self.inner.rule.step(params, grad, state)
             grads.append(grad)
         direction = {name: g / len(grads) for name, g in total_of(grads).items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fewstep.algorithms import refuse_fixed
 from fewstep.inner import InnerLoop
 from fewstep.net import Net
 from fewstep.rules import State
@@ -22,6 +23,9 @@ class Reptile:
     inner: InnerLoop
     needs_queries: bool = False
     replacement: bool = False
+
+    def __post_init__(self) -> None:
+        refuse_fixed(self.inner, "Reptile")
 
     @property
     def batches(self) -> int:

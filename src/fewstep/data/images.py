@@ -169,7 +169,7 @@ def episodes_sha256(split: Split, spec: EpisodeSpec, seed: int, n: int) -> str:
 
 def _placed(numbers: np.ndarray, device: torch.device) -> Tensor:
     """On the device, without waiting for what it is doing: CUDA copies pageable memory aside."""
-    return torch.from_numpy(numbers).to(device, non_blocking=True)
+    return torch.from_numpy(numbers).to(device, non_blocking=device.type == "cuda")
 
 
 @lru_cache
