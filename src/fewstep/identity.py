@@ -21,9 +21,11 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that says what a run computes, on whatever machine."""
     kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
     kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
-    recipe = {n: v for n, v in config["algorithm"].items() if n != "checkpoint_steps"}
-    inner = recipe["inner"].items()  # nothing is fixed in runs that are older than the key
-    kept["algorithm"] = {**recipe, "inner": {n: v for n, v in inner if n != "fixed" or v}}
+    recipe = config["algorithm"].items()
+    kept["algorithm"] = {n: v for n, v in recipe if n != "checkpoint_steps"}
+    if "inner" in kept["algorithm"]:  # nothing is fixed in runs that are older than the key
+        inner = kept["algorithm"]["inner"].items()
+        kept["algorithm"]["inner"] = {n: v for n, v in inner if n != "fixed" or v}
     kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
     return kept
 
