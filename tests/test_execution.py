@@ -55,7 +55,8 @@ def episodes(model: str) -> list:
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_directions(execution: str, model: str, rule: str, algorithm: str) -> None:
-    steps = 2 if "cycle" in algorithm else 3
+    # A tail takes a minibatch more, and to write a program of three MAML steps takes seconds.
+    steps = 2 if algorithm in ("fomaml cycle last_step", "maml") else 3
     check_directions(execution, model, ALGORITHMS[algorithm](InnerLoop(RULES[rule], steps)))
 
 

@@ -139,6 +139,15 @@ def test_a_recording_keeps_what_the_function_reads() -> None:
     assert shifted(x).tolist() == [8] * 1000, junk
 
 
+def test_recordings_that_are_dropped_or_refused_do_not_disturb_later_ones() -> None:
+    x = torch.ones(3, device=GPU)
+    for factor in (2, 3):
+        assert record(lambda x, f=factor: f * x, (x,))(x).tolist() == [factor] * 3
+        with pytest.raises(RuntimeError):
+            record(lambda x: x * x.sum().item(), (x,))
+        torch.cuda.empty_cache()
+
+
 def test_runs_differ_by_nothing_from_call_to_call() -> None:
     """Adam in float32, which makes whole steps of rounding: libraries must add in one order."""
     module = OmniglotConv(5).to(GPU)

@@ -35,7 +35,7 @@ class Recording:
             Exception: whatever the function itself raises.
         """
         self._function = function  # what it holds, as a module's buffers, is read by every launch
-        inputs, (side, memory) = copied(args), _own()
+        inputs, (side, first) = copied(args), _own()
         self._inputs, here = pytree.tree_leaves(inputs), torch.cuda.current_stream()
         side.wait_stream(here)
         with torch.cuda.stream(side):
@@ -45,7 +45,7 @@ class Recording:
                 function(*inputs)
         here.wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.stream(here), torch.cuda.graph(self._graph, pool=memory):
+        with torch.cuda.stream(here), torch.cuda.graph(self._graph, pool=first.pool()):
             self._outputs = function(*inputs)
 
     def __call__(self, *args: Any) -> Any:
@@ -73,10 +73,14 @@ def record(function: Callable[..., Any], args: tuple) -> Recording:
 
 
 @lru_cache
-def _own() -> tuple[torch.cuda.Stream, tuple[int, int]]:
-    """A stream to warm up on, and the memory that all recordings of the process share: one of them
-    runs at a time, and its results are copied before the next."""
-    return torch.cuda.Stream(), torch.cuda.graph_pool_handle()
+def _own() -> tuple[torch.cuda.Stream, torch.cuda.CUDAGraph]:
+    """A stream to warm up on, and a first graph whose memory all recordings of the process share:
+    one of them runs at a time, and its results are copied before the next. It is never dropped,
+    for PyTorch does not take up again a memory that no graph has."""
+    first = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(first):
+        torch.zeros(1, device="cuda")
+    return torch.cuda.Stream(), first
 
 
 @contextmanager
