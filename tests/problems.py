@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+from fewstep.algorithms.combination import Combination
+from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.joint import Joint
+from fewstep.algorithms.maml import MAML
+from fewstep.algorithms.reptile import Reptile
 from fewstep.data.tasks import Classification, Regression
+from fewstep.models import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv
 from fewstep.net import Net
+from fewstep.rules import SGD, Adam
 from fewstep.types import Episode, Metrics, Params
+
+
+ALGORITHMS: dict[str, Callable] = {
+    "reptile": Reptile,
+    "fomaml": FOMAML,
+    "maml": MAML,
+    "joint": Joint,
+    "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
+}
+"""Of three inner steps."""
+RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
+NETWORKS = {
+    "omniglot": lambda: OmniglotConv(3, size=12, channels=8),
+    "maml omniglot": lambda: MAMLOmniglotConv(3, size=12, channels=8),
+    "miniimagenet": lambda: MiniImagenetConv(3, in_channels=1, size=9, channels=4),
+}
+"""The shipped convolutions, small; their tasks are those of `network_episodes`."""
 
 
 class HalfSquare:
@@ -60,6 +86,12 @@ def image_episode(seed: int = 0, steps: int = 3, size: int = 28, channels: int =
     x = torch.rand(18, channels, size, size, generator=g).double()
     rows = torch.stack([torch.randperm(12, generator=g)[:4] for _ in range(steps)])
     return Episode(x[:12], torch.arange(12) % 3, x[12:], torch.arange(6) % 3, rows)
+
+
+def network_episodes(network: str) -> list[Episode]:
+    """Five tasks for one of `NETWORKS`."""
+    size = 9 if network == "miniimagenet" else 12
+    return [image_episode(seed, steps=3, size=size) for seed in range(5)]
 
 
 def finite_differences(f, params: Params, eps: float = 1e-6) -> Params:

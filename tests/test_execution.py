@@ -10,54 +10,49 @@ import torch
 from torch import nn
 
 from fewstep.algorithms import Algorithm
-from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.fomaml import FOMAML
-from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
-from fewstep.algorithms.reptile import Reptile
 from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
 from fewstep.execution import EXECUTIONS, Serial, Threads, make_execution
 from fewstep.inner import InnerLoop
-from fewstep.models import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv, SineMLP
+from fewstep.models import SineMLP
 from fewstep.net import Net
-from fewstep.rules import SGD, Adam
+from fewstep.rules import SGD
 from fewstep.types import EpisodeSpec
-from problems import CLASSIFICATION, REGRESSION, image_episode, largest_difference, small_episode
+from problems import (
+    ALGORITHMS,
+    CLASSIFICATION,
+    NETWORKS,
+    REGRESSION,
+    RULES,
+    largest_difference,
+    network_episodes,
+    small_episode,
+)
 
 
-ALGORITHMS: dict[str, Callable] = {
-    "reptile": Reptile,
-    "fomaml": FOMAML,
+SHIPPED = {
+    **ALGORITHMS,
     "fomaml cycle last_step": lambda inner: FOMAML(inner, "cycle", "last_step"),
-    "maml": MAML,
-    "joint": Joint,
-    "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
 }
-RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
-MODELS = {
-    "omniglot": lambda: OmniglotConv(3, size=12, channels=8),
-    "maml omniglot": lambda: MAMLOmniglotConv(3, size=12, channels=8),
-    "miniimagenet": lambda: MiniImagenetConv(3, in_channels=1, size=9, channels=4),
-    "mlp": lambda: nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2)),
-}
+MODELS = {**NETWORKS, "mlp": lambda: nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))}
 OTHERS = [name for name in EXECUTIONS if name != "serial"]
 
 
 def episodes(model: str) -> list:
     if model == "mlp":
         return [small_episode(seed, steps=3) for seed in range(5)]
-    size = 9 if model == "miniimagenet" else 12
-    return [image_episode(seed, steps=3, size=size) for seed in range(5)]
+    return network_episodes(model)
 
 
 @pytest.mark.parametrize("execution", OTHERS)
 @pytest.mark.parametrize("model", [name for name in MODELS if name != "maml omniglot"])
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", SHIPPED)
 def test_directions(execution: str, model: str, rule: str, algorithm: str) -> None:
     # A tail takes a minibatch more, and to write a program of three MAML steps takes seconds.
     steps = 2 if algorithm in ("fomaml cycle last_step", "maml") else 3
-    check_directions(execution, model, ALGORITHMS[algorithm](InnerLoop(RULES[rule], steps)))
+    check_directions(execution, model, SHIPPED[algorithm](InnerLoop(RULES[rule], steps)))
 
 
 @pytest.mark.parametrize("execution", OTHERS)

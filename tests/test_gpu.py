@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,40 +16,33 @@ import torch
 from torch.utils import _pytree as pytree
 
 from fewstep.algorithms.combination import Combination
-from fewstep.algorithms.fomaml import FOMAML
-from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
 from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
 from fewstep.execution import EXECUTIONS, Serial, Vmap, make_execution
 from fewstep.inner import InnerLoop
 from fewstep.meta_batch import total_direction
-from fewstep.models import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv
+from fewstep.models import OmniglotConv
 from fewstep.net import Net
 from fewstep.programs import Programs
 from fewstep.recording import record
 from fewstep.rules import SGD, Adam
 from fewstep.train import main
 from fewstep.types import Episode, EpisodeSpec
-from problems import CLASSIFICATION, image_episode, largest_difference
+from problems import (
+    ALGORITHMS,
+    CLASSIFICATION,
+    NETWORKS,
+    RULES,
+    image_episode,
+    largest_difference,
+    network_episodes,
+)
 
 
 pytestmark = pytest.mark.gpu
 GPU = torch.device("cuda")
-ALGORITHMS: dict[str, Callable] = {
-    "reptile": Reptile,
-    "fomaml": FOMAML,
-    "maml": MAML,
-    "maml in segments": lambda inner: MAML(inner, 2),
-    "joint": Joint,
-    "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
-}
-RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
-MODELS = {
-    "omniglot": lambda: OmniglotConv(3, size=12, channels=8),
-    "maml omniglot": lambda: MAMLOmniglotConv(3, size=12, channels=8),
-    "miniimagenet": lambda: MiniImagenetConv(3, in_channels=1, size=9, channels=4),
-}
+ON_GPU = {**ALGORITHMS, "maml in segments": lambda inner: MAML(inner, 2)}
 
 
 @pytest.fixture(autouse=True)
@@ -61,24 +54,22 @@ def no_program_is_refused() -> Iterator[None]:
 
 def module_of(model: str) -> torch.nn.Module:
     torch.manual_seed(0)
-    module = MODELS[model]().double().to(GPU)
+    module = NETWORKS[model]().double().to(GPU)
     return module.to(memory_format=torch.channels_last)
 
 
 def episodes(model: str) -> list[Episode]:
-    size = 9 if model == "miniimagenet" else 12
-    found = [image_episode(seed, steps=3, size=size) for seed in range(5)]
-    return [Episode(*(field.to(GPU) for field in episode)) for episode in found]
+    return pytree.tree_map(lambda field: field.to(GPU), network_episodes(model))
 
 
 @pytest.mark.parametrize("state", ["carry", "reset", "sequential"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", NETWORKS)
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ON_GPU)
 def test_directions(algorithm: str, rule: str, model: str, state: str) -> None:
-    module, strategy = module_of(model), ALGORITHMS[algorithm](InnerLoop(RULES[rule], 3))
+    module, strategy = module_of(model), ON_GPU[algorithm](InnerLoop(RULES[rule], 3))
     if not isinstance(strategy, Combination):
-        strategy = ALGORITHMS[algorithm](InnerLoop(RULES[rule], 3, state=state))
+        strategy = ON_GPU[algorithm](InnerLoop(RULES[rule], 3, state=state))
     params = Net(module).params()
     memory = strategy.inner.rule.init(params)
     if memory:
@@ -101,7 +92,7 @@ def test_directions(algorithm: str, rule: str, model: str, state: str) -> None:
             assert largest_difference(want_memory["v"], got_memory["v"]) < 1e-10
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", NETWORKS)
 def test_evaluation(model: str) -> None:
     module = module_of(model)
     setting = Setting(EpisodeSpec(3, 4, 2, 3, 4), PROTOCOLS, (0, 1, 3))

@@ -57,6 +57,13 @@ def test_patience_is_how_often_a_function_is_called_as_it_is() -> None:
     assert found[3](x).tolist() == [2, 2]
 
 
+def test_functions_that_are_new_at_every_call_are_not_kept() -> None:
+    programs, net = Programs(patience=1), small_net()
+    for number in range(3 * LIMIT):
+        assert programs.find(net, lambda net, x, n=number: x + n, (), (torch.ones(2),)) is None
+    assert len(programs._met) <= LIMIT
+
+
 @pytest.mark.parametrize("rule", [SGD(0.05), Adam(0.002)])
 @pytest.mark.parametrize("model", [OmniglotConv, MiniImagenetConv])
 def test_an_inner_loop_is_the_same(model: Callable, rule: Rule) -> None:

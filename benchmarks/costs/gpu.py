@@ -20,7 +20,7 @@ from costs.record import table
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.subject import Subject, open_subject
 from fewstep.compose import compose_config
-from fewstep.execution import every_task, in_plain_memory
+from fewstep.execution import PerTask, Serial, every_task, in_plain_memory
 from fewstep.launch import plain
 from fewstep.learner import MetaLearner
 from fewstep.models import SameConv2d, _same_padding
@@ -119,10 +119,11 @@ def ways(subject: Subject, compiled: bool = True) -> dict[str, Way]:
     """Each way of finding the directions of the subject's first meta-batch."""
     learner, episodes = subject.learner, next(subject.meta_batches())
     stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
-    inputs = ((learner.net.params(), subject.state), stacked)
-    inputs = pytree.tree_map(in_plain_memory, inputs)
+    shared = (learner.net.params(), subject.state)
+    inputs = pytree.tree_map(in_plain_memory, (shared, stacked))
     direction = partial(_direction, learner)
-    found: dict[str, Way] = {"one task after another": partial(_loop, subject, episodes)}
+    loop = partial(_loop, Serial(learner.module), direction, shared, episodes)
+    found: dict[str, Way] = {"one task after another": loop}
     for name, form in FORMS.items():
         module = copy.deepcopy(learner.module)
         for layer in module.modules():
@@ -167,14 +168,8 @@ def _call(way: Way) -> None:
     way()
 
 
-def _loop(subject: Subject, episodes: list[Episode]) -> Params:
-    learner, state = subject.learner, subject.state
-    directions = [
-        learner.algorithm.direction(
-            learner.net, learner.net.params(), state, episode, learner.task
-        )[0]
-        for episode in episodes
-    ]
+def _loop(execution: Serial, direction: PerTask, shared: tuple, episodes: list[Episode]) -> Params:
+    directions = execution.map(direction, shared, episodes)
     return {name: torch.stack([d[name] for d in directions]) for name in directions[0]}
 
 

@@ -57,19 +57,25 @@ class Layout(Constant):
         views = (vector.as_strided(*place) for place in self.places)
         return dict(zip(self.names, views, strict=True))
 
+    def packed(self, tensors: Params) -> Params:
+        """One new vector, under the name `ALL`, in place of one tensor for each parameter."""
+        return {ALL: self.pack([tensors[name] for name in self.names])}
+
+    def unpacked(self, packed: Params) -> Params:
+        """The tensors again as `packed` found them."""
+        return self.views(packed[ALL])
+
     def pack_state(self, state: State) -> State:
         """A rule's state with one vector in place of each dictionary of tensors; all new."""
         return {
-            name: {ALL: self.pack([value[n] for n in self.names])}
-            if isinstance(value, dict)
-            else value.clone()
+            name: self.packed(value) if isinstance(value, dict) else value.clone()
             for name, value in state.items()
         }
 
     def unpack_state(self, state: State) -> State:
         """The state again as `pack_state` found it."""
         return {
-            name: self.views(value[ALL]) if isinstance(value, dict) else value
+            name: self.unpacked(value) if isinstance(value, dict) else value
             for name, value in state.items()
         }
 

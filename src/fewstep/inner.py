@@ -96,10 +96,12 @@ class InnerLoop:
         """
         batches = episode.batches[rows]
         if any(p.requires_grad for p in params.values()):
-            return self._adapt_with_graph(net, params, state, episode, batches, task)
-        if net.functional:
-            return self._adapt_in_one_vector(net, params, state, episode, batches, task)
-        return self._adapt_in_place(net, params, state, episode, batches, task)
+            return self._adapt_anew(net, params, state, episode, batches, task)
+        layout = Layout.of(params)
+        packed = layout.packed(params), layout.pack_state(state)
+        adapt = self._adapt_anew if net.functional else self._adapt_in_place
+        end = adapt(net, *packed, episode, batches, task, layout)
+        return Adapted(layout.unpacked(end.params), layout.unpack_state(end.state), end.metrics)
 
     def _adapt_in_place(
         self,
@@ -109,24 +111,22 @@ class InnerLoop:
         episode: Episode,
         batches: Tensor,
         task: Task,
+        layout: Layout,
     ) -> Adapted:
-        """First order: every step overwrites one private vector of parameters."""
-        layout = Layout.of(params)
-        vector, packed = layout.pack(list(params.values())), layout.pack_state(state)
+        """First order: every step overwrites the packed parameters and state, which are its own."""
         if not len(batches):
-            return Adapted(layout.views(vector), layout.unpack_state(packed), {})
-        support = (episode.support_x, episode.support_y)
+            return Adapted(params, state, {})
+        vector, support = params[ALL], (episode.support_x, episode.support_y)
         step, form = None, None
         for batch in batches:
-            if (now := signature(packed)) != form:  # a rule may remember more with each gradient
+            if (now := signature(state)) != form:  # a rule may remember more with each gradient
                 form = now
-                args = (vector, packed, *support, batch)
+                args = (vector, state, *support, batch)
                 step = net.program(_step, (self, layout, task), args)
-            outputs, packed = step(vector, packed, *support, batch)
-        metrics = task.metrics(outputs, episode.support_y[batches[-1]])
-        return Adapted(layout.views(vector), layout.unpack_state(packed), metrics)
+            outputs, state = step(vector, state, *support, batch)
+        return Adapted(params, state, task.metrics(outputs, episode.support_y[batches[-1]]))
 
-    def _adapt_in_one_vector(
+    def _adapt_anew(
         self,
         net: Net,
         params: Params,
@@ -134,32 +134,16 @@ class InnerLoop:
         episode: Episode,
         batches: Tensor,
         task: Task,
+        layout: Layout | None = None,
     ) -> Adapted:
-        """First order under `vmap`, which knows no writing into what the tasks share: every step
-        makes a new vector of parameters."""
-        layout, metrics = Layout.of(params), {}
-        vector, packed = layout.pack(list(params.values())), layout.pack_state(state)
-        for batch in batches:
-            x, y = episode.support_x[batch], episode.support_y[batch]
-            outputs, grads = _gradient(net, self, task, layout.views(vector), x, y)
-            gradient = {ALL: layout.pack(list(grads.values()))}
-            stepped, packed = self.rule.step({ALL: vector}, gradient, packed)
-            vector, metrics = stepped[ALL], task.metrics(outputs, y)
-        return Adapted(layout.views(vector), layout.unpack_state(packed), metrics)
-
-    def _adapt_with_graph(
-        self,
-        net: Net,
-        params: Params,
-        state: State,
-        episode: Episode,
-        batches: Tensor,
-        task: Task,
-    ) -> Adapted:
+        """Every step makes new parameters: for derivatives, and under `vmap`, which knows no
+        writing into what the tasks share. All of them are packed, where there is a layout."""
         metrics: Metrics = {}
         for batch in batches:
             x, y = episode.support_x[batch], episode.support_y[batch]
-            outputs, grads = _gradient(net, self, task, params, x, y)
+            whole = layout.unpacked(params) if layout else params
+            outputs, grads = _gradient(net, self, task, whole, x, y)
+            grads = layout.packed(grads) if layout else grads
             params, state = self.rule.step(params, grads, state)
             metrics = task.metrics(outputs, y)
         return Adapted(params, state, metrics)
@@ -193,5 +177,5 @@ def _step(
     """One update, written into `vector`; `(outputs, state)` of the minibatch before it."""
     x, y = support_x.index_select(0, batch), support_y.index_select(0, batch)
     outputs, grads = _gradient(net, inner, task, layout.views(vector), x, y)
-    inner.rule.step_({ALL: vector}, {ALL: layout.pack(list(grads.values()))}, state)
+    inner.rule.step_({ALL: vector}, layout.packed(grads), state)
     return outputs, state

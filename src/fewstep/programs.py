@@ -61,8 +61,7 @@ class Programs:
             _warn(function, _first_line(error))
             return None
         if key not in self._known:
-            self._met[key] += 1
-            if self._met[key] <= self.patience:
+            if self._is_early(key):
                 return None
             with _WRITING:
                 if key not in self._known:  # another thread may have been first
@@ -71,6 +70,15 @@ class Programs:
                         return None
                     self._known[key] = self._write(net.replica(), function, fixed, args)
         return self._known[key]
+
+    def _is_early(self, key: Hashable) -> bool:
+        """Whether this meeting is one of the first, in which patience is had."""
+        if self._met[key] >= self.patience:
+            return False
+        if len(self._met) >= LIMIT:  # of functions that are new at every call
+            self._met.clear()
+        self._met[key] += 1
+        return True
 
     def _write(self, net: Net, function: Function, fixed: tuple, args: tuple) -> Callable | None:
         def plain(*args: Any) -> Any:

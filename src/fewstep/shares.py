@@ -31,7 +31,7 @@ def own(tasks: range) -> range:
 
 
 def summed(tree: Any) -> Any:
-    """The sum over the ranks of a tree of tensors, which is overwritten.
+    """The sum over the ranks of a tree of tensors, which several ranks overwrite.
 
     One all-reduce of one vector. It has the first tensor's precision and device, so counters in
     the tree must be small enough for it; each sum comes back in the type and on the device of its
