@@ -55,6 +55,38 @@ def test_directions(execution: str, model: str, rule: str, algorithm: str) -> No
     check_directions(execution, model, SHIPPED[algorithm](InnerLoop(RULES[rule], steps)))
 
 
+class Reads(nn.Module):
+    """A network that reads a value, which no program can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) * (1.0 if float(x.sum()) > 0 else 0.5)
+
+
+@pytest.mark.filterwarnings("ignore:.*runs without a program")
+@pytest.mark.parametrize("network", [MODELS["mlp"], Reads])
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+@pytest.mark.parametrize("tasks", [1, 5, 6, 7])
+def test_threads_give_the_same_however_the_tasks_divide(
+    tasks: int, threads: int, network: Callable[[], nn.Module]
+) -> None:
+    torch.manual_seed(0)
+    module = network().double()
+    reptile, params = SHIPPED["reptile"](InnerLoop(SGD(0.05), 8)), Net(module).params()
+    some = [small_episode(seed, steps=8) for seed in range(tasks)]
+
+    def direction(net: Net, params, episode):
+        return reptile.direction(net, params, {}, episode, REGRESSION)[0]
+
+    wanted = Serial(module).map(direction, (params,), some)
+    found = Threads(module, threads).map(direction, (params,), some)
+    for want, got in zip(wanted, found, strict=True):
+        assert largest_difference(want, got) < 1e-14
+
+
 @pytest.mark.parametrize("execution", OTHERS)
 @pytest.mark.parametrize("algorithm", [FOMAML, MAML])
 def test_directions_of_mamls_own_network(execution: str, algorithm: Callable) -> None:

@@ -8,27 +8,26 @@ from `fewstep bench`.
 from __future__ import annotations
 
 import copy
-import ctypes
-import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from fewstep.allocator import keep_freed_memory
 from fewstep.net import Net
 from fewstep.programs import Programs
 from fewstep.recording import record
+from fewstep.relay import Follow, Relay, to_the_end
 from fewstep.types import Episode
 
 
 CPU_THREADS = torch.get_num_threads()
 """What PyTorch was given (its own choice, or OMP_NUM_THREADS) before we share it out."""
-
-MALLOC_OPTIONS = {-1: 1 << 30, -2: 64 << 20, -3: 32 << 20}
-"""glibc's M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD, in bytes."""
 
 PerTask = Callable[..., Any]
 """`function(net, *shared, episode)`: a pure function of one task and of what all tasks share, the
@@ -78,14 +77,12 @@ class Serial(_OneByOne):
 
 
 class Threads(_OneByOne):
-    """Tasks spread over worker threads, each with its own replica and one intra-op thread.
+    """Tasks spread over threads, each with one intra-op thread and a replica of the network.
 
     Two threads of tasks use two cores better than two threads inside each convolution, which are
     small here, and an inner step is a program, so that they need not wait for each other's
-    interpreter.
-
-    The calling thread is left with one intra-op thread as well: the outer step is too small to
-    share, and threads that wait for each other stall as soon as another process wants a core.
+    interpreter. The calling thread is one of them, and keeps its one intra-op thread: the outer
+    step is too small to share, and threads that wait stall when another process wants a core.
     """
 
     name = "threads"
@@ -93,16 +90,35 @@ class Threads(_OneByOne):
     def __init__(self, module: nn.Module, threads: int | None = None) -> None:
         self.module = module
         self.threads = threads or CPU_THREADS
-        self._own, self._programs = threading.local(), Programs()
-        self._pool = ThreadPoolExecutor(self.threads, "fewstep", self._start)
-
-    def _start(self) -> None:
-        torch.set_num_threads(1)  # of this thread alone
-        self._own.net = Net(copy.deepcopy(self.module), programs=self._programs)
+        self._programs, self._nets = Programs(), deque[Net]()
+        self._pool = ThreadPoolExecutor(self.threads, "fewstep", torch.set_num_threads, (1,))
 
     def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
-        torch.set_num_threads(1)
-        return list(self._pool.map(lambda e: function(self._own.net, *shared, e), episodes))
+        torch.set_num_threads(1)  # of this thread alone
+
+        def run(i: int, follow: Follow) -> Any:
+            with self._net(follow) as net:
+                return function(net, *shared, episodes[i])
+
+        relay = Relay(run, len(episodes), self.threads)
+        threads = range(1, min(self.threads, len(episodes)))
+        others = [self._pool.submit(relay.work, thread) for thread in threads]
+        relay.work(0)
+        for other in others:
+            other.result()
+        return relay.results
+
+    @contextmanager
+    def _net(self, follow: Follow) -> Iterator[Net]:
+        """A replica for one task, not for one thread: that may have begun two."""
+        try:
+            net = self._nets.pop()
+        except IndexError:
+            net = Net(copy.deepcopy(self.module), programs=self._programs)
+        net.follow = follow
+        yield net
+        net.follow = to_the_end
+        self._nets.append(net)
 
 
 class Vmap:
@@ -176,20 +192,8 @@ def make_execution(name: str, module: nn.Module, device: torch.device) -> Execut
         known = ", ".join(["auto", *EXECUTIONS])
         raise ValueError(f"execution={name!r}: must be one of {known}")
     if device.type == "cpu":
-        _keep_freed_memory()
+        keep_freed_memory()
     else:
         torch.backends.cudnn.allow_tf32 = False  # precision 32 is not 19, in convolutions either
         torch.backends.cudnn.deterministic = True  # the same seed, the same numbers
     return EXECUTIONS[name](module)
-
-
-def _keep_freed_memory() -> None:
-    """Let the C library keep what an inner step frees, for the next one.
-
-    By default glibc gives it back to the system, which then fills every page anew, and threads
-    wait for each other meanwhile: 4 to 12 % of a meta-iteration. Other libraries have no such
-    options and stay as they are.
-    """
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        for option, size in MALLOC_OPTIONS.items():
-            mallopt(option, size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -116,7 +116,22 @@ class InnerLoop:
         """First order: every step overwrites the packed parameters and state, which are its own."""
         if not len(batches):
             return Adapted(params, state, {})
-        vector, support = params[ALL], (episode.support_x, episode.support_y)
+        steps = self._steps_in_place(net, params[ALL], state, episode, batches, task, layout)
+        outputs, state = net.follow(steps, len(batches))
+        return Adapted(params, state, task.metrics(outputs, episode.support_y[batches[-1]]))
+
+    def _steps_in_place(
+        self,
+        net: Net,
+        vector: Tensor,
+        state: State,
+        episode: Episode,
+        batches: Tensor,
+        task: Task,
+        layout: Layout,
+    ) -> Iterator[tuple[Tensor, State]]:
+        """After each step, the outputs before it and the state; any thread may take the next."""
+        support = episode.support_x, episode.support_y
         step, form = None, None
         for batch in batches:
             if (now := signature(state)) != form:  # a rule may remember more with each gradient
@@ -124,7 +139,7 @@ class InnerLoop:
                 args = (vector, state, *support, batch)
                 step = net.program(_step, (self, layout, task), args)
             outputs, state = step(vector, state, *support, batch)
-        return Adapted(params, state, task.metrics(outputs, episode.support_y[batches[-1]]))
+            yield outputs, state
 
     def _adapt_anew(
         self,

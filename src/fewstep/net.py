@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils import _pytree as pytree
 
 from fewstep.programs import Function, Programs
+from fewstep.relay import Follow, to_the_end
 from fewstep.types import Params
 
 
@@ -22,7 +23,7 @@ class Net:
     Batch norm always normalizes with the statistics of the batch at hand and never keeps any
     (the paper's two evaluation protocols differ in what that batch is; paper code, models.py:22).
 
-    A call lends the tensors to the module while it runs, so a `Net` belongs to one thread:
+    A call lends the tensors to the module while it runs, so a `Net` is used by one task at a time:
     `replica()` makes one for another.
     """
 
@@ -38,6 +39,8 @@ class Net:
         self.module = _without_running_statistics(module).train()
         self.functional = functional
         self.programs = programs
+        self.follow: Follow = to_the_end
+        """How the steps of an inner loop are taken."""
         self._slots = {
             name: (owner._parameters, local)
             for path, owner in module.named_modules()
@@ -51,13 +54,13 @@ class Net:
         return {name: owner[local].detach() for name, (owner, local) in self._slots.items()}
 
     def replica(self) -> Net:
-        """A private copy of the module, for another thread."""
+        """A private copy of the module, for another task."""
         return Net(copy.deepcopy(self.module), self.functional)
 
     def program(self, function: Function, fixed: tuple, args: tuple) -> Callable[..., Any]:
         """`function(net, *fixed, ...)` for arguments of the shapes of `args`, as fast as it goes.
 
-        What it returns is for this net's thread. Where an argument asks for gradients it is the
+        What it returns is for this net's task. Where an argument asks for gradients it is the
         function itself, for no derivative flows through a program.
         """
         found = None
