@@ -114,7 +114,10 @@ def test_words_that_no_training_takes(refused, word, parts):
         ("algorithm.inner.steps=1.5", ["algorithm.inner.steps=1.5", "whole number"]),
         ("algorithm.inner.batch_size=0", ["algorithm.inner.batch_size=0", "at least 1 or null"]),
         ("algorithm.inner.loss=max", ["algorithm.inner.loss=max", "one of mean, sum"]),
-        ("algorithm.inner.fixed=[head.*]", ["fixed=['head.*']", "Reptile learns nothing but what"]),
+        (
+            "algorithm.inner.fixed=[head.*]",
+            ["algorithm.inner.fixed=[head.*]: ", "Reptile learns nothing but what"],
+        ),
         ("algorithm.inner.fixed=head", ["algorithm.inner.fixed=head", "a list of parameter names"]),
         ("algorithm.inner.fixed=[1]", ["algorithm.inner.fixed=[1]", "[features.*]"]),
         ("algorithm.inner.state=keep", ["inner.state=keep", "one of carry, reset, sequential"]),

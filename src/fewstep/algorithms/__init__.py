@@ -14,9 +14,9 @@ def refuse_fixed(inner: InnerLoop, algorithm: str) -> None:
     """Raise ValueError, for an algorithm that learns from what its tasks adapt alone."""
     if inner.fixed:
         raise ValueError(
-            f"algorithm.inner.fixed={list(inner.fixed)}: {algorithm} learns nothing but what its "
-            "tasks adapt, so these would keep their random values. Use algorithm.inner.fixed=[], "
-            "or algorithm=maml or fomaml"
+            f"algorithm.inner.fixed=[{','.join(inner.fixed)}]: {algorithm} learns nothing but "
+            "what its tasks adapt, so these would keep their random values. Use "
+            "algorithm.inner.fixed=[], or algorithm=maml or fomaml"
         )
 
 
