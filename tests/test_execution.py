@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -55,26 +56,11 @@ def test_directions(execution: str, model: str, rule: str, algorithm: str) -> No
     check_directions(execution, model, SHIPPED[algorithm](InnerLoop(RULES[rule], steps)))
 
 
-class Reads(nn.Module):
-    """A network that reads a value, which no program can."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(3, 2)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x) * (1.0 if float(x.sum()) > 0 else 0.5)
-
-
-@pytest.mark.filterwarnings("ignore:.*runs without a program")
-@pytest.mark.parametrize("network", [MODELS["mlp"], Reads])
 @pytest.mark.parametrize("threads", [1, 2, 3, 4])
 @pytest.mark.parametrize("tasks", [1, 5, 6, 7])
-def test_threads_give_the_same_however_the_tasks_divide(
-    tasks: int, threads: int, network: Callable[[], nn.Module]
-) -> None:
+def test_threads_give_the_same_however_the_tasks_divide(tasks: int, threads: int) -> None:
     torch.manual_seed(0)
-    module = network().double()
+    module = MODELS["mlp"]().double()
     reptile, params = SHIPPED["reptile"](InnerLoop(SGD(0.05), 8)), Net(module).params()
     some = [small_episode(seed, steps=8) for seed in range(tasks)]
 
@@ -85,6 +71,28 @@ def test_threads_give_the_same_however_the_tasks_divide(
     found = Threads(module, threads).map(direction, (params,), some)
     for want, got in zip(wanted, found, strict=True):
         assert largest_difference(want, got) < 1e-14
+
+
+def test_a_task_that_a_thread_left_keeps_its_network_to_itself() -> None:
+    execution, begun, third = Threads(SineMLP(), 2), [], threading.Event()
+
+    def task(net: Net, episode) -> bool:
+        assert torch.is_grad_enabled()
+        begun.append(net)
+        if len(begun) == 3:
+            third.set()
+
+        def steps() -> Iterator[bool]:
+            yield False
+            # The calling thread stays in its first task until the other one has left one of its
+            # own and begun the next: three tasks are under way.
+            yield third.wait(10)
+
+        return net.follow(steps(), 2)
+
+    with torch.no_grad():  # which is the calling thread's own affair
+        assert execution.map(task, (), [small_episode()] * 3) == [True] * 3
+    assert len(set(map(id, begun))) == 3
 
 
 @pytest.mark.parametrize("execution", OTHERS)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -41,10 +41,23 @@ class Clock:
             self._moved.notify_all()
 
 
-def at_once(work: Callable[[int], None], threads: int) -> None:
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(work, i) for i in range(threads)]:
-            done.result(SECONDS)
+def at_once(work: Callable[[int], None], threads: int) -> list[BaseException]:
+    """What each thread raised, if it did."""
+    raised = []
+
+    def run(thread: int) -> None:
+        try:
+            work(thread)
+        except BaseException as error:
+            raised.append(error)
+
+    workers = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(SECONDS)
+        assert not worker.is_alive(), "a thread waits for ever"
+    return raised
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4])
@@ -68,7 +81,7 @@ def test_every_step_once_in_order_and_all_threads_end_together(tasks: int, threa
         relay.work(thread)
         clock.leave()
 
-    at_once(work, threads)
+    assert not at_once(work, threads)
     assert relay.results == [(i, COUNT - 1) for i in range(tasks)]
     assert taken == [list(range(COUNT))] * tasks
     assert clock.now * threads == max(tasks, threads) * COUNT
@@ -76,7 +89,7 @@ def test_every_step_once_in_order_and_all_threads_end_together(tasks: int, threa
 
 def test_no_tasks() -> None:
     relay = Relay(lambda i, follow: follow(iter([1]), 1), 0, 2)
-    at_once(relay.work, 2)
+    assert not at_once(relay.work, 2)
     assert relay.results == []
 
 
@@ -85,8 +98,18 @@ def test_a_task_may_have_any_number_of_loops_and_steps() -> None:
         return [follow(iter(range(count)), count) for count in (1, 2, 7, 3)]
 
     relay = Relay(task, 5, 2)
-    at_once(relay.work, 2)
+    assert not at_once(relay.work, 2)
     assert relay.results == [[0, 1, 6, 2]] * 5
+
+
+def after(event: threading.Event, relay: Relay) -> Callable[[int], None]:
+    """Work of which thread 0 begins when the event has come, and thread 1 at once."""
+
+    def work(thread: int) -> None:
+        assert thread or event.wait(SECONDS)
+        relay.work(thread)
+
+    return work
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -106,21 +129,46 @@ def test_an_error_in_the_second_part_reaches_both_threads(error: type[BaseExcept
             left.set()
             assert helped.wait(SECONDS)
 
-    relay, raised = Relay(task, 3, 2), []
+    raised = at_once(after(left, Relay(task, 3, 2)), 2)
+    assert [repr(e) for e in raised] == [repr(error("task 0 is impossible"))] * 2
 
-    def work(thread: int) -> None:
+
+def test_an_interrupt_between_two_calls_leaves_nobody_waiting() -> None:
+    """One may come anywhere: here when what was left is taken, and not yet begun."""
+    left, taken = threading.Event(), threading.Event()
+
+    class Interrupted(deque):
+        def popleft(self) -> None:
+            super().popleft()
+            taken.set()
+            raise KeyboardInterrupt
+
+    def task(i: int, follow: Follow) -> None:
+        if i == 0:
+            follow(iter([0, 1]), 2)
+        if i == 1:
+            left.set()
+            assert taken.wait(SECONDS)
+
+    relay = Relay(task, 3, 2)
+    relay._left = Interrupted()
+    raised = at_once(after(left, relay), 2)
+    assert [type(e) for e in raised] == [KeyboardInterrupt] * 2
+
+
+def test_an_error_is_not_lost_in_the_task_that_it_passes_through() -> None:
+    passed = threading.Event()
+
+    def task(i: int, follow: Follow) -> None:
+        if i == 1:
+            raise ValueError("task 1 is impossible")
         try:
-            relay.work(thread)
-        except error as caught:
-            raised.append(f"{thread}: {caught}")
+            follow(iter([0, 1]), 2)
+        except ValueError:  # of its own, it believes
+            passed.set()
 
-    leaver = threading.Thread(target=work, args=(1,))
-    leaver.start()
-    assert left.wait(SECONDS)
-    work(0)
-    leaver.join(SECONDS)
-    assert not leaver.is_alive()
-    assert sorted(raised) == ["0: task 0 is impossible", "1: task 0 is impossible"]
+    raised = at_once(after(passed, Relay(task, 3, 2)), 2)
+    assert [str(e) for e in raised] == ["task 1 is impossible"] * 2
 
 
 def test_tasks_that_nobody_began_are_dropped_after_an_error() -> None:

@@ -77,7 +77,7 @@ class Serial(_OneByOne):
 
 
 class Threads(_OneByOne):
-    """Tasks spread over threads, each with one intra-op thread and a replica of the network.
+    """Tasks spread over threads of one intra-op thread each, and replicas of the network.
 
     Two threads of tasks use two cores better than two threads inside each convolution, which are
     small here, and an inner step is a program, so that they need not wait for each other's
@@ -97,15 +97,15 @@ class Threads(_OneByOne):
         torch.set_num_threads(1)  # of this thread alone
 
         def run(i: int, follow: Follow) -> Any:
-            with self._net(follow) as net:
+            with self._net(follow) as net, torch.enable_grad():  # the caller's mode is its own
                 return function(net, *shared, episodes[i])
 
-        relay = Relay(run, len(episodes), self.threads)
-        threads = range(1, min(self.threads, len(episodes)))
-        others = [self._pool.submit(relay.work, thread) for thread in threads]
+        threads = min(self.threads, len(episodes))
+        relay = Relay(run, len(episodes), threads)
+        others = [self._pool.submit(relay.work, thread) for thread in range(1, threads)]
         relay.work(0)
         for other in others:
-            other.result()
+            other.cancel() or other.result()
         return relay.results
 
     @contextmanager

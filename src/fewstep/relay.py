@@ -8,16 +8,18 @@ begin carries on what was left. So all end together, and no task is in two hands
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any
 
 
 Follow = Callable[[Iterator[Any], int], Any]
-"""`follow(steps, count)`: takes that many steps and says what the last of them found."""
+"""`follow(steps, count)`: takes all steps, of which there are `count` (one at least), and says
+what the last of them found."""
 
 
 def to_the_end(steps: Iterator[Any], count: int) -> Any:
@@ -28,9 +30,10 @@ def to_the_end(steps: Iterator[Any], count: int) -> Any:
 class Relay:
     """`run(i, follow)` for each of some tasks, shared out among the threads that call `work`.
 
-    A task takes the steps of its inner loop by `follow`, which may hand some of them on to another
-    thread while this one does other tasks: they must be free of what belongs to a thread, and what
-    a task uses must be its own until it ends.
+    A task takes the steps of an inner loop by `follow`, which may hand some of them on to another
+    thread while this one does other tasks. So nothing that belongs to a thread, like a gradient
+    mode, may surround it, and what a task uses must be its own until it ends. A task of several
+    loops is left in the first of them that can be cut.
     """
 
     def __init__(self, run: Callable[[int, Follow], Any], tasks: int, threads: int) -> None:
@@ -38,73 +41,89 @@ class Relay:
         self._run, self._threads = run, threads
         self._tasks: deque[int] = deque(range(tasks))
         self._left: deque[_Rest] = deque()
+        self._rests: list[_Rest] = []
+        self._error: BaseException | None = None
 
     def work(self, thread: int) -> None:
         """Do what there is to do, as this thread (from 0), until nothing is left to begin.
 
         Raises:
-            BaseException: what a task raised; tasks that nobody has begun are then dropped.
+            BaseException: what any thread met; what nobody has begun by then is dropped.
         """
-        part = first_part(thread, len(self.results), self._threads)
-        try:
-            self._next_task(partial(self._in_parts, part))
+        with self._watch():
+            self._next_task(partial(self._in_parts, thread))
             self._go_on()
-        except BaseException:
-            self._tasks.clear()
-            raise
+        self._check()
 
     def _go_on(self) -> None:
         while self._next_task(to_the_end):
             pass
-        while rest := _first(self._left):
-            rest.follow()
+        while rest := _take(self._left):
+            with self._watch():
+                rest.found = to_the_end(rest.steps, rest.count)
+                rest.done.set()
 
     def _next_task(self, follow: Follow) -> bool:
-        if (i := _first(self._tasks)) is None:
+        if (i := _take(self._tasks)) is None:
             return False
-        self.results[i] = self._run(i, follow)
+        with self._watch():
+            self.results[i] = self._run(i, follow)
         return True
 
-    def _in_parts(self, part: float, steps: Iterator[Any], count: int) -> Any:
+    def _in_parts(self, thread: int, steps: Iterator[Any], count: int) -> Any:
         """The first steps at once, then other work, then the rest unless it has been done."""
-        first = int(part * count)
+        first = first_steps(count, thread, len(self.results), self._threads)
         if first in (0, count):
             return to_the_end(steps, count)
         to_the_end(islice(steps, first), first)
         rest = _Rest(steps, count - first)
+        self._rests.append(rest)
         self._left.append(rest)
         self._go_on()
-        return rest.end.result()
+        rest.done.wait()
+        self._check()
+        return rest.found
+
+    @contextmanager
+    def _watch(self) -> Iterator[None]:
+        """An error, an interrupt included, ends the work of all, and nobody waits any longer. It is
+        kept, for what it passes through on its way is another task, which might not let it on."""
+        try:
+            yield
+        except BaseException as error:
+            self._error = self._error or error
+            self._tasks.clear()
+            self._left.clear()
+            for rest in self._rests:
+                rest.done.set()
+            raise
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
 
 
 class _Rest:
-    """The steps that a thread left."""
+    """The steps that a thread left, and what the last of them found."""
 
     def __init__(self, steps: Iterator[Any], count: int) -> None:
         self.steps, self.count = steps, count
-        self.end: Future[Any] = Future()
-
-    def follow(self) -> None:
-        try:
-            self.end.set_result(to_the_end(self.steps, self.count))
-        except BaseException as error:  # whose task it is must hear of an interrupt, too
-            self.end.set_exception(error)
-            raise
+        self.found: Any = None
+        self.done = threading.Event()
 
 
-def first_part(thread: int, tasks: int, threads: int) -> float:
-    """The part of its first task that a thread does before it leaves it; 1 is all of it.
+def first_steps(count: int, thread: int, tasks: int, threads: int) -> int:
+    """How many of `count` steps a thread takes of its first task before it leaves it.
 
-    On a line of tasks, thread j's share begins at `j * tasks / threads`, and what the task there
-    still holds from that point is the part.
+    On a line of tasks, the share of thread j begins at `j * tasks / threads`. What the task there
+    holds from that point on is its first part, and the share before ends with the other part.
     """
-    if tasks <= threads:
-        return 1.0
-    return (-thread * tasks % threads) / threads or 1.0
+    part = -thread * tasks % threads  # of `threads` parts of a task
+    return part * count // threads if part else count
 
 
-def _first(queue: deque) -> Any | None:
+def _take(queue: deque) -> Any | None:
     try:
         return queue.popleft()
-    except IndexError:  # another thread may have been here since it was last seen full
+    except IndexError:
         return None

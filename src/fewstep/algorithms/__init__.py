@@ -48,6 +48,7 @@ class Algorithm(Protocol):
         that it leaves behind, and scalars to log.
 
         Pure: nothing that goes in is changed, nothing random happens inside, no other task or
-        device is known, so it may run in a thread, under `vmap` or on another machine.
+        device is known, so it may run in a thread, under `vmap` or on another machine. Nor is a
+        thread's mode, as `torch.no_grad()`, set around `inner.adapt`, which another may end.
         """
         ...
