@@ -188,6 +188,7 @@ def test_a_launcher_that_gives_up_takes_no_result_along(tmp_path: Path, monkeypa
     assert jobs[2].reason == "its process ended without a result (RuntimeError: exit code -9)"
 
 
+@pytest.mark.slow
 def test_joblib_runs_a_sweep_that_outlives_its_failures(
     where: Path, capfd: pytest.CaptureFixture
 ) -> None:
