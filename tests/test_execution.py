@@ -51,8 +51,8 @@ def episodes(model: str) -> list:
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("algorithm", SHIPPED)
 def test_directions(execution: str, model: str, rule: str, algorithm: str) -> None:
-    # A tail takes a minibatch more, and to write a program of a MAML step takes seconds.
-    steps = {"fomaml cycle last_step": 2, "maml": 2 if rule == "sgd" else 1}.get(algorithm, 3)
+    # A tail takes a minibatch more, and to write a program of three MAML steps takes seconds.
+    steps = 2 if algorithm in ("fomaml cycle last_step", "maml") else 3
     check_directions(execution, model, SHIPPED[algorithm](InnerLoop(RULES[rule], steps)))
 
 

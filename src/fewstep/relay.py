@@ -22,8 +22,8 @@ Follow = Callable[[Iterator[Any], int], Any]
 what the last of them found."""
 
 
-def to_the_end(steps: Iterator[Any], count: int) -> Any:
-    """Take all steps, here and now."""
+def to_the_end(steps: Iterator[Any], count: int | None = None) -> Any:
+    """Take all steps, here and now, however many."""
     return deque(steps, maxlen=1)[0]
 
 
@@ -60,7 +60,7 @@ class Relay:
             pass
         while rest := _take(self._left):
             with self._watch():
-                rest.found = to_the_end(rest.steps, rest.count)
+                rest.found = to_the_end(rest.steps)
                 rest.done.set()
 
     def _next_task(self, follow: Follow) -> bool:
@@ -75,8 +75,8 @@ class Relay:
         first = first_steps(count, thread, len(self.results), self._threads)
         if first in (0, count):
             return to_the_end(steps, count)
-        to_the_end(islice(steps, first), first)
-        rest = _Rest(steps, count - first)
+        to_the_end(islice(steps, first))
+        rest = _Rest(steps)
         self._rests.append(rest)
         self._left.append(rest)
         self._go_on()
@@ -106,8 +106,8 @@ class Relay:
 class _Rest:
     """The steps that a thread left, and what the last of them found."""
 
-    def __init__(self, steps: Iterator[Any], count: int) -> None:
-        self.steps, self.count = steps, count
+    def __init__(self, steps: Iterator[Any]) -> None:
+        self.steps = steps
         self.found: Any = None
         self.done = threading.Event()
 
