@@ -11,6 +11,7 @@ from torch import nn
 
 from fewstep.algorithms import Algorithm
 from fewstep.checks import ConfigError, did_you_mean
+from fewstep.contents import check_contents
 from fewstep.data.module import TaskModule
 from fewstep.evaluation import PROTOCOLS, Setting, curve_steps
 from fewstep.inner import InnerLoop
@@ -108,8 +109,17 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
 
 
 def build_model(config: Config) -> nn.Module:
-    """The network of a `model/` file, in the state that torch's seed gives it."""
-    return make("model", config)
+    """The network of a `model/` file, in the state that torch's seed gives it.
+
+    Raises:
+        ConfigError: what is no network, or one that a task cannot have to itself.
+    """
+    model = make("model", config)
+    try:
+        check_contents(model)
+    except ValueError as error:
+        raise ConfigError(f"model._target_={config['_target_']}: {error}") from None
+    return model
 
 
 def build_dataset(config: Config) -> Any:

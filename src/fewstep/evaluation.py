@@ -54,7 +54,13 @@ def curve_steps(steps: int) -> tuple[int, ...]:
 
 
 def predict(net: Net, params: Params, episode: Episode, protocol: str) -> Tensor:
-    """Outputs [N*Q, ...] for the queries of a task, under one of `PROTOCOLS`."""
+    """Outputs [N*Q, ...] for the queries of a task, under one of `PROTOCOLS`; the network is in
+    evaluation mode, and no answer depends on which were given before."""
+    with net.answering():
+        return _answers(net, params, episode, protocol)
+
+
+def _answers(net: Net, params: Params, episode: Episode, protocol: str) -> Tensor:
     if protocol == "transductive":
         return net.run(Net.__call__, (), params, episode.query_x)
 

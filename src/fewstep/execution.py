@@ -7,7 +7,6 @@ from `fewstep bench`.
 
 from __future__ import annotations
 
-import copy
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +18,12 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from fewstep.allocator import keep_freed_memory
+from fewstep.memory import copied
 from fewstep.net import Net
 from fewstep.programs import Programs
 from fewstep.recording import record
 from fewstep.relay import Follow, Relay, to_the_end
+from fewstep.traits import PLAIN, Traits, traits_of
 from fewstep.types import Episode
 
 
@@ -38,6 +39,8 @@ class Execution(Protocol):
     """A way of running one pure function over the tasks of a meta-batch."""
 
     name: str
+    traits: Traits
+    """Of the network."""
 
     def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
         """`[function(net, *shared, episode) for episode in episodes]`, in that order."""
@@ -68,12 +71,12 @@ class Serial(_OneByOne):
 
     name = "serial"
 
-    def __init__(self, module: nn.Module) -> None:
-        self.net = Net(module).replica()
+    def __init__(self, module: nn.Module, traits: Traits = PLAIN) -> None:
+        self.net, self.traits = Net(module, traits=traits).replica(), traits
 
     def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
         torch.set_num_threads(CPU_THREADS)
-        return [function(self.net, *shared, episode) for episode in episodes]
+        return [function(self.net.begin(episode), *shared, episode) for episode in episodes]
 
 
 class Threads(_OneByOne):
@@ -85,7 +88,7 @@ class Threads(_OneByOne):
     step is too small to share, and threads that wait stall when another process wants a core.
     """
 
-    name = "threads"
+    name, traits = "threads", PLAIN
 
     def __init__(self, module: nn.Module, threads: int | None = None) -> None:
         self.module = module
@@ -114,7 +117,7 @@ class Threads(_OneByOne):
         try:
             net = self._nets.pop()
         except IndexError:
-            net = Net(copy.deepcopy(self.module), programs=self._programs)
+            net = Net(copied(self.module), programs=self._programs)
         net.follow = follow
         yield net
         net.follow = to_the_end
@@ -125,7 +128,7 @@ class Vmap:
     """All tasks in one, as a batch of networks: for devices where launching a kernel costs more
     than running it. On a GPU the whole of it is recorded, and launched again as one."""
 
-    name = "vmap"
+    name, traits = "vmap", PLAIN
 
     def __init__(self, module: nn.Module) -> None:
         self.net = Net(module, functional=True).replica()
@@ -180,12 +183,24 @@ EXECUTIONS: dict[str, type[Serial] | type[Threads] | type[Vmap]] = {
 }
 
 
-def make_execution(name: str, module: nn.Module, device: torch.device) -> Execution:
+def make_execution(
+    name: str, module: nn.Module, device: torch.device, x: Tensor | None = None
+) -> Execution:
     """The named execution, or for `auto` the one that measured best for this kind of device.
 
+    A module that draws random numbers, or writes into its buffers, is tried on the inputs `x` and
+    runs one task after another whatever is chosen: the generators belong to the process.
+
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown name, or `vmap` for such a module.
     """
+    traits = PLAIN if x is None else traits_of(Net(module).replica().module, x)
+    if name == "vmap" and not traits.plain:
+        does = "draws random numbers" if traits.draws else "writes into its buffers"
+        raise ValueError(
+            f"execution=vmap: {type(module).__name__} {does} in its forward pass, which vmap "
+            "cannot give each task for itself. Use execution=auto"
+        )
     if name == "auto":
         name = "vmap" if device.type == "cuda" else "threads"
     if name not in EXECUTIONS:
@@ -196,4 +211,4 @@ def make_execution(name: str, module: nn.Module, device: torch.device) -> Execut
     else:
         torch.backends.cudnn.allow_tf32 = False  # precision 32 is not 19, in convolutions either
         torch.backends.cudnn.deterministic = True  # the same seed, the same numbers
-    return EXECUTIONS[name](module)
+    return EXECUTIONS[name](module) if traits.plain else Serial(module, traits)

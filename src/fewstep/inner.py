@@ -95,7 +95,8 @@ class InnerLoop:
         respect to `params` exactly when they ask for gradients; zero rows return `params`.
         """
         batches = episode.batches[rows]
-        if any(p.requires_grad for p in params.values()):
+        several = len({p.dtype for p in params.values()}) > 1  # of which there is no one vector
+        if several or any(p.requires_grad for p in params.values()):
             return self._adapt_anew(net, params, state, episode, batches, task)
         layout = Layout.of(params)
         packed = layout.packed(params), layout.pack_state(state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -66,14 +66,31 @@ class MetaLearner(pl.LightningModule):
 
     @property
     def execution(self) -> Execution:
-        """Made at the first use, when the module is where and in what precision it will train."""
+        """What was chosen when the first task was met."""
         if self._execution is None:
-            self._execution = make_execution(self.execution_name, self.module, self.device)
+            raise RuntimeError("no task has been met yet, on which the network could be tried")
         return self._execution
+
+    def meet(self, episode: Episode) -> Execution:
+        """The execution; made for the first task, when the module is where and in what precision
+        it will train."""
+        if self._execution is None:
+            x = episode.support_x
+            self._execution = make_execution(self.execution_name, self.module, self.device, x)
+        return self._execution
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **more: Any) -> Any:
+        """As a module does; the execution, which has a copy of the network, is made again where
+        anything but what is handed to it at every call changes."""
+        before = {name: value.clone() for name, value in self.net.constants().items()}
+        done = super().load_state_dict(state_dict, *args, **more)
+        if any(not torch.equal(before[n], value) for n, value in self.net.constants().items()):
+            self._execution = None
+        return done
 
     def configure_optimizers(self) -> Any:
         options = {"lr": self.outer.lr, **self.outer.options}
-        optimizer = self.outer.optimizer(self.module.parameters(), **options)
+        optimizer = self.outer.optimizer([*self.net.parameters().values()], **options)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda i: self.outer.scale(i, of=self.max_meta_iterations)
         )
@@ -87,16 +104,15 @@ class MetaLearner(pl.LightningModule):
                 group["lr"] = group["initial_lr"] * scale
 
     def place_state(self) -> None:
-        """Move the inner rule's state to where the parameters are, in their precision."""
-        weight = next(self.module.parameters())
-        self.state = place_state(self.state, weight.device, weight.dtype)
+        """Move the inner rule's state to where the parameters are, in their precisions."""
+        self.state = place_state(self.state, self.net.params())
 
     def training_step(self, batch: list[Episode], batch_idx: int) -> None:
         """One meta-iteration: every task's direction, their mean, one outer step."""
         direction, state, metrics = self.directions(batch)
         self.whole = False
         self.state = state
-        for name, parameter in self.module.named_parameters():
+        for name, parameter in self.net.parameters().items():
             parameter.grad = direction[name] / self.meta_batch
         self.optimizers().step()
         self.lr_schedulers().step()  # Lightning leaves schedules alone in manual optimization
@@ -109,7 +125,7 @@ class MetaLearner(pl.LightningModule):
     ) -> tuple[Params, State, Metrics]:
         """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state.
         Run by the learner's own execution where no other is given."""
-        run, params = execution or self.execution, self.net.params()
+        run, params = execution or self.meet(episodes[0]), self.net.params()
         return total_direction(run, self.algorithm, self.task, params, self.state, episodes)
 
     def _log_training(self, metrics: Metrics) -> None:
@@ -150,7 +166,8 @@ class MetaLearner(pl.LightningModule):
     def _evaluate(self, chunk: Chunk) -> list[dict[str, Metrics]]:
         inner, setting = self.algorithm.inner, chunk.setting
         evaluate = partial(evaluate_task, inner=inner, task=self.task, setting=setting)
-        return self.execution.map(evaluate, (self.net.params(), self.state), chunk.episodes)
+        execution = self.meet(chunk.episodes[0])
+        return execution.map(evaluate, (self.net.params(), self.state), chunk.episodes)
 
     def _record(self) -> None:
         outcomes, self._outcomes = self._outcomes, {}

@@ -2,60 +2,121 @@
 
 from __future__ import annotations
 
-import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _NormBase
 from torch.utils import _pytree as pytree
 
+from fewstep.memory import copied, memory_of, remember
+from fewstep.noise import noise
 from fewstep.programs import Function, Programs
 from fewstep.relay import Follow, to_the_end
-from fewstep.types import Params
+from fewstep.traits import PLAIN, Traits
+from fewstep.types import Episode, Params
 
 
 class Net:
     """`net(params, x) -> outputs`: calls a module with the parameters it is given.
 
-    Batch norm always normalizes with the statistics of the batch at hand and never keeps any
-    (the paper's two evaluation protocols differ in what that batch is; paper code, models.py:22).
+    A module is in training mode, as in a plain loop, but where `answering` says otherwise; its
+    batch norms always normalize with the batch at hand. What has `requires_grad=False` stays in
+    the module: nobody moves it.
 
     A call lends the tensors to the module while it runs, so a `Net` is used by one task at a time:
     `replica()` makes one for another.
     """
 
     def __init__(
-        self, module: nn.Module, functional: bool = False, programs: Programs | None = None
+        self,
+        module: nn.Module,
+        functional: bool = False,
+        programs: Programs | None = None,
+        traits: Traits = PLAIN,
     ) -> None:
         """
         Args:
             module: any network.
             functional: take derivatives with `torch.func`, which `vmap` needs; else autograd.
             programs: where `program` looks; None calls every function as it is.
+            traits: what the module does besides computing.
         """
         self.module = _without_running_statistics(module).train()
         self.functional = functional
         self.programs = programs
+        self.traits = traits
+        self.answers = False
+        """Whether the module is in evaluation mode."""
         self.follow: Follow = to_the_end
         """How the steps of an inner loop are taken."""
-        self._slots = {
-            name: (owner._parameters, local)
-            for path, owner in module.named_modules()
-            for local, value in owner._parameters.items()
-            if value is not None
-            for name in [f"{path}.{local}" if path else local]
-        }
+        self._key, self._passes = 0, 0
+        self._layers = [*module.modules()]
+        self._has_own_modes = any(type(la).train is not nn.Module.train for la in self._layers)
+        self._slots = _slots(module)
 
     def params(self) -> Params:
-        """The module's own parameters, detached: the same memory, no graph."""
-        return {name: owner[local].detach() for name, (owner, local) in self._slots.items()}
+        """The module's trainable parameters, detached: the same memory, no graph. One that is
+        shared has the first of its names."""
+        return {name: parameter.detach() for name, parameter in self.parameters().items()}
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The same as the module has them."""
+        first = {name: places[0] for name, places in self._slots.items()}
+        return {name: owner[local] for name, (owner, local) in first.items()}
+
+    def constants(self) -> Params:
+        """What the module has besides: buffers, and parameters that nobody moves."""
+        module = self.module
+        frozen = {n: p.detach() for n, p in module.named_parameters() if not p.requires_grad}
+        return frozen | dict(module.named_buffers())
 
     def replica(self) -> Net:
         """A private copy of the module, for another task."""
-        return Net(copy.deepcopy(self.module), self.functional)
+        net = Net(copied(self.module), self.functional, traits=self.traits)
+        if self.answers:
+            net._set_mode(answers=True)
+        return net
+
+    def begin(self, episode: Episode) -> Net:
+        """What runs one task: of a module that writes, a copy which is dropped with the task."""
+        net = self.replica() if self.traits.writes else self
+        net._key, net._passes = int(episode.key) if self.traits.draws else 0, 0
+        return net
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Inside, queries are answered: the module is in evaluation mode, and what it remembers
+        of them, the numbers it draws included, is forgotten afterwards."""
+        mark = self.mark()
+        self._set_mode(answers=True)
+        try:
+            yield
+        finally:
+            self._set_mode(answers=False)
+            self.rewind(mark)
+
+    def mark(self) -> Mark:
+        """Where the task is, to `rewind` to."""
+        memory = [memory_of(layer) for layer in self._layers] if self.traits.writes else None
+        return self._passes, memory
+
+    def rewind(self, mark: Mark) -> None:
+        """Go on from a mark as it was gone on from before."""
+        self._passes, memory = mark
+        for layer, kept in zip(self._layers, memory or (), strict=False):
+            remember(layer, kept)
+
+    def _set_mode(self, answers: bool) -> None:
+        self.answers = answers
+        if not self._has_own_modes:
+            for layer in self._layers:  # what `train` does, in a tenth of its time
+                layer.__dict__["training"] = not answers
+        else:
+            self.module.train(not answers)
 
     def program(self, function: Function, fixed: tuple, args: tuple) -> Callable[..., Any]:
         """`function(net, *fixed, ...)` for arguments of the shapes of `args`, as fast as it goes.
@@ -75,15 +136,20 @@ class Net:
     def __call__(self, params: Params, x: Tensor) -> Tensor:
         """Outputs [B, ...] for inputs [B, *x]. `params` has every name that `params()` has."""
         own = {}
+        self._passes += 1
         try:
-            for name, (owner, local) in self._slots.items():
-                own[name] = owner[local]
-                owner[local] = params[name]
-            return self.module(x)
+            for name, places in self._slots.items():
+                own[name] = places[0][0][places[0][1]]
+                for owner, local in places:
+                    owner[local] = params[name]
+            if not self.traits.draws:
+                return self.module(x)
+            with noise(self._key, self._passes):
+                return self.module(x)
         finally:
             for name, value in own.items():
-                owner, local = self._slots[name]
-                owner[local] = value
+                for owner, local in self._slots[name]:
+                    owner[local] = value
 
     def value_and_grad(
         self, f: Callable[[Params], tuple[Tensor, Any]], params: Params
@@ -111,9 +177,27 @@ def _alias(params: Params) -> list[tuple[str, Tensor]]:
     return [(name, p.detach()) for name, p in params.items()]
 
 
+Mark = tuple[int, list[Any] | None]
+"""How many forward passes a task has had, and what each layer remembered then."""
+
+
+def _slots(module: nn.Module) -> dict[str, list[tuple[dict[str, Any], str]]]:
+    """Where each trainable parameter is lent to: every dictionary that holds it, and under which
+    name there."""
+    slots: dict[int, tuple[str, list[tuple[dict[str, Any], str]]]] = {}
+    for path, owner in module.named_modules():
+        for local, parameter in owner._parameters.items():
+            if parameter is not None and parameter.requires_grad:
+                name = f"{path}.{local}" if path else local
+                slots.setdefault(id(parameter), (name, []))[1].append((owner._parameters, local))
+    return dict(slots.values())
+
+
 def _without_running_statistics(module: nn.Module) -> nn.Module:
+    """The module, whose norms always use the statistics of the batch at hand and keep none (the
+    paper's two evaluation protocols differ in what that batch is; paper code, models.py:22)."""
     for layer in module.modules():
-        if isinstance(layer, _BatchNorm):
+        if isinstance(layer, _NormBase):
             layer.track_running_stats = False
             layer.running_mean = layer.running_var = layer.num_batches_tracked = None
     return module

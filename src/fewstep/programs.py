@@ -56,7 +56,7 @@ class Programs:
         on values, say: the function is to be called as it is, slower and right.
         """
         try:
-            key = snapshot((function, fixed)), signature(args)
+            key = snapshot((function, fixed)), signature(args), net.answers
         except Exception as error:  # whatever a foreign object does when it is looked at
             _warn(function, _first_line(error))
             return None

@@ -141,12 +141,17 @@ def detach_state(state: State) -> State:
     }
 
 
-def place_state(state: State, device: torch.device, dtype: torch.dtype) -> State:
-    """The same values where the parameters are, in their precision; counters stay integers."""
+def place_state(state: State, params: Params) -> State:
+    """The same values where the parameters are, in the precision of each, or else of the first of
+    them; counters stay integers."""
+    first = next(iter(params.values()))
+
+    def placed(name: str, value: Tensor) -> Tensor:
+        like = params.get(name, first)
+        return value.to(like.device, like.dtype if value.is_floating_point() else value.dtype)
+
     return {
-        name: place_state(value, device, dtype)
-        if isinstance(value, dict)
-        else value.to(device, dtype if value.is_floating_point() else value.dtype)
+        name: place_state(value, params) if isinstance(value, dict) else placed(name, value)
         for name, value in state.items()
     }
 

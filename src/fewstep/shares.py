@@ -33,19 +33,24 @@ def own(tasks: range) -> range:
 def summed(tree: Any) -> Any:
     """The sum over the ranks of a tree of tensors, which several ranks overwrite.
 
-    One all-reduce of one vector. It has the first tensor's precision and device, so counters in
-    the tree must be small enough for it; each sum comes back in the type and on the device of its
-    own tensor.
+    One all-reduce of one vector. It has the device of the first tensor and the widest precision of
+    all, so counters in the tree must be small enough for it; each sum comes back in the type and on
+    the device of its own tensor.
     """
     if place() == (0, 1):
         return tree
     leaves, structure = pytree.tree_flatten(tree)
-    vector = torch.cat([leaf.to(leaves[0]).reshape(-1) for leaf in leaves])
+    widest = max((leaf.dtype for leaf in leaves if leaf.is_floating_point()), key=_digits)
+    vector = torch.cat([leaf.to(leaves[0].device, widest).reshape(-1) for leaf in leaves])
     distributed.all_reduce(vector)
     parts = vector.split([leaf.numel() for leaf in leaves])
     # `copy_` keeps the memory order of the weights, channels-last.
     sums = [leaf.copy_(part.view(leaf.shape)) for leaf, part in zip(leaves, parts, strict=True)]
     return pytree.tree_unflatten(sums, structure)
+
+
+def _digits(dtype: torch.dtype) -> float:
+    return -torch.finfo(dtype).eps
 
 
 def gathered(outcomes: Sequence[Item]) -> list[Item]:

@@ -127,7 +127,7 @@ def check_fit(learner: MetaLearner, split: Split, spec: EpisodeSpec, config: Con
     Raises:
         ConfigError: it does not.
     """
-    dtype = next(learner.parameters()).dtype
+    dtype = next(iter(learner.net.params().values())).dtype
     short = replace(spec, steps=1)  # the minibatches of very many inner steps may not fit
     episode = split.to("cpu", dtype).episode(short, config["seed"], 0)
     try:

@@ -37,6 +37,8 @@ class Episode(NamedTuple):
     """[N*Q] or [N*Q, 1]."""
     batches: Tensor
     """[k, B] int64, the support rows of each inner minibatch: no randomness is left in the loop."""
+    key: Tensor = torch.zeros((), dtype=torch.int64)
+    """[] int64, a number of the task's own: what is random inside a network hangs on it."""
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
+from torch import Tensor
 
 from fewstep.curves import COLORS
 from fewstep.data.module import TaskModule
+from fewstep.evaluation import predict
+from fewstep.execution import Serial
 from fewstep.files import replacing
+from fewstep.inner import InnerLoop
 from fewstep.learner import MetaLearner
+from fewstep.net import Net
 from fewstep.rules import State, place_state
 from fewstep.style import STYLE
-from fewstep.types import Params
+from fewstep.types import Episode, Params, Task
 
 
 def draw_waves(
@@ -26,19 +32,17 @@ def draw_waves(
     """The first test task: true, prior and adapted function, a panel an initialization."""
     setting = tasks.settings[0]
     episode = tasks.splits["test"].episode(setting.spec, tasks.eval_seed, 0)
-    x, net, inner = episode.query_x[:, 0], learner.net, learner.algorithm.inner
+    x, alone = episode.query_x[:, 0], Serial(learner.module, learner.execution.traits)
+    wave = partial(_wave, inner=learner.algorithm.inner, objective=learner.task)
     with plt.rc_context(STYLE):
         size = (4 * len(initializations), 3.6)
         figure, panels = plt.subplots(
             1, len(initializations), figsize=size, sharey=True, squeeze=False, layout="constrained"
         )
         for axes, (init, (params, state)) in zip(panels[0], initializations.items(), strict=True):
-            grid = episode.query_x
-            state = place_state(state, grid.device, grid.dtype)  # a GPU's run leaves it there
+            state = place_state(state, params)  # a GPU's run leaves it there
             with torch.enable_grad():
-                adapted = inner.adapt(net, params, state, episode, learner.task).params
-            with torch.no_grad():
-                prior, after = (net(p, episode.query_x)[:, 0] for p in (params, adapted))
+                ((prior, after),) = alone.map(wave, (params, state), [episode])
             axes.plot(x, episode.query_y[:, 0], color="#333333", lw=1, label="true wave")
             axes.plot(x, prior, color="#adb5bd", lw=1.5, ls="--", label="before adapting")
             axes.plot(x, after, color=COLORS.get(init), lw=2.2, label="adapted")
@@ -50,3 +54,13 @@ def draw_waves(
         with replacing(path) as aside:
             figure.savefig(aside, format="png")
         plt.close(figure)
+
+
+def _wave(
+    net: Net, params: Params, state: State, episode: Episode, *, inner: InnerLoop, objective: Task
+) -> tuple[Tensor, Tensor]:
+    """The function on the query's points [points], before and after adapting."""
+    adapted = inner.adapt(net, params, state, episode, objective).params
+    with torch.no_grad():
+        prior, after = (predict(net, p, episode, "transductive")[:, 0] for p in (params, adapted))
+    return prior, after

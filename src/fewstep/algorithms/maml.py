@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from fewstep.inner import InnerLoop
-from fewstep.net import Net
+from fewstep.net import Mark, Net
 from fewstep.rules import State, detach_state
 from fewstep.types import Episode, Metrics, Params, Task
 
@@ -26,6 +26,8 @@ class Segment(NamedTuple):
     rows: slice
     params: Params
     state: State
+    mark: Mark
+    """Of the network, whose noise and memory are to be the same on the way back."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class MAML:
         segments, names = [], list(params)
         for first in range(0, self.inner.steps, self.checkpoint_steps):
             rows = slice(first, first + self.checkpoint_steps)
-            segments.append(Segment(rows, params, state))
+            segments.append(Segment(rows, params, state, net.mark()))
             params, state, _ = self.inner.adapt(net, params, state, episode, task, rows)
         metrics, grads = net.value_and_grad(lambda p: _query_loss(net, p, episode, task), params)
         slopes = {n: torch.zeros_like(v) for n, v in _variables(params, state).items()}
@@ -90,6 +92,7 @@ class MAML:
         """From derivatives by what a segment ends with to those by what it starts from, both
         parameters and the rule's state: a vector-Jacobian product."""
         start = (segment.params, segment.state)
+        net.rewind(segment.mark)
 
         def along(variables: dict[str, Tensor]) -> tuple[Tensor, tuple[()]]:
             params, state = pytree.tree_map_with_path(

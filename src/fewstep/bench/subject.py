@@ -74,7 +74,7 @@ class BareLoop:
 
     def outer_step(self, direction: Params) -> None:
         """Step along the mean of the tasks' directions, whose sum is given."""
-        for name, parameter in self.subject.learner.module.named_parameters():
+        for name, parameter in self.subject.learner.net.parameters().items():
             parameter.grad = direction[name] / self.subject.meta_batch
         self.optimizer.step()
         self.schedule.step()
@@ -87,5 +87,7 @@ def open_subject(config: Config) -> Subject:
     learner = builders.build_learner(config, dataset.task)
     gpu = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
     learner.to("cuda" if gpu else "cpu").place_state()
-    split = tasks.splits["train"].to(learner.device, next(learner.parameters()).dtype)
+    dtype = next(iter(learner.net.params().values())).dtype
+    split = tasks.splits["train"].to(learner.device, dtype)
+    learner.meet(split.episode(tasks.train_spec, config["seed"], 0))
     return Subject(config, learner, tasks, split)

@@ -109,6 +109,7 @@ class ImageSplit:
             query_x=x[support:],
             query_y=_labels(spec.ways, spec.queries, device),
             batches=_placed(draws.batches(spec), device),
+            key=_placed(draws.key(), device),
         )
 
     def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:

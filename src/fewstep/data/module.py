@@ -122,7 +122,7 @@ class TaskModule(pl.LightningDataModule):
     def _on_device(self, name: str) -> Split:
         """The split on the device that trains, in the precision that trains."""
         if name not in self._placed:
-            weight = next(self.trainer.lightning_module.parameters())
+            weight = next(iter(self.trainer.lightning_module.net.params().values()))
             self._placed[name] = self.splits[name].to(weight.device, weight.dtype)
         return self._placed[name]
 

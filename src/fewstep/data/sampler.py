@@ -7,6 +7,7 @@ is (seed, split), the counter (task, stream), and each thing that is drawn has a
     stream 0        the task's classes
     stream 1        the order of its minibatches
     stream 2 + i    the image permutation of the class at position i
+    stream -1       the task's key, from which noise inside a network follows
 
 so no draw can shift another one. Only `Philox.random_raw` is used: numpy promises that stream for
 all time, while the methods of `numpy.random.Generator` may change between versions.
@@ -27,6 +28,7 @@ CLASSES, ORDER, IMAGES = 0, 1, 2
 _OWN = threading.local()
 
 WORD = (1 << 64) - 1
+KEY = WORD
 
 
 class Draws:
@@ -65,6 +67,10 @@ class Draws:
         The permutation depends on neither ways nor shots: a longer prefix only goes on.
         """
         return permutation_prefix(self.words(IMAGES + position, n).tolist(), images)
+
+    def key(self) -> np.ndarray:
+        """The task's key: [] int64."""
+        return self.words(KEY, 1).view(np.int64).reshape(())
 
     def batches(self, spec: EpisodeSpec) -> np.ndarray:
         """The support rows of each inner minibatch, [steps, B] int64 (paper section 2.5).

@@ -86,11 +86,11 @@ class SineSplit:
         x = torch.from_numpy(self.grid)[:, None]
         y = amplitude * torch.sin(x + phase)
         support = torch.tensor(draws.images(0, spec.shots, len(self.grid)))
-        batches = torch.from_numpy(draws.batches(spec))
+        rows = [torch.from_numpy(numbers) for numbers in (draws.batches(spec), draws.key())]
         tensors = (
             v.to(self.device, self.dtype, non_blocking=True) for v in (x[support], y[support], x, y)
         )
-        return Episode(*tensors, batches.to(self.device, non_blocking=True))
+        return Episode(*tensors, *(row.to(self.device, non_blocking=True) for row in rows))
 
     def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
         """Amplitude and phase as little-endian float64, and the support's grid rows as int64."""

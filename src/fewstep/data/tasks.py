@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -29,7 +30,7 @@ class Classification:
 
     def metrics(self, outputs: Tensor, targets: Tensor) -> Metrics:
         """`loss`, the mean cross-entropy, and `acc`, the fraction of right answers: scalars."""
-        right = outputs.argmax(dim=-1) == targets
+        right, outputs = outputs.argmax(dim=-1) == targets, wide(outputs)
         return {
             "loss": self.inner_loss(outputs, targets).mean(),
             "acc": right.to(outputs.dtype).mean(),
@@ -50,4 +51,9 @@ class Regression:
 
     def metrics(self, outputs: Tensor, targets: Tensor) -> Metrics:
         """`loss`, the mean squared error: a scalar."""
-        return {"loss": self.inner_loss(outputs, targets).mean()}
+        return {"loss": self.inner_loss(wide(outputs), wide(targets)).mean()}
+
+
+def wide(values: Tensor) -> Tensor:
+    """In a precision whose means can be reported: bfloat16 has three digits."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

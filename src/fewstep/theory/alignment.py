@@ -99,7 +99,9 @@ class Agreement(pl.Callback):
 
     def _measure(self, learner: MetaLearner) -> None:
         agreement = partial(task_agreement, task=learner.task)
-        measured = learner.execution.map(agreement, (learner.net.params(),), self.episodes)
+        measured = learner.meet(self.episodes[0]).map(
+            agreement, (learner.net.params(),), self.episodes
+        )
         point: dict[str, float] = {"meta_iteration": learner.meta_iteration}
         names = ("inner_product", "cosine", "loss")
         for name, values in zip(names, zip(*measured, strict=True), strict=True):

@@ -1,0 +1,59 @@
+"""What a network's layers remember besides their parameters, so that each task has its own.
+
+A buffer or an attribute that a forward pass writes starts each task at the module's value, lives
+for that task and is dropped with it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+
+MODULE = frozenset(vars(nn.Module()))
+"""What every module has of PyTorch's own: its mode, parameters, buffers and hooks."""
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """A deep copy, also of what old weight norms and pruning leave: weights that were computed."""
+    computed = {
+        id(value): value.detach().clone()
+        for layer in module.modules()
+        for value in vars(layer).values()
+        if isinstance(value, Tensor) and value.grad_fn is not None
+    }
+    return copy.deepcopy(module, computed)
+
+
+Memory = tuple[dict[str, Any], dict[str, Any]]
+"""A layer's buffers and its other attributes."""
+
+
+def memory_of(layer: nn.Module) -> Memory:
+    """What a layer remembers besides its parameters, copied."""
+    own = {name: value for name, value in vars(layer).items() if name not in MODULE}
+    return _copies(layer._buffers), _copies(own)
+
+
+def remember(layer: nn.Module, memory: Memory) -> None:
+    """Have a layer remember what it did when `memory_of` was asked."""
+    buffers, attributes = memory
+    layer._buffers.update(_copies(buffers))
+    for name in [name for name in vars(layer) if name not in MODULE and name not in attributes]:
+        del layer.__dict__[name]
+    layer.__dict__.update(_copies(attributes))
+
+
+def _copies(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Tensors and containers anew, the rest as it is; of a container the outermost alone."""
+    return {
+        name: value.clone()
+        if isinstance(value, Tensor)
+        else type(value)(value)
+        if type(value) in (list, dict, set)
+        else value
+        for name, value in values.items()
+    }
