@@ -13,8 +13,9 @@ from torch import nn
 from fewstep.algorithms import Algorithm
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
+from fewstep.choice import make_execution
 from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
-from fewstep.execution import EXECUTIONS, Serial, Threads, make_execution
+from fewstep.execution import EXECUTIONS, Serial, Threads
 from fewstep.inner import InnerLoop
 from fewstep.models import SineMLP
 from fewstep.net import Net

@@ -18,8 +18,9 @@ from torch.utils import _pytree as pytree
 from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
+from fewstep.choice import make_execution
 from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
-from fewstep.execution import EXECUTIONS, Serial, Vmap, make_execution
+from fewstep.execution import EXECUTIONS, Serial, Vmap
 from fewstep.inner import InnerLoop
 from fewstep.meta_batch import total_direction
 from fewstep.models import OmniglotConv

@@ -12,9 +12,9 @@ from fewstep.algorithms import Algorithm
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
+from fewstep.choice import make_execution
 from fewstep.data.tasks import Classification
 from fewstep.evaluation import Setting, evaluate_task
-from fewstep.execution import make_execution
 from fewstep.inner import InnerLoop
 from fewstep.meta_batch import total_direction
 from fewstep.net import Net

@@ -20,7 +20,7 @@ from fewstep.limits import check_training
 from fewstep.make import call, locate, make
 from fewstep.outer import OuterStep
 from fewstep.rules import RULES
-from fewstep.trial import check_logger, check_splits, check_trainer
+from fewstep.trial import check_logger, check_shots, check_splits, check_trainer
 from fewstep.types import EpisodeSpec, Split
 
 
@@ -47,19 +47,7 @@ def check(config: Config) -> None:
         build_outer(joint["outer"], "baselines.joint")
     check_trainer(config["trainer"])
     check_logger(config["logger"])
-    shots, inner = config["shots"], algorithm.inner
-    support = shots["ways"] * shots["train_shots"]
-    if algorithm.replacement and (inner.batch_size or 0) > support:
-        raise ConfigError(
-            f"algorithm.inner.batch_size={inner.batch_size}: drawn without repeats, a minibatch "
-            f"holds at most shots.ways * shots.train_shots = {support} examples. Lower it, or "
-            "raise shots.train_shots"
-        )
-    if algorithm.needs_queries and shots["queries"] < 1:
-        raise ConfigError(
-            f"shots.queries={shots['queries']}: {config['algorithm']['name']} trains on queries, "
-            "at least 1 a class. For example shots.queries=1"
-        )
+    check_shots(config, algorithm)
 
 
 def build_algorithm(config: Config, key: str = "algorithm") -> Algorithm:

@@ -1,8 +1,6 @@
 """How the tasks of a meta-batch are run: one after another, in threads, or under `vmap`.
 
-Every way gives the same results, to rounding; which is fastest is a matter of the device. The
-table behind `auto` is fixed (a timing at start-up would make runs irreproducible) and was filled
-from `fewstep bench`.
+Every way gives the same results, to rounding; which is fastest is a matter of the device.
 """
 
 from __future__ import annotations
@@ -17,13 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from fewstep.allocator import keep_freed_memory
 from fewstep.memory import copied
 from fewstep.net import Net
 from fewstep.programs import Programs
 from fewstep.recording import record
 from fewstep.relay import Follow, Relay, to_the_end
-from fewstep.traits import PLAIN, Traits, traits_of
+from fewstep.traits import PLAIN, Traits
 from fewstep.types import Episode
 
 
@@ -181,34 +178,3 @@ EXECUTIONS: dict[str, type[Serial] | type[Threads] | type[Vmap]] = {
     "threads": Threads,
     "vmap": Vmap,
 }
-
-
-def make_execution(
-    name: str, module: nn.Module, device: torch.device, x: Tensor | None = None
-) -> Execution:
-    """The named execution, or for `auto` the one that measured best for this kind of device.
-
-    A module that draws random numbers, or writes into its buffers, is tried on the inputs `x` and
-    runs one task after another whatever is chosen: the generators belong to the process.
-
-    Raises:
-        ValueError: an unknown name, or `vmap` for such a module.
-    """
-    traits = PLAIN if x is None else traits_of(Net(module).replica().module, x)
-    if name == "vmap" and not traits.plain:
-        does = "draws random numbers" if traits.draws else "writes into its buffers"
-        raise ValueError(
-            f"execution=vmap: {type(module).__name__} {does} in its forward pass, which vmap "
-            "cannot give each task for itself. Use execution=auto"
-        )
-    if name == "auto":
-        name = "vmap" if device.type == "cuda" else "threads"
-    if name not in EXECUTIONS:
-        known = ", ".join(["auto", *EXECUTIONS])
-        raise ValueError(f"execution={name!r}: must be one of {known}")
-    if device.type == "cpu":
-        keep_freed_memory()
-    else:
-        torch.backends.cudnn.allow_tf32 = False  # precision 32 is not 19, in convolutions either
-        torch.backends.cudnn.deterministic = True  # the same seed, the same numbers
-    return EXECUTIONS[name](module) if traits.plain else Serial(module, traits)

@@ -12,9 +12,10 @@ from torch import nn
 
 from fewstep import shares
 from fewstep.algorithms import Algorithm
+from fewstep.choice import make_execution
 from fewstep.data.module import Chunk, TaskModule
 from fewstep.evaluation import evaluate_task, summarize
-from fewstep.execution import Execution, make_execution
+from fewstep.execution import Execution
 from fewstep.meta_batch import total_direction
 from fewstep.net import Net
 from fewstep.outer import OuterStep

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 
 MODULE = frozenset(vars(nn.Module()))
@@ -57,3 +58,13 @@ def _copies(values: Mapping[str, Any]) -> dict[str, Any]:
         else value
         for name, value in values.items()
     }
+
+
+def without_running_statistics(module: nn.Module) -> nn.Module:
+    """The module, whose norms always use the statistics of the batch at hand and keep none (the
+    paper's two evaluation protocols differ in what that batch is; paper code, models.py:22)."""
+    for layer in module.modules():
+        if isinstance(layer, _NormBase):
+            layer.track_running_stats = False
+            layer.running_mean = layer.running_var = layer.num_batches_tracked = None
+    return module

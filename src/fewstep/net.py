@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 from torch.utils import _pytree as pytree
 
-from fewstep.memory import copied, memory_of, remember
+from fewstep.memory import copied, memory_of, remember, without_running_statistics
 from fewstep.noise import noise
 from fewstep.programs import Function, Programs
 from fewstep.relay import Follow, to_the_end
@@ -45,7 +44,7 @@ class Net:
             programs: where `program` looks; None calls every function as it is.
             traits: what the module does besides computing.
         """
-        self.module = _without_running_statistics(module).train()
+        self.module = without_running_statistics(module).train()
         self.functional = functional
         self.programs = programs
         self.traits = traits
@@ -191,13 +190,3 @@ def _slots(module: nn.Module) -> dict[str, list[tuple[dict[str, Any], str]]]:
                 name = f"{path}.{local}" if path else local
                 slots.setdefault(id(parameter), (name, []))[1].append((owner._parameters, local))
     return dict(slots.values())
-
-
-def _without_running_statistics(module: nn.Module) -> nn.Module:
-    """The module, whose norms always use the statistics of the batch at hand and keep none (the
-    paper's two evaluation protocols differ in what that batch is; paper code, models.py:22)."""
-    for layer in module.modules():
-        if isinstance(layer, _NormBase):
-            layer.track_running_stats = False
-            layer.running_mean = layer.running_var = layer.num_batches_tracked = None
-    return module

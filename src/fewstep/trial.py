@@ -12,6 +12,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from fewstep.algorithms import Algorithm
 from fewstep.checks import ConfigError
 from fewstep.learner import MetaLearner
 from fewstep.types import EpisodeSpec, Split
@@ -61,6 +62,27 @@ def check_trainer(config: Config) -> None:
         text = " ".join(str(error).split())
         settings = ", ".join(f"trainer.{name}={value}" for name, value in config.items())
         raise ConfigError(f"{settings}: {text}. For example trainer=cpu") from None
+
+
+def check_shots(config: Config, algorithm: Algorithm) -> None:
+    """Hold what a training task has against what the algorithm asks for.
+
+    Raises:
+        ConfigError: minibatches larger than the support set, or queries that are missing.
+    """
+    shots, inner = config["shots"], algorithm.inner
+    support = shots["ways"] * shots["train_shots"]
+    if algorithm.replacement and (inner.batch_size or 0) > support:
+        raise ConfigError(
+            f"algorithm.inner.batch_size={inner.batch_size}: drawn without repeats, a minibatch "
+            f"holds at most shots.ways * shots.train_shots = {support} examples. Lower it, or "
+            "raise shots.train_shots"
+        )
+    if algorithm.needs_queries and shots["queries"] < 1:
+        raise ConfigError(
+            f"shots.queries={shots['queries']}: {config['algorithm']['name']} trains on queries, "
+            "at least 1 a class. For example shots.queries=1"
+        )
 
 
 def check_fixed(learner: MetaLearner) -> None:
