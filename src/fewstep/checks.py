@@ -33,6 +33,8 @@ class Check:
     choices: tuple[str, ...] = ()
     optional: bool = False
     example: Any = None
+    note: str = ""
+    """Why the limit is there, for those who ask themselves."""
 
     def complaint(self, value: Any) -> str | None:
         """What is wrong with a value, or None."""
@@ -41,7 +43,7 @@ class Check:
         if self._fits(value):
             return None
         too_large = isinstance(value, int) and value > LARGEST
-        return f"must be {self._limit(too_large)}"
+        return f"must be {self._limit(too_large)}" + (f" ({self.note})" if self.note else "")
 
     def _fits(self, value: Any) -> bool:
         if self.choices:

@@ -1,4 +1,4 @@
-"""Which execution runs the tasks: what was asked for, what the device wants, what the network allows.
+"""Which execution runs the tasks: as was asked for, as suits the device, as the network allows.
 
 The table behind `auto` is fixed (a timing at start-up would make runs irreproducible) and was
 filled from `fewstep bench`.

@@ -6,6 +6,8 @@ possible, or where the module means more than one task can say, it is refused by
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -54,9 +56,7 @@ def _trouble_with_layer(layer: nn.Module) -> str | None:
         return "gathers statistics over devices, and a task is on one: use nn.BatchNorm2d"
     if type(layer).__module__.startswith(("torch.ao.", "torch.quantization", "torchao.")):
         return "gathers statistics over tasks for quantization: quantize after the training"
-    if getattr(layer, "sparse", False) is True and isinstance(
-        layer, (nn.Embedding, nn.EmbeddingBag)
-    ):
+    if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) and layer.sparse:
         return "has sparse gradients, which an inner step cannot take: use sparse=False"
     if any(isinstance(value, torch.Generator) for value in vars(layer).values()):
         return (
@@ -92,7 +92,7 @@ def _check_memory(tensors: dict[str, Tensor]) -> None:
             last = sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
             spans.append((start, start + (last + 1) * tensor.element_size(), name))
     spans.sort()
-    for (_, end, one), (start, _, other) in zip(spans, spans[1:], strict=False):
+    for (_, end, one), (start, _, other) in pairwise(spans):
         if start < end:
             raise ValueError(
                 f"{one} and {other} share memory without being one parameter: register the same "

@@ -17,6 +17,7 @@ from fewstep.ranks import count as count_ranks
 from fewstep.ranks import outside
 
 
+NOT_MIXED = "mixed precision scales one loss, and an inner loop has one a step"
 EVAL = {
     "eval.tasks": count(2, 1000),  # one task has no interval
     "eval.seed": count(0, 0),
@@ -33,7 +34,7 @@ RUN = {
     "trainer.accelerator": Check(str, example="auto"),
     "trainer.devices": count(1, 1),
     "trainer.num_nodes": count(1, 1),
-    "trainer.precision": Check(str, choices=("32", "64"), example="32"),
+    "trainer.precision": Check(str, choices=("32", "64"), example="32", note=NOT_MIXED),
 }
 TRAIN = {
     "seed": count(0, 0),

@@ -36,19 +36,19 @@ Memory = tuple[dict[str, Any], dict[str, Any]]
 def memory_of(layer: nn.Module) -> Memory:
     """What a layer remembers besides its parameters, copied."""
     own = {name: value for name, value in vars(layer).items() if name not in MODULE}
-    return _copies(layer._buffers), _copies(own)
+    return copies(layer._buffers), copies(own)
 
 
 def remember(layer: nn.Module, memory: Memory) -> None:
     """Have a layer remember what it did when `memory_of` was asked."""
     buffers, attributes = memory
-    layer._buffers.update(_copies(buffers))
+    layer._buffers.update(copies(buffers))
     for name in [name for name in vars(layer) if name not in MODULE and name not in attributes]:
         del layer.__dict__[name]
-    layer.__dict__.update(_copies(attributes))
+    layer.__dict__.update(copies(attributes))
 
 
-def _copies(values: Mapping[str, Any]) -> dict[str, Any]:
+def copies(values: Mapping[str, Any]) -> dict[str, Any]:
     """Tensors and containers anew, the rest as it is; of a container the outermost alone."""
     return {
         name: value.clone()

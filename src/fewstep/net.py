@@ -11,7 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from fewstep.memory import copied, memory_of, remember, without_running_statistics
+from fewstep.memory import (
+    copied,
+    copies,
+    memory_of,
+    remember,
+    without_running_statistics,
+)
 from fewstep.noise import noise
 from fewstep.programs import Function, Programs
 from fewstep.relay import Follow, to_the_end
@@ -136,6 +142,9 @@ class Net:
         """Outputs [B, ...] for inputs [B, *x]. `params` has every name that `params()` has."""
         own = {}
         self._passes += 1
+        if self.traits.writes:
+            for layer in self._layers:  # what is written into may be part of a graph
+                layer._buffers.update(copies(layer._buffers))
         try:
             for name, places in self._slots.items():
                 own[name] = places[0][0][places[0][1]]

@@ -99,9 +99,8 @@ class Agreement(pl.Callback):
 
     def _measure(self, learner: MetaLearner) -> None:
         agreement = partial(task_agreement, task=learner.task)
-        measured = learner.meet(self.episodes[0]).map(
-            agreement, (learner.net.params(),), self.episodes
-        )
+        execution = learner.meet(self.episodes[0])
+        measured = execution.map(agreement, (learner.net.params(),), self.episodes)
         point: dict[str, float] = {"meta_iteration": learner.meta_iteration}
         names = ("inner_product", "cosine", "loss")
         for name, values in zip(names, zip(*measured, strict=True), strict=True):

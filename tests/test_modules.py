@@ -1,0 +1,347 @@
+"""What a network may hold: each kind computes what a plain loop does, and does so again."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+from torch.func import functional_call
+
+from fewstep import training
+from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.maml import MAML
+from fewstep.algorithms.reptile import Reptile
+from fewstep.choice import make_execution
+from fewstep.compose import compose_config
+from fewstep.contents import check_contents
+from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
+from fewstep.execution import Serial, Threads
+from fewstep.inner import InnerLoop
+from fewstep.net import Net
+from fewstep.rules import SGD, Adam
+from fewstep.traits import PLAIN, traits_of
+from fewstep.types import Episode, EpisodeSpec, Params
+from networks import LARGE, NETWORKS, REFUSED, SIZE, Counting, named
+from problems import CLASSIFICATION
+
+
+DRAW = {"dropout", "alpha dropout", "rrelu", "noise of three kinds", "dropout always"}
+DRAW |= {"attention with dropout"}
+WRITE = {"buffer written", "buffer replaced", "attributes written", "pruned", "old weight norm"}
+WRITE |= {"spectral norm"}
+QUICK = {"dropout", "buffer written", "tied"}
+RUNS = [
+    *sorted(QUICK),
+    *(pytest.param(n, marks=pytest.mark.slow) for n in [*NETWORKS, *LARGE]),
+]
+CPU = torch.device("cpu")
+ROUNDING = {"attention", "attention with dropout", "batch norm", "instance norm"}
+"""They hold biases whose gradient is rounding, of which Adam makes whole steps (trap 20)."""
+
+
+def network(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    return named(name, ways=3)
+
+
+def episode(i: int, steps: int = 3) -> Episode:
+    """A 3-way task: 9 support images, 6 queries."""
+    g = torch.Generator().manual_seed(i)
+    x = torch.rand(15, 1, SIZE, SIZE, generator=g)
+    y = torch.arange(15) % 3
+    rows = torch.stack([torch.randperm(9, generator=g)[:4] for _ in range(steps)])
+    return Episode(x[:9], y[:9], x[9:], y[9:], rows, torch.tensor(1000 + i))
+
+
+def first_dtype(module: nn.Module) -> torch.dtype:
+    return next(p.dtype for p in module.parameters() if p.requires_grad)
+
+
+def episodes(module: nn.Module, n: int = 4) -> list[Episode]:
+    dtype = first_dtype(module)
+    some = [episode(i) for i in range(n)]
+    return [e._replace(support_x=e.support_x.to(dtype), query_x=e.query_x.to(dtype)) for e in some]
+
+
+def as_today(module: nn.Module) -> nn.Module:
+    """Norms with the statistics of their batch, which is what this package says of them."""
+    for layer in module.modules():
+        if hasattr(layer, "track_running_stats"):
+            layer.track_running_stats = False
+            layer.running_mean = layer.running_var = layer.num_batches_tracked = None
+    return module
+
+
+def plain_loop(module: nn.Module, task: Episode, lr: float) -> tuple[Params, Params]:
+    """Adapted parameters and the query gradient there, by PyTorch alone on a fresh copy."""
+    module = as_today(module).train()
+    params = {n: p.detach().clone() for n, p in module.named_parameters() if p.requires_grad}
+
+    def gradient(x, y):
+        leaves = {n: p.detach().requires_grad_() for n, p in params.items()}
+        loss = nn.functional.cross_entropy(functional_call(module, leaves, (x,)), y)
+        found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+        return dict(zip(leaves, found, strict=True))
+
+    for rows in task.batches:
+        slopes = gradient(task.support_x[rows], task.support_y[rows])
+        params = {n: p - lr * slopes[n] for n, p in params.items()}
+    return params, gradient(task.query_x, task.query_y)
+
+
+def directions(module: nn.Module, algorithm: Any, tasks: list[Episode], execution: str) -> list:
+    """What each task says, in an execution as it is chosen for the module."""
+    run = make_execution(execution, module, CPU, tasks[0].support_x)
+    params = Net(module).params()
+    state = algorithm.inner.rule.init(params)
+
+    def direction(net: Net, params: Params, task: Episode) -> Params:
+        return algorithm.direction(net, params, state, task, CLASSIFICATION)[0]
+
+    return run.map(direction, (params,), tasks)
+
+
+def assert_close(found: Params, expected: Params, tolerance: float = 1e-5) -> None:
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert found[name].dtype == value.dtype, name
+        loose = 100 * tolerance if value.dtype == torch.bfloat16 else tolerance
+        torch.testing.assert_close(found[name], value, rtol=1e3 * loose, atol=loose, msg=name)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_what_a_network_does_is_found_by_trying(name):
+    module = network(name)
+    found = traits_of(Net(module).module, _x(module))
+    assert (found.draws, found.writes) == (name in DRAW, name in WRITE)
+
+
+def _x(module: nn.Module) -> torch.Tensor:
+    return episodes(module, 1)[0].support_x
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS.keys() - DRAW))
+def test_a_task_computes_what_a_plain_loop_does(name):
+    """Reptile's adapted parameters and FOMAML's query gradient, against `functional_call`."""
+    tasks, inner = episodes(network(name)), InnerLoop(SGD(0.05), 3)
+    reptile = directions(network(name), Reptile(inner), tasks, "auto")
+    fomaml = directions(network(name), FOMAML(inner), tasks, "auto")
+    for task, moved, slope in zip(tasks, reptile, fomaml, strict=True):
+        module = network(name)
+        start = {n: p.detach().clone() for n, p in module.named_parameters() if p.requires_grad}
+        adapted, expected = plain_loop(module, task, lr=0.05)
+        assert_close(moved, {n: start[n] - adapted[n] for n in start})
+        assert_close(slope, expected, 1e-4)
+
+
+@pytest.mark.parametrize("rule", [SGD(0.05), Adam(0.01)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_tasks_know_nothing_of_each_other(name, rule):
+    """Whatever the order, the threads, or what ran before."""
+    if isinstance(rule, Adam) and name in ROUNDING:
+        rule = Adam(0.01, eps=1e-3)
+    tasks, reptile = episodes(network(name)), Reptile(InnerLoop(rule, 3))
+    module = network(name)
+    there = directions(module, reptile, tasks, "auto")
+    back = directions(module, reptile, tasks[::-1], "auto")[::-1]
+    one = directions(network(name), reptile, tasks[:1], "serial")
+    for mine, other in zip(there, back, strict=True):
+        assert_close(mine, other, 1e-5)
+    assert_close(there[0], one[0], 1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_the_module_itself_is_as_it_was(name):
+    """Frozen parameters, buffers and what is saved; the queries are answered without a trace."""
+    module = network(name)
+    before = copy.deepcopy({n: t.clone() for n, t in as_today(module).state_dict().items()})
+    tasks, inner = episodes(module), InnerLoop(SGD(0.05), 3)
+    directions(module, FOMAML(inner), tasks, "auto")
+    measure(module, tasks)
+    now = module.state_dict()
+    assert all(torch.equal(before[n], now[n]) for n in before)
+
+
+def measure(module: nn.Module, tasks: list[Episode], points: tuple[int, ...] = (0, 1, 3)) -> list:
+    """Meta-test's figures in both protocols."""
+    run = make_execution("auto", module, CPU, tasks[0].support_x)
+    setting = Setting(EpisodeSpec(3, 3, 2, 3, 4), PROTOCOLS, points)
+    inner, params = InnerLoop(SGD(0.05), 3), Net(module).params()
+
+    def one(net: Net, params: Params, task: Episode):
+        return evaluate_task(
+            net, params, {}, task, inner=inner, task=CLASSIFICATION, setting=setting
+        )
+
+    return run.map(one, (params,), tasks)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_the_curve_changes_nothing_that_comes_after_it(name):
+    """The last point is the same whether or not queries were answered on the way."""
+    tasks = episodes(network(name))
+    whole, last = measure(network(name), tasks), measure(network(name), tasks, (3,))
+    for a, b in zip(whole, last, strict=True):
+        for protocol in PROTOCOLS:
+            torch.testing.assert_close(a[protocol]["loss"][-1:], b[protocol]["loss"])
+
+
+def test_noise_is_off_when_queries_are_answered():
+    """At zero steps a network with dropout answers as the one without."""
+    tasks = episodes(network("dropout"))
+    with_it, without = network("dropout"), network("dropout")
+    without[3] = nn.Identity()
+    for a, b in zip(measure(with_it, tasks), measure(without, tasks), strict=True):
+        assert float(a["inductive"]["loss"][0]) == pytest.approx(float(b["inductive"]["loss"][0]))
+
+
+def test_noise_hangs_on_the_key_of_the_task_and_on_the_step():
+    module, (task, *_) = network("dropout"), episodes(network("dropout"))
+    reptile = Reptile(InnerLoop(SGD(0.05), 3))
+    other = task._replace(key=torch.tensor(7))
+    here, there, again = directions(module, reptile, [task, other, task], "auto")
+    assert_close(here, again, 1e-9)
+    assert not torch.equal(here["4.weight"], there["4.weight"])
+
+    net = Net(module, traits=traits_of(module, task.support_x)).begin(task)
+    first, second = (net(net.params(), task.support_x) for _ in range(2))
+    assert not torch.equal(first, second)
+
+
+def test_random_numbers_outside_are_left_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    directions(network("dropout"), Reptile(InnerLoop(SGD(0.05), 3)), [episode(0)], "auto")
+    torch.manual_seed(3)
+    module, tasks = network("noise of three kinds"), episodes(network("dropout"), 2)
+    torch.manual_seed(3)
+    run = make_execution("auto", module, CPU, tasks[0].support_x)
+    torch.manual_seed(3)
+    run.map(lambda net, task: net(net.params(), task.support_x), (), tasks)
+    assert torch.equal(torch.rand(2), expected)
+
+
+@pytest.mark.parametrize("name", ["dropout", "buffer written", "attributes written", "tied"])
+def test_segments_on_the_way_back_see_the_same_noise_and_memory(name):
+    """MAML with and without `checkpoint_steps`."""
+    tasks, inner = episodes(network(name), 2), InnerLoop(SGD(0.05), 3)
+    whole = directions(network(name), MAML(inner), tasks, "auto")
+    parts = directions(network(name), MAML(inner, checkpoint_steps=1), tasks, "auto")
+    for a, b in zip(whole, parts, strict=True):
+        assert_close(a, b, 1e-5)
+
+
+@pytest.mark.parametrize("name", ["tied", "frozen vector", "buffers read", "lstm", "batch norm"])
+def test_plain_networks_run_in_threads(name):
+    module = network(name)
+    run = make_execution("auto", module, CPU, _x(module))
+    assert isinstance(run, Threads)
+    assert run.traits == PLAIN
+
+
+@pytest.mark.parametrize("name", ["dropout", "buffer written"])
+def test_networks_that_draw_or_write_run_one_task_after_another(name):
+    module = network(name)
+    assert isinstance(make_execution("threads", module, CPU, _x(module)), Serial)
+    with pytest.raises(ValueError, match="execution=vmap: .* Use execution=auto"):
+        make_execution("vmap", module, CPU, _x(module))
+
+
+def test_a_forward_that_writes_into_parameters_is_refused():
+    class Renormalizing(nn.Linear):
+        def forward(self, x):
+            self.weight.data /= 2
+            return super().forward(x.flatten(1))
+
+    with pytest.raises(ValueError, match="Renormalizing writes into its parameters in forward"):
+        make_execution("auto", Renormalizing(SIZE * SIZE, 3), CPU, episode(0).support_x)
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_is_refused_is_named(name):
+    make, words = REFUSED[name]
+    with pytest.raises(ValueError, match=".") as caught:
+        check_contents(make())
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS.keys() | LARGE.keys()))
+def test_what_is_accepted_is_accepted(name):
+    check_contents(network(name))
+
+
+# --- whole runs
+
+
+WORDS = [
+    "trainer=cpu",
+    "dataset.classes=60",
+    f"dataset.size={SIZE}",
+    "~model.in_channels",
+    "~model.size",
+    "~model.channels",
+    "model._target_=networks.named",
+    "shots.ways=3",
+    "meta_batch=2",
+    "algorithm.inner.steps=2",
+    "algorithm.outer.final_lr=null",
+    "log_every=1",
+    "eval.tasks=4",
+    "eval.steps=2",
+    "eval.curve_tasks=2",
+    "eval.val_every=null",
+    "checkpoint_every=2",
+]
+
+
+def config_of(name: str, *more: str) -> dict:
+    words = [*WORDS, f"+model.name='{name}'", *more]
+    return OmegaConf.to_container(compose_config("train", words), resolve=True)
+
+
+def figures(report: dict) -> list[dict]:
+    return [{n: entry[n] for n in ("protocol", "acc", "loss")} for entry in report["results"]]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_a_resume_and_an_evaluation_agree(name, tmp_path):
+    """`evaluate` repeats the test of the training, a resume ends as the undisturbed run."""
+    whole, parts, again = (tmp_path / folder for folder in ("whole", "parts", "again"))
+    for folder in (whole, parts, again):
+        folder.mkdir()
+    full = training.train(config_of(name, "max_meta_iterations=4"), whole, "")
+    training.train(config_of(name, "max_meta_iterations=2"), parts, "")
+    rest = config_of(name, "max_meta_iterations=4") | {"resume": str(parts)}
+    assert figures(training.train(rest, parts, "")) == figures(full)
+    last = whole / "checkpoints" / "last.ckpt"
+    config = config_of(name, "max_meta_iterations=4")
+    assert figures(training.evaluate(config, last, again, "")) == figures(full)
+    assert_same_tensors(last, parts / "checkpoints" / "last.ckpt")
+
+
+def assert_same_tensors(one: Path, other: Path) -> None:
+    a, b = (torch.load(path, weights_only=True)["state_dict"] for path in (one, other))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_weight_decay_leaves_frozen_parameters_alone(tmp_path):
+    more = ["max_meta_iterations=2", "+algorithm.outer.options.weight_decay=0.5"]
+    training.train(config_of("frozen features", *more), tmp_path, "")
+    trained = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    torch.manual_seed(0)
+    start = named("frozen features", 3).state_dict()
+    assert torch.equal(trained["module.1.weight"], start["1.weight"])
+    assert not torch.equal(trained["module.3.weight"], start["3.weight"])
+
+
+def test_the_checkpoint_keeps_the_buffers_of_the_module(tmp_path):
+    training.train(config_of("buffer written", "max_meta_iterations=2"), tmp_path, "")
+    trained = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert float(trained["module.seen"]) == float(Counting(3).seen) == 0
