@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,7 @@ def test_plain_networks_run_in_threads(name):
 def test_networks_that_draw_or_write_run_one_task_after_another(name):
     module = network(name)
     assert isinstance(make_execution("threads", module, CPU, _x(module)), Serial)
-    with pytest.raises(ValueError, match="execution=vmap: .* Use execution=auto"):
+    with pytest.raises(ValueError, match=r"execution=vmap: .* Use execution=auto"):
         make_execution("vmap", module, CPU, _x(module))
 
 
@@ -266,9 +267,8 @@ def test_a_forward_that_writes_into_parameters_is_refused():
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_what_is_refused_is_named(name):
     make, words = REFUSED[name]
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=re.escape(words)) as caught:
         check_contents(make())
-    assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -58,7 +58,7 @@ class Net:
         """Whether the module is in evaluation mode."""
         self.follow: Follow = to_the_end
         """How the steps of an inner loop are taken."""
-        self._key, self._passes = 0, 0
+        self._key = self._passes = 0
         self._layers = [*module.modules()]
         self._has_own_modes = any(type(la).train is not nn.Module.train for la in self._layers)
         self._slots = _slots(module)
@@ -75,9 +75,9 @@ class Net:
 
     def constants(self) -> Params:
         """What the module has besides: buffers, and parameters that nobody moves."""
-        module = self.module
-        frozen = {n: p.detach() for n, p in module.named_parameters() if not p.requires_grad}
-        return frozen | dict(module.named_buffers())
+        named = self.module.named_parameters()
+        frozen = {n: p.detach() for n, p in named if not p.requires_grad}
+        return frozen | dict(self.module.named_buffers())
 
     def replica(self) -> Net:
         """A private copy of the module, for another task."""
@@ -117,11 +117,11 @@ class Net:
 
     def _set_mode(self, answers: bool) -> None:
         self.answers = answers
-        if not self._has_own_modes:
-            for layer in self._layers:  # what `train` does, in a tenth of its time
-                layer.__dict__["training"] = not answers
-        else:
+        if self._has_own_modes:
             self.module.train(not answers)
+            return
+        for layer in self._layers:  # what `train` does, in a tenth of its time
+            layer.__dict__["training"] = not answers
 
     def program(self, function: Function, fixed: tuple, args: tuple) -> Callable[..., Any]:
         """`function(net, *fixed, ...)` for arguments of the shapes of `args`, as fast as it goes.
