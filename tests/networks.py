@@ -201,6 +201,13 @@ class Noise(nn.Module):
         return self.head(x)
 
 
+class Noisy(nn.Sequential):
+    """A function of one number, with dropout."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(1, 8), nn.Tanh(), nn.Dropout(0.1), nn.Linear(8, 1))
+
+
 class AlwaysDropout(nn.Module):
     """Dropout that is on in evaluation as well."""
 

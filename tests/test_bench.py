@@ -284,3 +284,11 @@ def test_the_table_of_a_real_measurement(monkeypatch) -> None:
     assert "no GPU was used: the rows of a GPU were not run" in text
     fastest = min(figures.times, key=lambda name: figures.times[name][1])
     assert f"fastest here: execution={fastest}" in text
+
+
+def test_a_network_that_draws_is_timed_as_it_runs(capsys):
+    words = ["dataset=sine", "trainer=cpu", "model._target_=networks.Noisy", "~model.activation"]
+    assert bench.main([*words, "~model.hidden"]) == 0
+    printed = capsys.readouterr().out
+    assert "fastest here: execution=serial" in printed
+    assert printed.count("not run: the network is not for it") == 2

@@ -17,18 +17,20 @@ from fewstep import training
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
+from fewstep.checks import ConfigError
 from fewstep.choice import make_execution
 from fewstep.compose import compose_config
 from fewstep.contents import check_contents
 from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
 from fewstep.execution import Serial, Threads
 from fewstep.inner import InnerLoop
+from fewstep.limits import check_training
 from fewstep.net import Net
-from fewstep.rules import SGD, Adam
+from fewstep.rules import SGD, Adam, place_state
 from fewstep.traits import PLAIN, traits_of
 from fewstep.types import Episode, EpisodeSpec, Params
 from networks import LARGE, NETWORKS, REFUSED, SIZE, Counting, named
-from problems import CLASSIFICATION
+from problems import CLASSIFICATION, REGRESSION
 
 
 DRAW = {"dropout", "alpha dropout", "rrelu", "noise of three kinds", "dropout always"}
@@ -345,3 +347,29 @@ def test_the_checkpoint_keeps_the_buffers_of_the_module(tmp_path):
     training.train(config_of("buffer written", "max_meta_iterations=2"), tmp_path, "")
     trained = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     assert float(trained["module.seen"]) == float(Counting(3).seen) == 0
+
+
+# --- figures and precisions
+
+
+def test_figures_of_a_narrow_network_are_not_rounded():
+    """Two of three right is 0.6667, which bfloat16 calls 0.668."""
+    outputs = torch.eye(3, dtype=torch.bfloat16)
+    found = CLASSIFICATION.metrics(outputs, torch.tensor([0, 1, 1]))
+    assert float(found["acc"]) == pytest.approx(2 / 3, abs=1e-6)
+    assert found["loss"].dtype == torch.float32
+    narrow = REGRESSION.metrics(torch.full((3, 1), 0.1, dtype=torch.bfloat16), torch.zeros(3, 1))
+    assert narrow["loss"].dtype == torch.float32
+
+
+def test_the_state_of_the_rule_follows_each_parameter():
+    params = {"a": torch.zeros(2), "b": torch.zeros(2, dtype=torch.float64)}
+    wide = {"v": {n: torch.ones(2, dtype=torch.float64) for n in params}, "t": torch.tensor(3)}
+    placed = place_state(wide, params)
+    assert [placed["v"][n].dtype for n in "ab"] == [torch.float32, torch.float64]
+    assert placed["t"].dtype == torch.int64
+
+
+def test_mixed_precision_says_why_not():
+    with pytest.raises(ConfigError, match=r"trainer\.precision=bf16-mixed: must be one of 32, 64 "):
+        check_training(config_of("tied", "trainer.precision=bf16-mixed"))

@@ -6,13 +6,16 @@ filled from `fewstep bench`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from fewstep.allocator import keep_freed_memory
 from fewstep.execution import EXECUTIONS, Execution, Serial
 from fewstep.net import Net
-from fewstep.traits import PLAIN, traits_of
+from fewstep.traits import PLAIN, Traits, traits_of
 
 
 def make_execution(
@@ -43,4 +46,10 @@ def make_execution(
     else:
         torch.backends.cudnn.allow_tf32 = False  # precision 32 is not 19, in convolutions either
         torch.backends.cudnn.deterministic = True  # the same seed, the same numbers
-    return EXECUTIONS[name](module) if traits.plain else Serial(module, traits)
+    possible = executions(traits)
+    return possible.get(name, possible["serial"])(module)
+
+
+def executions(traits: Traits) -> Mapping[str, Callable[[nn.Module], Execution]]:
+    """What makes each execution that a network of these traits may run in, by name."""
+    return EXECUTIONS if traits.plain else {"serial": partial(Serial, traits=traits)}

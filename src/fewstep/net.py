@@ -64,8 +64,7 @@ class Net:
         self._slots = _slots(module)
 
     def params(self) -> Params:
-        """The module's trainable parameters, detached: the same memory, no graph. One that is
-        shared has the first of its names."""
+        """The trainable parameters, detached; a shared one has the first of its names."""
         return {name: parameter.detach() for name, parameter in self.parameters().items()}
 
     def parameters(self) -> dict[str, nn.Parameter]:

@@ -14,7 +14,8 @@ from fewstep.bench.memory import available, process_peak, resident
 from fewstep.bench.operations import operations
 from fewstep.bench.overhead import Overhead, overhead
 from fewstep.bench.subject import Config, Subject, open_subject
-from fewstep.execution import CPU_THREADS, EXECUTIONS
+from fewstep.choice import executions
+from fewstep.execution import CPU_THREADS
 from fewstep.trainer import quiet_lightning
 
 
@@ -60,11 +61,11 @@ def measure(config: Config, free: int | None = None) -> Figures:
     subject = open_subject(config)
     device, chosen = subject.device, subject.learner.execution.name
     free = available(device) if free is None else free
-    need = estimate(subject)
-    refuse(need, EXECUTIONS, chosen, free, config)
+    need, possible = estimate(subject), executions(subject.learner.execution.traits)
+    refuse(need, possible, chosen, free, config)
     episodes, idle = next(subject.meta_batches()), resident(trim=True)
     turns, peaks = {}, {}
-    for name, make in EXECUTIONS.items():
+    for name, make in possible.items():
         if need.of(name) <= free:
             run = _turn(subject, make(subject.learner.module), episodes)
             peaks[name] = process_peak(run, device)

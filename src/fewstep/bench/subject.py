@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -89,5 +89,5 @@ def open_subject(config: Config) -> Subject:
     learner.to("cuda" if gpu else "cpu").place_state()
     dtype = next(iter(learner.net.params().values())).dtype
     split = tasks.splits["train"].to(learner.device, dtype)
-    learner.meet(split.episode(tasks.train_spec, config["seed"], 0))
+    learner.meet(split.episode(replace(tasks.train_spec, steps=1), config["seed"], 0))
     return Subject(config, learner, tasks, split)

@@ -33,7 +33,9 @@ def table(figures: Figures) -> str:
 
 def _row(figures: Figures, name: str) -> tuple[str, ...]:
     if name not in figures.times:
-        return name, f"not run: needs {size(figures.need.of(name))}", "", "", ""
+        needs = figures.need.of(name)
+        reason = f"needs {size(needs)}" if needs > figures.free else "the network is not for it"
+        return name, f"not run: {reason}", "", "", ""
     low, middle, high = figures.times[name]
     share = figures.flops / middle / figures.peak_rate
     return (
