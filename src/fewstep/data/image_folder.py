@@ -71,8 +71,7 @@ class ImageFolder:
     def _splits(self) -> dict[str, ImageSplit]:
         found = pictures.find_classes(Path(self.root).expanduser())
         if self.split_files:
-            parts = class_lists.from_files(self.split_files)
-            class_lists.check_present(parts, found, str(self.root))
+            parts = class_lists.from_files(self.split_files, found, str(self.root))
             listed = {name for part in parts.values() for name in part}
             found = {name: files for name, files in found.items() if name in listed}
         else:
