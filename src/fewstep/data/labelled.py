@@ -33,22 +33,34 @@ def find(folder: Path) -> Tables | None:
     it, in one folder beside it, or in folders that are called images or as the splits are. A
     folder with a folder a class, or with archives, is read as that.
     """
-    inside = [p.name for p in folders.subfolders(folder)]
-    if len(inside) > 1 and any(split_of(n) is None and n.lower() not in IMAGES for n in inside):
-        return None
-    if any(path.suffix.lower() in folders.ARCHIVES for path in folders.entries(folder)):
-        return None
-    found: Tables = {}
-    for path in folders.entries(folder):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            name = split_of(path.stem) or ("" if tables.plain(path.stem) in TABLES else None)
-            if name is not None and tables.is_table(path, str(path)):
-                found.setdefault(name, path)
+    found = {n: path for n, path in _named(folder).items() if tables.is_table(path, str(path))}
     if "" in found:
         return {"": found[""]}
     if "train" not in found:
         return None
     return found if len(found) > 1 else {"": found["train"]}
+
+
+def explain(folder: Path) -> None:
+    """Raise ValueError if a folder has a file that would be such a table but for its titles."""
+    for path in _named(folder).values():
+        tables.read_rows(path, str(path))
+
+
+def _named(folder: Path) -> Tables:
+    """The files of a folder that are called as tables are, if it has no folder a class."""
+    inside = [p.name for p in folders.subfolders(folder)]
+    if len(inside) > 1 and any(split_of(n) is None and n.lower() not in IMAGES for n in inside):
+        return {}
+    found: Tables = {}
+    for path in folders.entries(folder):
+        if path.suffix.lower() in folders.ARCHIVES:
+            return {}
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            name = split_of(path.stem) or ("" if tables.plain(path.stem) in TABLES else None)
+            if name is not None:
+                found[name] = path
+    return found
 
 
 def read(folder: Path, found: Tables) -> Found:

@@ -29,6 +29,8 @@ def find(root: Path) -> Found:
         return together({s: pictures.find_classes(f) for s, f in splits.items()}, str(root))
     if found := labelled.find(place):
         return labelled.read(place, found)
+    if len(folders.subfolders(place)) < 2:
+        labelled.explain(place)
     return _in_archive(pictures.find_classes(place), place)
 
 
