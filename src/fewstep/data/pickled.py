@@ -37,6 +37,8 @@ def read_file(path: Path) -> Any:
 def read(data: bytes | mmap.mmap, where: str) -> Any:
     """What a pickle holds, arrays as read-only views of `data`. Text of Python 2 is Latin-1.
 
+    Texts longer than `LONG` bytes, which no data set here has, stay undecoded.
+
     Raises ValueError, naming `where` and what was asked for, if it is damaged or holds anything
     but the types above.
     """
