@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from fewstep.data.image_folder import ImageFolder
+from fewstep.data.images import episodes_sha256
+from fewstep.types import EpisodeSpec
 
 
 SPLIT = {"bee": "train", "cat": "train", "dog": "val", "elk": "test"}
@@ -170,6 +172,9 @@ def test_classes_without_a_split_are_shuffled(layout, tmp_path):
     assert named(splits) == {"train": ["dog", "bee"], "val": ["cat"], "test": ["elk"]}
     assert splits["train"].class_names == list(SPLIT)
     assert shades(splits) == SHADES
+    spec = EpisodeSpec(ways=1, shots=1, queries=1, steps=0)
+    # As they were when a folder a class was all that was read.
+    assert episodes_sha256(splits["train"], spec, 0, 20).startswith("8779555a82776b6f")
 
 
 def test_top_folders_of_an_archive(tmp_path):

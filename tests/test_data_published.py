@@ -16,7 +16,9 @@ from PIL import Image
 
 from fewstep.data import class_lists, miniimagenet
 from fewstep.data.cifar_fs import CifarFS
+from fewstep.data.images import episodes_sha256
 from fewstep.data.miniimagenet import MiniImageNet
+from fewstep.types import EpisodeSpec
 
 
 MINI = class_lists.published("miniimagenet")
@@ -200,6 +202,13 @@ PACKED = ("a folder a class", "train, val, test", "CIFAR-FS/", "cifar100/data an
           "train, validation, test inside", "images/ with a folder a class")  # fmt: skip
 
 
+EPISODES = {
+    8: {"train": "9123b1368eaabeec", "val": "0eb66d388438eeb0", "test": "7c123fd6a711df3d"},
+    32: {"train": "a29f082e951723c2", "val": "e5bf3b753925d240", "test": "279bfeda39fe8d50"},
+}
+"""By side of an image; as they were when folders and CIFAR-100 itself were all that was read."""
+
+
 @pytest.fixture(autouse=True)
 def small(monkeypatch) -> None:
     monkeypatch.setattr(miniimagenet, "SIZE", 8)
@@ -212,6 +221,8 @@ def check(splits: dict, parts: class_lists.Parts, size: int) -> None:
         assert splits[split].counts.tolist() == [1] * 100
         assert splits[split].pixels.shape == (100, 3, size, size)
     assert splits["train"].pixels[:, 2, 1, 1].tolist() == list(range(100))
+    spec = EpisodeSpec(ways=5, shots=1, queries=0, steps=0)
+    assert {s: episodes_sha256(splits[s], spec, 0, 20)[:16] for s in SPLITS} == EPISODES[size]
 
 
 @pytest.mark.parametrize("layout", MINI_LAYOUTS)
