@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from fewstep.data import cifar100, class_lists, folders, pickled_images, pictures, published
+from fewstep.data import cifar100, class_lists, pickled_images, pictures, places, published
 from fewstep.data.cache import cache_dir
 from fewstep.data.cifar100 import FOLDER, SIZE, TAR
 from fewstep.data.images import ImageSplit
@@ -63,11 +63,9 @@ class CifarFS:
         root, where = Path(self.root).expanduser(), str(self.root)
         listed = sorted(name for part in parts.values() for name in part)
         if root.is_dir() and not published.complete(root, listed):
-            files = pickled_images.find(folders.places(root, frozenset(listed)), STEMS)
+            files = pickled_images.find(places.near(root, frozenset(listed)), STEMS)
             if files:
-                pixels, names, counts = pickled_images.load(
-                    self.name, files, SIZE, _numbered(parts)
-                )
+                pixels, names, counts = pickled_images.load(self.name, files, SIZE, _numbered())
                 class_lists.check_present(parts, names, where)
                 return pixels, names, counts
         found = published.in_folders(root, listed)
@@ -97,7 +95,8 @@ class CifarFS:
         return next((p for p in places if p.is_file() or (p / "train").is_file()), None)
 
 
-def _numbered(parts: class_lists.Parts) -> dict[str, list[str]]:
+def _numbered() -> dict[str, list[str]]:
     """Each split's class names by their number in CIFAR-100, which sorts them."""
+    parts = class_lists.published(CifarFS.name)
     names = sorted(name for part in parts.values() for name in part)
     return {split: [n if n in part else "" for n in names] for split, part in parts.items()}

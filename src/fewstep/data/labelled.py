@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from fewstep.data import folders, pictures, tables
+from fewstep.data import pictures, places, tables
 from fewstep.data.given_splits import Found, split_of, together
 from fewstep.data.pictures import Classes, Picture
 from fewstep.data.tables import Row
@@ -49,12 +49,12 @@ def explain(folder: Path) -> None:
 
 def _named(folder: Path) -> Tables:
     """The files of a folder that are called as tables are, if it has no folder a class."""
-    inside = [p.name for p in folders.subfolders(folder)]
+    inside = [p.name for p in places.subfolders(folder)]
     if len(inside) > 1 and any(split_of(n) is None and n.lower() not in IMAGES for n in inside):
         return {}
     found: Tables = {}
-    for path in folders.entries(folder):
-        if path.suffix.lower() in folders.ARCHIVES:
+    for path in places.entries(folder):
+        if places.is_archive(path):
             return {}
         if path.suffix.lower() in SUFFIXES and path.is_file():
             name = split_of(path.stem) or ("" if tables.plain(path.stem) in TABLES else None)
@@ -92,7 +92,8 @@ def read(folder: Path, found: Tables) -> Found:
                     f"{known.line}; keep one label an image"
                 )
             if known is row:
-                splits.setdefault(split, {}).setdefault(row.label, []).append(picture)
+                label = _composed(row.label)
+                splits.setdefault(split, {}).setdefault(label, []).append(picture)
     if set(splits) == {""}:
         return Found(_sorted(splits[""]))
     whole = together(splits, str(folder))
@@ -143,11 +144,11 @@ class _Images:
 
 def _below(folder: Path) -> list[Picture]:
     """All images in a folder and in those below it."""
-    inside = [path for path in folders.entries(folder) if path.is_file()]
+    inside = [path for path in places.entries(folder) if path.is_file()]
     found = [Picture(path) for path in inside]
-    if folders.subfolders(folder):
+    if places.subfolders(folder):
         found += [p for some in pictures.find_classes(folder).values() for p in some]
-    return [picture for picture in found if folders.is_image(picture.path.name)]
+    return [picture for picture in found if places.is_image(picture.path.name)]
 
 
 def _shared(parts: tuple[str, ...], wanted: tuple[str, ...]) -> int:

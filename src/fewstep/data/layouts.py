@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fewstep.data import folders, labelled, pictures
+from fewstep.data import labelled, pictures, places
 from fewstep.data.given_splits import Found, split_of, together
 from fewstep.data.pictures import Classes, Picture
 
@@ -24,12 +24,12 @@ def find(root: Path) -> Found:
     """
     if not root.is_dir():
         return _in_archive(pictures.find_classes(root), root)
-    place = folders.top(root, lambda folder: bool(_splits(folder) or labelled.find(folder)))
+    place = places.top(root, lambda folder: bool(_splits(folder) or labelled.find(folder)))
     if splits := _splits(place):
         return together({s: pictures.find_classes(f) for s, f in splits.items()}, str(root))
     if found := labelled.find(place):
         return labelled.read(place, found)
-    if len(folders.subfolders(place)) < 2:
+    if len(places.subfolders(place)) < 2:
         labelled.explain(place)
     return _in_archive(pictures.find_classes(place), place)
 
@@ -39,17 +39,17 @@ def _splits(folder: Path) -> dict[str, Path] | None:
 
     Raises ValueError if it does, or if a split's folder holds images instead of classes.
     """
-    splits = folders.split_folders(folder)
+    splits = places.split_folders(folder)
     if splits is None:
         return None
     names = ", ".join(path.name for path in splits.values())
-    for inside in folders.subfolders(folder):
+    for inside in places.subfolders(folder):
         if inside not in splits.values() and any(map(_is_image, inside.rglob("*"))):
             raise ValueError(
                 f"dataset.root='{folder}': is split into {names}, and has images in {inside.name} "
                 f"besides; move that folder away"
             )
-        if inside in splits.values() and folders.has_images(inside):
+        if inside in splits.values() and places.has_images(inside):
             raise ValueError(
                 f"dataset.root='{folder}': {inside.name} has images outside the folders of its "
                 f"classes; sort them into classes as in {splits['train'].name}, or move them away"
@@ -58,7 +58,7 @@ def _splits(folder: Path) -> dict[str, Path] | None:
 
 
 def _is_image(path: Path) -> bool:
-    return folders.is_image(path.name) and path.is_file()
+    return places.is_image(path.name) and path.is_file()
 
 
 def _in_archive(classes: Classes, root: Path) -> Found:
@@ -77,10 +77,10 @@ def _in_archive(classes: Classes, root: Path) -> Found:
 
 def _top_level(found: Sequence[Picture]) -> int:
     """How many top folders hold everything, one inside the other."""
-    level, paths = 0, [folders.parts_inside(picture) for picture in found]
+    level, paths = 0, [places.parts_inside(picture) for picture in found]
     while len({parts[level] for parts in paths}) == 1:
         above = [parts for parts in paths if len(parts) == level + 2 and level]
-        if any(folders.is_image(parts[-1]) for parts in above):
+        if any(places.is_image(parts[-1]) for parts in above):
             break
         deeper = [parts for parts in paths if len(parts) > level + 2]
         if not deeper:
@@ -92,7 +92,7 @@ def _top_level(found: Sequence[Picture]) -> int:
 def _by_folder(found: Sequence[Picture], level: int) -> Classes:
     classes: Classes = {}
     for picture in found:
-        parts = folders.parts_inside(picture)
+        parts = places.parts_inside(picture)
         if len(parts) > level + 1:
             classes.setdefault(parts[level], []).append(picture)
     return dict(sorted(classes.items()))
@@ -104,6 +104,6 @@ def _split_members(found: Sequence[Picture], level: int) -> dict[str, Classes] |
     splits = {split_of(label): label for label in tops}
     if None in splits or len(splits) < max(2, len(tops)) or "train" not in splits:
         return None
-    if any(len(folders.parts_inside(p)) < level + 3 for some in tops.values() for p in some):
+    if any(len(places.parts_inside(p)) < level + 3 for some in tops.values() for p in some):
         return None  # images straight in train: a class of that name
     return {split: _by_folder(tops[label], level + 1) for split, label in splits.items()}

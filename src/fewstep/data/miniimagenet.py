@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from fewstep.data import class_lists, folders, pickled_images, pictures, published
+from fewstep.data import class_lists, pickled_images, pictures, places, published
 from fewstep.data.decode import RESAMPLES
 from fewstep.data.images import ImageSplit
 from fewstep.data.pictures import Classes
@@ -89,7 +89,7 @@ class MiniImageNet:
         """The pickles, unless there are images as well, which come first."""
         if not root.is_dir() or published.complete(root, listed) or published.table_folders(root):
             return None
-        return pickled_images.find(folders.places(root, frozenset(listed)), STEMS)
+        return pickled_images.find(places.near(root, frozenset(listed)), STEMS)
 
 
 def _find(root: Path, listed: list[str]) -> Classes:

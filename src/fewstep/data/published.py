@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from fewstep.data import folders, pictures, tables
+from fewstep.data import pictures, places, tables
 from fewstep.data.given_splits import SPLITS, split_of
 from fewstep.data.pictures import Classes, Picture
 
@@ -25,11 +25,11 @@ def in_folders(root: Path, listed: Collection[str]) -> Classes:
     if not root.is_dir():
         return in_archive(pictures.find_classes(root), listed)
     names = frozenset(listed)
-    found = {place: _classes(place) for place in folders.places(root, names)}
+    found = {place: _classes(place) for place in places.near(root, names)}
     best = max(found, key=lambda place: len(names.intersection(found[place])))
     if not names.intersection(found[best]):
-        inside = folders.entries(root)
-        packed = any(p.suffix.lower() in folders.ARCHIVES for p in inside)
+        inside = places.entries(root)
+        packed = any(map(places.is_archive, inside))
         return in_archive(pictures.find_classes(root), listed) if packed else {}
     classes: Classes = {}
     parents = list(dict.fromkeys(found[best].values()))
@@ -47,9 +47,9 @@ def complete(root: Path, listed: Collection[str]) -> bool:
 
 def _classes(place: Path) -> dict[str, Path]:
     """The folders in a place, or in its folders train, val and test, and where each lies."""
-    splits = {split_of(p.name): p for p in folders.subfolders(place)}
+    splits = {split_of(p.name): p for p in places.subfolders(place)}
     parents = [splits[s] for s in SPLITS] if set(SPLITS) <= set(splits) else [place]
-    return {p.name: parent for parent in parents for p in folders.subfolders(parent)}
+    return {p.name: parent for parent in parents for p in places.subfolders(parent)}
 
 
 def in_archive(classes: Classes, listed: Collection[str]) -> Classes:
@@ -63,7 +63,7 @@ def in_archive(classes: Classes, listed: Collection[str]) -> Classes:
         return classes
     groups: dict[tuple[str, ...], Classes] = {}
     for picture in (picture for some in classes.values() for picture in some):
-        parts = folders.parts_inside(picture)[:-1] if picture.member else ()
+        parts = places.parts_inside(picture)[:-1] if picture.member else ()
         at = max((n for n, part in enumerate(parts) if part in listed), default=None)
         if at is not None:
             above = parts[:at]
@@ -79,7 +79,7 @@ def table_folders(root: Path) -> tuple[list[Path], Path] | None:
     The tables are beside the images folder, or in a folder split or splits beside it; or beside
     the images themselves.
     """
-    for place in folders.places(root) if root.is_dir() else ():
+    for place in places.near(root) if root.is_dir() else ():
         for name in TABLES:
             if (place / name / "train.csv").is_file():
                 images = [place / IMAGES] if (place / IMAGES).is_dir() else [place, place / name]

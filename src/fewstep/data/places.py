@@ -13,7 +13,8 @@ from fewstep.data.given_splits import split_of
 from fewstep.data.pictures import Picture
 
 
-ARCHIVES = (".zip", ".tar", ".gz", ".tgz")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
+"""How the names of archives end that `pictures` may be able to read."""
 
 DEEPEST = 8
 """Top folders inside one another that are gone through, so that a link to itself ends."""
@@ -36,6 +37,11 @@ def is_image(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in Image.registered_extensions()
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a file's name ends as archives' names do."""
+    return path.name.lower().endswith(ARCHIVES) and path.is_file()
+
+
 def has_images(folder: Path) -> bool:
     """Whether images lie in a folder itself."""
     return any(is_image(entry.name) and entry.is_file() for entry in entries(folder))
@@ -44,16 +50,16 @@ def has_images(folder: Path) -> bool:
 def has_classes(folder: Path) -> bool:
     """Whether a folder holds folders, or archives of them, and no images of its own."""
     inside = entries(folder)
-    return any(p.is_dir() or p.suffix.lower() in ARCHIVES for p in inside) and not any(
+    return any(p.is_dir() or is_archive(p) for p in inside) and not any(
         is_image(p.name) and p.is_file() for p in inside
     )
 
 
-def places(root: Path, classes: frozenset[str] | set[str] = frozenset()) -> list[Path]:
+def near(root: Path, classes: frozenset[str] | set[str] = frozenset()) -> list[Path]:
     """The root and the folders up to two levels below it, those nearer first, but no classes."""
     found, level = [root], [root]
     for _ in range(2):
-        inside = [p for place in level for p in subfolders(place) if p.name not in classes]
+        inside = [p for folder in level for p in subfolders(folder) if p.name not in classes]
         level = [p for p in inside if os.access(p, os.R_OK | os.X_OK)]
         found += level
     return found
@@ -71,7 +77,7 @@ def top(root: Path, stop: Callable[[Path], bool]) -> Path:
             break
         inside = entries(root)
         folders = [p for p in inside if p.is_dir()]
-        if len(folders) != 1 or any(p.suffix.lower() in ARCHIVES for p in inside):
+        if len(folders) != 1 or any(map(is_archive, inside)):
             break
         if not (has_classes(folders[0]) or stop(folders[0])):
             break
