@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image
 from fewstep.data.image_folder import ImageFolder
 from fewstep.data.images import episodes_sha256
 from fewstep.types import EpisodeSpec
+from made_files import laid_out, zipped
 
 
 SPLIT = {"bee": "train", "cat": "train", "dog": "val", "elk": "test"}
@@ -34,20 +34,6 @@ def files(place: Place, **texts: str | bytes) -> dict[str, bytes]:
     for name, text in texts.items():
         found[name] = text if isinstance(text, bytes) else text.encode()
     return found
-
-
-def laid_out(root: Path, content: dict[str, bytes]) -> Path:
-    for name, data in content.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data)
-    return root
-
-
-def zipped(root: Path, content: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(root / "photos.zip", "w") as archive:
-        for name, data in content.items():
-            archive.writestr(name, data)
-    return root / "photos.zip"
 
 
 def table(row: str, head: str = "filename,label", splits: tuple[str, ...] = ()) -> str:
@@ -161,7 +147,7 @@ def test_the_split_that_comes_with_the_data(layout, tmp_path):
 
 @pytest.mark.parametrize("layout", PACKED)
 def test_the_same_in_an_archive(layout, tmp_path):
-    splits = opened(zipped(tmp_path, GIVEN[layout]))
+    splits = opened(zipped(tmp_path / "photos.zip", GIVEN[layout]))
     assert named(splits) == {"train": ["bee", "cat"], "val": ["dog"], "test": ["elk"]}
     assert shades(splits) == SHADES
 
@@ -178,7 +164,7 @@ def test_classes_without_a_split_are_shuffled(layout, tmp_path):
 
 
 def test_top_folders_of_an_archive(tmp_path):
-    splits = opened(zipped(tmp_path, FREE["three top folders"]))
+    splits = opened(zipped(tmp_path / "photos.zip", FREE["three top folders"]))
     assert named(splits) == {"train": ["dog", "bee"], "val": ["cat"], "test": ["elk"]}
 
 

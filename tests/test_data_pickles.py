@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import copyreg
 import functools
-import io
 import os
 import pickle
 import struct
 import tracemalloc
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from fewstep.data import pickled
+from made_files import python2
 
 
 CONTENT = {
@@ -29,25 +28,6 @@ CONTENT = {
     "empty": np.zeros((0, 3), dtype=np.int32),
     "long": "x" * 70000,
 }
-
-
-class Python2(pickle._Pickler):
-    """Writes text and bytes as Python 2 did: strings of one kind, and NumPy's old names."""
-
-    dispatch: ClassVar[dict] = dict(pickle._Pickler.dispatch)
-
-    def save_string(self, value: str | bytes) -> None:
-        data = value if isinstance(value, bytes) else value.encode("latin-1")
-        self.write(pickle.BINSTRING + struct.pack("<i", len(data)) + data)
-        self.memoize(value)
-
-    dispatch[bytes] = dispatch[str] = save_string
-
-
-def python2(value: object) -> bytes:
-    file = io.BytesIO()
-    Python2(file, protocol=2).dump(value)
-    return file.getvalue().replace(b"numpy._core", b"numpy.core")
 
 
 def same(a: object, b: object) -> bool:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
-import struct
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -19,6 +15,7 @@ from fewstep.data.cifar_fs import CifarFS
 from fewstep.data.images import episodes_sha256
 from fewstep.data.miniimagenet import MiniImageNet
 from fewstep.types import EpisodeSpec
+from made_files import laid_out, python2, zipped
 
 
 MINI = class_lists.published("miniimagenet")
@@ -27,27 +24,6 @@ SPLITS = ("train", "val", "test")
 
 Place = Callable[[str, str], str]
 """Where the image of a class lies, given its split and its name."""
-
-
-class Python2(pickle._Pickler):
-    """Writes text and bytes as Python 2 did: strings of one kind."""
-
-    dispatch: ClassVar[dict] = dict(pickle._Pickler.dispatch)
-
-    def save_string(self, value: str | bytes) -> None:
-        data = value if isinstance(value, bytes) else value.encode("latin-1")
-        self.write(pickle.BINSTRING + struct.pack("<i", len(data)) + data)
-        self.memoize(value)
-
-    dispatch[bytes] = dispatch[str] = save_string
-
-
-def dumped(content: object, python2: bool) -> bytes:
-    if not python2:
-        return pickle.dumps(content)
-    file = io.BytesIO()
-    Python2(file, protocol=2).dump(content)
-    return file.getvalue().replace(b"numpy._core", b"numpy.core")
 
 
 def order(parts: class_lists.Parts) -> list[str]:
@@ -86,12 +62,12 @@ def tables(folder: str, **how) -> dict[str, bytes]:
     }  # fmt: skip
 
 
-def caches(path: str, python2: bool = False) -> dict[str, bytes]:
+def caches(path: str, old: bool = False) -> dict[str, bytes]:
     found = {}
     for split in SPLITS:
         pixels, names = arrays(MINI, split, 8)
         content = {"image_data": pixels, "class_dict": {n: [i] for i, n in enumerate(names)}}
-        found[path.format(split)] = dumped(content, python2)
+        found[path.format(split)] = (python2 if old else pickle.dumps)(content)
     return found
 
 
@@ -103,9 +79,8 @@ def numbered(path: str) -> dict[str, bytes]:
         labels = list(range(first, first + len(names)))
         content = {"data": pixels, "labels": labels, "catname2label": {}}
         content["catname2label"] |= zip(names, labels, strict=True)
-        found[path.format("train_phase_train" if split == "train" else split)] = dumped(
-            content, python2=False
-        )
+        file = path.format("train_phase_train" if split == "train" else split)
+        found[file] = pickle.dumps(content)
         first += len(names)
     return found
 
@@ -117,7 +92,7 @@ def cifar_pickles(path: str, label: Callable[[str], object], **how) -> dict[str,
         if how.get("channels_first"):
             pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
         content = {"data": pixels, "labels": [label(name) for name in names]}
-        found[path.format(split)] = dumped(content, how.get("python2", False))
+        found[path.format(split)] = (python2 if how.get("old") else pickle.dumps)(content)
     return found
 
 
@@ -127,22 +102,7 @@ def cifar100() -> dict[str, bytes]:
     for file, labels in (("train", range(0, 100, 2)), ("test", range(1, 100, 2))):
         data = np.repeat(np.array(labels, dtype=np.uint8), 3 * 32 * 32).reshape(50, -1)
         found[file] = {"data": data, "fine_labels": list(labels), "batch_label": "1 of 1"}
-    return {f"cifar-100-python/{file}": dumped(found[file], python2=True) for file in found}
-
-
-def laid_out(root: Path, content: dict[str, bytes]) -> Path:
-    for name, data in content.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data)
-    return root
-
-
-def zipped(root: Path, content: dict[str, bytes]) -> Path:
-    root.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(root / "data.zip", "w") as archive:
-        for name, data in content.items():
-            archive.writestr(name, data)
-    return root / "data.zip"
+    return {f"cifar-100-python/{file}": python2(found[file]) for file in found}
 
 
 def lists(folder: str) -> dict[str, bytes]:
@@ -172,7 +132,7 @@ MINI_LAYOUTS = {
     | images(MINI, lambda split, name: f"images/{name}/in no table.png")
     | tables("split/"),
     "pickles": caches("mini-imagenet-cache-{}.pkl"),
-    "pickles of Python 2": caches("mini-imagenet-cache-{}.pkl", python2=True),
+    "pickles of Python 2": caches("mini-imagenet-cache-{}.pkl", old=True),
     "pickles inside": caches("data/mini/mini_imagenet_cache_{}.pickle"),
     "pickles of MetaOptNet": numbered("miniImageNet_category_split_{}.pickle"),
 }
@@ -192,7 +152,7 @@ CIFAR_LAYOUTS = {
     "meta-train, ...": images(CIFAR, lambda split, name: f"meta-{split}/{name}/a.png"),
     "pickles": cifar_pickles("CIFAR_FS_{}.pickle", NUMBER),
     "pickles inside": cifar_pickles("CIFAR-FS/CIFAR_FS_{}.pickle", NUMBER),
-    "pickles of Python 2": cifar_pickles("CIFAR_FS_{}.pickle", NUMBER, python2=True),
+    "pickles of Python 2": cifar_pickles("CIFAR_FS_{}.pickle", NUMBER, old=True),
     "pickles with names": cifar_pickles("cifar-fs-{}.pkl", str),
     "pickles of NumPy": cifar_pickles("CIFAR_FS_{}.pickle", lambda c: np.int64(NUMBER(c))),
     "pickles, channels first": cifar_pickles("CIFAR_FS_{}.pickle", NUMBER, channels_first=True),
@@ -238,9 +198,11 @@ def test_cifar_fs(layout, tmp_path):
 @pytest.mark.parametrize("layout", PACKED)
 def test_the_same_in_an_archive(layout, tmp_path):
     if layout in MINI_LAYOUTS:
-        check(MiniImageNet(zipped(tmp_path / "m", MINI_LAYOUTS[layout])).open(), MINI, 8)
+        root = zipped(tmp_path / "mini.zip", MINI_LAYOUTS[layout])
+        check(MiniImageNet(root).open(), MINI, 8)
     if layout in CIFAR_LAYOUTS:
-        check(CifarFS(zipped(tmp_path / "c", CIFAR_LAYOUTS[layout])).open(), CIFAR, 32)
+        root = zipped(tmp_path / "cifar.zip", CIFAR_LAYOUTS[layout])
+        check(CifarFS(root).open(), CIFAR, 32)
 
 
 def test_pickles_come_from_the_cache_until_they_change(tmp_path, monkeypatch):
