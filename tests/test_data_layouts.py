@@ -231,7 +231,16 @@ WRONG = {
               **{"labels.csv": "file,label\nbee.png,bee\n"}),
         "line 2: 'bee.png' could be {root}/test/bee.png or {root}/train/bee.png; write the path"),
     "two labels": (files(flat(), **{"labels.csv": LABELS + "bee0.png,wasp\n"}),
-                   "line 10: 'bee0.png' is 'wasp' here and 'bee' in line 2; keep one label"),
+                   "line 10: 'bee0.png' is wasp here and bee in {root}/labels.csv, line 2"),
+    "a class of two tables": (
+        files(flat(), **{"train.csv": LABELS, "test.csv": "filename,label\nbee0.png,bee\n"}),
+        "line 2: 'bee0.png' is bee of train here and bee of test in {root}/test.csv, line 2; keep"),
+    "no image": (files(flat(), **{"labels.csv": "filename,label\n\n"}),
+                 "labels.csv: lists no image"),
+    "a very long cell": (files(flat(), **{"labels.csv": LABELS + '"' + "x" * 200_000}),
+                         "labels.csv, line 10: '\"xxx"),
+    "no file": (files(flat(), **{"labels.csv": LABELS + ".,bee\n"}),
+                "line 10: lists '.', which is not under"),
     "no such split": (files(flat(), **{"labels.csv": SPLITS.replace("val", "fold 3")}),
                       "labels.csv, line 6: 'fold 3' is no split; write train, val or test"),
     "a class in two splits": (

@@ -205,6 +205,13 @@ def test_the_same_in_an_archive(layout, tmp_path):
         check(CifarFS(root).open(), CIFAR, 32)
 
 
+def test_a_root_that_is_one_of_the_pickles(tmp_path):
+    root = laid_out(tmp_path / "mini", MINI_LAYOUTS["pickles"])
+    check(MiniImageNet(root / "mini-imagenet-cache-train.pkl").open(), MINI, 8)
+    root = laid_out(tmp_path / "cifar", CIFAR_LAYOUTS["pickles"])
+    check(CifarFS(root / "CIFAR_FS_test.pickle").open(), CIFAR, 32)
+
+
 def test_pickles_come_from_the_cache_until_they_change(tmp_path, monkeypatch):
     root = laid_out(tmp_path, MINI_LAYOUTS["pickles"])
     check(MiniImageNet(root).open(), MINI, 8)

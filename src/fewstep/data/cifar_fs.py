@@ -60,7 +60,7 @@ class CifarFS:
 
     def _others(self, parts: class_lists.Parts) -> tuple[Tensor, list[str], np.ndarray]:
         """Pixels, class names and counts out of folders or archives of images, or of pickles."""
-        root, where = Path(self.root).expanduser(), str(self.root)
+        root, where = pickled_images.folder_of(Path(self.root).expanduser()), str(self.root)
         listed = sorted(name for part in parts.values() for name in part)
         if root.is_dir() and not published.complete(root, listed):
             files = pickled_images.find(places.near(root, frozenset(listed)), STEMS)

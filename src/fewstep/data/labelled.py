@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 from fewstep.data import pictures, places, tables
 from fewstep.data.given_splits import Found, split_of, together
 from fewstep.data.pictures import Classes, Picture
-from fewstep.data.tables import Row
 
 
 TABLES = ("labels", "label", "annotations", "metadata", "images")
@@ -73,27 +72,23 @@ def read(folder: Path, found: Tables) -> Found:
     """
     images = _Images(folder)
     splits: dict[str, Classes] = {}
+    known: dict[Picture, tuple[str, str, str]] = {}
     for name, table in found.items():
-        labels: dict[Picture, Row] = {}
         for row in tables.read_rows(table, str(table)):
             where = f"{table}, line {row.line}"
-            split = name
-            if row.split is not None:
-                split = split_of(row.split) or ""
-                if not split:
-                    raise ValueError(
-                        f"{where}: '{row.split}' is no split; write train, val or test"
-                    )
-            picture = images.get(row.file, where)
-            known = labels.setdefault(picture, row)
-            if known.label != row.label:
-                raise ValueError(
-                    f"{where}: '{row.file}' is '{row.label}' here and '{known.label}' in line "
-                    f"{known.line}; keep one label an image"
-                )
-            if known is row:
-                label = _composed(row.label)
+            split = name if row.split is None else split_of(row.split)
+            if split is None:
+                raise ValueError(f"{where}: '{row.split}' is no split; write train, val or test")
+            picture, label = images.get(row.file, where), _composed(row.label)
+            if picture not in known:
+                known[picture] = label, split, where
                 splits.setdefault(split, {}).setdefault(label, []).append(picture)
+            elif known[picture][:2] != (label, split):
+                before = " of ".join(filter(None, known[picture][:2]))
+                raise ValueError(
+                    f"{where}: '{row.file}' is {' of '.join(filter(None, (label, split)))} here "
+                    f"and {before} in {known[picture][2]}; keep one label and split an image"
+                )
     if set(splits) == {""}:
         return Found(_sorted(splits[""]))
     whole = together(splits, str(folder))
@@ -122,7 +117,7 @@ class _Images:
         Raises ValueError, beginning with `where`, unless there is exactly one.
         """
         wanted = PurePosixPath(_composed(file.replace("\\", "/"))).parts
-        found = self._by_name.get(wanted[-1], [])
+        found = self._by_name.get(wanted[-1], []) if wanted else []
         shared = {parts: _shared(parts, wanted) for parts, _ in found}
         # A path may be one on another computer: what it begins with, and the folder of images
         # itself, may differ, but no folder in between.

@@ -68,6 +68,7 @@ class MiniImageNet:
                 f"has to be got by hand (from image-net.org, under its terms); then point "
                 f"dataset.root to it, laid out as {LAYOUTS}"
             )
+        root = pickled_images.folder_of(root)
         parts = class_lists.published(self.name)
         listed = sorted(name for part in parts.values() for name in part)
         if files := self._pickles(root, listed):

@@ -22,6 +22,11 @@ Files = dict[str, Path]
 """The file of each split."""
 
 
+def folder_of(root: Path) -> Path:
+    """The folder of the pickles if a root is one of them; else the root."""
+    return root.parent if root.is_file() and root.suffix.lower() in SUFFIXES else root
+
+
 def find(places: Sequence[Path], stems: Sequence[str]) -> Files | None:
     """The three pickles of the first folder that has one; None if none has.
 

@@ -45,7 +45,10 @@ def column(titles: Sequence[str], names: Sequence[str]) -> int | None:
 
 def fields(line: str, delimiter: str) -> list[str]:
     """One line's cells, without quotes and the spaces around them."""
-    cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:  # longer than any cell of a table
+        return [line]
     return [cell.strip() for cell in cells]
 
 
@@ -90,6 +93,8 @@ def read_rows(path: Path, where: str) -> list[Row]:
                 f"or remove the line"
             )
         rows.append(Row(number, file, label, split))
+    if not rows:
+        raise ValueError(f"{where}: lists no image")
     return rows
 
 
