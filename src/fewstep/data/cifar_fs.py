@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import gzip
-import pickle
-import tarfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from fewstep.data import class_lists, pictures
-from fewstep.data.cache import Content, cache_dir, cached, fingerprint
+from fewstep.data import cifar100, class_lists, pickled_images, pictures, places, published
+from fewstep.data.cache import cache_dir
+from fewstep.data.cifar100 import FOLDER, SIZE, TAR
 from fewstep.data.images import ImageSplit
 from fewstep.data.tasks import Classification
 
 
-FOLDER = "cifar-100-python"
-TAR = f"{FOLDER}.tar.gz"
-FILES = ("meta", "train", "test")
-SIZE = 32
+STEMS = ("cifarfs",)
+"""What the pickles' names begin with (`CIFAR_FS_train.pickle`), for `pickled_images`."""
+
+LAYOUTS = (
+    f"{FOLDER}/ or {TAR}; or one folder of images a class (apple/, ...), maybe in "
+    f"cifar100/data/; or train/, val/ and test/ with those folders in them; or pickles "
+    f"(CIFAR_FS_train.pickle, _val.pickle, _test.pickle)"
+)
 
 
 @dataclass
@@ -38,8 +36,9 @@ class CifarFS:
     """
 
     root: str | Path | None = None
-    """A folder with CIFAR-100's python version (`cifar-100-python/` or `cifar-100-python.tar.gz`),
-    or with one folder of images a class. None: downloaded once into the user's cache (169 MB)."""
+    """A folder (or archive) with CIFAR-100 or CIFAR-FS, as `LAYOUTS` says; it may also lie up to
+    two levels below. Which split a class is in, the published lists say. None: CIFAR-100's python
+    version is downloaded once into the user's cache (169 MB)."""
 
     name: ClassVar[str] = "cifar_fs"
     task: Classification = field(default_factory=Classification, init=False)
@@ -52,20 +51,37 @@ class CifarFS:
     def _splits(self) -> dict[str, ImageSplit]:
         parts = class_lists.published(self.name)
         source = self._official()
-        if source is None:
-            found = pictures.find_classes(Path(self.root).expanduser())
-            names = list(found)
-            class_lists.check_present(parts, names, str(self.root))
-            pixels, counts = pictures.load(self.name, found, SIZE, 3, "bilinear")
-        else:
-            pixels, names, counts = _store(source)
+        if source is not None:
+            pixels, names, counts = cifar100.store(source)
             class_lists.check_present(parts, names, str(source))
+        else:
+            pixels, names, counts = self._others(parts)
         return class_lists.split_up(self.name, parts, names, counts, pixels)
 
+    def _others(self, parts: class_lists.Parts) -> tuple[Tensor, list[str], np.ndarray]:
+        """Pixels, class names and counts out of folders or archives of images, or of pickles."""
+        root, where = pickled_images.folder_of(Path(self.root).expanduser()), str(self.root)
+        listed = sorted(name for part in parts.values() for name in part)
+        if root.is_dir() and not published.complete(root, listed):
+            files = pickled_images.find(places.near(root, frozenset(listed)), STEMS)
+            if files:
+                pixels, names, counts = pickled_images.load(self.name, files, SIZE, _numbered())
+                class_lists.check_present(parts, names, where)
+                return pixels, names, counts
+        found = published.in_folders(root, listed)
+        if not set(found).intersection(listed):
+            raise ValueError(
+                f"dataset.root='{where}': none of CIFAR-100's classes is there, nor two levels "
+                f"below; lay it out as {LAYOUTS}"
+            )
+        class_lists.check_present(parts, found, where)
+        pixels, counts = pictures.load(self.name, found, SIZE, 3, "bilinear")
+        return pixels, list(found), counts
+
     def _official(self) -> Path | None:
-        """CIFAR-100's folder or archive; None if `root` holds folders of images instead."""
+        """CIFAR-100's folder or archive; None if `root` holds images or other pickles."""
         if self.root is None:
-            return _downloaded()
+            return cifar100.downloaded()
         root = Path(self.root).expanduser()
         if not root.exists():
             raise FileNotFoundError(
@@ -73,101 +89,14 @@ class CifarFS:
                 f"{FOLDER} or {TAR}, or set dataset.root=null to download it into {cache_dir()}"
             )
         if root.is_file():
-            return root if root.name.endswith((".tar.gz", ".tgz")) else None
+            tar = root.name.endswith((".tar.gz", ".tgz"))
+            return root if tar and (root.name == TAR or cifar100.is_official(root)) else None
         places = root, root / FOLDER, root / TAR
         return next((p for p in places if p.is_file() or (p / "train").is_file()), None)
 
 
-def _store(source: Path) -> tuple[Tensor, list[str], np.ndarray]:
-    """All images, class after class [n, 3, 32, 32] with channels last, class names and counts."""
-    files = [source] if source.is_file() else [source / file for file in FILES]
-    for file in files:
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} is missing; fetch {TAR} again")
-    settings = {"layout": 1, "files": [fingerprint(file) for file in files]}
-    pixels, about = cached("cifar_fs", settings, lambda: _read(source))
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2), about["names"], np.array(about["counts"])
-
-
-def _read(source: Path) -> Content:
-    """CIFAR-100's training and test images together, sorted by class name."""
-    with _files(source) as opened:
-        meta, *batches = (_unpickled(opened[file], f"{file} in {source}") for file in FILES)
-    try:
-        names = [str(name) for name in meta["fine_label_names"]]
-        labels = np.concatenate([batch["fine_labels"] for batch in batches])
-        images = np.concatenate([batch["data"] for batch in batches])
-        images = images.reshape(len(labels), 3, SIZE, SIZE).transpose(0, 2, 3, 1)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{source} is not CIFAR-100's python version ({error!r})") from error
-    order = sorted(range(len(names)), key=names.__getitem__)
-    rows = [np.flatnonzero(labels == label) for label in order]
-    about = {"names": [names[label] for label in order], "counts": [len(r) for r in rows]}
-    return Content(images.shape, (images[r] for r in rows), about)
-
-
-@contextmanager
-def _files(source: Path) -> Iterator[dict[str, BinaryIO]]:
-    """The three files by name, out of the folder or straight out of the archive."""
-    if source.is_dir():
-        opened = {file: (source / file).open("rb") for file in FILES}
-        try:
-            yield opened
-        finally:
-            for file in opened.values():
-                file.close()
-        return
-    try:
-        with tarfile.open(source) as tar:
-            yield {file: tar.extractfile(f"{FOLDER}/{file}") for file in FILES}
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, KeyError) as error:
-        raise ValueError(
-            f"{source} is damaged or is not CIFAR-100 ({error}); delete it and fetch it again"
-        ) from error
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Arrays and basic types alone: a pickle from elsewhere could otherwise run anything."""
-
-    ALLOWED: ClassVar[set[tuple[str, str]]] = {
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "scalar"),
-        ("numpy._core.numeric", "_frombuffer"),
-        ("_codecs", "encode"),
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        module = module.replace("numpy.core.", "numpy._core.")  # its name before numpy 2
-        if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
-
-
-def _unpickled(file: BinaryIO, where: str) -> dict[str, Any]:
-    """A pickled dictionary. Python 2 wrote the official one, so strings come as latin-1."""
-    try:
-        return _PlainUnpickler(file, encoding="latin1").load()
-    except (pickle.UnpicklingError, AttributeError, ImportError, IndexError, EOFError) as error:
-        raise ValueError(
-            f"{where} is not what CIFAR-100 holds ({error}); fetch it again"
-        ) from error
-
-
-def _downloaded() -> Path:
-    """The official archive in the user's cache, fetched with torchvision if it is not there."""
-    folder = cache_dir() / "cifar-100"
-    path = folder / TAR
-    if not path.exists():
-        from torchvision.datasets import CIFAR100
-        from torchvision.datasets.utils import download_url
-
-        try:
-            download_url(CIFAR100.url, str(folder), TAR, CIFAR100.tgz_md5)
-        except (OSError, RuntimeError) as error:
-            raise FileNotFoundError(
-                f"dataset.root=null: CIFAR-100 is not in {folder} and could not be fetched from "
-                f"{CIFAR100.url} ({error}); fetch it by hand and set dataset.root to its folder"
-            ) from error
-    return path
+def _numbered() -> dict[str, list[str]]:
+    """Each split's class names by their number in CIFAR-100, which sorts them."""
+    parts = class_lists.published(CifarFS.name)
+    names = sorted(name for part in parts.values() for name in part)
+    return {split: [n if n in part else "" for n in names] for split, part in parts.items()}

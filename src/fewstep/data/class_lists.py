@@ -6,11 +6,13 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from torch import Tensor
 
 from fewstep.data.images import ImageSplit
+from fewstep.data.name_lists import Names, read_names
 
 
 SPLITS = ("train", "val", "test")
@@ -24,15 +26,23 @@ def published(dataset: str) -> Parts:
     Larochelle 2017), 64, 16 and 20 classes each."""
     folder = files("fewstep.data") / "splits"
     return {
-        split: folder.joinpath(f"{dataset}_{split}.txt").read_text().split() for split in SPLITS
+        split: folder.joinpath(f"{dataset}_{split}.txt").read_text("utf-8").split()
+        for split in SPLITS
     }
 
 
-def from_files(paths: Mapping[str, str | Path]) -> Parts:
-    """One's own lists: a text file a split, one class name a line; `#` begins a comment.
+def from_files(paths: Mapping[str, str | Path], present: Iterable[str], where: str) -> Parts:
+    """One's own lists, as `name_lists` reads them: a text file a split.
 
-    Raises ValueError for an unknown split, a missing train list, an empty list or a name that
-    occurs twice, FileNotFoundError for a list that does not exist.
+    Args:
+        paths: the files by split: train (always), val and test (as needed).
+        present: the classes that there are.
+        where: where they are, for messages.
+
+    Raises:
+        ValueError: for an unknown split, a missing train list, an empty list, a class that is in
+            two lists or is not there, a file that is no text.
+        FileNotFoundError: for a list that does not exist.
     """
     unknown = [name for name in paths if name not in SPLITS]
     if unknown or "train" not in paths:
@@ -40,23 +50,31 @@ def from_files(paths: Mapping[str, str | Path]) -> Parts:
             f"dataset.split_files has {', '.join(paths) or 'nothing'}: its keys are train (always) "
             f"and val and test (as you need them)"
         )
-    parts: Parts = {}
-    seen: dict[str, str] = {}
+    names, parts, seen = Names(present), {}, {}
     for split, path in paths.items():
-        file = Path(path).expanduser()
+        file, key = Path(path).expanduser(), f"dataset.split_files.{split}='{path}'"
         if not file.is_file():
-            raise FileNotFoundError(f"dataset.split_files.{split}='{path}' does not exist")
-        lines = (line.split("#")[0].strip() for line in file.read_text().splitlines())
-        parts[split] = [line for line in lines if line]
-        if not parts[split]:
-            raise ValueError(f"dataset.split_files.{split}='{path}' names no class")
-        for name in parts[split]:
-            if name in seen:
+            raise FileNotFoundError(f"{key} does not exist")
+        entries = read_names(file, key, names)
+        if not entries:
+            raise ValueError(f"{key} names no class")
+        for entry in entries:
+            if entry.name in seen:
                 raise ValueError(
-                    f"class '{name}' is in the {seen[name]} list and again in the {split} list "
-                    f"('{path}'); keep it in one, or test tasks would not be new"
+                    f"class '{entry.name}' is in the {seen[entry.name]} list and again in the "
+                    f"{split} list ('{path}', line {entry.line}); keep it in one, or test tasks "
+                    f"would not be new"
                 )
-            seen[name] = split
+            seen[entry.name] = split
+        parts[split] = [entry.name for entry in entries]
+        if missing := [entry for entry in entries if not entry.known]:
+            like = names.like(missing[0].name)
+            _refuse(
+                [entry.name for entry in missing],
+                f"the {len(entries)} {split} classes",
+                where,
+                f"{key}, line {missing[0].line}" + (f" (did you mean '{like}'?)" if like else ""),
+            )
     return parts
 
 
@@ -89,13 +107,16 @@ def check_present(parts: Parts, names: Iterable[str], where: str) -> None:
     """Raise ValueError if a listed class is missing."""
     present = set(names)
     for split, part in parts.items():
-        missing = [name for name in part if name not in present]
-        if missing:
-            raise ValueError(
-                f"dataset.root='{where}': {len(missing)} of the {len(part)} {split} classes are "
-                f"missing ({', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}); "
-                f"complete the data, or correct the list"
-            )
+        if missing := [name for name in part if name not in present]:
+            _refuse(missing, f"the {len(part)} {split} classes", where)
+
+
+def _refuse(missing: list[str], of: str, where: str, hint: str = "") -> NoReturn:
+    named = f"{', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
+    raise ValueError(
+        f"dataset.root='{where}': {len(missing)} of {of} are missing ({named})"
+        f"{f' in {hint}' if hint else ''}; complete the data, or correct the list"
+    )
 
 
 def split_up(

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from fewstep.data import class_lists, pictures
+from fewstep.data import class_lists, layouts, pictures
 from fewstep.data.decode import MODES, RESAMPLES
+from fewstep.data.given_splits import Found
 from fewstep.data.images import ImageSplit
 from fewstep.data.tasks import Classification
 
@@ -23,8 +24,9 @@ class ImageFolder:
     """
 
     root: str | Path
-    """A folder with one folder a class; or a zip file of one, maybe inside one top folder; or a
-    folder with one zip file a class."""
+    """A folder with one folder a class; or with train, val and test folders of these, whose split
+    is kept; or images with a labels.csv (filename, label, maybe split); or a zip file of one; or a
+    folder with one zip file a class. Any of them may lie inside one top folder."""
     size: int = 84
     """Side of an image in pixels."""
     channels: int = 3
@@ -32,14 +34,16 @@ class ImageFolder:
     resample: str = "bilinear"
     """How to resize: nearest, bilinear, bicubic or lanczos; all but the first antialias."""
     val: float = 0.15
-    """The fraction of the classes that is the validation split; 0 for none."""
+    """The fraction of the classes that is the validation split; 0 for none. Where the data comes
+    with a split, only 0 counts: it leaves that split out."""
     test: float = 0.2
-    """The fraction of the classes that is the test split; 0 for none."""
+    """The fraction of the classes that is the test split; 0 for none, as with `val`."""
     split_seed: int = 0
     """Shuffles the classes before they are split by fractions; not the run's seed."""
     split_files: Mapping[str, str | Path] | None = None
-    """Instead of fractions: text files named by split, {train: PATH, val: PATH, test: PATH}, one
-    class name a line. Classes in none of them are left out."""
+    """Instead of fractions, or of the split that the data comes with: text files or tables named
+    by split, {train: PATH, val: PATH, test: PATH}, one class name a line. Classes in none of them
+    are left out."""
     name: str = "image_folder"
     """The dataset's name in records and messages."""
 
@@ -69,13 +73,20 @@ class ImageFolder:
 
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
-        found = pictures.find_classes(Path(self.root).expanduser())
+        found = layouts.find(Path(self.root).expanduser())
+        parts = self._parts(found)
+        listed = {name for part in parts.values() for name in part}
+        classes = {name: files for name, files in found.classes.items() if name in listed}
+        pixels, counts = pictures.load(self.name, classes, self.size, self.channels, self.resample)
+        return class_lists.split_up(self.name, parts, list(classes), counts, pixels)
+
+    def _parts(self, found: Found) -> class_lists.Parts:
+        """The class names of each split: as listed, as the data comes, or shuffled."""
         if self.split_files:
-            parts = class_lists.from_files(self.split_files)
-            class_lists.check_present(parts, found, str(self.root))
-            listed = {name for part in parts.values() for name in part}
-            found = {name: files for name, files in found.items() if name in listed}
-        else:
-            parts = class_lists.shuffled(found, self.split_seed, self.val, self.test)
-        pixels, counts = pictures.load(self.name, found, self.size, self.channels, self.resample)
-        return class_lists.split_up(self.name, parts, list(found), counts, pixels)
+            return class_lists.from_files(self.split_files, found.classes, str(self.root))
+        if found.clash:
+            raise ValueError(found.clash)
+        if found.parts:
+            left_out = {key for key in ("val", "test") if not getattr(self, key)}
+            return {split: part for split, part in found.parts.items() if split not in left_out}
+        return class_lists.shuffled(found.classes, self.split_seed, self.val, self.test)

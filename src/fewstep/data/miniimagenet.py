@@ -6,24 +6,27 @@ augment. Their copy held 59,981 images, 19 short of 600 a class.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from fewstep.data import class_lists, pictures
+from fewstep.data import class_lists, pickled_images, pictures, places, published
 from fewstep.data.decode import RESAMPLES
 from fewstep.data.images import ImageSplit
-from fewstep.data.pictures import Classes, Picture
+from fewstep.data.pictures import Classes
 from fewstep.data.tasks import Classification
 
 
 SIZE = 84
 
+STEMS = ("miniimagenetcache", "miniimagenetcategorysplit", "miniimagenet")
+"""What the pickles' names begin with (`mini-imagenet-cache-train.pkl`), for `pickled_images`."""
+
 LAYOUTS = (
     "one folder a class (n01532829/, ...); or train/, val/ and test/ with those folders in them; "
-    "or images/ with train.csv, val.csv and test.csv beside it; or one zip file of the first kind"
+    "or images/ with train.csv, val.csv and test.csv beside it or in split/; or pickles "
+    "(mini-imagenet-cache-train.pkl, -val.pkl, -test.pkl); or one zip file of the first two"
 )
 
 
@@ -38,7 +41,8 @@ class MiniImageNet:
     """
 
     root: str | Path | None = None
-    """The folder (or zip file) with the images."""
+    """The folder (or zip file) with the images or pickles, as `LAYOUTS` says; they may also lie up
+    to two levels below it. Which split a class is in, the published lists say."""
     resample: str = "nearest"
     """How to resize: nearest as the authors did, or bilinear, bicubic, lanczos (antialiased)."""
 
@@ -64,41 +68,36 @@ class MiniImageNet:
                 f"has to be got by hand (from image-net.org, under its terms); then point "
                 f"dataset.root to it, laid out as {LAYOUTS}"
             )
+        root = pickled_images.folder_of(root)
         parts = class_lists.published(self.name)
-        found = _find(root)
-        class_lists.check_present(parts, found, str(self.root))
         listed = sorted(name for part in parts.values() for name in part)
+        if files := self._pickles(root, listed):
+            pixels, names, counts = pickled_images.load(self.name, files, SIZE, {})
+            class_lists.check_present(parts, names, str(self.root))
+            return class_lists.split_up(self.name, parts, names, counts, pixels)
+        found = _find(root, listed)
+        if not set(found).intersection(listed):
+            raise ValueError(
+                f"dataset.root='{self.root}': none of Mini-ImageNet's classes is there, nor two "
+                f"levels below; lay it out as {LAYOUTS}"
+            )
+        class_lists.check_present(parts, found, str(self.root))
         found = {name: found[name] for name in listed}
         pixels, counts = pictures.load(self.name, found, SIZE, 3, self.resample)
         return class_lists.split_up(self.name, parts, listed, counts, pixels)
 
-
-def _find(root: Path) -> Classes:
-    """The classes in any of the layouts. Which split a class is in, the published lists say."""
-    if root.is_dir() and (root / "images").is_dir() and (root / "train.csv").is_file():
-        return _from_tables(root)
-    if all((root / split).is_dir() for split in class_lists.SPLITS):
-        found: Classes = {}
-        for split in class_lists.SPLITS:
-            found |= pictures.find_classes(root / split)
-        return found
-    return pictures.find_classes(root)
+    def _pickles(self, root: Path, listed: list[str]) -> pickled_images.Files | None:
+        """The pickles, unless there are images as well, which come first."""
+        if not root.is_dir() or published.complete(root, listed) or published.table_folders(root):
+            return None
+        return pickled_images.find(places.near(root, frozenset(listed)), STEMS)
 
 
-def _from_tables(root: Path) -> Classes:
-    """Ravi and Larochelle's layout: rows of filename and label, all images in one folder."""
-    found: Classes = {}
-    for split in class_lists.SPLITS:
-        table = root / f"{split}.csv"
-        if not table.is_file():
-            raise FileNotFoundError(f"{table} is missing; the layout has train, val and test.csv")
-        with table.open(newline="") as file:
-            rows = csv.DictReader(file)
-            if not {"filename", "label"} <= set(rows.fieldnames or ()):
-                raise ValueError(f"{table}: its first line must be 'filename,label'")
-            for row in rows:
-                image = root / "images" / Path(row["filename"]).name
-                if not image.is_file():
-                    raise ValueError(f"{table} lists {image}, which does not exist")
-                found.setdefault(row["label"], []).append(Picture(image))
-    return {label: sorted(images, key=str) for label, images in sorted(found.items())}
+def _find(root: Path, listed: list[str]) -> Classes:
+    """The classes in any layout of images. Which split a class is in, the published lists say."""
+    beside = root / published.IMAGES
+    if beside.is_dir() and (root / "train.csv").is_file():
+        return published.in_tables([beside], root)
+    if not published.complete(root, listed) and (found := published.table_folders(root)):
+        return published.in_tables(*found)
+    return published.in_folders(root, listed)

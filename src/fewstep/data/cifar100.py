@@ -1,0 +1,115 @@
+"""CIFAR-100's python version, in its folder or straight out of its archive."""
+
+from __future__ import annotations
+
+import gzip
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewstep.data import pickled
+from fewstep.data.cache import Content, cache_dir, cached, fingerprint
+
+
+FOLDER = "cifar-100-python"
+TAR = f"{FOLDER}.tar.gz"
+FILES = ("meta", "train", "test")
+SIZE = 32
+
+LARGEST = 1 << 29
+"""Bytes of a file in CIFAR-100 at most; its training images have 155 million."""
+
+DAMAGE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
+
+
+def store(source: Path) -> tuple[Tensor, list[str], np.ndarray]:
+    """All images, class after class [n, 3, 32, 32] with channels last, class names and counts.
+
+    Raises FileNotFoundError for a missing file, ValueError for a damaged one, by name.
+    """
+    files = [source] if source.is_file() else [source / file for file in FILES]
+    for file in files:
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is missing; fetch {TAR} again")
+    settings = {"layout": 1, "files": [fingerprint(file) for file in files]}
+    pixels, about = cached("cifar_fs", settings, lambda: _read(source))
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2), about["names"], np.array(about["counts"])
+
+
+def _read(source: Path) -> Content:
+    """CIFAR-100's training and test images together, sorted by class name."""
+    with _files(source) as opened:
+        meta, *batches = (_unpickled(opened[file], f"{file} in {source}") for file in FILES)
+    try:
+        names = [str(name) for name in meta["fine_label_names"]]
+        labels = np.concatenate([batch["fine_labels"] for batch in batches])
+        images = np.concatenate([batch["data"] for batch in batches])
+        images = images.reshape(len(labels), 3, SIZE, SIZE).transpose(0, 2, 3, 1)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{source} is not CIFAR-100's python version ({error!r})") from error
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rows = [np.flatnonzero(labels == label) for label in order]
+    about = {"names": [names[label] for label in order], "counts": [len(r) for r in rows]}
+    return Content(images.shape, (images[r] for r in rows), about)
+
+
+@contextmanager
+def _files(source: Path) -> Iterator[dict[str, BinaryIO]]:
+    """The three files by name, out of the folder or straight out of the archive."""
+    if source.is_dir():
+        opened = {file: (source / file).open("rb") for file in FILES}
+        try:
+            yield opened
+        finally:
+            for file in opened.values():
+                file.close()
+        return
+    try:
+        with tarfile.open(source) as tar:
+            yield {file: tar.extractfile(f"{FOLDER}/{file}") for file in FILES}
+    except (*DAMAGE, KeyError) as error:
+        raise ValueError(
+            f"{source} is damaged or is not CIFAR-100 ({error}); fetch it again"
+        ) from error
+
+
+def is_official(path: Path) -> bool:
+    """Whether an archive is CIFAR-100's; what cannot be read counts as a damaged one."""
+    try:
+        with tarfile.open(path) as tar:
+            first = tar.next()
+            return first is None or FOLDER in first.name or f"{FOLDER}/train" in tar.getnames()
+    except DAMAGE:
+        return True
+
+
+def _unpickled(file: BinaryIO, where: str) -> dict[str, Any]:
+    data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"{where} is larger than any file of CIFAR-100; fetch it again")
+    return pickled.read(data, where)
+
+
+def downloaded() -> Path:
+    """The official archive in the user's cache, fetched with torchvision if it is not there."""
+    folder = cache_dir() / "cifar-100"
+    path = folder / TAR
+    if not path.exists():
+        from torchvision.datasets import CIFAR100
+        from torchvision.datasets.utils import download_url
+
+        try:
+            download_url(CIFAR100.url, str(folder), TAR, CIFAR100.tgz_md5)
+        except (OSError, RuntimeError) as error:
+            raise FileNotFoundError(
+                f"dataset.root=null: CIFAR-100 is not in {folder} and could not be fetched from "
+                f"{CIFAR100.url} ({error}); fetch it by hand and set dataset.root to its folder"
+            ) from error
+    return path
