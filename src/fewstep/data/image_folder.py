@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from fewstep.data import class_lists, pictures
-from fewstep.data.decode import MODES, RESAMPLES
+from fewstep.data.bad_files import BadFiles
+from fewstep.data.decode import MODES, RESAMPLES, USUAL, Reading
 from fewstep.data.images import ImageSplit
+from fewstep.data.pictures import Classes
 from fewstep.data.tasks import Classification
 
 
@@ -42,6 +45,15 @@ class ImageFolder:
     class name a line. Classes in none of them are left out."""
     name: str = "image_folder"
     """The dataset's name in records and messages."""
+    skip: Sequence[str] = ()
+    """Endings of files that are no images and lie among them: [.txt, .json]. Without it such a
+    file is an error: an image that cannot be read must not be missed."""
+    white: float | None = None
+    """What is white in files of more than 8 bits; null: what they say themselves (see `depth`)."""
+    max_megapixels: float = USUAL.max_megapixels
+    """The most pixels an image may have, in millions."""
+    max_file_mb: float = USUAL.max_file_mb
+    """The most a file may take, unpacked, in MB."""
 
     task: Classification = field(default_factory=Classification, init=False)
 
@@ -56,6 +68,14 @@ class ImageFolder:
             raise ValueError(
                 f"dataset.resample='{self.resample}': must be one of {', '.join(RESAMPLES)}"
             )
+        for key in ("white", "max_megapixels", "max_file_mb"):
+            value = getattr(self, key)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"dataset.{key}={value}: must be a number above 0")
+        if isinstance(self.skip, str):
+            raise ValueError(
+                f"dataset.skip={self.skip}: must be a list of endings, as [{self.skip}]"
+            )
         for key in ("val", "test"):
             if not 0 <= getattr(self, key) < 1:
                 raise ValueError(
@@ -69,7 +89,7 @@ class ImageFolder:
 
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
-        found = pictures.find_classes(Path(self.root).expanduser())
+        found = self._kept(pictures.find_classes(Path(self.root).expanduser()))
         if self.split_files:
             parts = class_lists.from_files(self.split_files)
             class_lists.check_present(parts, found, str(self.root))
@@ -77,5 +97,24 @@ class ImageFolder:
             found = {name: files for name, files in found.items() if name in listed}
         else:
             parts = class_lists.shuffled(found, self.split_seed, self.val, self.test)
-        pixels, counts = pictures.load(self.name, found, self.size, self.channels, self.resample)
+        reading = Reading(self.white, self.max_megapixels, self.max_file_mb)
+        try:
+            pixels, counts = pictures.load(
+                self.name, found, self.size, self.channels, self.resample, reading
+            )
+        except BadFiles as bad:
+            if not bad.endings:
+                raise
+            skip = ",".join(bad.endings)
+            raise ValueError(f"{bad}; or leave such files out with dataset.skip=[{skip}]") from bad
         return class_lists.split_up(self.name, parts, list(found), counts, pixels)
+
+    def _kept(self, found: Classes) -> Classes:
+        """The classes without the files that `skip` leaves out."""
+        endings = tuple(ending.lower() for ending in self.skip)
+        if not endings:
+            return found
+        return {
+            name: [file for file in files if not file.name.lower().endswith(endings)]
+            for name, files in found.items()
+        }
