@@ -49,6 +49,6 @@ def too_large(where: str, size: int, most: int) -> BadFile:
     mb = -(-size // MEGABYTE)
     return BadFile(
         where,
-        f"has {mb} MB unpacked, more than dataset.max_file_mb={most // MEGABYTE}",
+        f"has {mb} MB unpacked, more than dataset.max_file_mb={most / MEGABYTE:g}",
         f"leave it out, or allow dataset.max_file_mb={mb}",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ RESAMPLES = {
 
 MODES = {1: "L", 3: "RGB"}
 MEGAPIXEL = 10**6
-LARGER = "make it smaller, or allow more with dataset.max_megapixels"
 PROGRAMS = ("EPS",)
 """Formats that Pillow hands to another program: a stranger's file would be run by it."""
 
@@ -87,7 +87,8 @@ def opened(data: bytes, where: str, reading: Reading = USUAL) -> Image.Image:
     except BadFile as bad:
         raise BadFile(where, bad.reason, bad.fix) from bad
     except Image.DecompressionBombError as error:  # of the header, or of a part of the file
-        raise BadFile(where, f"is too large ({error})", LARGER) from error
+        pixels = re.search(r"\((\d+) pixels\)", str(error))
+        raise _too_large(where, int(pixels[1]) if pixels else 0, reading.max_pixels) from error
     except Exception as error:  # a decoder may raise anything at all on bytes that are damaged
         unknown = isinstance(error, UnidentifiedImageError)
         reason = f"it is {kind(data[:512])}" if unknown else str(error) or type(error).__name__
@@ -112,13 +113,16 @@ def _check(image: Image.Image, where: str, most: int) -> None:
     if image.format in PROGRAMS:
         raise BadFile(where, f"is {image.format}, which takes a program", "convert it to PNG")
     if image.width * image.height > most:
-        mp = -(-image.width * image.height // MEGAPIXEL)
-        raise BadFile(
-            where,
-            f"has {image.width}x{image.height} pixels, more than dataset.max_megapixels="
-            f"{most / MEGAPIXEL:g}",
-            f"make it smaller, or allow dataset.max_megapixels={mp}",
-        )
+        raise _too_large(where, image.width * image.height, most)
+
+
+def _too_large(where: str, pixels: int, most: int) -> BadFile:
+    return BadFile(
+        where,
+        f"has {pixels / MEGAPIXEL:g} megapixels, more than dataset.max_megapixels="
+        f"{most / MEGAPIXEL:g}",
+        f"make it smaller, or allow dataset.max_megapixels={-(-pixels // MEGAPIXEL)}",
+    )
 
 
 def _plain(image: Image.Image) -> Image.Image:

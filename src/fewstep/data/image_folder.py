@@ -70,7 +70,7 @@ class ImageFolder:
             )
         for key in ("white", "max_megapixels", "max_file_mb"):
             value = getattr(self, key)
-            if value is not None and not 0 < value < math.inf:
+            if value is not None and not (isinstance(value, int | float) and 0 < value < math.inf):
                 raise ValueError(f"dataset.{key}={value}: must be a number above 0")
         if isinstance(self.skip, str):
             raise ValueError(

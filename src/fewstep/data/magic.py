@@ -6,7 +6,7 @@ from __future__ import annotations
 STARTS = {
     b"PK\x03\x04": "a zip archive",
     b"PK\x05\x06": "a zip archive",
-    b"PK\x07\x08": "a part of a split zip archive",
+    b"PK\x07\x08": "a part of a split zip",
     b"Rar!\x1a\x07": "a RAR archive",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"\x1f\x8b": "a gzip file",

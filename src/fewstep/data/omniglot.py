@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,9 +19,8 @@ from PIL import Image
 
 from fewstep.data import archive
 from fewstep.data.bad_files import BadFile, BadFiles
-from fewstep.data.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
+from fewstep.data.cache import Content, cache_dir, cached
 from fewstep.data.decode import opened
-from fewstep.data.folders import below
 from fewstep.data.images import ImageSplit
 from fewstep.data.tasks import Classification
 
@@ -96,7 +95,7 @@ class Omniglot:
     def _store(self) -> tuple[torch.Tensor, list[str]]:
         """All characters in all rotations [1623 * 4 * 20, 1, 28, 28], and the characters' names."""
         sources = self._sources()
-        files = [state for source in sources for state in _states(source)]
+        files = [state for source in sources for state in archive.states(source)]
         pixels, about = cached(self.name, {"layout": 2, "files": files}, lambda: read(sources))
         return torch.from_numpy(pixels), about["characters"]
 
@@ -111,9 +110,10 @@ class Omniglot:
             endings = *archive.ENDINGS, ""
             found = [path for p in places for e in endings if (path := Path(f"{p}{e}")).exists()]
             if not found:
+                looked = ", ".join(f"{place}.zip, {place}" for place in places)
                 raise FileNotFoundError(
-                    f"dataset.root='{self.root}': none of {', '.join(f'{p}.zip, {p}' for p in places)}"
-                    f" exists; point dataset.root to the folder that holds {part}.zip, or set "
+                    f"dataset.root='{self.root}': none of {looked} "
+                    f"exists; point dataset.root to the folder that holds {part}.zip, or set "
                     f"dataset.root=null to download Omniglot into {cache_dir()}"
                 )
             sources.append(found[0])
@@ -161,12 +161,6 @@ def _characters(source: Path) -> dict[str, list[np.ndarray]]:
     if bad:
         raise BadFiles(bad, len(bad) + sum(map(len, characters.values())))
     return characters
-
-
-def _states(source: Path) -> list[Any]:
-    if source.is_file():
-        return [fingerprint(source)]
-    return [folder_fingerprint(folder) for folder in (source, *below(source).linked)]
 
 
 def _decode(data: bytes, where: str) -> np.ndarray:

@@ -96,7 +96,7 @@ def _name(info: ZipInfo, slashes: bool) -> str:
             return text.decode("utf-8")
         except UnicodeDecodeError:
             continue
-    if slashes or _decodes(raw, "cp932"):
+    if slashes or _decodes(raw, "shift_jis"):
         # The second byte of a letter, as in Shift-JIS, may look like a backslash: not a separator.
         raw = re.sub(rb"(?<=[\x81-\xfe])\\", b"_", raw)
     return raw.decode("cp437")
