@@ -62,6 +62,15 @@ LINKS = {
     "a file beside it": ({"cat/6.png": "1.png"}, [10]),
     "itself": ({"cat/x": "."}, [10]),
     "the root": ({"cat/x": ".."}, [10]),
+    "the root of all": ({"cat/x": "/"}, [10]),
+    "the root, from elsewhere": (
+        {"cat/x": "../../store/a", "../store/a/y": "../../root"},
+        [10, 30, 40],
+    ),
+    "two classes to each other": (
+        {"cat/x": "../../store/a", "../store/a/y": "../../root/cat"},
+        [10, 30, 40],
+    ),
     "a cycle elsewhere": ({"cat/x": "../../store/a", "../store/a/back": "."}, [10, 30, 40]),
     "up to what holds the link": (
         {"cat/x": "../../store/a", "../store/a/up": "..", "../store/down": "a"},

@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 
 from fewstep.data import omniglot
-from fewstep.data.cache import folder_fingerprint
 from fewstep.data.omniglot import Omniglot, character_order
 from fewstep.types import EpisodeSpec
 
@@ -94,7 +93,7 @@ def test_an_extracted_folder_that_changed_is_read_again(tiny, tmp_path_factory):
 
 def test_looking_at_a_folder_counts_its_files_at_every_depth(tiny, tmp_path_factory):
     root = extracted(tiny, tmp_path_factory.mktemp("root"))
-    path, files, size, newest = folder_fingerprint(root)
+    path, files, size, newest = omniglot.folder_fingerprint(root)
     found = [f.stat() for f in root.rglob("*.png")]
     assert (path, files) == (str(root.resolve()), 5 * 20)
     assert size == sum(f.st_size for f in found)

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any, Protocol
+from typing import Protocol
 
 from fewstep.data.bad_files import MOST
-from fewstep.data.cache import fingerprint, folder_fingerprint
 from fewstep.data.folders import below
 from fewstep.data.litter import is_hidden as is_hidden
 from fewstep.data.magic import kind
@@ -70,7 +69,7 @@ def opened(path: Path) -> Iterator[Archive]:
 def files(source: Path, ending: str) -> Iterator[tuple[PurePath, Callable[[], bytes]]]:
     """The files of an archive or a folder with an ending, sorted by path, and their bytes."""
     if source.is_dir():
-        for path in below(source).files:
+        for path in below(source):
             if path.suffix.lower() == ending:
                 yield path, path.read_bytes
         return
@@ -78,13 +77,6 @@ def files(source: Path, ending: str) -> Iterator[tuple[PurePath, Callable[[], by
         for member in packed.paths():
             if member.suffix.lower() == ending:
                 yield member, partial(packed.read, member, MOST)
-
-
-def states(source: Path) -> list[Any]:
-    """What tells one state of an archive or a folder from another, for a cache key."""
-    if source.is_file():
-        return [fingerprint(source)]
-    return [folder_fingerprint(folder) for folder in (source, *below(source).linked)]
 
 
 def is_archive(path: Path) -> bool:

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from fewstep.data.bad_files import BadFile, BadFiles
 from fewstep.data.litter import is_litter
 
 
-@dataclass
-class Below:
-    """What lies below a folder."""
-
-    files: list[Path] = field(default_factory=list)
-    """Sorted. Litter is left out; a file that is reached in two ways is here once."""
-    linked: list[Path] = field(default_factory=list)
-    """The folders elsewhere that links lead to, sorted."""
-
-
-def below(folder: Path) -> Below:
-    """All files below a folder, at any depth.
+def below(folder: Path) -> list[Path]:
+    """All files below a folder, at any depth, sorted; without litter.
 
     A link to a file or a folder counts as what it leads to. What is there anyway, or was reached
     by another link, is not counted again; a link back to a folder that holds it ends there.
@@ -32,28 +21,22 @@ def below(folder: Path) -> Below:
         BadFiles: links that lead nowhere, all of them.
         OSError: a folder that cannot be read.
     """
-    found = Below()
-    seen: set[str] = set()
+    walk = _Walk(folder)
     bad: list[BadFile] = []
-    links: deque[tuple[str, str]] = deque()
-    _walk(str(folder), os.path.realpath(folder), found, seen, links)
-    while links:  # after all that needs no link: of two ways to a file, the plain one is kept
-        path, real = links.popleft()
+    while walk.links:  # after all that needs no link: of two ways to a file, the plain one is kept
+        path, real = walk.links.popleft()
+        if real in walk.seen:
+            continue
         if os.path.isdir(real):
-            if real not in seen:
-                found.linked.append(Path(real))
-                _walk(path, real, found, seen, links)
+            walk.through(path, real)
         elif os.path.isfile(real):
-            if real not in seen:
-                seen.add(real)
-                found.files.append(Path(path))
+            walk.seen.add(real)
+            walk.files.append(Path(path))
         elif not os.path.exists(real):
             bad.append(_leads_nowhere(path))
     if bad:
-        raise BadFiles(sorted(bad, key=str), len(found.files) + len(bad))
-    found.files.sort()
-    found.linked.sort()
-    return found
+        raise BadFiles(sorted(bad, key=str), len(walk.files) + len(bad))
+    return sorted(walk.files)
 
 
 def folders_in(root: Path) -> list[Path]:
@@ -69,27 +52,42 @@ def folders_in(root: Path) -> list[Path]:
     return [entry for entry in entries if entry.is_dir()]
 
 
-def _walk(
-    path: str, real: str, found: Below, seen: set[str], links: deque[tuple[str, str]]
-) -> None:
-    """Gather what needs no link, and queue the links that need to be followed."""
-    todo = [(path, real)]
-    while todo:
-        path, real = todo.pop()
-        seen.add(real)
-        for entry in _entries(path):
-            there = f"{real}{os.sep}{entry.name}"
-            if entry.is_symlink():
-                target = os.path.realpath(entry.path)
-                if not f"{real}{os.sep}".startswith(f"{target}{os.sep}"):
-                    links.append((entry.path, target))
-            elif there in seen:
-                continue
-            elif entry.is_dir():
-                todo.append((entry.path, there))
-            elif entry.is_file():
-                seen.add(there)
-                found.files.append(Path(entry.path))
+class _Walk:
+    """A walk through folders; links are gathered and not followed.
+
+    `seen` has the real paths of the folders and files that are done with.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.files: list[Path] = []
+        self.links: deque[tuple[str, str]] = deque()
+        self.seen: set[str] = set()
+        self._top = os.path.realpath(folder)
+        self.through(str(folder), self._top)
+
+    def through(self, path: str, real: str) -> None:
+        """Gather the files below a folder, given by the way to it and by its real path."""
+        todo = [(path, real)]
+        while todo:
+            path, real = todo.pop()
+            self.seen.add(real)
+            for entry in _entries(path):
+                there = os.path.join(real, entry.name)
+                if entry.is_symlink():
+                    target = os.path.realpath(entry.path)
+                    if not (_holds(target, real) or _holds(target, self._top)):
+                        self.links.append((entry.path, target))
+                elif there in self.seen:
+                    continue
+                elif entry.is_dir():
+                    todo.append((entry.path, there))
+                elif entry.is_file():
+                    self.seen.add(there)
+                    self.files.append(Path(entry.path))
+
+
+def _holds(folder: str, path: str) -> bool:
+    return os.path.join(path, "").startswith(os.path.join(folder, ""))
 
 
 def _entries(path: str) -> list[os.DirEntry[str]]:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from fewstep.data import archive
 from fewstep.data.bad_files import BadFile, BadFiles
-from fewstep.data.cache import Content, cache_dir, cached
+from fewstep.data.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
 from fewstep.data.decode import opened
 from fewstep.data.images import ImageSplit
 from fewstep.data.tasks import Classification
@@ -95,7 +95,7 @@ class Omniglot:
     def _store(self) -> tuple[torch.Tensor, list[str]]:
         """All characters in all rotations [1623 * 4 * 20, 1, 28, 28], and the characters' names."""
         sources = self._sources()
-        files = [state for source in sources for state in archive.states(source)]
+        files = [fingerprint(s) if s.is_file() else folder_fingerprint(s) for s in sources]
         pixels, about = cached(self.name, {"layout": 2, "files": files}, lambda: read(sources))
         return torch.from_numpy(pixels), about["characters"]
 

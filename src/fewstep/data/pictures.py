@@ -102,7 +102,7 @@ def load(
 
 
 def _in_folder(folder: Path) -> list[Picture]:
-    return [Picture(path) for path in below(folder).files]
+    return [Picture(path) for path in below(folder)]
 
 
 def _in_archive(path: Path) -> Classes:

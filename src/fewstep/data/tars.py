@@ -50,7 +50,9 @@ class Tar:
     def __init__(self, path: Path) -> None:
         self.path = path
         settings = {"layout": 1, "tar": fingerprint(path)}
-        _, about = cached("tar", settings, lambda: Content((1,), [np.zeros(1)], _contents(path)))
+        _, about = cached(
+            "tar", settings, lambda: Content((1,), [np.zeros(1, np.uint8)], _contents(path))
+        )
         self.left_out: list[str] = about["left_out"]
         """Names that point outside of the archive, and symbolic links: none is followed."""
         self._members = {PurePosixPath(p): Place(*place) for p, *place in about["members"]}
