@@ -398,7 +398,7 @@ def one_bit(side: int) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_six_gigabytes_in_six_megabytes(method, tmp_path):
     path = bomb(tmp_path / "a.zip", 6 * 2**30, method=method)
     assert path.stat().st_size < 7e6

@@ -21,13 +21,14 @@ class ImageFolder:
     """Images of any size and kind, sorted into classes, as squares of `size` pixels.
 
     They are squeezed to a square, turned as their EXIF tag says, and put on white where they are
-    transparent. The first `open` decodes everything into the cache (size**2 * channels bytes an
-    image); it raises ValueError for an empty class and for a file that is not an image, by name.
+    transparent; of several frames or pages the first one counts. The first `open` decodes
+    everything into the cache (size**2 * channels bytes an image); it raises ValueError for an
+    empty class and for files that cannot be used, the first twenty by name and how many.
     """
 
     root: str | Path
-    """A folder with one folder a class; or a zip file of one, maybe inside one top folder; or a
-    folder with one zip file a class."""
+    """A folder with one folder a class; or a zip or tar (.tar.gz, .tar.bz2, .tar.xz) of one, maybe
+    inside other folders; or a folder with one such archive a class."""
     size: int = 84
     """Side of an image in pixels."""
     channels: int = 3
