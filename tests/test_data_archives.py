@@ -313,6 +313,15 @@ def test_an_encrypted_member_is_named(tmp_path):
         load(patched(path, encrypt))
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_every_way_of_packing(method, tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("cat/1.png", ONE + bytes(20_000))
+        archive.writestr("dog/2.png", TWO)
+    assert load(path) == TWO_CLASSES
+
+
 def test_nested_archives_and_quines_are_no_images(tmp_path):
     inner = zipped(tmp_path / "inner.zip", [("cat/1.png", ONE)])
     path = zipped(tmp_path / "a.zip", [("cat/1.zip", inner.read_bytes()), ("dog/1.png", ONE)])
@@ -375,16 +384,17 @@ def test_bombs_are_refused_without_memory(tmp_path):
         struct.pack_into("<L", data, data.rindex(b"PK\x01\x02") + 24, 0xFFFFFFFE)
 
     liar = bomb(tmp_path / "liar.zip", 2**27, declared=1000)
+    packed = bomb(tmp_path / "packed.zip", 2**27, declared=1000, method=zipfile.ZIP_BZIP2)
     bits = zipped(tmp_path / "bits.zip", [("cat/1.png", one_bit(60_000)), ("dog/2.png", TWO)])
-    (said, peak), (lied, peak_2), (drawn, peak_3) = refused_within(
-        patched(huge, declare), liar, bits
-    )
+    found = refused_within(patched(huge, declare), liar, packed, bits)
+    (said, lied, lied_too, drawn), peaks = zip(*found, strict=True)
     assert f"cat/1.png in {huge} has 4096 MB unpacked, more than dataset.max_file_mb=512" in said
     assert "allow dataset.max_file_mb=4096" in said
     assert f"cat/1.png in {liar} is damaged" in lied
+    assert f"cat/1.png in {packed} is damaged" in lied_too
     assert "has 3600 megapixels, more than dataset.max_megapixels=128" in drawn
     assert "allow dataset.max_megapixels=3600" in drawn
-    assert max(peak, peak_2, peak_3) < 60
+    assert max(peaks) < 60
 
 
 def one_bit(side: int) -> bytes:

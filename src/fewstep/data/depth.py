@@ -23,6 +23,8 @@ RANGES = frozenset(2**bits - 1 for bits in range(1, 33))
 programs write the brightest pixel there instead, which says nothing about white."""
 DARK = 4095
 """Where 16 bits hold no more than this (12 bits), they are nearly black if 65535 is white."""
+BYTES = frozenset({"JPEG", "MPO", "GIF", "WEBP", "BMP"})
+"""Formats that Pillow reads with 8 bits a channel and never more."""
 CONVERT = "convert it to 8 bits"
 
 
@@ -44,6 +46,8 @@ class Depth:
     @classmethod
     def of(cls, image: Image.Image) -> Depth:
         """Of an image as `Image.open` gives it."""
+        if image.format in BYTES:
+            return PLAIN
         tags = getattr(image, "tag_v2", {})
         values = image.mode.startswith(("I", "F"))
         scaled = values and image.format in ("PPM", "JPEG2000") and image.mode != "F"
@@ -59,6 +63,9 @@ class Depth:
             signed_bytes=sample == 2 and not values,
             wide_colour=wide,
         )
+
+
+PLAIN = Depth(None, False, False, False, False, False)
 
 
 def eight_bits(image: Image.Image, depth: Depth, white: float | None) -> Image.Image:

@@ -7,7 +7,9 @@ import stat
 import struct
 import zipfile
 import zlib
+from bz2 import BZ2Decompressor
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
@@ -22,7 +24,7 @@ UNICODE_PATH = 0x7075
 LOCAL_HEADER = 30
 """Bytes before a member's data, besides its name."""
 PIECE = 4096
-"""How much is read at a time of bzip2 and LZMA: zipfile unpacks all of it that it has read."""
+"""How much is read at a time of LZMA: zipfile unpacks all of it that it has read."""
 
 
 class Zip:
@@ -54,8 +56,8 @@ class Zip:
         """A file's bytes, `most` at the most; for several threads at once. Raises BadFile."""
         info = self._members[path]
         where = f"{path} in {self.path}"
-        if info.file_size > most:
-            raise too_large(where, info.file_size, most)
+        if (size := max(info.file_size, info.compress_size)) > most:
+            raise too_large(where, size, most)
         try:
             return self._bytes(info)
         except RuntimeError as error:  # NotImplementedError, or without a class of its own
@@ -68,6 +70,8 @@ class Zip:
             raise BadFile(where, f"is damaged ({error})", "copy or fetch the zip again") from error
 
     def _bytes(self, info: ZipInfo) -> bytes:
+        if info.compress_type == zipfile.ZIP_BZIP2:
+            return self._unbzipped(info)
         with self._file.open(info) as file:
             if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 return file.read(info.file_size)  # with a number: never more than that is unpacked
@@ -75,6 +79,17 @@ class Zip:
             while piece := file.read1(PIECE):
                 pieces.append(piece)
             return b"".join(pieces)
+
+    def _unbzipped(self, info: ZipInfo) -> bytes:
+        """zipfile would unpack without a limit what some bytes of bzip2 stand for: gigabytes."""
+        packed = copy(info)
+        packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
+        del packed.CRC  # that of the unpacked bytes
+        with self._file.open(packed) as file:
+            data = BZ2Decompressor().decompress(file.read(info.compress_size), info.file_size + 1)
+        if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+            raise zipfile.BadZipFile("Bad CRC-32")
+        return data
 
 
 def _readable(infos: Sequence[ZipInfo]) -> list[str]:
