@@ -117,9 +117,10 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
 
 FREE = ("name", "label", "point", "resume", "logger", "execution", "log_every")
 FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines")
-PATHS = ("dataset.root", "algorithm.checkpoint_steps")
+PATHS = ("dataset.root", "dataset.max_megapixels", "dataset.max_file_mb")
+PATHS += ("algorithm.checkpoint_steps",)
 """What a resumed run may do otherwise than before."""
-BEFORE = {"algorithm.inner.fixed": []}
+BEFORE = {"algorithm.inner.fixed": [], "dataset.skip": [], "dataset.white": None}
 """What runs did that are older than a key."""
 
 

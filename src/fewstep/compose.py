@@ -19,7 +19,7 @@ from fewstep.checks import ConfigError, did_you_mean, flatten
 
 
 MANDATORY = {
-    "dataset.root": "a folder with one folder of images a class, or a zip file of one",
+    "dataset.root": "a folder with one folder of images a class, or a zip or tar of one",
     "checkpoint": "a .ckpt file, or a run directory of fewstep train",
 }
 """What a value without a default is to be, for messages."""

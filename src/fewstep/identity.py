@@ -15,12 +15,20 @@ import yaml
 NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
 NOT_HASHED += ("checkpoint_every",)
 """What a configuration says of where and how a run goes, and not of what it computes."""
+NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb")
+LATER_OF_DATASET = {"skip": [], "white": None}
+"""Keys that older runs lack, and what those did."""
 
 
 def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that says what a run computes, on whatever machine."""
     kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
-    kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
+    kept["dataset"] = {
+        name: value
+        for name, value in config["dataset"].items()
+        if name not in NOT_HASHED_OF_DATASET
+        and not (name in LATER_OF_DATASET and value == LATER_OF_DATASET[name])
+    }
     recipe = config["algorithm"].items()
     kept["algorithm"] = {n: v for n, v in recipe if n != "checkpoint_steps"}
     if "inner" in kept["algorithm"]:  # nothing is fixed in runs that are older than the key

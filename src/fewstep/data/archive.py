@@ -1,48 +1,103 @@
-"""Zip files of images, read in place: nothing is ever extracted to disk."""
+"""Zip and tar files of images, read in place: no member is ever written under its name."""
 
 from __future__ import annotations
 
+import gzip
+import lzma
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Protocol
+
+from fewstep.data.bad_files import MOST
+from fewstep.data.folders import below
+from fewstep.data.litter import is_hidden as is_hidden
+from fewstep.data.magic import kind
+from fewstep.data.tars import Tar
+from fewstep.data.zips import Zip
+
+
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
+"""How the names of archives end that can be read."""
+TARS = ("a tar archive", "a gzip file", "a bzip2 file", "an xz file")
+
+
+class Archive(Protocol):
+    """An archive that is open."""
+
+    path: Path
+    left_out: list[str]
+    """Names that point outside of the archive, and symbolic links: none is followed."""
+
+    def paths(self) -> list[PurePosixPath]:
+        """Where the files are, sorted; without folders and litter, and each name once."""
+
+    def read(self, path: PurePosixPath, most: int) -> bytes:
+        """A file's bytes, `most` at the most; for several threads at once. Raises BadFile."""
+
+    def close(self) -> None:
+        """Give the file back."""
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip file to read from. Raises ValueError, naming the file and the fix, if it is damaged."""
+def opened(path: Path) -> Iterator[Archive]:
+    """A zip or tar file to read from; its first bytes say which, not its name.
+
+    Raises ValueError, naming the file and the fix, if it is damaged, or is something else.
+    """
+    with path.open("rb") as file:
+        what = kind(file.read(512))
+    reader = _reader(path, what)
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        archive = reader(path)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise ValueError(
-            f"{path} is damaged or not a whole zip file ({error}); delete it and fetch it again"
+            f"{path} is damaged or not a whole zip file ({error}); copy or fetch it again"
         ) from error
-    except RuntimeError as error:  # of zipfile: NotImplementedError, or without a class of its own
-        if isinstance(error, NotImplementedError) or "encrypted" in str(error):
-            raise ValueError(
-                f"{path} is encrypted or compressed in a way that Python's zipfile cannot read "
-                f"({error}); unpack it and zip it again, without a password"
-            ) from error
-        raise
+    except (tarfile.TarError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError) as error:
+        raise ValueError(
+            f"{path} is {what} in which no whole tar can be read ({error}); copy or fetch it again"
+        ) from error
+    with closing(archive):
+        yield archive
 
 
-def members(archive: zipfile.ZipFile) -> list[PurePosixPath]:
-    """The paths of the files inside, sorted; those that could point outside are left out."""
-    paths = (PurePosixPath(info.filename) for info in archive.infolist() if not info.is_dir())
-    return sorted(path for path in paths if is_safe(path) and not is_hidden(path))
+def files(source: Path, ending: str) -> Iterator[tuple[PurePath, Callable[[], bytes]]]:
+    """The files of an archive or a folder with an ending, sorted by path, and their bytes."""
+    if source.is_dir():
+        for path in below(source):
+            if path.suffix.lower() == ending:
+                yield path, path.read_bytes
+        return
+    with opened(source) as packed:
+        for member in packed.paths():
+            if member.suffix.lower() == ending:
+                yield member, partial(packed.read, member, MOST)
 
 
-def is_safe(path: PurePosixPath) -> bool:
-    """No absolute path, no drive letter, no step up."""
-    text = str(path)
-    return not (path.is_absolute() or ".." in path.parts or "\\" in text or ":" in path.parts[0])
+def is_archive(path: Path) -> bool:
+    """Whether a file's name says that it is an archive which can be read."""
+    return path.name.lower().endswith(ENDINGS) and path.is_file()
 
 
-def is_hidden(path: PurePosixPath | Path) -> bool:
-    """What desktops leave behind: .DS_Store, __MACOSX, Thumbs.db, desktop.ini."""
-    litter = {"__MACOSX", "thumbs.db", "desktop.ini"}
-    return any(
-        part.startswith(".") or part in litter or part.lower() in litter for part in path.parts
+def stem(path: Path) -> str:
+    """An archive's name without its ending."""
+    ending = max((e for e in ENDINGS if path.name.lower().endswith(e)), key=len, default="")
+    return path.name[: len(path.name) - len(ending)]
+
+
+def _reader(path: Path, what: str) -> Callable[[Path], Archive]:
+    if what in TARS:
+        return Tar
+    if what.endswith("zip archive") or zipfile.is_zipfile(path):
+        return Zip  # also behind a program that unpacks it
+    if what not in ("an empty file", "nothing but zero bytes") and tarfile.is_tarfile(path):
+        return Tar  # of the old kind, which has no mark
+    raise ValueError(
+        f"{path} is {what}; images are read from folders, zip files and tars (.tar, .tar.gz, "
+        f".tar.bz2, .tar.xz): unpack it, or point dataset.root to one of those"
     )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from torch import Tensor
+
 from fewstep.data import class_lists, layouts, pictures
-from fewstep.data.decode import MODES, RESAMPLES
+from fewstep.data.bad_files import BadFiles
+from fewstep.data.decode import MODES, RESAMPLES, USUAL, Reading
 from fewstep.data.given_splits import Found
 from fewstep.data.images import ImageSplit
+from fewstep.data.pictures import Classes
 from fewstep.data.tasks import Classification
 
 
@@ -19,14 +25,16 @@ class ImageFolder:
     """Images of any size and kind, sorted into classes, as squares of `size` pixels.
 
     They are squeezed to a square, turned as their EXIF tag says, and put on white where they are
-    transparent. The first `open` decodes everything into the cache (size**2 * channels bytes an
-    image); it raises ValueError for an empty class and for a file that is not an image, by name.
+    transparent; of several frames or pages the first one counts. The first `open` decodes
+    everything into the cache (size**2 * channels bytes an image); it raises ValueError for an
+    empty class and for files that cannot be used, the first twenty by name and how many.
     """
 
     root: str | Path
     """A folder with one folder a class; or with train, val and test folders of these, whose split
-    is kept; or images with a labels.csv (filename, label, maybe split); or a zip file of one; or a
-    folder with one zip file a class. Any of them may lie inside one top folder."""
+    is kept; or images with a labels.csv (filename, label, maybe split); or a zip or tar (.tar.gz,
+    .tar.bz2, .tar.xz) of one; or a folder with one such archive a class. Any of them may lie
+    inside other folders."""
     size: int = 84
     """Side of an image in pixels."""
     channels: int = 3
@@ -46,6 +54,15 @@ class ImageFolder:
     are left out."""
     name: str = "image_folder"
     """The dataset's name in records and messages."""
+    skip: Sequence[str] = ()
+    """Endings of files that are no images and lie among them: [.txt, .json]. Without it such a
+    file is an error: an image that cannot be read must not be missed."""
+    white: float | None = None
+    """What is white in files of more than 8 bits; null: what they say themselves (see `depth`)."""
+    max_megapixels: float = USUAL.max_megapixels
+    """The most pixels an image may have, in millions."""
+    max_file_mb: float = USUAL.max_file_mb
+    """The most a file may take, unpacked, in MB."""
 
     task: Classification = field(default_factory=Classification, init=False)
 
@@ -59,6 +76,14 @@ class ImageFolder:
         if self.resample not in RESAMPLES:
             raise ValueError(
                 f"dataset.resample='{self.resample}': must be one of {', '.join(RESAMPLES)}"
+            )
+        for key in ("white", "max_megapixels", "max_file_mb"):
+            value = getattr(self, key)
+            if value is not None and not (isinstance(value, int | float) and 0 < value < math.inf):
+                raise ValueError(f"dataset.{key}={value}: must be a number above 0")
+        if isinstance(self.skip, str):
+            raise ValueError(
+                f"dataset.skip={self.skip}: must be a list of endings, as [{self.skip}]"
             )
         for key in ("val", "test"):
             if not 0 <= getattr(self, key) < 1:
@@ -77,7 +102,7 @@ class ImageFolder:
         parts = self._parts(found)
         listed = {name for part in parts.values() for name in part}
         classes = {name: files for name, files in found.classes.items() if name in listed}
-        pixels, counts = pictures.load(self.name, classes, self.size, self.channels, self.resample)
+        pixels, counts = self._loaded(self._kept(classes))
         return class_lists.split_up(self.name, parts, list(classes), counts, pixels)
 
     def _parts(self, found: Found) -> class_lists.Parts:
@@ -90,3 +115,25 @@ class ImageFolder:
             left_out = {key for key in ("val", "test") if not getattr(self, key)}
             return {split: part for split, part in found.parts.items() if split not in left_out}
         return class_lists.shuffled(found.classes, self.split_seed, self.val, self.test)
+
+    def _loaded(self, classes: Classes) -> tuple[Tensor, np.ndarray]:
+        reading = Reading(self.white, self.max_megapixels, self.max_file_mb)
+        try:
+            return pictures.load(
+                self.name, classes, self.size, self.channels, self.resample, reading
+            )
+        except BadFiles as bad:
+            if not bad.endings:
+                raise
+            skip = ",".join(bad.endings)
+            raise ValueError(f"{bad}; or leave such files out with dataset.skip=[{skip}]") from bad
+
+    def _kept(self, found: Classes) -> Classes:
+        """The classes without the files that `skip` leaves out."""
+        endings = tuple(ending.lower() for ending in self.skip)
+        if not endings:
+            return found
+        return {
+            name: [file for file in files if not file.name.lower().endswith(endings)]
+            for name, files in found.items()
+        }

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from fewstep.data import pictures, places, tables
+from fewstep.data import archive, pictures, places, tables
 from fewstep.data.given_splits import Found, split_of, together
 from fewstep.data.pictures import Classes, Picture
 
@@ -53,7 +53,7 @@ def _named(folder: Path) -> Tables:
         return {}
     found: Tables = {}
     for path in places.entries(folder):
-        if places.is_archive(path):
+        if archive.is_archive(path):
             return {}
         if path.suffix.lower() in SUFFIXES and path.is_file():
             name = split_of(path.stem) or ("" if tables.plain(path.stem) in TABLES else None)

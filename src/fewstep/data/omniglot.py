@@ -7,9 +7,7 @@ never divided by 255.
 
 from __future__ import annotations
 
-import io
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +18,9 @@ import torch
 from PIL import Image
 
 from fewstep.data import archive
+from fewstep.data.bad_files import BadFile, BadFiles
 from fewstep.data.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
+from fewstep.data.decode import opened
 from fewstep.data.images import ImageSplit
 from fewstep.data.tasks import Classification
 
@@ -103,14 +103,16 @@ class Omniglot:
         """The zip file or folder of each part."""
         if self.root is None:
             return [_downloaded(part) for part in PARTS]
-        folders = [Path(self.root).expanduser(), Path(self.root).expanduser() / "omniglot-py"]
+        root = Path(self.root).expanduser()
         sources = []
         for part in PARTS:
-            candidates = [f / n for f in folders for n in (f"{part}.zip", part)]
-            found = [c for c in candidates if c.exists()]
+            places = root / part, root / "omniglot-py" / part
+            endings = *archive.ENDINGS, ""
+            found = [path for p in places for e in endings if (path := Path(f"{p}{e}")).exists()]
             if not found:
+                looked = ", ".join(f"{place}.zip, {place}" for place in places)
                 raise FileNotFoundError(
-                    f"dataset.root='{self.root}': none of {', '.join(map(str, candidates))} "
+                    f"dataset.root='{self.root}': none of {looked} "
                     f"exists; point dataset.root to the folder that holds {part}.zip, or set "
                     f"dataset.root=null to download Omniglot into {cache_dir()}"
                 )
@@ -132,11 +134,7 @@ def read(sources: list[Path]) -> Content:
     """
     found: dict[str, list[np.ndarray]] = {}
     for source, (part, expected) in zip(sources, PARTS.items(), strict=True):
-        characters: dict[str, list[np.ndarray]] = {}
-        for path, data in _files(source):
-            if path.suffix.lower() == ".png":
-                name = "/".join(path.parts[-3:-1])  # alphabet/character
-                characters.setdefault(name, []).append(_decode(data, f"{path} in {source}"))
+        characters = _characters(source)
         odd = [f"{name} has {len(d)}" for name, d in characters.items() if len(d) != DRAWINGS]
         if len(characters) != expected or odd:
             raise ValueError(
@@ -149,27 +147,28 @@ def read(sources: list[Path]) -> Content:
     return Content(shape, (_rotated(found[name]) for name in names), {"characters": names})
 
 
-def _files(source: Path) -> Iterator[tuple[Path, bytes]]:
-    """The files of a zip file or of a folder, sorted by path, with their bytes."""
-    if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.is_file() and not archive.is_hidden(path.relative_to(source)):
-                yield path, path.read_bytes()
-        return
-    with archive.opened(source) as zipped:
-        for member in archive.members(zipped):
-            yield Path(member), zipped.read(str(member))
+def _characters(source: Path) -> dict[str, list[np.ndarray]]:
+    """The drawings of a part by character. Raises BadFiles."""
+    characters: dict[str, list[np.ndarray]] = {}
+    bad: list[BadFile] = []
+    for path, data in archive.files(source, ".png"):
+        try:
+            drawing = _decode(data(), f"{path} in {source}")
+            character = "/".join(path.parts[-3:-1])  # with its alphabet
+            characters.setdefault(character, []).append(drawing)
+        except BadFile as file:
+            bad.append(BadFile(file.where, file.reason, "fetch it again"))
+    if bad:
+        raise BadFiles(bad, len(bad) + sum(map(len, characters.values())))
+    return characters
 
 
 def _decode(data: bytes, where: str) -> np.ndarray:
-    """One drawing as [28, 28] of 0 (ink, darker than half) and 1 (paper)."""
-    try:
-        # On a 1-bit image every filter is nearest neighbour; naming it says what happens.
-        image = Image.open(io.BytesIO(data)).resize((SIZE, SIZE), Image.Resampling.NEAREST)
-        # Greys (a copy saved in another mode) are cut at half: convert("1") would dither them.
-        return np.asarray(image.convert("L"), dtype=np.uint8) // 128
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{where} cannot be read as an image ({error}); fetch it again") from error
+    """One drawing as [28, 28] of 0 (ink, darker than half) and 1 (paper). Raises BadFile."""
+    # On a 1-bit image every filter is nearest neighbour; naming it says what happens.
+    image = opened(data, where).resize((SIZE, SIZE), Image.Resampling.NEAREST)
+    # Greys (a copy saved in another mode) are cut at half: convert("1") would dither them.
+    return np.asarray(image.convert("L"), dtype=np.uint8) // 128
 
 
 def _rotated(drawings: list[np.ndarray]) -> np.ndarray:

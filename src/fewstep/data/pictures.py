@@ -1,13 +1,13 @@
-"""Image files sorted into classes, in folders or zip files, and their pixels in the cache."""
+"""Image files sorted into classes, in folders or archives, and their pixels in the cache."""
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Any
+from unicodedata import normalize
+from warnings import warn
 
 import numpy as np
 import torch
@@ -15,23 +15,15 @@ from torch import Tensor
 
 from fewstep.data import archive
 from fewstep.data.cache import Content, cached, fingerprint
-from fewstep.data.decode import decode
-from fewstep.data.parallel import in_order
+from fewstep.data.decode import USUAL, Reading, decode, limited
+from fewstep.data.decoding import Picture, decoded
+from fewstep.data.folders import below, folders_in
+from fewstep.data.litter import is_litter
+from fewstep.data.member_names import class_folders
 
 
-CHUNK = 64
-"""Images a worker decodes at a time."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Where one image is: a file, or a member of a zip file."""
-
-    path: Path
-    member: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.member} in {self.path}" if self.member else str(self.path)
+BYTES = (".jpg", ".jpeg", ".gif", ".webp", ".bmp")
+"""Files that hold 8 bits a channel and never more."""
 
 
 Classes = dict[str, list[Picture]]
@@ -42,35 +34,41 @@ def find_classes(root: Path) -> Classes:
     """The classes under `root`, which is one of
 
     - a folder with one folder a class (images may lie deeper inside it),
-    - a zip file with one folder a class, maybe inside one top folder,
-    - a folder with nothing but zip files, one a class; or with a single one as above.
+    - an archive (a zip file or a tar) with one folder a class, maybe inside other folders,
+    - a folder with nothing but archives, one a class; or with a single one as above.
 
-    Hidden files and what desktops leave behind are skipped.
+    Links to folders and files count as what they lead to, each file once a class; litter of
+    desktops and network drives is skipped (see `folders` and `litter`).
 
-    Raises FileNotFoundError if there is no such thing, ValueError if there is no class in it, or
-    if a class is empty.
+    Raises FileNotFoundError if there is no such thing, ValueError if there is no class in it, if
+    an archive cannot be read, or if a link leads nowhere.
     """
     if not root.exists():
         raise FileNotFoundError(f"dataset.root='{root}' does not exist; point it to the images")
     if root.is_file():
-        classes = _in_zip(root)
+        classes = _in_archive(root)
     else:
-        entries = sorted(p for p in root.iterdir() if not archive.is_hidden(Path(p.name)))
-        folders = [entry for entry in entries if entry.is_dir()]
-        zips = [entry for entry in entries if entry.suffix.lower() == ".zip"]
-        if folders or not zips:
+        folders = folders_in(root)
+        archives = [p for p in sorted(root.iterdir()) if archive.is_archive(p)]
+        archives = [path for path in archives if not is_litter(path.name)]
+        if folders or not archives:
             classes = {folder.name: _in_folder(folder) for folder in folders}
-        elif len(zips) == 1:
-            classes = _in_zip(zips[0])
+        elif len(archives) == 1:
+            classes = _in_archive(archives[0])
         else:
-            classes = {path.stem: _members(path) for path in zips}
+            classes = {archive.stem(path): _pictures(path) for path in archives}
     if not classes:
         raise ValueError(f"dataset.root='{root}': no class in it; make one folder a class")
-    return dict(sorted(classes.items()))
+    return _by_name(classes)
 
 
 def load(
-    name: str, classes: Classes, size: int, channels: int, resample: str
+    name: str,
+    classes: Classes,
+    size: int,
+    channels: int,
+    resample: str,
+    reading: Reading = USUAL,
 ) -> tuple[Tensor, np.ndarray]:
     """All images of the classes [n, channels, size, size] uint8, memory-mapped, and their counts.
 
@@ -78,75 +76,68 @@ def load(
     Everything is decoded the first time, in threads and with a progress bar; from then on it comes
     from the cache, until a setting or a source file changes.
 
-    Raises ValueError for an empty class, or for the first file that is not an image, by name.
+    Raises ValueError for an empty class, and BadFiles, a ValueError too, that names the files
+    which cannot be used: the first twenty, and how many there are.
     """
     for label, found in classes.items():
         if not found:
             raise ValueError(f"class '{label}' has no images; add some, or remove its folder")
     pictures = [picture for found in classes.values() for picture in found]
+    one = partial(decode, size=size, channels=channels, resample=resample, reading=reading)
 
     def build() -> Content:
         shape = len(pictures), size, size, channels
-        return Content(shape, _decoded(pictures, size, channels, resample, f"reading {name}"))
+        return Content(shape, decoded(pictures, one, reading.max_bytes, f"reading {name}"))
 
     settings = {"layout": 2, "size": size, "channels": channels, "resample": resample}
+    settings |= {} if reading.white is None else {"white": reading.white}
+    if any(not str(picture.member or picture.path).lower().endswith(BYTES) for picture in pictures):
+        settings["depth"] = 2  # before, their values could be put on a wrong scale
     settings |= {"classes": list(classes), "files": _fingerprints(pictures)}
-    pixels, _ = cached(name, settings, build)
+    with limited(reading):
+        pixels, _ = cached(name, settings, build)
     return torch.from_numpy(pixels).permute(0, 3, 1, 2), np.array(
         [len(found) for found in classes.values()]
     )
 
 
 def _in_folder(folder: Path) -> list[Picture]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [Picture(p) for p in files if not archive.is_hidden(p.relative_to(folder))]
+    return [Picture(path) for path in below(folder)]
 
 
-def _in_zip(path: Path) -> Classes:
-    """The classes of a zip file: its folders, below the top one if there is a single top one."""
-    members = [p for picture in _members(path) if len((p := Path(picture.member)).parts) > 1]
-    tops = {member.parts[0] for member in members}
-    level = 1 if len(tops) == 1 and any(len(member.parts) > 2 for member in members) else 0
-    classes: Classes = {}
-    for member in members:
-        if len(member.parts) > level + 1:
-            classes.setdefault(member.parts[level], []).append(Picture(path, member.as_posix()))
-    return classes
+def _in_archive(path: Path) -> Classes:
+    by_folder = class_folders([PurePosixPath(p.member or "") for p in _pictures(path)])
+    return {
+        name: [Picture(path, str(member)) for member in members]
+        for name, members in by_folder.items()
+    }
 
 
-def _members(path: Path) -> list[Picture]:
-    with archive.opened(path) as zipped:
-        return [Picture(path, str(member)) for member in archive.members(zipped)]
+def _pictures(path: Path) -> list[Picture]:
+    with archive.opened(path) as opened:
+        if opened.left_out:
+            warn(
+                f"{path}: {len(opened.left_out)} members are left out, as links or as names that "
+                f"point outside of the archive ({', '.join(map(ascii, opened.left_out[:3]))}, ...)",
+                stacklevel=2,
+            )
+        return [Picture(path, str(member)) for member in opened.paths()]
+
+
+def _by_name(classes: Classes) -> Classes:
+    """The classes sorted, under names of which each letter is written in one way (NFC).
+
+    A Mac writes an accent as a letter of its own; what came by a Mac and what did not is one class.
+    """
+    found: Classes = {}
+    for name, pictures in classes.items():
+        found.setdefault(normalize("NFC", name), []).extend(pictures)
+    return dict(sorted(found.items()))
 
 
 def _fingerprints(pictures: Sequence[Picture]) -> list[Any]:
-    """What tells one state of the source files from another; a zip file counts once."""
-    zips = sorted({picture.path for picture in pictures if picture.member})
+    """What tells one state of the source files from another; an archive counts once."""
+    archives = sorted({picture.path for picture in pictures if picture.member})
     files = [picture.path for picture in pictures if not picture.member]
     members = [picture.member for picture in pictures if picture.member]
-    return [[fingerprint(path) for path in [*zips, *files]], members]
-
-
-def _decoded(
-    pictures: Sequence[Picture], size: int, channels: int, resample: str, title: str
-) -> Iterator[np.ndarray]:
-    """The pictures' pixels in order, some at a time: [up to CHUNK, size, size, channels]."""
-    with ExitStack() as stack:
-        archives = {
-            path: stack.enter_context(archive.opened(path))
-            for path in sorted({picture.path for picture in pictures if picture.member})
-        }
-
-        def work(some: Sequence[Picture]) -> np.ndarray:
-            return np.stack(
-                [decode(_bytes(p, archives), str(p), size, channels, resample) for p in some]
-            )
-
-        chunks = [pictures[i : i + CHUNK] for i in range(0, len(pictures), CHUNK)]
-        yield from in_order(work, chunks, title)
-
-
-def _bytes(picture: Picture, archives: dict[Path, zipfile.ZipFile]) -> bytes:
-    if picture.member is None:
-        return picture.path.read_bytes()
-    return archives[picture.path].read(picture.member)
+    return [[fingerprint(path) for path in [*archives, *files]], members]

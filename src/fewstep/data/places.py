@@ -13,9 +13,6 @@ from fewstep.data.given_splits import split_of
 from fewstep.data.pictures import Picture
 
 
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
-"""How the names of archives end that `pictures` may be able to read."""
-
 DEEPEST = 8
 """Top folders inside one another that are gone through, so that a link to itself ends."""
 
@@ -37,11 +34,6 @@ def is_image(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in Image.registered_extensions()
 
 
-def is_archive(path: Path) -> bool:
-    """Whether a file's name ends as archives' names do."""
-    return path.name.lower().endswith(ARCHIVES) and path.is_file()
-
-
 def has_images(folder: Path) -> bool:
     """Whether images lie in a folder itself."""
     return any(is_image(entry.name) and entry.is_file() for entry in entries(folder))
@@ -50,7 +42,7 @@ def has_images(folder: Path) -> bool:
 def has_classes(folder: Path) -> bool:
     """Whether a folder holds folders, or archives of them, and no images of its own."""
     inside = entries(folder)
-    return any(p.is_dir() or is_archive(p) for p in inside) and not any(
+    return any(p.is_dir() or archive.is_archive(p) for p in inside) and not any(
         is_image(p.name) and p.is_file() for p in inside
     )
 
@@ -77,7 +69,7 @@ def top(root: Path, stop: Callable[[Path], bool]) -> Path:
             break
         inside = entries(root)
         folders = [p for p in inside if p.is_dir()]
-        if len(folders) != 1 or any(map(is_archive, inside)):
+        if len(folders) != 1 or any(map(archive.is_archive, inside)):
             break
         if not (has_classes(folders[0]) or stop(folders[0])):
             break
