@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from fewstep.data import pictures, places, tables
+from fewstep.data import archive, pictures, places, tables
 from fewstep.data.given_splits import SPLITS, split_of
 from fewstep.data.pictures import Classes, Picture
 
@@ -29,7 +29,7 @@ def in_folders(root: Path, listed: Collection[str]) -> Classes:
     best = max(found, key=lambda place: len(names.intersection(found[place])))
     if not names.intersection(found[best]):
         inside = places.entries(root)
-        packed = any(map(places.is_archive, inside))
+        packed = any(map(archive.is_archive, inside))
         return in_archive(pictures.find_classes(root), listed) if packed else {}
     classes: Classes = {}
     parents = list(dict.fromkeys(found[best].values()))
