@@ -1,0 +1,193 @@
+"""One short piece of what a run will do, before there is a run: what fails here fails in one line.
+
+One task's direction by the algorithm and by the joint baseline, and one task measured in each
+setting and protocol, the way the run will do it. Nothing of the run is changed by it: what could
+remember the trial (a module, an algorithm, an objective) is a copy, and the generators of random
+numbers are put back.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+from fewstep import config as builders
+from fewstep import ranks
+from fewstep.algorithms import Algorithm
+from fewstep.answers import check_answers, check_derivative
+from fewstep.checks import ConfigError
+from fewstep.diagnosis import Place, explained
+from fewstep.evaluation import Setting, evaluate_task
+from fewstep.execution import Execution, Serial, make_execution
+from fewstep.learner import MetaLearner
+from fewstep.meta_batch import total_direction
+from fewstep.net import Net
+from fewstep.rules import place_state
+from fewstep.types import Episode, EpisodeSpec, Split
+
+
+Config = Mapping[str, Any]
+
+LONG = 100
+"""Inner steps up to which a direction is tried whole; a longer loop is tried with so many."""
+SHORT = 2
+"""Inner steps before the predictions that are tried."""
+
+
+class Preflight:
+    """A learner's parts where they will run, those that could remember anything as copies."""
+
+    def __init__(self, learner: MetaLearner, config: Config) -> None:
+        """
+        Raises:
+            ConfigError: a network that cannot be copied.
+        """
+        alone = ranks.count(config["trainer"]) == 1 or ranks.outside() is not None
+        self.learner, self.config = learner, config
+        self.device = _device(config) if alone else torch.device("cpu")
+        with explained(Place(config, "build")):
+            self.module = copy.deepcopy(learner.module).to(self.device)
+        self.task = copy.deepcopy(learner.task)
+        chosen = make_execution(learner.execution_name, self.module, self.device)
+        self.plain: Execution = chosen if chosen.name == "vmap" else Serial(self.module)
+        """The execution's way of taking derivatives, without programs."""
+        self.own = learner.execution if alone and self.device.type == "cpu" else None
+        """The learner's own, where the run will take it over with the programs that it writes."""
+        weight = next(self.module.parameters())
+        params = {name: p.to(self.device) for name, p in learner.net.params().items()}
+        self.start = params, place_state(learner.state, self.device, weight.dtype)
+
+    def training(self, split: Split) -> None:
+        """Try one task of the algorithm, and one of the joint baseline where there is one.
+
+        Raises:
+            ConfigError: what failed, and the way out.
+        """
+        with untouched():
+            self._direction(self.learner.algorithm, split, self.config)
+            if joint := self.config["baselines"]["joint"]:
+                algorithm = {**joint, "inner": self.config["algorithm"]["inner"]}
+                changed = {**self.config, "algorithm": algorithm}
+                self.own = None
+                self._direction(builders.build_algorithm(algorithm), split, changed)
+
+    def test(self, split: Split) -> None:
+        """Measure one task in each setting and protocol, after fewer inner steps than it has.
+
+        Raises:
+            ConfigError: what failed, and the way out.
+        """
+        with untouched():
+            for number, setting in enumerate(builders.build_settings(self.config)):
+                self._measure(setting, split, number)
+
+    def _direction(self, algorithm: Algorithm, split: Split, config: Config) -> None:
+        algorithm, spec, run = copy.deepcopy(algorithm), builders.train_spec(config), self.own
+        if spec.steps > LONG:
+            config = _shortened(config)
+            algorithm, spec = builders.build_algorithm(config["algorithm"]), builders.train_spec(config)
+            run = None
+        episodes = self._episodes(split, spec, config["seed"], config["meta_batch"])
+        place = Place(config, "training", spec, episodes[0])
+        batch = episodes[0].batches[0]
+        x, y = episodes[0].support_x[batch], episodes[0].support_y[batch]
+        self._answers(place, x, y)
+        with explained(place):
+            _, grads = algorithm.inner.whole.gradient(self._net(), self.start[0], x, y, self.task)
+        check_derivative(place, grads)
+        self._run(place, run or self.plain, partial(_directions, algorithm, self.task), episodes)
+
+    def _measure(self, setting: Setting, split: Split, number: int) -> None:
+        test = self.config["eval"]
+        spec = replace(setting.spec, steps=min(setting.spec.steps, SHORT))
+        episodes = self._episodes(split, spec, test["seed"], test["tasks"])
+        place = Place(self.config, "test", spec, episodes[0], number)
+        self._answers(place, episodes[0].support_x, episodes[0].support_y)
+        inner = copy.deepcopy(self.learner.algorithm.inner)
+        for protocol in setting.protocols:  # one by one, to tell which of them cannot be measured
+            short = Setting(spec, (protocol,), (spec.steps,))
+            task = partial(evaluate_task, inner=inner, task=self.task, setting=short)
+            self._run(replace(place, stage=protocol), self.plain, partial(_map, task), episodes)
+
+    def _episodes(self, split: Split, spec: EpisodeSpec, seed: int, tasks: int) -> list[Episode]:
+        """One, or under `vmap` two, which it stacks."""
+        split = split.to("cpu", next(self.module.parameters()).dtype)
+        count = min(2, tasks) if self.plain.name == "vmap" else 1
+        episodes = [split.episode(spec, seed, index) for index in range(count)]
+        return [Episode(*(tensor.to(self.device) for tensor in one)) for one in episodes]
+
+    def _net(self) -> Net:
+        return Net(self.module).replica()
+
+    def _answers(self, place: Place, x: torch.Tensor, y: torch.Tensor) -> None:
+        """The network takes the data, and answers as its objective asks."""
+        with explained(place), torch.no_grad():
+            outputs = self._net()(self.start[0], x)
+        check_answers(place, outputs, y, self.task)
+
+    def _run(
+        self, place: Place, execution: Execution, work: Callable, episodes: Sequence[Episode]
+    ) -> None:
+        """`work`, which under `vmap` alone is what fails if it does so nowhere else."""
+        try:
+            work(execution, self.start, episodes)
+        except Exception:
+            if execution.name != "vmap":
+                with explained(place):
+                    raise
+            with explained(place):
+                for episode in episodes:
+                    work(Serial(self.module), self.start, [episode])
+            with explained(replace(place, stage="vmap")):
+                raise
+
+
+@contextmanager
+def untouched() -> Iterator[None]:
+    """Puts the generators of random numbers back where they were."""
+    python, numpy = random.getstate(), np.random.get_state()
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    try:
+        with torch.random.fork_rng(gpus):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _device(config: Config) -> torch.device:
+    """Where Lightning will train."""
+    trainer = pl.Trainer(**config["trainer"], logger=False, enable_checkpointing=False)
+    return trainer.strategy.root_device
+
+
+def _shortened(config: Config) -> Config:
+    """The same with an inner loop of `LONG` steps; as it is where the algorithm refuses that."""
+    algorithm = config["algorithm"]
+    changed = {**algorithm, "inner": {**algorithm["inner"], "steps": LONG}}
+    if (algorithm.get("checkpoint_steps") or 0) >= LONG:
+        changed["checkpoint_steps"] = LONG - 1
+    try:
+        builders.build_algorithm(changed)
+    except ConfigError:  # a combination has one weight for each step
+        return config
+    return {**config, "algorithm": changed}
+
+
+def _directions(
+    algorithm: Algorithm, task: Any, run: Execution, start: tuple, episodes: Sequence[Episode]
+) -> None:
+    total_direction(run, algorithm, task, *start, episodes)
+
+
+def _map(task: Callable, run: Execution, start: tuple, episodes: Sequence[Episode]) -> None:
+    run.map(task, start, episodes)

@@ -1,0 +1,112 @@
+"""Networks that are too large for the machine, or that have no sizes yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
+
+from fewstep import room
+from fewstep.checks import ConfigError
+
+
+MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}
+"""Functions that make a tensor of a shape."""
+LARGE = 64 << 20
+"""Bytes from which a new tensor is held against what the machine has left."""
+
+
+def with_sizes(module: nn.Module, config: Mapping[str, Any]) -> nn.Module:
+    """The module itself.
+
+    Raises:
+        ConfigError: parameters that wait for a first batch to learn their sizes.
+    """
+    for name, layer in module.named_modules():
+        if any(map(is_lazy, (*layer._parameters.values(), *layer._buffers.values()))):
+            eager = type(layer).__name__.replace("Lazy", "")
+            raise ConfigError(
+                f"model={config['_target_']}: its layer {name or 'itself'} "
+                f"({type(layer).__name__}) has no sizes before it has met data. Give them, with "
+                f"nn.{eager}"
+            )
+    return module
+
+
+def check_copies(module: nn.Module, config: Mapping[str, Any]) -> None:
+    """Refuse a network of which a task cannot have a copy, a gradient and a direction.
+
+    Raises:
+        ConfigError: naming the bytes.
+    """
+    one = sum(p.numel() * p.element_size() for p in module.parameters())
+    free = room.of_machine()
+    if 3 * one > max(free, room.of_gpu(config["trainer"]["accelerator"])):
+        raise ConfigError(
+            f"model={config['model']['_target_']}: its parameters take {room.size(one)}, a task "
+            f"three times as much, and {room.size(free)} are free. Lower the model's sizes, or "
+            "shots.ways"
+        )
+
+
+@contextmanager
+def bounded_tensors() -> Iterator[None]:
+    """Refuses to make a tensor that the machine has no memory for, before it is made.
+
+    Raises:
+        MemoryError: naming its shape and what is free.
+    """
+    with _Bounded():
+        yield
+
+
+class _Bounded(TorchFunctionMode):
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in MAKERS:
+            sizes = kwargs.get("size", args)
+            if sizes and isinstance(sizes[0], Sequence):
+                sizes = sizes[0]
+            dtype = kwargs.get("dtype") or torch.get_default_dtype()
+            shape = [n for n in sizes if type(n) is int]
+            _check_room(shape, math.prod(shape) * dtype.itemsize)
+        return func(*args, **kwargs)
+
+
+def _check_room(shape: Sequence[int], needed: int) -> None:
+    if needed > LARGE and needed > (free := room.of_machine()):
+        raise MemoryError(
+            f"a tensor of {'x'.join(map(str, shape))} would take {room.size(needed)}, and "
+            f"{room.size(free)} are free. Lower the model's sizes, or shots.ways"
+        )
+
+
+class Graph:
+    """Counts the bytes that the graph of what runs inside keeps for its derivative."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._seen: set[int] = set()
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._keep, lambda kept: kept)
+
+    def __enter__(self) -> Graph:
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._hooks.__exit__(*error)
+
+    def _keep(self, tensor: Tensor) -> Tensor:
+        memory = tensor.untyped_storage()
+        if memory.data_ptr() not in self._seen:
+            self._seen.add(memory.data_ptr())
+            self.bytes += memory.nbytes()
+        return tensor
