@@ -120,14 +120,13 @@ def _size_of_batch(place: Place) -> tuple[str, Any]:
 
 
 def _setting(place: Place) -> str:
-    return f"eval.settings[{place.number}]"
+    alone = len(place.config["eval"]["settings"]) == 1
+    return "eval" if alone else f"eval.settings[{place.number}]"
 
 
 def _more_values(place: Place, key: str) -> str:
     if place.stage == "transductive" and key == "eval.queries":
         return "Use eval.protocol=inductive, more queries"
-    if key.startswith("eval.settings") and len(place.config["eval"]["settings"]) == 1:
-        return "Use eval.batch_size=2 or more"
     return f"Use {key}=2 or more"
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from fewstep import config as builders
 from fewstep import ranks
@@ -28,10 +29,12 @@ from fewstep.checks import ConfigError
 from fewstep.diagnosis import Place, explained
 from fewstep.evaluation import Setting, evaluate_task
 from fewstep.execution import Execution, Serial, make_execution
+from fewstep.inner import InnerLoop
 from fewstep.learner import MetaLearner
 from fewstep.meta_batch import total_direction
 from fewstep.net import Net
 from fewstep.rules import place_state
+from fewstep.sizes import Graph, check_copies, check_graph
 from fewstep.types import Episode, EpisodeSpec, Split
 
 
@@ -39,6 +42,10 @@ Config = Mapping[str, Any]
 
 LONG = 100
 """Inner steps up to which a direction is tried whole; a longer loop is tried with so many."""
+PROBE = 4
+"""Examples that tell what many would take."""
+MANY = 1000
+"""Examples whose graphs are held together, up to which they fit in any case."""
 SHORT = 2
 """Inner steps before the predictions that are tried."""
 
@@ -49,10 +56,11 @@ class Preflight:
     def __init__(self, learner: MetaLearner, config: Config) -> None:
         """
         Raises:
-            ConfigError: a network that cannot be copied.
+            ConfigError: a network that cannot be copied, or that is too large.
         """
         alone = ranks.count(config["trainer"]) == 1 or ranks.outside() is not None
         self.learner, self.config = learner, config
+        check_copies(learner.module, config)
         self.device = _device(config) if alone else torch.device("cpu")
         with explained(Place(config, "build")):
             self.module = copy.deepcopy(learner.module).to(self.device)
@@ -60,6 +68,7 @@ class Preflight:
         chosen = make_execution(learner.execution_name, self.module, self.device)
         self.plain: Execution = chosen if chosen.name == "vmap" else Serial(self.module)
         """The execution's way of taking derivatives, without programs."""
+        self.vmap = chosen.name == "vmap"
         self.own = learner.execution if alone and self.device.type == "cpu" else None
         """The learner's own, where the run will take it over with the programs that it writes."""
         weight = next(self.module.parameters())
@@ -90,15 +99,15 @@ class Preflight:
             for number, setting in enumerate(builders.build_settings(self.config)):
                 self._measure(setting, split, number)
 
-    def _direction(self, algorithm: Algorithm, split: Split, config: Config) -> None:
-        algorithm, spec, run = copy.deepcopy(algorithm), builders.train_spec(config), self.own
-        if spec.steps > LONG:
-            config = _shortened(config)
-            algorithm, spec = builders.build_algorithm(config["algorithm"]), builders.train_spec(config)
-            run = None
+    def _direction(self, algorithm: Algorithm, split: Split, asked: Config) -> None:
+        algorithm, config, run = copy.deepcopy(algorithm), asked, self.own
+        if builders.train_spec(asked).steps > LONG:
+            config, run = _shortened(asked), None
+            algorithm = builders.build_algorithm(config["algorithm"])
+        spec = builders.train_spec(config)
         episodes = self._episodes(split, spec, config["seed"], config["meta_batch"])
-        place = Place(config, "training", spec, episodes[0])
-        batch = episodes[0].batches[0]
+        place, batch = Place(config, "training", spec, episodes[0]), episodes[0].batches[0]
+        self._check_room(place, algorithm.inner, batch, asked)
         x, y = episodes[0].support_x[batch], episodes[0].support_y[batch]
         self._answers(place, x, y)
         with explained(place):
@@ -121,14 +130,27 @@ class Preflight:
     def _episodes(self, split: Split, spec: EpisodeSpec, seed: int, tasks: int) -> list[Episode]:
         """One, or under `vmap` two, which it stacks."""
         split = split.to("cpu", next(self.module.parameters()).dtype)
-        count = min(2, tasks) if self.plain.name == "vmap" else 1
+        count = min(2, tasks) if self.vmap else 1
         episodes = [split.episode(spec, seed, index) for index in range(count)]
         return [Episode(*(tensor.to(self.device) for tensor in one)) for one in episodes]
+
+    def _check_room(self, place: Place, inner: InnerLoop, batch: Tensor, config: Config) -> None:
+        """Refuse an inner loop whose graph fits nowhere, by that of a few examples."""
+        algorithm, tasks = config["algorithm"], config["meta_batch"]
+        whole = algorithm["inner"]["steps"] if "checkpoint_steps" in algorithm else 1  # of MAML
+        steps, tasks = algorithm.get("checkpoint_steps") or whole, tasks if self.vmap else 1
+        if tasks * steps * len(batch) < MANY:
+            return
+        x, y = (of[batch[:PROBE]] for of in place.episode[:2])
+        self._answers(place, x, y)
+        with explained(place), Graph() as graph:
+            inner.whole.gradient(self._net(), self.start[0], x, y, self.task)
+        check_graph(graph.bytes / len(x), len(batch), steps, tasks, config)
 
     def _net(self) -> Net:
         return Net(self.module).replica()
 
-    def _answers(self, place: Place, x: torch.Tensor, y: torch.Tensor) -> None:
+    def _answers(self, place: Place, x: Tensor, y: Tensor) -> None:
         """The network takes the data, and answers as its objective asks."""
         with explained(place), torch.no_grad():
             outputs = self._net()(self.start[0], x)

@@ -18,6 +18,8 @@ from fewstep.checks import ConfigError
 
 MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}
 """Functions that make a tensor of a shape."""
+COPIES = 3
+"""Of a parameter, that training has at the least: itself, a task's own, and its gradient."""
 LARGE = 64 << 20
 """Bytes from which a new tensor is held against what the machine has left."""
 
@@ -47,12 +49,36 @@ def check_copies(module: nn.Module, config: Mapping[str, Any]) -> None:
     """
     one = sum(p.numel() * p.element_size() for p in module.parameters())
     free = room.of_machine()
-    if 3 * one > max(free, room.of_gpu(config["trainer"]["accelerator"])):
+    if COPIES * one > max(free, room.of_gpu(config["trainer"]["accelerator"])):
         raise ConfigError(
-            f"model={config['model']['_target_']}: its parameters take {room.size(one)}, a task "
-            f"three times as much, and {room.size(free)} are free. Lower the model's sizes, or "
+            f"model={config['model']['_target_']}: its parameters take {room.size(one)}, a training "
+            f"{COPIES} times as much, and {room.size(free)} are free. Lower the model's sizes, or "
             "shots.ways"
         )
+
+
+def check_graph(
+    each: float, examples: int, steps: int, tasks: int, config: Mapping[str, Any]
+) -> None:
+    """Refuse inner loops whose graphs, of `each` bytes an example, fit nowhere.
+
+    Raises:
+        ConfigError: naming the bytes and the keys that they grow with.
+    """
+    needed, free = each * examples * steps * tasks, room.of_machine()
+    if needed <= max(free, room.of_gpu(config["trainer"]["accelerator"])):
+        return
+    shots, inner = config["shots"], config["algorithm"]["inner"]
+    batch = f"algorithm.inner.batch_size={inner['batch_size']}"
+    keys = [batch if inner["batch_size"] else f"shots.train_shots={shots['train_shots']}"]
+    keys += [f"algorithm.inner.steps={inner['steps']}"] if steps > 1 else []
+    keys += [f"meta_batch={tasks}"] if tasks > 1 else []
+    ways_out = " or ".join(key.partition("=")[0] for key in keys)
+    more = ", or use algorithm.checkpoint_steps" if steps > 1 else ""
+    raise ConfigError(
+        f"{', '.join(keys)}: the derivative needs about {room.size(needed)} of memory "
+        f"({room.size(each)} an example), and {room.size(free)} are free. Lower {ways_out}{more}"
+    )
 
 
 @contextmanager
@@ -77,14 +103,16 @@ class _Bounded(TorchFunctionMode):
                 sizes = sizes[0]
             dtype = kwargs.get("dtype") or torch.get_default_dtype()
             shape = [n for n in sizes if type(n) is int]
-            _check_room(shape, math.prod(shape) * dtype.itemsize)
+            copies = COPIES if func is torch.empty else 1  # of which layers make their parameters
+            _check_room(shape, math.prod(shape) * dtype.itemsize, copies)
         return func(*args, **kwargs)
 
 
-def _check_room(shape: Sequence[int], needed: int) -> None:
-    if needed > LARGE and needed > (free := room.of_machine()):
+def _check_room(shape: Sequence[int], needed: int, copies: int) -> None:
+    if needed > LARGE and copies * needed > (free := room.of_machine()):
+        times = f", {copies} times" if copies > 1 else ""
         raise MemoryError(
-            f"a tensor of {'x'.join(map(str, shape))} would take {room.size(needed)}, and "
+            f"a tensor of {'x'.join(map(str, shape))} would take {room.size(needed)}{times}, and "
             f"{room.size(free)} are free. Lower the model's sizes, or shots.ways"
         )
 

@@ -41,9 +41,8 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
         ConfigError: naming the key, the value, the limit and the fix.
     """
     check(config)
-    from fewstep import checkpoint
+    from fewstep import checkpoint, handover
     from fewstep import config as builders
-    from fewstep import handover
     from fewstep.preflight import Preflight
     from fewstep.trial import check_fixed, check_ways
 
