@@ -66,7 +66,8 @@ MODELS = [
     (
         "Normalized",
         [
-            "eval.settings=[{shots: 1, steps: 3, batch_size: 5}, {shots: 1, steps: 3, batch_size: 1}]"
+            "eval.settings=[{shots: 1, steps: 3, batch_size: 5}, "
+            "{shots: 1, steps: 3, batch_size: 1}]"
         ],
         ["eval.settings[1].batch_size=1: a batch norm"],
     ),
@@ -185,7 +186,6 @@ def test_the_run_takes_over_the_programs_that_were_written():
     place = torch.get_rng_state()
     fresh = build_learner(config, learner.task)
     assert torch.equal(place, torch.get_rng_state())  # as if it had just been built
-    assert torch.equal(place, torch.get_rng_state()) or after_settling
     known = learner.execution._programs._known
     assert len(known) == 1
     split = open_splits(build_dataset(config["dataset"]), config)["train"]

@@ -19,7 +19,7 @@ from fewstep.limits import check_training
 from fewstep.make import call, locate, make
 from fewstep.outer import OuterStep
 from fewstep.rules import RULES
-from fewstep.sizes import bounded_tensors, with_sizes
+from fewstep.sizes import with_sizes
 from fewstep.trial import check_logger, check_splits, check_trainer
 from fewstep.types import EpisodeSpec, Split
 
@@ -109,13 +109,8 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
 
 
 def build_model(config: Config) -> nn.Module:
-    """The network of a `model/` file, in the state that torch's seed gives it.
-
-    Raises:
-        ConfigError: one that cannot be made, that no memory could hold, or without sizes.
-    """
-    with bounded_tensors():
-        return with_sizes(make("model", config), config)
+    """The network of a `model/` file, in the state that torch's seed gives it."""
+    return with_sizes(lambda: make("model", config), config)
 
 
 def build_dataset(config: Config) -> Any:

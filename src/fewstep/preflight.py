@@ -9,15 +9,11 @@ numbers are put back.
 from __future__ import annotations
 
 import copy
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
@@ -25,6 +21,7 @@ from fewstep import config as builders
 from fewstep import ranks
 from fewstep.algorithms import Algorithm
 from fewstep.answers import check_answers, check_derivative
+from fewstep.chance import untouched
 from fewstep.checks import ConfigError
 from fewstep.diagnosis import Place, explained
 from fewstep.evaluation import Setting, evaluate_task
@@ -35,6 +32,7 @@ from fewstep.meta_batch import total_direction
 from fewstep.net import Net
 from fewstep.rules import place_state
 from fewstep.sizes import Graph, check_copies, check_graph
+from fewstep.trainer import device_of
 from fewstep.types import Episode, EpisodeSpec, Split
 
 
@@ -61,7 +59,7 @@ class Preflight:
         alone = ranks.count(config["trainer"]) == 1 or ranks.outside() is not None
         self.learner, self.config = learner, config
         check_copies(learner.module, config)
-        self.device = _device(config) if alone else torch.device("cpu")
+        self.device = device_of(config) if alone else torch.device("cpu")
         with explained(Place(config, "build")):
             self.module = copy.deepcopy(learner.module).to(self.device)
         self.task = copy.deepcopy(learner.task)
@@ -171,25 +169,6 @@ class Preflight:
                     work(Serial(self.module), self.start, [episode])
             with explained(replace(place, stage="vmap")):
                 raise
-
-
-@contextmanager
-def untouched() -> Iterator[None]:
-    """Puts the generators of random numbers back where they were."""
-    python, numpy = random.getstate(), np.random.get_state()
-    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-    try:
-        with torch.random.fork_rng(gpus):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-
-
-def _device(config: Config) -> torch.device:
-    """Where Lightning will train."""
-    trainer = pl.Trainer(**config["trainer"], logger=False, enable_checkpointing=False)
-    return trainer.strategy.root_device
 
 
 def _shortened(config: Config) -> Config:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,12 +23,15 @@ LARGE = 64 << 20
 """Bytes from which a new tensor is held against what the machine has left."""
 
 
-def with_sizes(module: nn.Module, config: Mapping[str, Any]) -> nn.Module:
-    """The module itself.
+def with_sizes(make: Callable[[], nn.Module], config: Mapping[str, Any]) -> nn.Module:
+    """The module that is made.
 
     Raises:
-        ConfigError: parameters that wait for a first batch to learn their sizes.
+        ConfigError: one that no memory could hold, or whose parameters wait for a first batch to
+            learn their sizes.
     """
+    with _Bounded():
+        module = make()
     for name, layer in module.named_modules():
         if any(map(is_lazy, (*layer._parameters.values(), *layer._buffers.values()))):
             eager = type(layer).__name__.replace("Lazy", "")
@@ -51,9 +53,9 @@ def check_copies(module: nn.Module, config: Mapping[str, Any]) -> None:
     free = room.of_machine()
     if COPIES * one > max(free, room.of_gpu(config["trainer"]["accelerator"])):
         raise ConfigError(
-            f"model={config['model']['_target_']}: its parameters take {room.size(one)}, a training "
-            f"{COPIES} times as much, and {room.size(free)} are free. Lower the model's sizes, or "
-            "shots.ways"
+            f"model={config['model']['_target_']}: its parameters take {room.size(one)}, a "
+            f"training {COPIES} times as much, and {room.size(free)} are free. Lower the model's "
+            "sizes, or shots.ways"
         )
 
 
@@ -81,18 +83,9 @@ def check_graph(
     )
 
 
-@contextmanager
-def bounded_tensors() -> Iterator[None]:
-    """Refuses to make a tensor that the machine has no memory for, before it is made.
-
-    Raises:
-        MemoryError: naming its shape and what is free.
-    """
-    with _Bounded():
-        yield
-
-
 class _Bounded(TorchFunctionMode):
+    """Refuses to make a tensor that the machine has no memory for, before it is made."""
+
     def __torch_function__(
         self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:

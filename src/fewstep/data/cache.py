@@ -115,9 +115,9 @@ def _check_room(name: str, folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OSError(
-            f"dataset={name}: its images would take {needed / 2**30:.1f} GiB in the cache {folder}, "
-            f"and {free / 2**30:.1f} GiB are free there; lower dataset.size, or how many images "
-            "there are, or set FEWSTEP_CACHE to a folder on a larger disk"
+            f"dataset={name}: its images would take {needed / 2**30:.1f} GiB in the cache "
+            f"{folder}, and {free / 2**30:.1f} GiB are free there; lower dataset.size, or how many "
+            "images there are, or set FEWSTEP_CACHE to a folder on a larger disk"
         )
 
 
