@@ -65,8 +65,8 @@ KINDS = {
     "the network and in the losses of dataset={place.dataset}",
     r"Expected all tensors to be on the same device": "has tensors on another device than its "
     "inputs ({reason}). Make them with device=x.device, or register them as buffers",
-    r"same dtype|expected scalar type|Input type .* and (weight|bias) type": "mixes precisions, "
-    "and inputs and parameters are those of {place.precision} ({reason}). Make its own tensors with "
+    r"same dtype|expected scalar type|Input type .* and (weight|bias) type": "mixes precisions: "
+    "inputs and parameters have {place.precision} ({reason}). Make its own tensors with "
     "dtype=x.dtype and device=x.device, or register them as buffers",
 }
 """Words of an error's text, and what is said of the model for the first that are found."""
