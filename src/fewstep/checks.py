@@ -43,7 +43,9 @@ class Check:
         if self._fits(value):
             return None
         too_large = isinstance(value, int) and value > LARGEST
-        return f"must be {self._limit(too_large)}" + (f" ({self.note})" if self.note else "")
+        written = written_out(value) if self.kind is int else ""
+        note = f" ({self.note})" if self.note else ""
+        return f"must be {self._limit(too_large)}{note}{written}"
 
     def _fits(self, value: Any) -> bool:
         if self.choices:
@@ -84,6 +86,12 @@ SETTING = {
     "batch_size": count(1, 5, optional=True),
 }
 """The keys of one entry of `eval.settings`."""
+
+
+def written_out(value: Any) -> str:
+    """How to give the whole number that a text like 1e9, a fraction to YAML, was meant to be."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST
+    return f", written out as {int(value)}" if whole else ""
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

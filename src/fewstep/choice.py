@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.allocator import keep_freed_memory
+from fewstep.checks import ConfigError
 from fewstep.execution import EXECUTIONS, Execution, Serial
 from fewstep.net import Net
 from fewstep.traits import PLAIN, Traits, traits_of
@@ -27,12 +28,13 @@ def make_execution(
     runs one task after another whatever is chosen: the generators belong to the process.
 
     Raises:
-        ValueError: an unknown name, or `vmap` for such a module.
+        ValueError: an unknown name.
+        ConfigError: `vmap` for such a module, or one that writes into its parameters.
     """
     traits = PLAIN if x is None else traits_of(Net(module).replica().module, x)
     if name == "vmap" and not traits.plain:
         does = "draws random numbers" if traits.draws else "writes into its buffers"
-        raise ValueError(
+        raise ConfigError(
             f"execution=vmap: {type(module).__name__} {does} in its forward pass, which vmap "
             "cannot give each task for itself. Use execution=auto"
         )

@@ -20,6 +20,7 @@ from fewstep.limits import check_training
 from fewstep.make import call, locate, make
 from fewstep.outer import OuterStep
 from fewstep.rules import RULES
+from fewstep.sizes import with_sizes
 from fewstep.trial import check_logger, check_shots, check_splits, check_trainer
 from fewstep.types import EpisodeSpec, Split
 
@@ -100,9 +101,9 @@ def build_model(config: Config) -> nn.Module:
     """The network of a `model/` file, in the state that torch's seed gives it.
 
     Raises:
-        ConfigError: what is no network, or one that a task cannot have to itself.
+        ConfigError: what is no network, is too large, or is none that a task can have to itself.
     """
-    model = make("model", config)
+    model = with_sizes(lambda: make("model", config), config)
     try:
         check_contents(model)
     except ValueError as error:

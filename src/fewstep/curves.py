@@ -32,7 +32,10 @@ def draw_curves(folder: Path, results: Sequence[Mapping[str, Any]], title: str) 
             _training(left, read_metrics(metrics)[1])
         else:
             left.set_visible(False)
-        _adaptation(right, results)
+        if any(r["curve"]["steps"] for r in results):
+            _adaptation(right, results)
+        else:  # eval.curve_tasks=0
+            right.set_visible(False)
         path = folder / "curves.png"
         with replacing(path) as aside:
             figure.savefig(aside, format="png")

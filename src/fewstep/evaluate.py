@@ -67,10 +67,13 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check(config)
     from fewstep import checkpoint
     from fewstep import config as builders
+    from fewstep.capacity import check_capacity
     from fewstep.checks import ConfigError
+    from fewstep.preflight import Preflight
 
     base, path = merged(config)
     builders.check(base)
+    check_capacity(base, training=False)
     dataset = builders.build_dataset(base["dataset"])
     splits = builders.open_splits(dataset, base, config["eval"]["split"])
     if config["eval"]["split"] not in splits:
@@ -78,7 +81,9 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
             f"eval.split={config['eval']['split']}: {dataset.name} has no such split here, only "
             f"{', '.join(splits)}. For example eval.split=test"
         )
-    checkpoint.restore(builders.build_learner(base, dataset.task), path)
+    learner = builders.build_learner(base, dataset.task)
+    checkpoint.restore(learner, path)
+    Preflight(learner, base).test(splits[config["eval"]["split"]])
     return {}
 
 

@@ -16,6 +16,7 @@ from fewstep.choice import make_execution
 from fewstep.data.module import Chunk, TaskModule
 from fewstep.evaluation import evaluate_task, summarize
 from fewstep.execution import Execution
+from fewstep.flat import channels_last
 from fewstep.meta_batch import total_direction
 from fewstep.net import Net
 from fewstep.outer import OuterStep
@@ -40,7 +41,7 @@ class MetaLearner(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.module = module.to(memory_format=torch.channels_last)
+        self.module = channels_last(module)
         self.algorithm = algorithm
         self.task = task
         self.outer = outer

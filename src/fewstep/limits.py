@@ -25,7 +25,7 @@ EVAL = {
     "eval.protocol": Check(str, choices=("both", "inductive", "transductive"), example="both"),
     "eval.steps": count(0, 50),
     "eval.batch_size": count(1, 5, optional=True),
-    "eval.curve_tasks": count(2, 200),
+    "eval.curve_tasks": count(0, 200),  # 0: no curve
 }
 RUN = {
     "name": Check(str, example="my_run"),
@@ -38,6 +38,7 @@ RUN = {
 }
 TRAIN = {
     "seed": count(0, 0),
+    "resume": Check(str, optional=True, example="outputs/runs/NAME/DATE"),
     "max_meta_iterations": count(1, 2000),
     "meta_batch": count(1, 5),
     "log_every": count(1, 10),
@@ -75,7 +76,7 @@ MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
 """Keys that one algorithm has."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
-TOP = {*GROUPS, "eval", "baselines", "point", "resume"}
+TOP = {*GROUPS, "eval", "baselines", "point"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
 PARTS = {
     "eval": {"settings"},

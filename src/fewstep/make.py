@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
-from fewstep.checks import NOUNS, ConfigError, did_you_mean
+from fewstep.checks import NOUNS, ConfigError, did_you_mean, written_out
 
 
 Config = Mapping[str, Any]
@@ -84,7 +84,8 @@ def _check_types(parameters: Mapping[str, inspect.Parameter], key: str, argument
         kinds = [PLAIN[word] for word in words if word in PLAIN]
         if len(kinds) == len(words) and not any(_is(value, kind) for kind in kinds):
             nouns = [NOUNS.get(kind, "null") for kind in kinds]
-            raise ConfigError(f"{key}.{name}={value}: must be {' or '.join(nouns)}")
+            out = written_out(value) if int in kinds else ""
+            raise ConfigError(f"{key}.{name}={value}: must be {' or '.join(nouns)}{out}")
 
 
 def _is(value: Any, kind: type) -> bool:

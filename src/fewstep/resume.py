@@ -43,7 +43,10 @@ def resumed(arguments: Arguments) -> Arguments:
     given = {parsed(word).get_key_element(): word for word in arguments.overrides}
     if "resume" not in given or arguments.sweep or arguments.shows:
         return arguments
-    path, others = str(parsed(given["resume"]).value()), outside()
+    value, others = parsed(given["resume"]).value(), outside()
+    if not value:
+        return arguments  # nothing is resumed, or the check says what is missing
+    path = str(value)
     if path == "auto":
         if others:
             raise ConfigError(
@@ -58,7 +61,7 @@ def resumed(arguments: Arguments) -> Arguments:
         check_free(folder)
     files = [folder / OVERRIDES, folder / ".hydra" / OVERRIDES]  # the second of older runs
     file = next((file for file in files if file.is_file()), None)
-    if not path or not file:
+    if not file:
         return arguments
     own = {parsed(word).get_key_element(): word for word in OmegaConf.load(file)}
     added = [w for key, w in own.items() if key not in given and not key.startswith("hydra")]

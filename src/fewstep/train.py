@@ -23,10 +23,12 @@ def check(config: dict[str, Any]) -> None:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
+    from fewstep.capacity import check_capacity
     from fewstep.limits import check_sharing, check_training
 
     check_training(config)  # before torch is imported, which takes seconds
     check_sharing(config)
+    check_capacity(config)
     from fewstep import config as builders
 
     builders.check(config)
@@ -39,18 +41,23 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
         ConfigError: naming the key, the value, the limit and the fix.
     """
     check(config)
-    from fewstep import checkpoint
+    from fewstep import checkpoint, handover
     from fewstep import config as builders
-    from fewstep.trial import check_fit, check_fixed
+    from fewstep.preflight import Preflight
+    from fewstep.trial import check_fixed, check_ways
 
     path = config["resume"] and checkpoint.find(config["resume"], key="resume")
     content = path and checkpoint.read(path, "resume")
     dataset = builders.build_dataset(config["dataset"])
+    check_ways(dataset.task, config)
     splits = builders.open_splits(dataset, config)
     learner = builders.build_learner(config, dataset.task)
     check_fixed(learner)
-    check_fit(learner, splits["train"], builders.train_spec(config), config)
+    preflight = Preflight(learner, config)
+    preflight.training(splits["train"])
+    preflight.test(splits["test"])
     if not path:
+        handover.keep(config, learner)
         return {}
     checkpoint.match(learner, content, path, "resume")
     checkpoint.same_recipe(config, content, path)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
@@ -48,6 +49,12 @@ def trainer_options(config: Config) -> dict[str, Any]:
         "num_sanity_val_steps": 0,
         "plugins": [WholeCheckpoints()],
     }
+
+
+def device_of(config: Config) -> torch.device:
+    """Where Lightning will train; of several devices, the first."""
+    trainer = pl.Trainer(**config["trainer"], logger=False, enable_checkpointing=False)
+    return trainer.strategy.root_device
 
 
 class Ranks(DDPStrategy):

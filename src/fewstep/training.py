@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from fewstep import checkpoint
+from fewstep import checkpoint, handover
 from fewstep import config as builders
 from fewstep.callbacks import Checkpoints, Measure, Resume, Stopwatch
 from fewstep.curves import draw_curves
@@ -37,7 +37,7 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     quiet_lightning()
     dataset = builders.build_dataset(config["dataset"])
     tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
-    learner = builders.build_learner(config, dataset.task)
+    learner = handover.take(config) or builders.build_learner(config, dataset.task)
     report = header(config, command)
     with open_loggers(config, folder) as loggers:
         watch, saved = fit(learner, tasks, config, folder, "train", loggers)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fewstep.checks import ConfigError
 from fewstep.memory import MODULE
 from fewstep.noise import drew, generators
 
@@ -36,7 +37,7 @@ def traits_of(module: nn.Module, x: Tensor) -> Traits:
     it changes itself.
 
     Raises:
-        ValueError: its forward pass writes into a parameter.
+        ConfigError: its forward pass writes into a parameter.
         Exception: whatever the module itself raises.
     """
     draws = writes = False
@@ -48,9 +49,9 @@ def traits_of(module: nn.Module, x: Tensor) -> Traits:
         draws |= drew(random)
         writes |= before != _attributes(module) or not _same(buffers, module.buffers())
         if not _same(kept, module.parameters()):
-            raise ValueError(
-                f"{type(module).__name__} writes into its parameters in forward, which would "
-                "change them for every task: use a buffer, or set them before the training"
+            raise ConfigError(
+                f"model: {type(module).__name__} writes into its parameters in forward, which "
+                "would change them for every task. Use a buffer, or set them before the training"
             )
     return Traits(draws, writes)
 

@@ -1,21 +1,20 @@
-"""Trying a run's parts on each other before it starts, for what no table of limits can know."""
+"""Holding a run's parts against each other before it starts, for what no table of limits knows."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 
 from fewstep.algorithms import Algorithm
 from fewstep.checks import ConfigError
+from fewstep.data.tasks import Classification
 from fewstep.learner import MetaLearner
-from fewstep.types import EpisodeSpec, Split
+from fewstep.types import EpisodeSpec, Split, Task
 
 
 Config = Mapping[str, Any]
@@ -103,6 +102,20 @@ def check_fixed(learner: MetaLearner) -> None:
         raise ConfigError(f"{given}: leaves nothing for a task to learn. Fix fewer of them")
 
 
+def check_ways(task: Task, config: Config) -> None:
+    """Refuse to tell one class from no other, at which every network is right.
+
+    Raises:
+        ConfigError: classification of fewer than two classes.
+    """
+    ways = config["shots"]["ways"]
+    if isinstance(task, Classification) and ways < 2:
+        raise ConfigError(
+            f"shots.ways={ways}: with one class every answer is right, and nothing is learned. "
+            "Use shots.ways=2 or more"
+        )
+
+
 def check_logger(config: Config) -> None:
     """Refuse TensorBoard where it is not installed.
 
@@ -141,25 +154,3 @@ def _without_val(dataset: Config) -> str:
     can_be_empty = dataset["_target_"].endswith(".ImageFolder") and not dataset["split_files"]
     more = ", or leave the split out with dataset.val=0" if can_be_empty else ""
     return f"Or switch validation off with eval.val_every=null{more}"
-
-
-def check_fit(learner: MetaLearner, split: Split, spec: EpisodeSpec, config: Config) -> None:
-    """One forward pass and one loss: the network takes the data and answers as the task asks.
-
-    Raises:
-        ConfigError: it does not.
-    """
-    dtype = next(iter(learner.net.params().values())).dtype
-    short = replace(spec, steps=1)  # the minibatches of very many inner steps may not fit
-    episode = split.to("cpu", dtype).episode(short, config["seed"], 0)
-    try:
-        with torch.no_grad():
-            outputs = learner.module(episode.support_x)
-            learner.task.inner_loss(outputs, episode.support_y)
-    except Exception as error:  # whatever somebody's network raises
-        shape = "x".join(str(n) for n in episode.support_x.shape[1:])
-        raise ConfigError(
-            f"model={config['model']['_target_']}: does not fit dataset={config['dataset']['name']}"
-            f" with inputs of {shape} and shots.ways={config['shots']['ways']} ({error}). Choose "
-            "another model, or correct its sizes"
-        ) from None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from fewstep.attention import twice_differentiable
 from fewstep.inner import InnerLoop
 from fewstep.net import Mark, Net
 from fewstep.rules import State, detach_state
@@ -65,9 +66,10 @@ class MAML:
         if self.checkpoint_steps is not None:
             return self._direction_in_segments(net, params, state, episode, task)
 
-        if self.inner.steps > PROGRAM_STEPS:
-            return _direction(net, self.inner, task, params, state, episode)
-        return net.run(_direction, (self.inner, task), params, state, episode)
+        with twice_differentiable():
+            if self.inner.steps > PROGRAM_STEPS:
+                return _direction(net, self.inner, task, params, state, episode)
+            return net.run(_direction, (self.inner, task), params, state, episode)
 
     def _direction_in_segments(
         self, net: Net, params: Params, state: State, episode: Episode, task: Task
@@ -102,7 +104,8 @@ class MAML:
             ends = _variables(end.params, end.state)
             return sum((ends[name] * slope).sum() for name, slope in slopes.items()), ()
 
-        return net.value_and_grad(along, _variables(*start))[1]
+        with twice_differentiable():
+            return net.value_and_grad(along, _variables(*start))[1]
 
 
 def _direction(

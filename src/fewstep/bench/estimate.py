@@ -13,6 +13,7 @@ from fewstep.bench.memory import tensor_peak
 from fewstep.bench.subject import Subject
 from fewstep.checks import ConfigError
 from fewstep.execution import CPU_THREADS
+from fewstep.room import size
 
 
 PROBE = 2
@@ -93,14 +94,6 @@ def refuse(need: Need, executions: Iterable[str], chosen: str, free: int, config
         f"{need.at_once(chosen)} at a time, and {need.tasks} tasks of {size(need.kept)}. "
         f"{_fix(ways_out, keys)}"
     )
-
-
-def size(count: float) -> str:
-    """`2.0 TiB`, `1.5 GiB`, `12 MiB` or `3 KiB`."""
-    for exponent, unit, digits in ((40, "TiB", 1), (30, "GiB", 1), (20, "MiB", 0)):
-        if count >= 2**exponent:
-            return f"{count / 2**exponent:.{digits}f} {unit}"
-    return f"{count / 2**10:.0f} KiB"
 
 
 def _fix(ways_out: list[str], keys: list[str]) -> str:

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-
-GROUPS = (
-    ("", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
-    ("memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-     "total_inactive_file"),
-)  # fmt: skip
-"""Of the second and first version of control groups: the controller's name in /proc/self/cgroup,
-where its groups lie, its files of limit and use, and the part of the use that can be taken back."""
+from fewstep import room
 
 
 def available(device: torch.device, root: Path = Path("/")) -> int:
@@ -27,8 +20,7 @@ def available(device: torch.device, root: Path = Path("/")) -> int:
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
-    machine = _table(root / "proc/meminfo")["MemAvailable"] * 1024
-    return min([machine, *_left_by_groups(root)])
+    return room.of_machine(root)
 
 
 def tensor_peak(work: Callable[[], Any], device: torch.device) -> int:
@@ -59,7 +51,7 @@ def process_peak(work: Callable[[], Any], device: torch.device) -> int:
     before = resident(trim=True)
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
     work()
-    return max(0, _table(Path("/proc/self/status"))["VmHWM"] * 1024 - before)
+    return max(0, room.counts(Path("/proc/self/status"))["VmHWM"] * 1024 - before)
 
 
 def resident(trim: bool = False) -> int:
@@ -67,39 +59,4 @@ def resident(trim: bool = False) -> int:
     if trim:
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
-    return _table(Path("/proc/self/status"))["VmRSS"] * 1024
-
-
-def _table(path: Path) -> dict[str, int]:
-    """The counts in a file of lines `Name: count kB`, or `name count`."""
-    pairs = (line.replace(":", "").split()[:2] for line in path.read_text().splitlines())
-    return {name: int(value) for name, value in filter(_counted, pairs)}
-
-
-def _counted(pair: list[str]) -> bool:
-    return len(pair) == 2 and pair[1].isdigit()
-
-
-def _left_by_groups(root: Path) -> Iterator[int]:
-    """What each control group around this process has left; nothing where there are no limits."""
-    for line in (root / "proc/self/cgroup").read_text().splitlines():
-        _, controllers, own = line.split(":", 2)
-        for name, place, limit, use, reclaimable in GROUPS:
-            if name in controllers.split(","):
-                # In a container the path may be the host's; its upper end is there in any case.
-                for group in _upwards(root / place, own):
-                    if (group / limit).exists():
-                        yield from _left(group, limit, use, reclaimable)
-
-
-def _upwards(top: Path, own: str) -> list[Path]:
-    group = top / own.strip("/")
-    return [group, *(parent for parent in group.parents if parent.is_relative_to(top))]
-
-
-def _left(group: Path, limit: str, use: str, reclaimable: str) -> list[int]:
-    most = (group / limit).read_text().strip()
-    if not most.isdigit():  # "max"
-        return []
-    used = int((group / use).read_text()) - _table(group / "memory.stat").get(reclaimable, 0)
-    return [int(most) - used]
+    return room.counts(Path("/proc/self/status"))["VmRSS"] * 1024

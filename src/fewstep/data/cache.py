@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -55,7 +57,8 @@ def cached(
     and moved into place, so no reader ever sees half of one, and a lock lets the processes of one
     run wait for the first instead of all building.
 
-    Raises OSError, naming the folder and the fix, where the cache cannot be written.
+    Raises OSError, naming the folder and the fix, where the cache cannot be written or would not
+    fit on its disk.
     """
     text = json.dumps(settings, sort_keys=True, default=str)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -66,7 +69,9 @@ def cached(
         path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.with_suffix(".lock")):
         if (entry := _read(path)) is None:
-            _write(path, build())
+            content = build()
+            _check_room(name, path.parent, math.prod(content.shape))
+            _write(path, content)
             entry = _read(path)
     if entry is None:
         raise OSError(f"{path}: was written and cannot be read back; check that disk")
@@ -104,6 +109,16 @@ def _read(path: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
         return np.load(path, mmap_mode="c"), about
     except (OSError, ValueError, EOFError):  # none, or not one of ours
         return None
+
+
+def _check_room(name: str, folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(
+            f"dataset={name}: its images would take {needed / 2**30:.1f} GiB in the cache "
+            f"{folder}, and {free / 2**30:.1f} GiB are free there; lower dataset.size, or how many "
+            "images there are, or set FEWSTEP_CACHE to a folder on a larger disk"
+        )
 
 
 def _write(path: Path, content: Content) -> None:

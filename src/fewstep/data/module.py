@@ -75,7 +75,7 @@ class EvalTasks(IterableDataset):
 
     def _ranges(self) -> list[range]:
         tasks = own(range(self.tasks))
-        edge = sum(task < self.curve_tasks for task in tasks)
+        edge = sum(task < self.curve_tasks for task in tasks[: self.curve_tasks])
         return [
             part[start : start + CHUNK]
             for part in (tasks[:edge], tasks[edge:])

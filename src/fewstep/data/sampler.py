@@ -29,6 +29,8 @@ _OWN = threading.local()
 
 WORD = (1 << 64) - 1
 KEY = WORD
+BLOCK = 1 << 16
+"""Words that are drawn at a time for the order of a task's minibatches."""
 
 
 class Draws:
@@ -92,8 +94,13 @@ class Draws:
 
     def _shuffles(self, n: int, support: int) -> np.ndarray:
         """n permutations of 0..support-1: [n, support]."""
-        keys = self.words(ORDER, n * support).reshape(n, support)
-        return np.argsort(keys, axis=1, kind="stable")
+        shuffles, block = np.empty((n, support), dtype=np.int64), max(1, BLOCK // support)
+        self.words(ORDER, 0)
+        for first in range(0, n, block):  # so that the words themselves are never all in memory
+            rows = shuffles[first : first + block]
+            keys = self._generator.random_raw(rows.size).reshape(rows.shape)
+            rows[:] = np.argsort(keys, axis=1, kind="stable")
+        return shuffles
 
 
 def permutation_prefix(words: list[int], n: int) -> list[int]:

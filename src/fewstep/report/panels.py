@@ -98,7 +98,7 @@ def adaptation(table: Sequence[Row]) -> list[Panel]:
     for row in table:
         for protocol, entries in row.cells.items():
             once = {entry["seed"]: entry for entry in entries}.values()
-            curves = [entry["curve"] for entry in once if entry.get("curve")]
+            curves = [entry["curve"] for entry in once if (entry.get("curve") or {}).get("steps")]
             place = f"{row['dataset']}: {row.setting}, {protocol}"
             if curves and len({tuple(curve["steps"]) for curve in curves}) == 1:
                 metrics[place] = "acc" if "acc" in curves[0] else "loss"
