@@ -42,12 +42,10 @@ Config = Mapping[str, Any]
 
 LONG = 100
 """Inner steps up to which a direction is tried whole; a longer loop is tried with so many."""
-PROBE = 4
-"""Examples that tell what many would take."""
+PROBE = 4  # examples that tell what many would take
 MANY = 1000
 """Examples whose graphs are held together, up to which they fit in any case."""
-SHORT = 2
-"""Inner steps before the predictions that are tried."""
+SHORT = 2  # inner steps before the predictions that are tried
 
 
 class Preflight:
@@ -60,8 +58,7 @@ class Preflight:
         """
         alone = ranks.count(config["trainer"]) == 1 or ranks.outside() is not None
         self.learner, self.config = learner, config
-        self.plain: Execution | None = None
-        """The execution's way of taking derivatives, without programs."""
+        self.plain: Execution | None = None  # the execution's way of derivatives, no programs
         self.vmap = False
         check_copies(learner.module, config)
         self.device = device_of(config) if alone else torch.device("cpu")
@@ -129,19 +126,17 @@ class Preflight:
     def _episodes(self, split: Split, spec: EpisodeSpec, seed: int, tasks: int) -> list[Episode]:
         """One, or under `vmap` two, which it stacks."""
         split = split.to("cpu", next(iter(self.start[0].values())).dtype)
-        first = Episode(*(tensor.to(self.device) for tensor in split.episode(spec, seed, 0)))
-        self._meet(first, spec)
-        if not self.vmap or tasks < 2:
-            return [first]
-        second = split.episode(spec, seed, 1)
-        return [first, Episode(*(tensor.to(self.device) for tensor in second))]
+        some = [split.episode(spec, seed, index) for index in range(min(2, tasks))]
+        episodes = [Episode(*(tensor.to(self.device) for tensor in one)) for one in some]
+        self._meet(episodes[0], spec)
+        return episodes if self.vmap else episodes[:1]
 
     def _meet(self, episode: Episode, spec: EpisodeSpec) -> None:
         """Choose the execution for the network by this task, unless one was met before."""
         if self.plain is not None:
             return
+        name, x = self.learner.execution_name, episode.support_x
         with explained(Place(self.config, "training", spec, episode)):
-            name, x = self.learner.execution_name, episode.support_x
             chosen = make_execution(name, self.module, self.device, x)
         serial = Serial(self.module, chosen.traits)
         self.plain, self.vmap = (chosen, True) if chosen.name == "vmap" else (serial, False)
