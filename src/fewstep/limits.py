@@ -15,6 +15,7 @@ from fewstep.checks import (
 )
 from fewstep.ranks import count as count_ranks
 from fewstep.ranks import outside
+from fewstep.trust import check_trust
 
 
 EVAL = {
@@ -74,7 +75,7 @@ MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
 """Keys that one algorithm has."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
-TOP = {*GROUPS, "eval", "baselines", "point", "resume"}
+TOP = {*GROUPS, "eval", "baselines", "point", "resume", "trust"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
 PARTS = {
     "eval": {"settings"},
@@ -104,6 +105,7 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_values(config, tables)
     check_values(config, {**MODEL, **MAML}, optional=True)
     check_settings(config["eval"]["settings"])
+    check_trust(config)
     _check_ranks(config)
     _check_best(config)
     for part, more in PARTS.items():

@@ -16,6 +16,7 @@ from fewstep.files import replacing
 from fewstep.identity import config_hash, hash_of
 from fewstep.lock import check_free, in_use
 from fewstep.ranks import outside
+from fewstep.stored_overrides import check_added, read_overrides
 
 
 OVERRIDES = "overrides.yaml"
@@ -60,8 +61,8 @@ def resumed(arguments: Arguments) -> Arguments:
     file = next((file for file in files if file.is_file()), None)
     if not path or not file:
         return arguments
-    own = {parsed(word).get_key_element(): word for word in OmegaConf.load(file)}
-    added = [w for key, w in own.items() if key not in given and not key.startswith("hydra")]
+    added = [word for key, word in read_overrides(file).items() if key not in given]
+    check_added(added, arguments.overrides, file)
     return replace(arguments, overrides=[*added, *arguments.overrides])
 
 
