@@ -373,8 +373,8 @@ def test_words_that_need_those_of_the_run_are_trusted_all_the_same(here):
     run = run_directory(here / "run", ["dataset=image_folder", "dataset.root=data"])
     words = ["dataset.test=3", "model._target_=witness.Net", f"resume={run}"]
     assert len(resumed(Arguments([], words)).overrides) == 5
+    stored = run_directory(here / "other", ["dataset=image_folder", words[1]])
     with pytest.raises(Untrusted, match=r"witness\.Net \(model\._target_\)"):
-        stored = run_directory(here / "other", ["dataset=image_folder", words[1]])
         resumed(Arguments([], ["dataset.root=data", "dataset.test=3", f"resume={stored}"]))
 
 

@@ -6,7 +6,6 @@ that was cut off goes on in its own folder, and a new one gets a folder that nob
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 from hydra.core.utils import filter_overrides
 
+from fewstep.files import replacing
 from fewstep.identity import config_hash, hash_of
 from fewstep.job import read_record
 
@@ -66,9 +66,8 @@ class Folders:
         number = max(taken) + 1 if number in taken else number
         folder = self.sweep / str(number)
         folder.mkdir()
-        aside = folder / "config.part"
-        aside.write_text(yaml.safe_dump(config, sort_keys=False))
-        os.replace(aside, folder / "config.yaml")
+        with replacing(folder / "config.yaml") as aside:
+            aside.write_text(yaml.safe_dump(config, sort_keys=False))
         return folder
 
     def _taken(self) -> set[int]:
