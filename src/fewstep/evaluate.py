@@ -25,6 +25,7 @@ def check(config: dict[str, Any]) -> None:
     """
     from fewstep.checks import Check, ConfigError, check_values, flatten
     from fewstep.compose import compose_config, foreign
+    from fewstep.names import check_name
     from fewstep.trust import check_trust
 
     known = {key for key, _ in flatten(compose_config("evaluate", ["checkpoint=any"]))}
@@ -32,6 +33,7 @@ def check(config: dict[str, Any]) -> None:
         if key not in known and not key.startswith(("trainer.", "logger.")):
             raise ConfigError(foreign("evaluate", f"{key}={value}"))
     check_trust(config)
+    check_name("name", config["name"], pieces=True)
     check_values(config, {"eval.split": Check(str, choices=("test", "val"), example="test")})
 
 

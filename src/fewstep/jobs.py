@@ -17,6 +17,7 @@ from hydra.core.utils import filter_overrides
 from fewstep.files import replacing
 from fewstep.identity import config_hash, hash_of
 from fewstep.job import read_record
+from fewstep.printable import printable
 
 
 @dataclass
@@ -83,9 +84,9 @@ def summary(jobs: Sequence[Job]) -> str:
     for job in jobs:
         own = " ".join(filter_overrides([w for w in job.overrides if w not in shared]))
         state = "finished before" if job.before else "finished" if job.finished else "failed"
-        lines.append(f"{job.folder.name:>5}  {state:<15}  {own}".rstrip())
+        lines.append(f"{job.folder.name:>5}  {state:<15}  {printable(own)}".rstrip())
         if not job.finished:
-            failures.append(f"failed: {job.folder}: {job.reason}")
+            failures.append(printable(f"failed: {job.folder}: {job.reason}"))
     done, before = sum(job.finished for job in jobs), sum(job.before for job in jobs)
     counts = f"{len(jobs)} jobs: {done} finished, {before} of them before; {len(failures)} failed"
     again = ["The same command again runs only what failed."] if failures else []

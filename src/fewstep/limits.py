@@ -13,6 +13,7 @@ from fewstep.checks import (
     check_values,
     count,
 )
+from fewstep.names import check_name
 from fewstep.ranks import count as count_ranks
 from fewstep.ranks import outside
 from fewstep.trust import check_trust
@@ -106,6 +107,9 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_values(config, {**MODEL, **MAML}, optional=True)
     check_settings(config["eval"]["settings"])
     check_trust(config)
+    check_name("name", config["name"], pieces=True)
+    for part in ("algorithm", "dataset"):
+        check_name(f"{part}.name", config[part]["name"])
     _check_ranks(config)
     _check_best(config)
     for part, more in PARTS.items():

@@ -44,7 +44,7 @@ def cell(value: Any) -> Any:
     return f"'{text}" if value.startswith(FORMULA) else text
 
 
-def label(value: Any) -> str:
+def caption(value: Any) -> str:
     """A text for a picture: matplotlib takes `$` for mathematics, and hides what begins with _."""
     text = printable(value).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text

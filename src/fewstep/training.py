@@ -18,6 +18,7 @@ from fewstep.data.module import TaskModule
 from fewstep.learner import MetaLearner
 from fewstep.loggers import log_results, open_loggers
 from fewstep.metrics_file import MetricsFile
+from fewstep.printable import printable
 from fewstep.progress import Progress, TestProgress
 from fewstep.results import device_name, header, progress, result, table, write_json
 from fewstep.shares import told
@@ -134,7 +135,8 @@ def finish(report: dict[str, Any], folder: Path) -> None:
     write_json(folder / "results.json", report)
     title = f"{report['algorithm']} on {report['dataset']}, seed {report['seed']}"
     draw_curves(folder, report["results"], title)
-    print(f"\n{table(report['results'])}\n\nmean ± 95 % half-width over tasks; {folder}")
+    where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
+    print(f"\n{table(report['results'])}\n\n{where}")
 
 
 def environment(learner: MetaLearner, config: Config) -> dict[str, Any]:

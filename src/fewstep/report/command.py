@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from fewstep.checks import ConfigError
+from fewstep.printable import printable
 from fewstep.report.formats import write_csv
 from fewstep.report.gather import read
 from fewstep.report.page import page
@@ -34,9 +35,9 @@ def main(words: Sequence[str] | None = None) -> int:
         folder = given.out or Path("outputs", "reports", time.strftime("%Y-%m-%d_%H-%M-%S"))
         files = write(folder, found, told)
     except ConfigError as error:
-        print(f"fewstep: {error}", file=sys.stderr)
+        print(f"fewstep: {printable(error)}", file=sys.stderr)
         return 2
-    print(f"{text(told)}\n\n{folder}: {', '.join(file.name for file in files)}")
+    print(f"{text(told)}\n\n{printable(folder)}: {', '.join(file.name for file in files)}")
     return 0
 
 
