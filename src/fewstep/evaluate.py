@@ -74,6 +74,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check(config)
     from fewstep import checkpoint
     from fewstep import config as builders
+    from fewstep.checkpoint_contents import check_timed
     from fewstep.checks import ConfigError
 
     base, path = merged(config)
@@ -85,7 +86,8 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
             f"eval.split={config['eval']['split']}: {dataset.name} has no such split here, only "
             f"{', '.join(splits)}. For example eval.split=test"
         )
-    checkpoint.restore(builders.build_learner(base, dataset.task), path)
+    content = checkpoint.restore(builders.build_learner(base, dataset.task), path)
+    check_timed(content, path, "checkpoint")
     return {}
 
 
