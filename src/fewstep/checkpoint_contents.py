@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from fewstep.checks import ConfigError
-from fewstep.learner import MetaLearner
 from fewstep.printable import printable
 
 
@@ -71,7 +68,9 @@ def _complaints(content: Content) -> Iterator[str]:
             yield f"fewstep.config.{part}.{name} is missing"
     if isinstance(done, bool) or not isinstance(done, int) or done < 0:
         yield f"fewstep.meta_iteration={done!r}: must be a whole number of at least 0"
-    if not isinstance(ours.get("inner_state"), Mapping):
+    state = ours.get("inner_state")
+    leaves = [leaf for _, leaf in _leaves(state)] if isinstance(state, Mapping) else [None]
+    if not all(_dense(leaf) or isinstance(leaf, (int, float, str)) for leaf in leaves):
         yield "fewstep.inner_state must be the state of an inner rule"
     if not isinstance(recent, list) or not all(map(_scalars, recent)):
         yield "fewstep.recent must be the figures of some meta-iterations"
@@ -90,11 +89,14 @@ def _scalars(figures: Any) -> bool:
 
 
 def _dense(value: Any) -> bool:
+    """Whether it is a plain tensor that is as large as what is stored of it: one entry may be
+    declared to stand for a trillion."""
     return (
         isinstance(value, Tensor)
         and value.layout == torch.strided
         and not value.is_quantized
         and value.device.type != "meta"
+        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
     )
 
 
@@ -143,52 +145,20 @@ def check_finite(content: Content, path: Path, key: str) -> None:
             )
 
 
-def check_timed(content: Content, path: Path, key: str) -> None:
-    """Refuse a checkpoint that does not say how long it was trained.
+def stopwatch(content: Content, path: Path, key: str) -> Mapping[str, Any] | None:
+    """How long a checkpoint was trained: `seconds` and `meta_iterations`; None if it is unsaid.
 
     Raises:
-        ConfigError: naming the entry.
+        ConfigError: it says something else.
     """
-    watch = content.get("callbacks")
-    watch = watch.get("Stopwatch") if isinstance(watch, Mapping) else None
-    numbers = [watch.get(n) for n in ("seconds", "meta_iterations")] if _scalars(watch) else [None]
+    said = content.get("callbacks", {})
+    said = said.get("Stopwatch") if isinstance(said, Mapping) else said
+    if said is None:
+        return None
+    numbers = [said.get(n) for n in ("seconds", "meta_iterations")] if _scalars(said) else [None]
     if not all(isinstance(n, (int, float)) and 0 <= n < float("inf") for n in numbers):
         raise ConfigError(
-            f"{key}={path}: callbacks.Stopwatch={printable(watch)}: must have the seconds and the "
+            f"{key}={path}: callbacks.Stopwatch={printable(said)}: must have the seconds and the "
             f"meta-iterations of the training. {ANOTHER}"
         )
-
-
-def check_resumable(learner: MetaLearner, content: Content, path: Path) -> None:
-    """Try whether optimizer, schedule and loop can go on from what a checkpoint has of them.
-
-    Raises:
-        ConfigError: what of it cannot be restored.
-    """
-    check_timed(content, path, "resume")
-    loops = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False).fit_loop
-    steps = {
-        "global_step": lambda: range(content["global_step"]),
-        "epoch": lambda: range(content["epoch"]),
-        "loops": lambda: loops.load_state_dict(copy.deepcopy(content["loops"]["fit_loop"])),
-        "optimizer_states": lambda: _only(learner.configure_optimizers()[0]).load_state_dict(
-            copy.deepcopy(_only(content["optimizer_states"]))
-        ),
-        "lr_schedulers": lambda: _only(learner.configure_optimizers()[1]).load_state_dict(
-            dict(_only(content["lr_schedulers"]))
-        ),
-    }
-    for name, restore in steps.items():
-        try:
-            restore()
-        except Exception as error:  # whatever Lightning and torch raise over what is not theirs
-            reason = printable(error)[:200]
-            raise ConfigError(
-                f"resume={path}: {name} cannot be restored ({type(error).__name__}: {reason}). "
-                f"{ANOTHER}"
-            ) from None
-
-
-def _only(items: Any) -> Any:
-    (one,) = items
-    return one
+    return said

@@ -74,7 +74,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check(config)
     from fewstep import checkpoint
     from fewstep import config as builders
-    from fewstep.checkpoint_contents import check_timed
+    from fewstep.checkpoint_contents import stopwatch
     from fewstep.checks import ConfigError
 
     base, path = merged(config)
@@ -87,7 +87,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
             f"{', '.join(splits)}. For example eval.split=test"
         )
     content = checkpoint.restore(builders.build_learner(base, dataset.task), path)
-    check_timed(content, path, "checkpoint")
+    stopwatch(content, path, "checkpoint")
     return {}
 
 

@@ -41,8 +41,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check(config)
     from fewstep import checkpoint
     from fewstep import config as builders
-    from fewstep.checkpoint_contents import check_resumable
-    from fewstep.trial import check_fit, check_fixed
+    from fewstep.trial import check_fit, check_fixed, check_resumable
 
     path = config["resume"] and checkpoint.find(config["resume"], key="resume")
     content = path and checkpoint.read(path, "resume")

@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from fewstep import checkpoint
 from fewstep import config as builders
 from fewstep.callbacks import Checkpoints, Measure, Resume, Stopwatch
+from fewstep.checkpoint_contents import stopwatch
 from fewstep.curves import draw_curves
 from fewstep.data.module import TaskModule
 from fewstep.learner import MetaLearner
@@ -70,9 +71,10 @@ def evaluate(
         results = meta_test(learner, tasks, config, folder, "trained", path.stem, split)
         log_results(loggers, results)
     report |= environment(learner, config)
-    watch = Stopwatch()
-    watch.load_state_dict(content["callbacks"]["Stopwatch"])
+    watch, said = Stopwatch(), stopwatch(content, path, "checkpoint")
+    watch.load_state_dict(said or watch.state_dict())
     report |= progress(watch, learner.meta_iteration, learner.meta_batch)
+    report |= {} if said else {"train_seconds": None}
     report["results"] = results
     finish(report, folder)
     return report

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
+from fewstep.checkpoint_contents import ANOTHER, stopwatch
 from fewstep.checks import ConfigError
 from fewstep.learner import MetaLearner
 from fewstep.names import check_name
+from fewstep.printable import printable
 from fewstep.types import EpisodeSpec, Split
 
 
@@ -145,3 +149,39 @@ def check_fit(learner: MetaLearner, split: Split, spec: EpisodeSpec, config: Con
             f" with inputs of {shape} and shots.ways={config['shots']['ways']} ({error}). Choose "
             "another model, or correct its sizes"
         ) from None
+
+
+def check_resumable(learner: MetaLearner, content: Config, path: Path) -> None:
+    """Try whether optimizer, schedule and loop can go on from what a checkpoint has of them.
+
+    Raises:
+        ConfigError: what of it cannot be restored.
+    """
+    stopwatch(content, path, "resume")
+    loops = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False).fit_loop
+    steps = {
+        "global_step": lambda: range(content["global_step"]),
+        "callbacks": lambda: [dict(content["callbacks"][n]) for n in ("Stopwatch", "Checkpoints")],
+        "epoch": lambda: range(content["epoch"]),
+        "loops": lambda: loops.load_state_dict(copy.deepcopy(content["loops"]["fit_loop"])),
+        "optimizer_states": lambda: _only(learner.configure_optimizers()[0]).load_state_dict(
+            copy.deepcopy(_only(content["optimizer_states"]))
+        ),
+        "lr_schedulers": lambda: _only(learner.configure_optimizers()[1]).load_state_dict(
+            dict(_only(content["lr_schedulers"]))
+        ),
+    }
+    for name, restore in steps.items():
+        try:
+            restore()
+        except Exception as error:  # whatever Lightning and torch raise over what is not theirs
+            reason = printable(error)[:200]
+            raise ConfigError(
+                f"resume={path}: {name} cannot be restored ({type(error).__name__}: {reason}). "
+                f"{ANOTHER}"
+            ) from None
+
+
+def _only(items: Any) -> Any:
+    (one,) = items
+    return one
