@@ -104,6 +104,7 @@ CASES = {
     "no settings": ("fewstep/config/eval/settings", ..., "eval.settings=None: must be a list"),
     "odd settings": ("fewstep/config/eval/settings", [3], "eval.settings=[3]: must be a list"),
     "no ways": ("fewstep/config/shots/ways", ..., "fewstep.config.shots.ways is missing"),
+    "no precision": ("fewstep/config/trainer/precision", ..., "trainer.precision is missing"),
     "no target": ("fewstep/config/model/_target_", ..., "model._target_ is missing"),
     "a negative count": (
         "fewstep/meta_iteration",
@@ -155,6 +156,18 @@ def test_contents_that_are_refused(tmp_path, key, value, message):
     path = tmp_path / "some.ckpt"
     torch.save(put(content(), key, value), path)
     assert message in refusal(path)
+
+
+@pytest.mark.parametrize("part", ["inner", "outer"])
+@pytest.mark.parametrize("value", ["x", -1, [1], 3.5])
+def test_options_that_are_none(tmp_path, part, value):
+    torch.save(
+        put(content(), f"fewstep/config/algorithm/{part}/options", value), tmp_path / "a.ckpt"
+    )
+    with pytest.raises(
+        ConfigError, match=rf"^algorithm\.{part}\.options=.*: must be names and val"
+    ):
+        evaluated(tmp_path / "a.ckpt")
 
 
 @pytest.mark.parametrize("kind", [torch.int64, torch.complex64, torch.bool])

@@ -64,8 +64,8 @@ def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
         check_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler or zip reader does
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        reason = printable(reason).replace("<_io.BytesIO object>", "the file")
+        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = printable(first)
         raise ConfigError(
             f"{key}={path}: cannot be read as a checkpoint, it may be truncated ({reason}). Use "
             "another one of the run, such as last.ckpt or best.ckpt"

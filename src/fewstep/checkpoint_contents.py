@@ -63,7 +63,7 @@ def _complaints(content: Content) -> Iterator[str]:
     settings = config["eval"].get("settings")
     if not isinstance(settings, list) or not all(isinstance(s, Mapping) for s in settings):
         yield f"fewstep.config.eval.settings={settings}: must be a list of settings"
-    for part, name in (("shots", "ways"), ("model", "_target_")):
+    for part, name in (("shots", "ways"), ("model", "_target_"), ("trainer", "precision")):
         if name not in config[part]:
             yield f"fewstep.config.{part}.{name} is missing"
     if isinstance(done, bool) or not isinstance(done, int) or done < 0:

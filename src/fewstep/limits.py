@@ -106,6 +106,8 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_values(config, tables)
     check_values(config, {**MODEL, **MAML}, optional=True)
     check_settings(config["eval"]["settings"])
+    for part in ("inner", "outer"):
+        _check_options(f"algorithm.{part}.options", config["algorithm"][part].get("options"))
     check_trust(config)
     check_name("name", config["name"], pieces=True)
     for part in ("algorithm", "dataset"):
@@ -119,6 +121,11 @@ def check_training(config: Mapping[str, Any]) -> None:
             node = node[name]
         check_names(f"{part}.", node, known | more)
     _check_joint(config["baselines"]["joint"])
+
+
+def _check_options(key: str, options: Any) -> None:
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigError(f"{key}={options}: must be names and values. For example +{key}.eps=1e-8")
 
 
 def _check_ranks(config: Mapping[str, Any]) -> None:
