@@ -105,6 +105,16 @@ def test_the_good_one_is_reported(tmp_path, capsys):
     assert "| 80.00 ± 2.00 |" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["report.md", "report.csv", "report.html", "curves.png"])
+def test_a_report_is_not_written_through_a_link(tmp_path, name):
+    (tmp_path / "results.json").write_text(json.dumps(GOOD))
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / name).symlink_to(tmp_path / "victim")
+    assert report.main([str(tmp_path), "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert (tmp_path / name).stat().st_size > 50
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
 def test_what_is_not_finite_has_diverged(tmp_path, capsys, value):
     content = changed(its__acc=value, its__acc_ci95=value, curve__acc=[0.2, value])
