@@ -62,6 +62,22 @@ def test_a_node_makes_the_class_that_it_names():
         make("part", {"numerator": 1})
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("torchvision.models.alexnet", "alexnet"),  # a function, and the module that it shadows
+        ("torchvision.models.alexnet.AlexNet", "AlexNet"),  # through that module
+        ("torchvision.models.googlenet", "googlenet"),
+        ("torchvision.models.squeezenet.SqueezeNet", "SqueezeNet"),
+        ("fewstep.algorithms.reptile.Reptile", "Reptile"),
+        ("fractions.Fraction.from_float", "from_float"),
+        ("xml.dom.minidom.Document", "Document"),  # a module that nobody has imported
+    ],
+)
+def test_a_path_is_looked_up_as_hydra_does(path, name):
+    assert locate("part._target_", path).__name__ == name
+
+
 @pytest.mark.parametrize("path", ["nowhere.Class", "math.Class", "math", "math.pi", "", "5 + 5"])
 def test_a_path_that_names_nothing_to_call(path):
     with pytest.raises(ConfigError) as caught:

@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 
+from fewstep.checkpoint_contents import check_contents, check_file, check_finite, difference
 from fewstep.checks import ConfigError, flatten
 from fewstep.learner import MetaLearner
+from fewstep.printable import printable
 from fewstep.rules import State
 from fewstep.types import Params
 
@@ -56,12 +58,14 @@ def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
     """A checkpoint's contents, on the CPU; only tensors and plain values are ever unpickled.
 
     Raises:
-        ConfigError: a file that is truncated, or that fewstep did not write.
+        ConfigError: a file that is truncated, or that fewstep did not write as it is.
     """
     try:
+        check_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler or zip reader does
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = printable(first)
         raise ConfigError(
             f"{key}={path}: cannot be read as a checkpoint, it may be truncated ({reason}). Use "
             "another one of the run, such as last.ckpt or best.ckpt"
@@ -69,6 +73,7 @@ def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
     ours = content.get("fewstep") if isinstance(content, dict) else None
     if not isinstance(ours, dict) or "config" not in ours or "state_dict" not in content:
         raise ConfigError(f"{key}={path}: was not written by fewstep train. Name one that was")
+    check_contents(content, path, key)
     return content
 
 
@@ -76,10 +81,12 @@ def restore(learner: MetaLearner, path: Path, key: str = "checkpoint") -> dict[s
     """Give a learner the parameters and the inner rule's state of a checkpoint; its contents.
 
     Raises:
-        ConfigError: the checkpoint is of another network, or of another number of ways.
+        ConfigError: the checkpoint is of another network, or of another number of ways, or of a
+            training that has diverged.
     """
     content = read(path, key)
     match(learner, content, path, key)
+    check_finite(content, path, key)
     adopt(learner, content)
     return content
 
@@ -96,9 +103,9 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
     Raises:
         ConfigError: naming both models or both numbers of ways.
     """
-    ours = {name: tuple(t.shape) for name, t in learner.state_dict().items()}
-    theirs = {name: tuple(t.shape) for name, t in content["state_dict"].items()}
-    if ours == theirs:
+    found = difference(learner.state_dict(), content["state_dict"])
+    if not found:
+        _match_state(learner, content, path, key)
         return
     here, there = learner.config, content["fewstep"]["config"]
     if there["shots"]["ways"] != here["shots"]["ways"]:
@@ -107,16 +114,27 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
             f"{here['shots']['ways']} is asked for: the last layer would not fit. "
             f"Use shots.ways={there['shots']['ways']}, or train one for {here['shots']['ways']}"
         )
-    name = next(n for n in {**ours, **theirs} if ours.get(n) != theirs.get(n))
+    name, ours, theirs = found
     raise ConfigError(
         f"{key}={path}: is of another model ({there['model']['_target_']}, {name} "
-        f"{theirs.get(name, 'absent')}) than {here['model']['_target_']} ({name} "
-        f"{ours.get(name, 'absent')}). Use the model it was trained with"
+        f"{theirs}) than {here['model']['_target_']} ({name} "
+        f"{ours}). Use the model it was trained with"
     )
 
 
+def _match_state(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -> None:
+    """A rule that begins with no state may have one later, and it alone knows which."""
+    found = learner.state and difference(learner.state, content["fewstep"]["inner_state"])
+    if found:
+        name, ours, theirs = found
+        raise ConfigError(
+            f"{key}={path}: its inner_state has {printable(name)} {theirs}, and this inner loop "
+            f"has {ours}. Use the algorithm.inner.rule and the model it was trained with"
+        )
+
+
 FREE = ("name", "label", "point", "resume", "logger", "execution", "log_every")
-FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines")
+FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines", "trust")
 PATHS = ("dataset.root", "dataset.max_megapixels", "dataset.max_file_mb")
 PATHS += ("algorithm.checkpoint_steps",)
 """What a resumed run may do otherwise than before."""

@@ -36,6 +36,10 @@ OmegaConf.register_new_resolver("minus", operator.sub, replace=True)
 """`${minus:20,${point.tail_shots}}`: for keys of a sweep that follow from others."""
 
 
+RESOLVERS = ("minus", "now", "oc.select")
+"""Those that our files use. Others tell of the user's environment, or are somebody's functions."""
+
+
 def conf_dir() -> Path:
     """The configuration of the installed package, or of the checkout that it runs from."""
     package = Path(__file__).resolve().parent

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 
 from fewstep.files import replacing
 from fewstep.metrics_file import read_metrics
+from fewstep.printable import caption
 from fewstep.style import STYLE, logarithmic, numbers, unit
 
 
@@ -26,7 +27,7 @@ def draw_curves(folder: Path, results: Sequence[Mapping[str, Any]], title: str) 
     """curves.png: training on the left, adaptation to unseen tasks on the right."""
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-        figure.suptitle(title)
+        figure.suptitle(caption(title))
         metrics = folder / "metrics.csv"
         if metrics.exists():
             _training(left, read_metrics(metrics)[1])

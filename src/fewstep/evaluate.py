@@ -25,11 +25,15 @@ def check(config: dict[str, Any]) -> None:
     """
     from fewstep.checks import Check, ConfigError, check_values, flatten
     from fewstep.compose import compose_config, foreign
+    from fewstep.names import check_name
+    from fewstep.trust import check_trust
 
     known = {key for key, _ in flatten(compose_config("evaluate", ["checkpoint=any"]))}
     for key, value in flatten(config):
         if key not in known and not key.startswith(("trainer.", "logger.")):
             raise ConfigError(foreign("evaluate", f"{key}={value}"))
+    check_trust(config)
+    check_name("name", config["name"], pieces=True)
     check_values(config, {"eval.split": Check(str, choices=("test", "val"), example="test")})
 
 
@@ -37,12 +41,15 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     """The checkpoint's own configuration with the evaluation's overrides, and its file.
 
     Raises:
-        ConfigError: a checkpoint that is missing or cannot be read.
+        ConfigError: a checkpoint that is missing or cannot be read, or that names code which is
+            not trusted.
     """
     from fewstep import checkpoint
+    from fewstep.trust import check_stored
 
     path = checkpoint.find(config["checkpoint"])
     base = copy.deepcopy(checkpoint.read(path)["fewstep"]["config"])
+    check_stored(base, f"checkpoint={path}", config["trust"])
     base = {"label": None, "point": None, **base}  # older checkpoints have neither
     changed = {n: v for n, v in config["eval"].items() if v is not None and n != "split"}
     one = {n: changed[n] for n in ("steps", "batch_size") if n in changed}
@@ -53,7 +60,7 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     if config["dataset"]["root"] is not None:
         base["dataset"]["root"] = config["dataset"]["root"]
     precision = config["trainer"]["precision"] or base["trainer"]["precision"]
-    base |= {name: config[name] for name in ("name", "logger", "execution")}
+    base |= {name: config[name] for name in ("name", "logger", "execution", "trust")}
     base["trainer"] = {**config["trainer"], "precision": precision}
     return base, path
 
@@ -68,6 +75,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     from fewstep import checkpoint
     from fewstep import config as builders
     from fewstep.capacity import check_capacity
+    from fewstep.checkpoint_contents import stopwatch
     from fewstep.checks import ConfigError
     from fewstep.preflight import Preflight
 
@@ -82,7 +90,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
             f"{', '.join(splits)}. For example eval.split=test"
         )
     learner = builders.build_learner(base, dataset.task)
-    checkpoint.restore(learner, path)
+    stopwatch(checkpoint.restore(learner, path), path, "checkpoint")
     Preflight(learner, base).test(splits[config["eval"]["split"]])
     return {}
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fewstep.checks import ConfigError
+from fewstep.printable import printable
+
+
+WRITTEN = {".hydra", "checkpoints", "joint", "per_task", "tensorboard", "wandb"}
+"""The folders of a run directory."""
 
 
 class CannotWrite(Exception):
@@ -45,6 +52,8 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            aside.unlink(missing_ok=True)  # of a run that was killed, or a link to somewhere else
+            aside.touch(exist_ok=False)
             yield aside
             _to_disk(aside)
             os.replace(aside, path)
@@ -54,12 +63,30 @@ def replacing(path: Path) -> Iterator[Path]:
             aside.unlink()
 
 
+def plain_file(path: str, flags: int) -> int:
+    """An `opener` of `open` that follows no link and waits for no pipe.
+
+    A folder from elsewhere may have either in the place of a file of ours.
+    """
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no plain file", path)
+    return handle
+
+
 def check_place(folder: Path, key: str) -> None:
     """Try whether a folder could be made and written to; leaves nothing behind.
 
     Raises:
-        ConfigError: naming the key that gives the folder, and what the system says of it.
+        ConfigError: naming the key that gives the folder, and what the system says of it; or a
+            link in there, or whatever else is neither a file nor a folder.
     """
+    if odd := next(_odd(folder), None):
+        raise ConfigError(
+            f"{key}={printable(folder)}: {printable(odd)} is a link or no plain file, and what is "
+            f"written there would go elsewhere. Remove it, or choose another place with {key}=..."
+        )
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
         with tempfile.TemporaryFile(dir=there) as file:
@@ -69,6 +96,23 @@ def check_place(folder: Path, key: str) -> None:
             f"{key}={folder}: cannot be written to ({there}: {error.strerror or error}). Make room "
             f"there, see to its permissions, or choose another place with {key}=..."
         ) from None
+
+
+def _odd(folder: Path) -> Iterator[Path]:
+    """What is neither a file nor a folder, where a run or a sweep writes."""
+    for top, below, names in os.walk(folder):
+        for path in (Path(top, name) for name in (*below, *names)):
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or _of_wandb(path, folder)):
+                yield path
+        if Path(top) == folder:  # which may hold other things of the user's
+            below[:] = [name for name in below if name in WRITTEN or name.isdigit()]
+
+
+def _of_wandb(path: Path, folder: Path) -> bool:
+    """A link that W&B makes from one of its files to another."""
+    inside = path.relative_to(folder).parts[:-1]
+    return "wandb" in inside and path.is_symlink() and folder.resolve() in path.resolve().parents
 
 
 def _to_disk(path: Path) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 from fewstep.checks import ConfigError
 from fewstep.files import CannotWrite, replacing
 from fewstep.lock import held
+from fewstep.printable import printable
 from fewstep.stopping import stoppable
 
 
@@ -75,7 +76,7 @@ def main(words: Sequence[str]) -> int:
             objective = _work(command, folder, line)
             write_record(folder, "finished", objective=objective)
     except (ConfigError, CannotWrite) as error:
-        print(f"fewstep: {error}", file=sys.stderr)
+        print(f"fewstep: {printable(error)}", file=sys.stderr)
         write_record(folder, "failed", str(error))
         return 2
     except SystemExit:  # stopped: it has said how to go on
@@ -125,9 +126,10 @@ def write_record(
 def read_record(folder: Path) -> dict[str, Any]:
     """What became of a job; empty where nothing has yet."""
     try:
-        return json.loads((folder / RECORD).read_text())
+        content = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError):
         return {}
+    return content if isinstance(content, dict) else {}
 
 
 if __name__ == "__main__":

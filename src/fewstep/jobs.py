@@ -6,7 +6,6 @@ that was cut off goes on in its own folder, and a new one gets a folder that nob
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,10 @@ from typing import Any
 import yaml
 from hydra.core.utils import filter_overrides
 
+from fewstep.files import replacing
 from fewstep.identity import config_hash, hash_of
 from fewstep.job import read_record
+from fewstep.printable import printable
 
 
 @dataclass
@@ -66,9 +67,8 @@ class Folders:
         number = max(taken) + 1 if number in taken else number
         folder = self.sweep / str(number)
         folder.mkdir()
-        aside = folder / "config.part"
-        aside.write_text(yaml.safe_dump(config, sort_keys=False))
-        os.replace(aside, folder / "config.yaml")
+        with replacing(folder / "config.yaml") as aside:
+            aside.write_text(yaml.safe_dump(config, sort_keys=False))
         return folder
 
     def _taken(self) -> set[int]:
@@ -84,9 +84,9 @@ def summary(jobs: Sequence[Job]) -> str:
     for job in jobs:
         own = " ".join(filter_overrides([w for w in job.overrides if w not in shared]))
         state = "finished before" if job.before else "finished" if job.finished else "failed"
-        lines.append(f"{job.folder.name:>5}  {state:<15}  {own}".rstrip())
+        lines.append(f"{job.folder.name:>5}  {state:<15}  {printable(own)}".rstrip())
         if not job.finished:
-            failures.append(f"failed: {job.folder}: {job.reason}")
+            failures.append(printable(f"failed: {job.folder}: {job.reason}"))
     done, before = sum(job.finished for job in jobs), sum(job.before for job in jobs)
     counts = f"{len(jobs)} jobs: {done} finished, {before} of them before; {len(failures)} failed"
     again = ["The same command again runs only what failed."] if failures else []

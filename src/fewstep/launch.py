@@ -27,9 +27,11 @@ from fewstep.files import CannotWrite, check_place
 from fewstep.guide import guide
 from fewstep.job import run as run_job
 from fewstep.lock import held
+from fewstep.printable import printable
 from fewstep.ranks import outside
 from fewstep.resume import keep
 from fewstep.stopping import how_to_go_on, stoppable
+from fewstep.trust import told
 
 
 Config = dict[str, Any]
@@ -41,7 +43,6 @@ OVERRIDE_DIRNAME = "hydra.job.config.override_dirname"
 """Where Hydra is told what a job of a sweep is not called by: what all of its jobs have."""
 
 HELP = ("-h", "--help")
-
 CHECKED = 100
 """Combinations of a sweep that are checked before the first one runs: some seconds at most."""
 
@@ -91,7 +92,7 @@ def launch(command: Command, words: Sequence[str]) -> int:
         with held(folder) if folder else nullcontext():
             _hydra_main(command, line, is_held=bool(folder))
     except ConfigError as error:
-        return complain(error)
+        return complain(told(error, command.name, words))
     except CannotWrite as error:
         return complain(error, status=1)
     except KeyboardInterrupt:
@@ -101,7 +102,7 @@ def launch(command: Command, words: Sequence[str]) -> int:
 
 def complain(error: Exception | str, status: int = 2) -> int:
     """Tell the user what to change, without a traceback; the exit status."""
-    print(f"fewstep: {error}", file=sys.stderr)
+    print(f"fewstep: {printable(error)}", file=sys.stderr)
     return status
 
 

@@ -13,8 +13,10 @@ from fewstep.checks import (
     check_values,
     count,
 )
+from fewstep.names import check_name
 from fewstep.ranks import count as count_ranks
 from fewstep.ranks import outside
+from fewstep.trust import check_trust
 
 
 NOT_MIXED = "mixed precision scales one loss, and an inner loop has one a step"
@@ -76,7 +78,7 @@ MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
 """Keys that one algorithm has."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
-TOP = {*GROUPS, "eval", "baselines", "point"}
+TOP = {*GROUPS, "eval", "baselines", "point", "trust"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
 PARTS = {
     "eval": {"settings"},
@@ -106,6 +108,12 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_values(config, tables)
     check_values(config, {**MODEL, **MAML}, optional=True)
     check_settings(config["eval"]["settings"])
+    for part in ("inner", "outer"):
+        _check_options(f"algorithm.{part}.options", config["algorithm"][part].get("options"))
+    check_trust(config)
+    check_name("name", config["name"], pieces=True)
+    for part in ("algorithm", "dataset"):
+        check_name(f"{part}.name", config[part]["name"])
     _check_ranks(config)
     _check_best(config)
     for part, more in PARTS.items():
@@ -115,6 +123,11 @@ def check_training(config: Mapping[str, Any]) -> None:
             node = node[name]
         check_names(f"{part}.", node, known | more)
     _check_joint(config["baselines"]["joint"])
+
+
+def _check_options(key: str, options: Any) -> None:
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigError(f"{key}={options}: must be names and values. For example +{key}.eps=1e-8")
 
 
 def _check_ranks(config: Mapping[str, Any]) -> None:

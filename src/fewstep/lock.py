@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from fewstep.checks import ConfigError
+from fewstep.files import plain_file
+from fewstep.printable import printable
 
 
 NAME = ".lock"
+LONGEST = 200
+"""Characters of it that are shown."""
 
 
 @contextmanager
@@ -19,9 +25,9 @@ def held(folder: Path) -> Iterator[None]:
     """Keep every other process out of a directory; the kernel lets go of it if this one dies.
 
     Raises:
-        ConfigError: another process is in there.
+        ConfigError: another process is in there, or the lock is a link to somewhere else.
     """
-    with (folder / NAME).open("a+") as file:
+    with _opened(folder, "a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -35,7 +41,7 @@ def held(folder: Path) -> Iterator[None]:
 def in_use(folder: Path) -> bool:
     """Whether a process is in there, this one included."""
     try:
-        with (folder / NAME).open() as file:
+        with _opened(folder, "r") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -54,8 +60,21 @@ def check_free(folder: Path) -> None:
         raise _refusal(folder)
 
 
+def _opened(folder: Path, mode: str) -> TextIO:
+    try:
+        return open(folder / NAME, mode, opener=plain_file)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EINVAL, errno.EISDIR):
+            raise ConfigError(
+                f"{folder / NAME}: is a link or no plain file, and fewstep would write to where it "
+                "leads. Remove it"
+            ) from None
+        raise
+
+
 def _refusal(folder: Path) -> ConfigError:
-    who = (folder / NAME).read_text() or "of an unknown number"
+    with _opened(folder, "r") as file:
+        who = printable(file.read(LONGEST)) or "of an unknown number"
     return ConfigError(
         f"{folder}: another process is at work in it ({who}). Wait for it or stop it, or give "
         "what is to run beside it a name of its own, as name=..."

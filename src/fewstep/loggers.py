@@ -14,6 +14,7 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fewstep.dashboard import Dashboard
+from fewstep.printable import printable
 
 
 LONGEST = 128
@@ -68,4 +69,4 @@ def _names(config: Mapping[str, Any]) -> dict[str, str | None]:
     if hydra and RunMode.MULTIRUN.name in str(hydra.mode):  # a name only, in a job of its own
         name = name or hydra.job.override_dirname[:LONGEST]
         group = group or Path(hydra.sweep.dir).name
-    return {"name": name or config["name"], "group": group}
+    return {"name": printable(name or config["name"]), "group": group and printable(group)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from fewstep.checks import NOUNS, ConfigError, did_you_mean, written_out
@@ -65,7 +66,7 @@ def locate(key: str, path: str) -> Any:
         ConfigError: it is not there, or its module cannot be imported.
     """
     try:
-        found = pkgutil.resolve_name(path)
+        found = _look_up(path)
         if not callable(found):
             raise TypeError("it is no class or function")
         return found
@@ -74,6 +75,21 @@ def locate(key: str, path: str) -> Any:
             f"{key}={path}: cannot be imported ({error}). It is the dotted path of a class in an "
             "installed module, or in one that lies in this folder"
         ) from None
+
+
+def _look_up(path: str) -> Any:
+    """As Hydra does, a name wins over the module that it shadows (torchvision.models.alexnet);
+    where that leads nowhere, the module does (torchvision.models.alexnet.AlexNet)."""
+    first, *parts = path.split(".")
+    found = import_module(first)
+    for place, part in enumerate(parts, start=1):
+        if hasattr(found, part):
+            found = getattr(found, part)
+        elif inspect.ismodule(found):
+            found = import_module(".".join([first, *parts[:place]]))
+        else:
+            return pkgutil.resolve_name(path)
+    return found
 
 
 def _check_types(parameters: Mapping[str, inspect.Parameter], key: str, arguments: Config) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from fewstep.files import replacing, writing
+from fewstep.files import plain_file, replacing, writing
 
 
 AXES = ("meta_iteration", "tasks_seen")
@@ -53,7 +53,7 @@ class MetricsFile(Logger):
         row.update(metrics)
         self._columns += [name for name in metrics if name not in self._columns]
         if grown and self.path.exists():
-            with writing(self.path), self.path.open("a", newline="") as file:
+            with writing(self.path), open(self.path, "a", newline="", opener=plain_file) as file:
                 csv.DictWriter(file, self._columns).writerow(row)
         else:
             self._rewrite()

@@ -43,8 +43,7 @@ Config = Mapping[str, Any]
 LONG = 100
 """Inner steps up to which a direction is tried whole; a longer loop is tried with so many."""
 PROBE = 4  # examples that tell what many would take
-MANY = 1000
-"""Examples whose graphs are held together, up to which they fit in any case."""
+MANY = 1000  # examples whose graphs are held together, up to which they fit in any case
 SHORT = 2  # inner steps before the predictions that are tried
 
 

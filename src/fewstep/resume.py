@@ -15,7 +15,9 @@ from fewstep.compose import compose_config, compose_hydra, quoted
 from fewstep.files import replacing
 from fewstep.identity import config_hash, hash_of
 from fewstep.lock import check_free, in_use
+from fewstep.printable import printable
 from fewstep.ranks import outside
+from fewstep.stored_overrides import check_added, read_overrides
 
 
 OVERRIDES = "overrides.yaml"
@@ -63,8 +65,8 @@ def resumed(arguments: Arguments) -> Arguments:
     file = next((file for file in files if file.is_file()), None)
     if not file:
         return arguments
-    own = {parsed(word).get_key_element(): word for word in OmegaConf.load(file)}
-    added = [w for key, w in own.items() if key not in given and not key.startswith("hydra")]
+    added = [word for key, word in read_overrides(file).items() if key not in given]
+    check_added(added, arguments.overrides, file)
     return replace(arguments, overrides=[*added, *arguments.overrides])
 
 
@@ -89,14 +91,14 @@ def unfinished(overrides: Sequence[str], in_place: bool) -> Path | None:
             continue
         if any((folder / "checkpoints").glob("*.ckpt")) or in_use(folder):
             check_free(folder)
-            print(f"resume=auto: going on with {folder}")
+            print(f"resume=auto: going on with {printable(folder)}")
             return folder
     found = (
         f"{same[0]} has no checkpoint" if same else f"no run of this configuration in {here.parent}"
     )
     if any((folder / "results.json").exists() for folder in same):
         found = f"{same[0]} is finished"
-    print(f"resume=auto: {found}; starting a new run")
+    print(f"resume=auto: {printable(found)}; starting a new run")
     return None
 
 

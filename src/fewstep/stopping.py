@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fewstep.printable import printable
+
 
 def how_to_go_on(folder: Path) -> str:
     """What to do with the directory of a run that did not reach its end, as a sentence."""
     if (folder / "checkpoints" / "last.ckpt").exists():
-        return f"Continue with: fewstep train resume={folder}"
-    return f"There is no checkpoint in {folder} to continue from"
+        return f"Continue with: fewstep train resume={printable(folder)}"
+    return f"There is no checkpoint in {printable(folder)} to continue from"
 
 
 @contextmanager

@@ -44,6 +44,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     from fewstep import checkpoint, handover
     from fewstep import config as builders
     from fewstep.preflight import Preflight
+    from fewstep.resumable import check_resumable
     from fewstep.trial import check_fixed, check_ways
 
     path = config["resume"] and checkpoint.find(config["resume"], key="resume")
@@ -61,6 +62,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
         return {}
     checkpoint.match(learner, content, path, "resume")
     checkpoint.same_recipe(config, content, path)
+    check_resumable(learner, content, path)
     added = {"resume": str(path.resolve())}
     if path.resolve().parent.name == "checkpoints":
         added["hydra.run.dir"] = str(path.resolve().parents[1])

@@ -13,11 +13,13 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from fewstep import checkpoint, handover
 from fewstep import config as builders
 from fewstep.callbacks import Checkpoints, Measure, Resume, Stopwatch
+from fewstep.checkpoint_contents import stopwatch
 from fewstep.curves import draw_curves
 from fewstep.data.module import TaskModule
 from fewstep.learner import MetaLearner
 from fewstep.loggers import log_results, open_loggers
 from fewstep.metrics_file import MetricsFile
+from fewstep.printable import printable
 from fewstep.progress import Progress, TestProgress
 from fewstep.results import device_name, header, progress, result, table, write_json
 from fewstep.shares import told
@@ -69,9 +71,10 @@ def evaluate(
         results = meta_test(learner, tasks, config, folder, "trained", path.stem, split)
         log_results(loggers, results)
     report |= environment(learner, config)
-    watch = Stopwatch()
-    watch.load_state_dict(content["callbacks"]["Stopwatch"])
+    watch, said = Stopwatch(), stopwatch(content, path, "checkpoint")
+    watch.load_state_dict(said or watch.state_dict())
     report |= progress(watch, learner.meta_iteration, learner.meta_batch)
+    report |= {} if said else {"train_seconds": None}
     report["results"] = results
     finish(report, folder)
     return report
@@ -134,7 +137,8 @@ def finish(report: dict[str, Any], folder: Path) -> None:
     write_json(folder / "results.json", report)
     title = f"{report['algorithm']} on {report['dataset']}, seed {report['seed']}"
     draw_curves(folder, report["results"], title)
-    print(f"\n{table(report['results'])}\n\nmean ± 95 % half-width over tasks; {folder}")
+    where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
+    print(f"\n{table(report['results'])}\n\n{where}")
 
 
 def environment(learner: MetaLearner, config: Config) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from fewstep.algorithms import Algorithm
 from fewstep.checks import ConfigError
 from fewstep.data.tasks import Classification
 from fewstep.learner import MetaLearner
+from fewstep.names import check_name
 from fewstep.types import EpisodeSpec, Split, Task
 
 
@@ -117,12 +118,15 @@ def check_ways(task: Task, config: Config) -> None:
 
 
 def check_logger(config: Config) -> None:
-    """Refuse TensorBoard where it is not installed.
+    """Refuse TensorBoard where it is not installed, or where it would write elsewhere.
 
     Raises:
-        ConfigError: naming the command that installs it.
+        ConfigError: naming the command that installs it, or the key that leads elsewhere.
     """
     wanted = str(config.get("_target_", "")).endswith(".TensorBoardLogger")
+    for name in ("name", "version", "sub_dir") if wanted else ():
+        if config.get(name):
+            check_name(f"logger.{name}", config[name], pieces=True)
     if wanted and not any(find_spec(name) for name in ("tensorboard", "tensorboardX")):
         raise ConfigError(
             "logger=tensorboard: TensorBoard is not installed. Use logger=csv, or install it with "

@@ -161,7 +161,10 @@ def _write_aside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
 def _locked(path: Path) -> Iterator[None]:
     """Hold a file lock; the system drops it when the process dies."""
     with _explained(path):
-        lock = path.open("w")
+        # Never through a link, which may lead to any file of the user's.
+        lock = os.fdopen(
+            os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        )
     with lock:
         if fcntl is not None:
             with contextlib.suppress(OSError):  # a file system without locks: both may build

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from fewstep.checks import ConfigError
+from fewstep.printable import printable
 from fewstep.report.formats import write_csv
 from fewstep.report.gather import read
 from fewstep.report.page import page
@@ -34,9 +35,9 @@ def main(words: Sequence[str] | None = None) -> int:
         folder = given.out or Path("outputs", "reports", time.strftime("%Y-%m-%d_%H-%M-%S"))
         files = write(folder, found, told)
     except ConfigError as error:
-        print(f"fewstep: {error}", file=sys.stderr)
+        print(f"fewstep: {printable(error)}", file=sys.stderr)
         return 2
-    print(f"{text(told)}\n\n{folder}: {', '.join(file.name for file in files)}")
+    print(f"{text(told)}\n\n{printable(folder)}: {', '.join(file.name for file in files)}")
     return 0
 
 
@@ -63,6 +64,10 @@ def write(folder: Path, found: Sequence[Section], told: Sequence[Part]) -> list[
         folder.mkdir(parents=True, exist_ok=True)
         drawn = [(section, figure) for section in found if (figure := draw(section))]
         pictures = {id(section): _picture(i, len(drawn)) for i, (section, _) in enumerate(drawn)}
+        names = ["report.md", "report.csv", "report.html", *pictures.values()]
+        for file in (folder / name for name in names):
+            if file.is_symlink():  # to another file, which is not the report's to write
+                file.unlink()
         inline = {id(section): svg(figure, pictures[id(section)]) for section, figure in drawn}
         for section, figure in drawn:
             write_png(figure, folder / pictures[id(section)])
@@ -73,7 +78,6 @@ def write(folder: Path, found: Sequence[Section], told: Sequence[Part]) -> list[
         (folder / "report.html").write_text(page("fewstep report", subtitle, told, inline))
     except OSError as error:
         raise ConfigError(f"--out {folder}: cannot be written ({error}). Name another") from None
-    names = ["report.md", "report.csv", "report.html", *pictures.values()]
     return [folder / name for name in names]
 
 

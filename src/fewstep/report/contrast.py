@@ -12,6 +12,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fewstep.checks import ConfigError
+from fewstep.printable import printable
 from fewstep.report.intervals import Z95, by_seed, over_seeds
 from fewstep.report.table import Entry
 
@@ -83,7 +85,13 @@ def _per_task(entries: Sequence[Entry]) -> dict[int, float]:
         file = entry["folder"] / entry.get("per_task_file", "")
         if not file.is_file():
             return {}
-        with file.open(newline="") as lines:
-            for row in csv.DictReader(lines):
-                found.setdefault(int(row["task"]), []).append(float(row["acc"]))
+        try:
+            with file.open(newline="") as lines:
+                for row in csv.DictReader(lines):
+                    found.setdefault(int(row["task"]), []).append(float(row["acc"]))
+        except (LookupError, TypeError, ValueError, csv.Error) as error:
+            raise ConfigError(
+                f"{file}: has no accuracy for each task ({printable(error)}). Remove it, or leave "
+                "this run out"
+            ) from None
     return {task: statistics.fmean(values) for task, values in found.items()}

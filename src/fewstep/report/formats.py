@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fewstep.printable import cell, printable
 from fewstep.report.intervals import estimate, show
 from fewstep.report.sections import Section
 from fewstep.report.table import SAME, Row
@@ -50,9 +51,16 @@ def markdown(table: Sequence[Row]) -> str:
 
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:
     """Head and body as a Markdown table."""
-    head, *body = [[text.replace("|", "\\|") for text in line] for line in lines]
+    head, *body = [[markdown_text(text).replace("|", "\\|") for text in line] for line in lines]
     lines = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def markdown_text(text: str) -> str:
+    """A text from anywhere, in one line, that is no link, no HTML and no code."""
+    for mark in ("\\", "<", "`"):
+        text = text.replace(mark, f"\\{mark}")
+    return printable(text.replace("](", "]\\("))
 
 
 def write_csv(file: Path, parts: Iterable[Section]) -> None:
@@ -66,7 +74,7 @@ def write_csv(file: Path, parts: Iterable[Section]) -> None:
                 start = [part.title, row.label, row.recipe, *row.same.values()]
                 start.append(" ".join(str(seed) for seed in row.seeds))
                 for protocol, entries in row.cells.items():
-                    writer.writerow([*start, protocol, *_figures(entries)])
+                    writer.writerow(map(cell, [*start, protocol, *_figures(entries)]))
 
 
 def _figures(entries: Sequence[Any]) -> list[Any]:

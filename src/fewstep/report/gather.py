@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from typing import Any
 import yaml
 
 from fewstep.checks import ConfigError
-from fewstep.identity import hashed
+from fewstep.identity import hashed, recipe_hash
+from fewstep.job import read_record
+from fewstep.printable import printable
+from fewstep.report.expected import read_results
 
-
-SCHEMA = 1
 
 INSIDE = {"checkpoints", "joint", "per_task", "wandb"}
 """Folders of a run directory in which there is no further run."""
@@ -52,11 +53,8 @@ class Run:
     @property
     def failure(self) -> str | None:
         """Why a job of a sweep failed, where it was there to say so."""
-        try:
-            state = json.loads((self.folder / "job.json").read_text())
-        except (OSError, ValueError):
-            return None
-        return str(state["reason"]) if state.get("state") == "failed" else None
+        state = read_record(self.folder)
+        return str(state.get("reason")) if state.get("state") == "failed" else None
 
 
 def read(paths: Sequence[str | Path]) -> list[Run]:
@@ -100,23 +98,9 @@ def _run(file: Path) -> Run | None:
     if file.name == "config.yaml":
         config = _config(file)
         return Run(file.parent, {}, config) if config else None
-    content = _results(file)
+    content = read_results(file)
     known = {**content.get("config", {}), "label": content.get("label")}
     return Run(file.parent, content, known if "config" in content else _config(file))
-
-
-def _results(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read as results ({error})") from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else None
-        raise ConfigError(
-            f"{file}: schema={found}: is not a results.json that this version can read "
-            f"(schema {SCHEMA})"
-        )
-    return content
 
 
 def _config(beside: Path) -> dict[str, Any]:
@@ -127,31 +111,55 @@ def _config(beside: Path) -> dict[str, Any]:
     try:
         config = yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file}: cannot be read as a configuration ({error})") from None
-    if not isinstance(config, dict) or not set(config) >= TRAINING:
+        raise ConfigError(
+            f"{file}: cannot be read as a configuration ({printable(error)}). Leave it out"
+        ) from None
+    if not isinstance(config, dict) or not {*map(str, config)} >= TRAINING:
         return {}
-    return {**hashed(config), "label": config.get("label"), "point": config.get("point")}
+    try:
+        iterations = config["max_meta_iterations"] + 0  # which is shown as a number
+        known = {**hashed(config), "max_meta_iterations": iterations}
+        recipe_hash(known)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"{file}: is not the configuration of a training ({printable(error)}). Leave it out"
+        ) from None
+    return {**known, "label": config.get("label"), "point": config.get("point")}
 
 
 def logged(run: Run, metric: str) -> list[tuple[int, float, float]]:
     """`(meta_iteration, value, 95 % half-width over tasks)` wherever metrics.csv has the metric."""
     columns = ("meta_iteration", metric, f"{metric}_ci95")
-    return [
-        (int(row[0]), float(row[1]), float(row[2] or "nan"))
-        for row in _columns(run.folder / "metrics.csv", columns)
-        if row[0] and row[1]
-    ]
+    with _explained(run.folder / "metrics.csv") as file:
+        return [
+            (int(row[0]), float(row[1]), float(row[2] or "nan"))
+            for row in _columns(file, columns)
+            if row[0] and row[1]
+        ]
 
 
 def reached(run: Run) -> int:
     """The last meta-iteration that a run has logged."""
-    rows = list(_columns(run.folder / "metrics.csv", ("meta_iteration",)))
-    return int(rows[-1][0]) if rows and rows[-1][0] else 0
+    with _explained(run.folder / "metrics.csv") as file:
+        rows = list(_columns(file, ("meta_iteration",)))
+        return int(rows[-1][0]) if rows and rows[-1][0] else 0
+
+
+@contextmanager
+def _explained(file: Path) -> Iterator[Path]:
+    """Name the file whose text is not what it should be."""
+    try:
+        yield file
+    except (OSError, ValueError, csv.Error) as error:
+        raise ConfigError(
+            f"{file}: is no metrics.csv of a run ({printable(error)}). Remove it, or leave this "
+            "run out"
+        ) from None
 
 
 def _columns(file: Path, names: Sequence[str]) -> Iterator[list[str]]:
     """Columns of a CSV file by name; a column that the file, or a row of it, lacks is empty."""
-    if not file.exists():
+    if not file.is_file():
         return
     with file.open(newline="") as lines:
         reader = csv.reader(lines)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from importlib.resources import files
 
+from fewstep.printable import printable
 from fewstep.report.parts import Heading, Part, Picture, Table, Words
 from fewstep.report.sections import Section
 from fewstep.report.table import Row
@@ -31,6 +32,11 @@ PAGE = """\
 
 CLASSES = {"meet": "good", "holds": "good", "apart": "bad", "does not": "bad"}
 """Cells that say how something came out."""
+
+
+def escape(text: str) -> str:
+    """A text from anywhere as HTML shows it."""
+    return html.escape(printable(text))
 
 
 def page(title: str, subtitle: str, parts: Iterable[Part], pictures: Mapping[int, str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from fewstep.printable import caption
 from fewstep.report import overlap
 from fewstep.report.gather import logged
 from fewstep.report.intervals import Estimate, over_seeds
@@ -117,7 +118,7 @@ def _panel(lines: Mapping[Key, Line], metric: str, title: str, x: str) -> Panel:
     scale = 100 if metric == "acc" else 1
 
     def fill(axes: Axes, looks: Looks) -> None:
-        axes.set(title=title, xlabel=x, ylabel=unit(metric))
+        axes.set(title=caption(title), xlabel=x, ylabel=unit(metric))
         axes.margins(y=0.12)
         for name, (at, y, _) in lines.items():
             axes.plot(at, [scale * v for v in y], lw=1.6, **looks[name])

@@ -14,6 +14,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from fewstep.printable import caption
 from fewstep.report.panels import adaptation, figure_four, key, looks_of, training
 from fewstep.report.sections import Section
 from fewstep.style import STYLE
@@ -43,7 +44,7 @@ def draw(section: Section) -> Figure | None:
             axes.set_visible(False)
         if not own:
             handles = [plt.Line2D([], [], lw=1.8, **look) for look in looks.values()]
-            labels = [" · ".join(filter(None, name)) for name in looks]
+            labels = [caption(" · ".join(filter(None, name))) for name in looks]
             figure.legend(handles, labels, loc="outside lower center", ncols=legend, fontsize=9)
         plt.close(figure)  # pyplot need not keep it
     return figure

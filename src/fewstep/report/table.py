@@ -91,7 +91,12 @@ def recipe(run: Run) -> str:
 
 
 def _words(run: Run) -> list[str]:
-    return [w for w in shlex.split(run.content.get("command") or "") if not VARYING.match(w)]
+    command = run.content.get("command") or ""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a quote that is not closed, which no shell has passed on
+        words = command.split()
+    return [word for word in words if not VARYING.match(word)]
 
 
 def _name(row: Row, table: Sequence[Row]) -> str:

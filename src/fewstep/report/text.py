@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fewstep.report.formats import markdown_table
+from fewstep.report.formats import markdown_table, markdown_text
 from fewstep.report.parts import Heading, Part, Picture, Table, Words
 
 
@@ -16,11 +16,11 @@ def text(told: Sequence[Part], pictures: Mapping[int, str] | None = None) -> str
 def _markdown(part: Part, pictures: Mapping[int, str]) -> str:
     match part:
         case Heading(title):
-            return f"## {title}"
+            return f"## {markdown_text(title)}"
         case Words([one]):
-            return one
+            return markdown_text(one)
         case Words([title, *others]):
-            return "\n".join([title, "", *(f"- {other}" for other in others)])
+            return "\n".join([markdown_text(title), "", *(f"- {markdown_text(o)}" for o in others)])
         case Table(lines):
             return markdown_table(lines)
         case Picture(section):

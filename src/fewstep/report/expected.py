@@ -1,0 +1,144 @@
+"""What a results.json must say before a report relies on it, whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from fewstep.checks import ConfigError
+from fewstep.printable import printable
+
+
+SCHEMA = 1
+
+SHOWN = 60
+"""Characters of a bad value that are shown."""
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _measured(value: Any) -> bool:
+    """Null where a run diverged."""
+    return value is None or (_number(value) and math.isfinite(value))
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _inside(value: Any) -> bool:
+    """A path that stays in the run directory."""
+    return _text(value) and not Path(value).is_absolute() and ".." not in Path(value).parts
+
+
+NOUNS = {_whole: "a whole number", _measured: "a number or null", _text: "a text"}
+NOUNS |= {_inside: "a path in the run directory"}
+
+RUN = {
+    "seed": _whole,
+    "meta_iterations": _whole,
+    "name": _text,
+    "algorithm": _text,
+    "dataset": _text,
+}
+ENTRY = {"protocol": _text, "init": _text, "ways": _whole, "shots": _whole, "steps": _whole}
+ENTRY |= {"tasks": _whole}
+"""What is needed."""
+
+MAY = {
+    **dict.fromkeys(("label", "command", "git_commit", "device", "recipe_hash"), _text),
+    **dict.fromkeys(("dataset_split", "config_hash", "split", "checkpoint"), _text),
+    **dict.fromkeys(("queries", "batch_size", "eval_seed"), _whole),
+    **dict.fromkeys(("acc", "acc_ci95", "loss", "loss_ci95", "train_seconds"), _measured),
+    "per_task_file": _inside,
+}
+"""What may be null or missing, of a run or of one of its results."""
+
+
+def read_results(file: Path) -> dict[str, Any]:
+    """The contents of a results.json.
+
+    Raises:
+        ConfigError: naming the file, the entry, what it must be and the way out.
+    """
+    if not file.is_file():
+        raise ConfigError(f"{file}: is no plain file. Name run directories or sweeps")
+    try:
+        # What is not a finite number is null, as we write it.
+        content = json.loads(file.read_text(), parse_constant=lambda _: None)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"{file}: cannot be read as results ({printable(error)}). Leave it out, or run it again"
+        ) from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else None
+        raise ConfigError(
+            f"{file}: schema={_short(found)}: is not a results.json that this version can read "
+            f"(schema {SCHEMA})"
+        )
+    if complaint := next(_complaints(content), None):
+        raise ConfigError(f"{file}: {complaint}. Leave this file out, or run that again")
+    return content
+
+
+def _complaints(content: Mapping[str, Any]) -> Iterator[str]:
+    results = content.get("results")
+    if not isinstance(results, list) or not results:
+        yield f"results={_short(results)}: must be a list of at least one result"
+        return
+    yield from _wrong(content, RUN)
+    if not isinstance(content.get("config", {}), Mapping):
+        yield f"config={_short(content['config'])}: must be a configuration"
+    for place, entry in enumerate(results):
+        if not isinstance(entry, Mapping):
+            yield f"results[{place}]={_short(entry)}: must be a result"
+            return
+        yield from _wrong(entry, ENTRY, f"results[{place}].")
+        figure = next((name for name in ("acc", "loss") if name in entry), None)
+        if figure is None:
+            yield f"results[{place}]: must have acc or loss"
+        yield from _wrong_curve(entry.get("curve"), figure, f"results[{place}].curve")
+
+
+def _wrong(
+    node: Mapping[str, Any], needed: Mapping[str, Callable[[Any], bool]], prefix: str = ""
+) -> Iterator[str]:
+    for name, check in needed.items():
+        if name not in node:
+            yield f"{prefix}{name} is missing"
+        elif not check(node[name]):
+            yield f"{prefix}{name}={_short(node[name])}: must be {NOUNS[check]}"
+    for name, check in MAY.items():
+        if node.get(name) is not None and not check(node[name]):
+            yield f"{prefix}{name}={_short(node[name])}: must be {NOUNS[check]}"
+
+
+def _wrong_curve(curve: Any, figure: str | None, key: str) -> Iterator[str]:
+    """Steps and figures of one length, the steps numbers and the figures numbers or null."""
+    if curve is None:
+        return
+    steps = curve.get("steps") if isinstance(curve, Mapping) else None
+    if not isinstance(steps, list) or not all(map(_whole, steps)):
+        yield f"{key}: must have steps, a list of whole numbers"
+        return
+    for name in (figure, f"{figure}_ci95"):
+        values = curve.get(name)
+        fits = (
+            isinstance(values, list) and len(values) == len(steps) and all(map(_measured, values))
+        )
+        if not fits:
+            yield f"{key}.{name}: must have a number or null for each of its steps"
+
+
+def _short(value: Any) -> str:
+    shown = printable(value)
+    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."

@@ -1,0 +1,262 @@
+"""Checkpoints that are damaged, of another program, or of a training that went wrong."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from fewstep import checkpoint, evaluate
+from fewstep import config as builders
+from fewstep.checkpoint_contents import stopwatch
+from fewstep.checks import ConfigError
+from fewstep.compose import compose_config
+from fewstep.launch import plain
+from fewstep.learner import MetaLearner
+from fewstep.trial import check_resumable
+
+
+WORDS = ["dataset.classes=60", "model.channels=4", "trainer=cpu"]
+
+
+@cache
+def config(command: str, *words: str) -> dict:
+    return plain(compose_config(command, words))
+
+
+@cache
+def learner() -> MetaLearner:
+    own = config("train", *WORDS)
+    return builders.build_learner(own, builders.build_dataset(own["dataset"]).task)
+
+
+def content() -> dict:
+    """A good one."""
+    ours = {"config": config("train", *WORDS), "meta_iteration": 3, "recent": []}
+    ours["inner_state"] = learner().state
+    watch = {"seconds": 1.5, "meta_iterations": 3}
+    (optimizer,), (schedule,) = learner().configure_optimizers()
+    return copy.deepcopy(
+        {
+            "state_dict": learner().state_dict(),
+            "fewstep": ours,
+            "callbacks": {"Stopwatch": watch, "Checkpoints": {}},
+            "optimizer_states": [optimizer.state_dict()],
+            "lr_schedulers": [schedule.state_dict()],
+            "global_step": 3,
+            "epoch": 0,
+        }
+    )
+
+
+def put(content: dict, key: str, value: object) -> dict:
+    *path, last = key.split("/")
+    node = content
+    for name in path:
+        node = node[name]
+    if value is ...:
+        del node[last]
+    else:
+        node[last] = value
+    return content
+
+
+def evaluated(path: Path) -> dict:
+    """What of `fewstep evaluate` comes before the data."""
+    given = {**config("evaluate", "checkpoint=any"), "checkpoint": str(path)}
+    base, file = evaluate.merged(given)
+    builders.check(base)
+    restored = checkpoint.restore(builders.build_learner(base, learner().task), file)
+    stopwatch(restored, file, "checkpoint")
+    return restored
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        evaluated(path)
+    message = str(caught.value)
+    assert message.startswith(f"checkpoint={path}: ")
+    assert "\n" not in message
+    return message
+
+
+FILLED = torch.ones(5, 4)
+HUGE = torch.ones(1).expand(2**40)
+
+CASES = {
+    "no configuration": ("fewstep/config", {}, "fewstep.config must be the configuration"),
+    "a list of it": ("fewstep/config", [1], "fewstep.config must be the configuration"),
+    "a text of it": ("fewstep/config", "x", "fewstep.config must be the configuration"),
+    "no model": ("fewstep/config/model", ..., "fewstep.config.model=None: must be a part"),
+    "a list as dataset": (
+        "fewstep/config/dataset",
+        [],
+        "config.dataset=[]: must be a part",
+    ),
+    "a text as eval": ("fewstep/config/eval", "x", "fewstep.config.eval=x: must be a part"),
+    "no settings": ("fewstep/config/eval/settings", ..., "eval.settings=None: must be a list"),
+    "odd settings": ("fewstep/config/eval/settings", [3], "eval.settings=[3]: must be a list"),
+    "no ways": ("fewstep/config/shots/ways", ..., "fewstep.config.shots.ways is missing"),
+    "no precision": ("fewstep/config/trainer/precision", ..., "trainer.precision is missing"),
+    "no target": ("fewstep/config/model/_target_", ..., "model._target_ is missing"),
+    "a negative count": (
+        "fewstep/meta_iteration",
+        -1,
+        "meta_iteration=-1: must be a whole",
+    ),
+    "a text as count": (
+        "fewstep/meta_iteration",
+        "3",
+        "meta_iteration='3': must be a whole",
+    ),
+    "no count": ("fewstep/meta_iteration", ..., "meta_iteration=None: must be a whole"),
+    "true as count": (
+        "fewstep/meta_iteration",
+        True,
+        "meta_iteration=True: must be a whole",
+    ),
+    "no inner state": ("fewstep/inner_state", ..., "inner_state must be the state"),
+    "a list as inner state": ("fewstep/inner_state", [1], "inner_state must be the state"),
+    "an empty inner state": ("fewstep/inner_state", {}, "its inner_state has"),
+    "another inner state": ("fewstep/inner_state", {"a": FILLED}, "its inner_state has"),
+    "odd figures": ("fewstep/recent", [3], "recent must be the figures"),
+    "figures of vectors": (
+        "fewstep/recent",
+        [{"acc": FILLED}],
+        "recent must be the figures",
+    ),
+    "a list of tensors": ("state_dict", [FILLED], "state_dict must hold the network's tensors"),
+    "no tensor": ("state_dict/x", 3, "state_dict.x: must be a tensor"),
+    "a sparse tensor": ("state_dict/x", FILLED.to_sparse(), "state_dict.x: must be a tensor"),
+    "a nested one": ("state_dict/x", {"y": FILLED}, "state_dict.x: must be a tensor"),
+    "one more": ("state_dict/more", FILLED, "is of another model"),
+    "a huge one": (
+        "state_dict/more",
+        HUGE,
+        "state_dict.more: must be a tensor",
+    ),
+    "a huge state": ("fewstep/inner_state", {"a": HUGE}, "inner_state must"),
+    "a time of texts": ("callbacks/Stopwatch", {"seconds": "x"}, "callbacks.Stopwatch={'seconds'"),
+    "a time before": ("callbacks/Stopwatch/seconds", -1.0, "must have the seconds"),
+    "no end of time": ("callbacks/Stopwatch/seconds", math.inf, "must have the seconds"),
+    "a list of callbacks": ("callbacks", [3], "callbacks.Stopwatch=[3]: must have the seconds"),
+    "an escape": ("fewstep/config/model", "\x1b[2J", r"fewstep.config.model=\x1b[2J: must be"),
+}
+
+
+@pytest.mark.parametrize(("key", "value", "message"), CASES.values(), ids=CASES)
+def test_contents_that_are_refused(tmp_path, key, value, message):
+    path = tmp_path / "some.ckpt"
+    torch.save(put(content(), key, value), path)
+    assert message in refusal(path)
+
+
+@pytest.mark.parametrize("part", ["inner", "outer"])
+@pytest.mark.parametrize("value", ["x", -1, [1], 3.5])
+def test_options_that_are_none(tmp_path, part, value):
+    torch.save(
+        put(content(), f"fewstep/config/algorithm/{part}/options", value), tmp_path / "a.ckpt"
+    )
+    with pytest.raises(
+        ConfigError, match=rf"^algorithm\.{part}\.options=.*: must be names and val"
+    ):
+        evaluated(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.complex64, torch.bool])
+@pytest.mark.parametrize("place", ["state_dict", "fewstep/inner_state"])
+def test_another_kind_of_number(tmp_path, kind, place):
+    changed = content()
+    node = changed["state_dict"] if place == "state_dict" else changed["fewstep"]["inner_state"]
+    while not isinstance(next(iter(node.values())), torch.Tensor):
+        node = next(iter(node.values()))
+    name = next(name for name, value in node.items() if value.is_floating_point())
+    node[name] = node[name].to(kind)
+    torch.save(changed, tmp_path / "some.ckpt")
+    assert f" {str(kind).removeprefix('torch.')}" in refusal(tmp_path / "some.ckpt")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("place", ["state_dict", "inner_state"])
+def test_a_training_that_diverged(tmp_path, value, place):
+    """It would be tested without a word, at chance."""
+    changed = content()
+    tree = changed["state_dict"] if place == "state_dict" else changed["fewstep"]["inner_state"]
+    leaves = [leaf for leaf in torch.utils._pytree.tree_leaves(tree) if leaf.is_floating_point()]
+    leaves[-1].view(-1)[-1:] = value
+    torch.save(changed, tmp_path / "some.ckpt")
+    message = refusal(tmp_path / "some.ckpt")
+    assert "has values that are not finite: this training has diverged. Use another" in message
+
+
+def test_the_good_one_is_taken_in_any_precision(tmp_path):
+    saved = content()
+    saved["state_dict"] = {n: t.double() for n, t in saved["state_dict"].items()}
+    del saved["callbacks"]  # how long it took is unknown then
+    torch.save(saved, tmp_path / "some.ckpt")
+    assert evaluated(tmp_path / "some.ckpt")["fewstep"]["meta_iteration"] == 3
+
+
+def bomb(path: Path) -> None:
+    """Some kilobytes that torch would unpack into 64 MB."""
+    buffer = io.BytesIO()
+    torch.save(content(), buffer)
+    with zipfile.ZipFile(buffer) as whole, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for member in whole.infolist():
+            out.writestr(member.filename, whole.read(member))
+        out.writestr("archive/data/999", bytes(2**26))
+
+
+FILES = {
+    "empty": (lambda path: path.write_bytes(b""), "the file is empty"),
+    "a folder": (lambda path: path.mkdir(), "it is a folder, or no plain file"),
+    "a bomb": (bomb, "bytes that would become"),
+    "zeros": (lambda path: path.write_bytes(bytes(5000)), "cannot be read as a checkpoint"),
+    "a zip": (lambda path: zipfile.ZipFile(path, "w").close(), "cannot be read as a checkpoint"),
+    "text": (lambda path: path.write_text("hello\n" * 99), "cannot be read as a checkpoint"),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), FILES.values(), ids=FILES)
+def test_files_that_are_none(tmp_path, make, message):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    make(folder / "last.ckpt")
+    with pytest.raises(ConfigError) as caught:
+        checkpoint.read(checkpoint.find(tmp_path, "resume"), "resume")
+    said = str(caught.value)
+    assert said.startswith(f"resume={folder / 'last.ckpt'}: ")
+    assert message in said
+    assert "\n" not in said
+    assert "BytesIO" not in said
+
+
+RESUMED = {
+    "no step": ("global_step", ..., "global_step"),
+    "a text as step": ("global_step", "x", "global_step"),
+    "no loops": ("loops", ..., "loops"),
+    "odd loops": ("loops", {"fit_loop": 3}, "loops"),
+    "no optimizer": ("optimizer_states", [], "optimizer_states"),
+    "another optimizer": ("optimizer_states", [{"state": {}, "param_groups": []}], "optimizer_st"),
+    "a text as optimizer": ("optimizer_states", ["x"], "optimizer_states"),
+    "no schedule": ("lr_schedulers", ..., "lr_schedulers"),
+    "no callbacks": ("callbacks", ..., "callbacks"),
+    "half of them": ("callbacks", {"Checkpoints": {}}, "callbacks"),
+    "a list as best": ("callbacks/Checkpoints", [1], "callbacks"),
+}
+
+
+@pytest.mark.parametrize(("key", "value", "name"), RESUMED.values(), ids=RESUMED)
+def test_what_cannot_be_gone_on_with(key, value, name):
+    good = content()
+    good["loops"] = {"fit_loop": pl.Trainer(accelerator="cpu", logger=False).fit_loop.state_dict()}
+    check_resumable(learner(), good, Path("some.ckpt"))
+    with pytest.raises(ConfigError, match=rf"^resume=some\.ckpt: {name}.* cannot be restored \("):
+        check_resumable(learner(), put(good, key, value), Path("some.ckpt"))
