@@ -132,6 +132,8 @@ class Recipe(NamedTuple):
     lr: float
     reduce: Callable
     words: tuple[str, ...]
+    weights: tuple[float, ...] = ()
+    """Of the gradients, where the direction is their weighted sum."""
 
 
 def adapted(
@@ -162,6 +164,16 @@ def direction(
     if recipe.algorithm == "reptile":
         end, memory, seen = adapted(recipe, params, memory, task)[-1]
         return {n: p - end[n] for n, p in params.items()}, memory, seen
+    if recipe.weights:  # gradients along the path, or for joint training all at its start
+        grads, along = [], params
+        for rows in task.minibatches:
+            step = task._replace(minibatches=[rows])
+            here = params if recipe.algorithm == "joint" else along
+            minibatch = task.support[0][rows], task.support[1][rows]
+            grads.append(gradient(here, *minibatch, recipe.reduce))
+            along, memory, seen = adapted(recipe, here, memory, step)[-1]
+        pairs = list(zip(recipe.weights, grads, strict=True))
+        return {n: sum(w * g[n] for w, g in pairs) for n in params}, memory, seen
     x, y = task.query
     second = recipe.algorithm == "maml"
     start = {n: p.detach().requires_grad_() for n, p in params.items()} if second else params
@@ -204,7 +216,7 @@ def trained(recipe: Recipe, params: Params, pixels: np.ndarray) -> tuple[dict, d
     first, second = ({n: torch.zeros_like(p) for n, p in params.items()} for _ in range(2))
     rows: dict[int, dict[str, float]] = {}
     iterates, recent = {}, []
-    queries = 0 if recipe.algorithm == "reptile" else QUERIES
+    queries = QUERIES if recipe.algorithm in ("fomaml", "maml") else 0
     for i in range(ITERATIONS):
         found = [
             direction(recipe, params, memory, task)
@@ -244,6 +256,11 @@ RECIPES = [
     Recipe("reptile", "adam", 0.02, torch.mean, ()),
     Recipe("fomaml", "adam", 0.02, torch.mean, ("algorithm.outer.optimizer=SGD",)),
     Recipe("maml", "sgd", 0.03, torch.sum, ("algorithm.inner.loss=sum",)),
+    Recipe("joint", "adam", 0.02, torch.mean, ("algorithm.outer.optimizer=SGD",), (1 / 3,) * 3),
+    Recipe(
+        *("combination", "adam", 0.02, torch.sum, ("algorithm.weights=[0.5,0,2]",)),
+        (0.5, 0.0, 2.0),
+    ),
 ]
 
 
@@ -334,6 +351,11 @@ def test_a_training_and_its_test_from_the_pixels(
             assert steps == list(range(counts[2] + 1))
             along = curves[:CURVE_TASKS, :, 1].mean(0)
             assert entry["curve"]["acc"] == pytest.approx(along.tolist(), **close)
+            with (tmp_path / entry["per_task_file"]).open(newline="") as lines:
+                per_task = [
+                    (float(row["loss"]), float(row["acc"])) for row in csv.DictReader(lines)
+                ]
+            assert np.array(per_task) == pytest.approx(curves[:, -1], **close)
             told = entry["selected_by"]
             assert (told["split"], told["protocol"], told["meta_iteration"]) == (
                 *("val", "inductive"),
