@@ -136,3 +136,10 @@ def test_zero_rows_return_the_initialization() -> None:
     adapted = InnerLoop(SGD(0.5), 1).adapt(net, params, {}, episode, HalfSquare())
     assert torch.equal(adapted.params["weight"], params["weight"])
     assert adapted.metrics == {}
+
+
+@pytest.mark.parametrize("fixed", ["head.*", [1], ["head.*", None]])
+def test_what_is_fixed_is_a_list_of_names(fixed: object) -> None:
+    with pytest.raises(ValueError, match=r"algorithm\.inner\.fixed=.*: must be a list"):
+        InnerLoop(SGD(0.5), 1, fixed=fixed)
+    assert InnerLoop(SGD(0.5), 1, fixed=["head.*"]).fixed == ("head.*",)

@@ -14,7 +14,7 @@ SEED, EACH = 13, 8
 
 ONE_TASK = ["rules", "closed_forms", "derivatives", "combination", "evaluation"]
 TASKS = ["data_sampler", "data_images", "data_module"]
-RUNS = ["learner", "oracle", "chosen", "stopwatch"]
+RUNS = ["learner", "oracle", "stopwatch", "chosen"]
 
 
 class Part(NamedTuple):
@@ -25,15 +25,15 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "rules": Part(("rules",), [*ONE_TASK, *RUNS, "maml_checkpointing"]),
-    "inner": Part(("inner",), [*ONE_TASK, *RUNS, "execution"]),
+    "rules": Part(("rules",), [*ONE_TASK, "oracle", "maml_checkpointing"]),
+    "inner": Part(("inner",), [*ONE_TASK, "oracle", "maml_checkpointing"]),
     "algorithms": Part(
         tuple(f"algorithms/{n}" for n in ("combination", "fomaml", "joint", "maml", "reptile")),
-        [*ONE_TASK, "maml_checkpointing", *RUNS, "theory"],
+        [*ONE_TASK, "oracle", "maml_checkpointing"],
     ),
-    "learner": Part(("learner", "meta_batch", "outer"), [*RUNS, "runs"]),
-    "sampler": Part(("data/sampler", "data/images", "data/module"), [*TASKS, *RUNS]),
-    "evaluation": Part(("evaluation", "chosen"), ["evaluation", *RUNS, "results"]),
+    "learner": Part(("learner", "meta_batch", "outer"), RUNS),
+    "sampler": Part(("data/sampler", "data/images", "data/module"), [*TASKS, "oracle"]),
+    "evaluation": Part(("evaluation", "chosen"), ["evaluation", "oracle", "chosen"]),
 }
 
 NAMED = {
