@@ -25,11 +25,11 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "rules": Part(("rules",), [*ONE_TASK, "oracle", "maml_checkpointing"]),
-    "inner": Part(("inner",), [*ONE_TASK, "oracle", "maml_checkpointing"]),
+    "rules": Part(("rules",), [*ONE_TASK, "maml_checkpointing", "oracle"]),
+    "inner": Part(("inner",), [*ONE_TASK, "maml_checkpointing", "oracle"]),
     "algorithms": Part(
         tuple(f"algorithms/{n}" for n in ("combination", "fomaml", "joint", "maml", "reptile")),
-        [*ONE_TASK, "oracle", "maml_checkpointing"],
+        [*ONE_TASK, "maml_checkpointing", "oracle"],
     ),
     "learner": Part(("learner", "meta_batch", "outer"), RUNS),
     "sampler": Part(("data/sampler", "data/images", "data/module"), [*TASKS, "oracle"]),

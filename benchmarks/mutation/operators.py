@@ -89,10 +89,10 @@ def _expressions(node: ast.AST, where: tuple[str, ...]) -> Iterator[tuple[ast.ex
         if field in ("annotation", "returns", "decorator_list", "bases"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
-                yield from _expressions(child, where)
             if field == "test" or (field == "iter" and isinstance(node, ast.For)):
                 child.role = field  # for `_changes`, which sees the expression alone
+            if isinstance(child, ast.AST):
+                yield from _expressions(child, where)
 
 
 def _changes(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:

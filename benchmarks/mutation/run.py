@@ -53,6 +53,7 @@ def main() -> int:
     record = json.loads(RESULTS.read_text()) if given.parts and RESULTS.exists() else {}
     record |= {"command": f"python -m mutation.run --seed {given.seed} --each {given.each}"}
     record |= {"seed": given.seed, "each": given.each}
+    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1"}  # before torch is there
     for name in FIRST if not given.dry else ():
         importlib.import_module(name)
     for part in given.parts or CHOICES:
