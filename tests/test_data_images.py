@@ -145,6 +145,16 @@ def test_fingerprint_of_episodes():
     assert episodes_sha256(split(), spec(), 0, 3).startswith("d815dd6d4aece041")
 
 
+def test_as_many_as_there_are_is_not_too_many():
+    split().check(spec(ways=CLASSES))
+    split().check(spec(shots=IMAGES - 2, queries=2))
+    assert len(split().episode(spec(ways=CLASSES), 0, 0).support_x) == 3 * CLASSES
+
+
+def test_a_split_says_what_it_is():
+    assert repr(split(channels=3)) == "<test split of made_up: 30 classes, 3x4x4>"
+
+
 def test_too_many_ways():
     with pytest.raises(ValueError, match="ways=31: the test split of made_up has 30 classes; use"):
         split().check(spec(ways=31))
