@@ -17,6 +17,7 @@ from fewstep.chosen import better
 from fewstep.compose import compose_config
 from fewstep.launch import plain
 from fewstep.learner import MetaLearner
+from fewstep.train import objective
 
 
 NAN, INF = math.nan, math.inf
@@ -208,3 +209,26 @@ def test_one_figure_that_is_not_finite_is_never_best(tmp_path: Path) -> None:
     """Of a training that diverged and came back."""
     result = train(tmp_path, {1: NAN, 2: 3.0, 3: NAN, 4: 2.0, 5: -INF, 6: 4.0})
     assert result["selected_by"]["meta_iteration"] == 4
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        ({"acc": 0.5, "loss": 1.0}, 0.5),
+        ({"acc": 0.5, "loss": NAN}, 0.0),  # what a diverged network guesses
+        ({"acc": NAN, "loss": NAN}, 0.0),
+        ({"loss": 1.0}, 1.0),
+        ({"loss": NAN}, INF),
+        ({"loss": -INF}, INF),
+        ({}, None),
+    ],
+)
+def test_a_search_goes_by_no_figure_that_is_not_finite(
+    figures: dict, expected: float | None, tmp_path: Path
+) -> None:
+    """Nor is it stopped by one, as Optuna's would be by a NaN."""
+    named = {f"val/{name}": value for name, value in figures.items()}
+    head, row = ["meta_iteration", *named], [20, *named.values()]
+    (tmp_path / "metrics.csv").write_text(f"{','.join(head)}\n{','.join(map(str, row))}\n")
+    report = {"results": [{"acc" if "acc" in figures else "loss": 0.9}]}
+    assert objective(report, tmp_path) == expected
