@@ -324,6 +324,7 @@ def test_a_training_and_its_test_from_the_pixels(
     for i, row in rows.items():
         found = {n: float(logged[i][n]) for n in logged[i] if "/" in n and logged[i][n]}
         assert found == pytest.approx(row, **close), i
+        assert float(logged[i]["tasks_seen"]) == i * META_BATCH
 
     accuracies = {i: (row["val/acc"], -i) for i, row in rows.items()}  # the first of equals
     chosen = max(accuracies, key=accuracies.__getitem__)
