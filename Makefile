@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow test-gpu lint format bench bench-costs bench-peers clean
+.PHONY: help setup train test test-slow test-gpu gates lint format bench bench-costs bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +28,9 @@ test-slow: setup  ## the tests that take minutes each
 
 test-gpu: setup  ## the tests that need a GPU
 	$(BIN)/python -m pytest -m gpu
+
+gates: lint test  ## what must hold before a release: lint, tests, and that these notice some fifty wrong programs
+	PYTHONPATH=benchmarks $(BIN)/python -W ignore -m mutation.run
 
 bench: setup  ## time the default configuration in every execution
 	$(BIN)/fewstep bench

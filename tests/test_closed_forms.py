@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -10,11 +12,14 @@ from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
 from fewstep.inner import InnerLoop
-from fewstep.rules import SGD
+from fewstep.rules import SGD, Adam
+from fewstep.types import Episode
 from problems import HalfSquare, linear, one_example
 
 
 W = [2.0, 3.0, 5.0]
+TWICE = torch.zeros(2, 1, dtype=torch.int64)
+"""The one example of a task, in two minibatches."""
 FIXTURES = {
     # support, query, lr, steps, linear outer loss, w', MAML, FOMAML, outer loss
     "A": (
@@ -95,6 +100,24 @@ def test_authors_fomaml_is_the_last_optimizer_step() -> None:
     assert direction["weight"].tolist() == [[0.5 * -138 * i for i in (1, 2, 3)]]
 
 
+@pytest.mark.parametrize("tail", ["cycle", "separate"])
+def test_under_adam_the_last_step_goes_on_from_the_memory_of_the_inner_loop(tail: str) -> None:
+    """8 -> 7.99 by a fresh Adam, whose second step from there is 0.01 * 7.99 / 7.995 and not the
+    0.01 of another fresh one; the memory that is left has met both gradients."""
+    net, rule = linear([8.0]), Adam(0.01)
+    net.module.double()
+    episode = Episode(*(t.double() for t in one_example([1.0], [1.0], 2)[:4]), TWICE)
+    algorithm = FOMAML(InnerLoop(rule, steps=1), tail=tail, direction="last_step")
+    params = net.params()
+    direction, end, _ = algorithm.direction(net, params, rule.init(params), episode, HalfSquare())
+    v = 0.999 * 0.001 * 8**2 + 0.001 * 7.99**2
+    step = 0.01 * math.sqrt(1 - 0.999**2) * 7.99 / math.sqrt(v)
+    assert step == pytest.approx(0.0099937, abs=1e-7)
+    assert direction["weight"].item() == pytest.approx(step, rel=1e-6)
+    assert end["v"]["weight"].item() == pytest.approx(v, rel=1e-6)
+    assert int(end["t"]) == 2
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
@@ -113,3 +136,10 @@ def test_zero_rows_return_the_initialization() -> None:
     adapted = InnerLoop(SGD(0.5), 1).adapt(net, params, {}, episode, HalfSquare())
     assert torch.equal(adapted.params["weight"], params["weight"])
     assert adapted.metrics == {}
+
+
+@pytest.mark.parametrize("fixed", ["head.*", [1], ["head.*", None]])
+def test_what_is_fixed_is_a_list_of_names(fixed: object) -> None:
+    with pytest.raises(ValueError, match=r"algorithm\.inner\.fixed=.*: must be a list"):
+        InnerLoop(SGD(0.5), 1, fixed=fixed)
+    assert InnerLoop(SGD(0.5), 1, fixed=["head.*"]).fixed == ("head.*",)

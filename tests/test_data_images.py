@@ -57,6 +57,25 @@ def test_support_and_query_share_no_image():
             assert len({*support[position], *query[position]}) == 5
 
 
+@pytest.mark.parametrize(("shots", "queries"), [(1, 1), (3, 2), (11, 1), (1, 11)])
+def test_no_image_of_an_episode_is_there_twice(shots, queries):
+    """In the pixels that are learned from, not only in the ids of the fingerprint."""
+    source = split(classes=range(10))  # whose images all differ
+    for index in range(20):
+        episode = source.episode(spec(shots=shots, queries=queries), 0, index)
+        shades = torch.cat([episode.support_x, episode.query_x])[:, 0, 0, 0].tolist()
+        assert len(set(shades)) == len(shades) == 5 * (shots + queries)
+        raw = np.frombuffer(source.identity(spec(shots=shots, queries=queries), 0, index), "<i8")
+        chosen, images = raw[:5], np.split(raw[5:], [5 * shots])
+        expected = [
+            20 * c + j
+            for part in images
+            for c, js in zip(chosen, part.reshape(5, -1), strict=True)
+            for j in js
+        ]
+        assert shades == expected  # what the fingerprint says is what is there
+
+
 def test_settings_share_queries_and_supports_nest():
     one = split().episode(spec(shots=1, steps=0), 0, 9)
     five = split().episode(spec(shots=5), 0, 9)
@@ -124,6 +143,16 @@ def test_fingerprint_of_episodes():
     assert len(prints) == 8
     assert episodes_sha256(split(), spec(), 0, 4) == episodes_sha256(split(), spec(), 0, 4)
     assert episodes_sha256(split(), spec(), 0, 3).startswith("d815dd6d4aece041")
+
+
+def test_as_many_as_there_are_is_not_too_many():
+    split().check(spec(ways=CLASSES))
+    split().check(spec(shots=IMAGES - 2, queries=2))
+    assert len(split().episode(spec(ways=CLASSES), 0, 0).support_x) == 3 * CLASSES
+
+
+def test_a_split_says_what_it_is():
+    assert repr(split(channels=3)) == "<test split of made_up: 30 classes, 3x4x4>"
 
 
 def test_too_many_ways():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from itertools import chain, islice
 from types import SimpleNamespace
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
+from fewstep.compose import conf_dir
 from fewstep.data.glyphs import Glyphs
 from fewstep.data.images import ImageSplit
 from fewstep.data.module import CHUNK, EvalTasks, MetaBatches, TaskModule
@@ -172,3 +175,10 @@ def test_validation_and_test_are_different_tasks_of_the_same_settings(splits):
     val = [e for chunk in tasks.val_dataloader()[1] for e in chunk.episodes]
     assert same(val, direct(splits["val"], setting(5).spec, TEST_SEED, range(6)))
     assert not same(val, in_test(tasks, 1))
+
+
+def test_what_a_module_tests_on_unless_it_is_told_is_what_a_configuration_says() -> None:
+    told = OmegaConf.load(conf_dir() / "train.yaml").eval
+    fields = {field.name: field.default for field in dataclasses.fields(TaskModule)}
+    expected = (told.seed, told.tasks, told.curve_tasks)
+    assert (fields["eval_seed"], fields["tasks"], fields["curve_tasks"]) == expected

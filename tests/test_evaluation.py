@@ -103,10 +103,17 @@ def test_the_curve_is_the_adaptation_itself() -> None:
 
 @pytest.mark.parametrize(
     ("steps", "expected"),
-    [(0, (0,)), (1, (0, 1)), (7, (0, 1, 2, 3, 5, 7)), (8, (0, 1, 2, 3, 5, 8))],
+    [
+        (0, (0,)),
+        (1, (0, 1)),
+        (7, (0, 1, 2, 3, 5, 7)),
+        (8, (0, 1, 2, 3, 5, 8)),
+        (300, (0, 1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300)),
+    ],
 )
 def test_curve_steps_end_with_the_last_step(steps: int, expected: tuple[int, ...]) -> None:
     assert curve_steps(steps) == expected
+    assert Setting(EpisodeSpec(1, 1, 1, steps), curve_steps=expected).final.curve_steps == (steps,)
 
 
 def test_interval_over_tasks() -> None:

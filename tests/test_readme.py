@@ -13,7 +13,6 @@ import yaml
 from fewstep import report, train
 from fewstep.compose import compose_config, options
 from fewstep.report import formats, paper
-from peers.report import summary
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,9 +103,3 @@ def test_the_results_are_what_the_result_files_say() -> None:
     named = {folder for folder, *_ in tables}
     named |= {"docs/results/theory"}  # by test_theory_command
     assert named == {f"docs/results/{f.name}" for f in (ROOT / "docs" / "results").iterdir()}
-
-
-def test_the_table_of_peers_is_what_was_measured() -> None:
-    (table,) = re.findall(r"<!-- benchmarks/peers/run.sh -->\n((?:\|.*\n)+)", README)
-    measured = json.loads((ROOT / "benchmarks" / "results" / "peers.json").read_text())
-    assert table.strip() == summary(measured)

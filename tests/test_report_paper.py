@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from fewstep import report
 from fewstep.checks import flatten
@@ -29,16 +32,21 @@ def somewhere_else(tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> Non
     monkeypatch.chdir(tmp_path_factory.mktemp("working_directory"))
 
 
+@cache
+def composed(experiment: str) -> dict[str, Any]:
+    return plain(compose_config("train", [f"experiment={experiment}"]))
+
+
 @pytest.fixture(scope="module")
 def o5() -> dict[str, Any]:
-    return hashed(plain(compose_config("train", ["experiment=omniglot_5w_reptile"])))
+    return hashed(composed("omniglot_5w_reptile"))
 
 
 def run(acc: float, ci95: float = 0.002, **changed: Any) -> report.Run:
     """The paper's own 5-way 1-shot Reptile, inductive, but for what is changed."""
     entry = {"init": "trained", "checkpoint": "last", "ways": 5, "shots": 1, "queries": 1}
     entry |= {"split": "test", "steps": 50, "batch_size": 5, "tasks": 10000}
-    entry |= {"protocol": "inductive", "acc": acc, "acc_ci95": ci95}
+    entry |= {"protocol": "inductive", "acc": acc, "acc_ci95": ci95, "loss": 1.0}
     content = {"schema": 1, "name": "run", "algorithm": "reptile", "dataset": "omniglot"}
     content |= {"seed": 0, "dataset_split": "authors", "meta_iterations": 100000}
     config = changed.pop("config", {})
@@ -70,7 +78,7 @@ def test_the_recipes_of_the_paper_are_those_of_the_experiments() -> None:
     shared = set(trainings) & set(options("experiment"))
     assert len(shared) >= 3
     for name in shared:
-        config = plain(compose_config("train", [f"experiment={name}"]))
+        config = composed(name)
         own = dict(flatten(config))
         wanted = {"max_meta_iterations": trainings[name]["meta_iterations"]}
         wanted |= trainings[name]["recipe"]
@@ -115,15 +123,102 @@ def test_what_differs_is_said(changed: dict[str, Any], words: str, o5) -> None:
     assert match(run(0.95, config=o5, **changed)).differs == [words]
 
 
+def cell_of(experiment: str) -> Mapping[str, Any]:
+    return next(c for c in paper.published()["cells"] if c["training"] == experiment)
+
+
+def differences(experiment: str, *words: str, **changed: Any) -> list[str]:
+    """What is said of a whole run of an experiment but for what is changed."""
+    config = copy.deepcopy(composed(experiment))
+    for word in words:
+        key, _, value = word.partition("=")
+        *above, name = key.lstrip("+").split(".")
+        node = config
+        for part in above:
+            node = node.setdefault(part, {})
+        node[name] = yaml.safe_load(value)
+    cell = cell_of(experiment)
+    told = {**cell["evaluation"], **{n: cell[n] for n in ("ways", "shots", "protocol")}}
+    told |= {"dataset": cell["dataset"], "algorithm": cell["algorithm"]}
+    told |= {"meta_iterations": config["max_meta_iterations"], "checkpoint": "last", **changed}
+    return match(run(0.9, config=hashed(config), **told)).differs
+
+
+O5, M5 = "omniglot_5w_reptile", "omniglot_5w1s_maml"
+FIXED = "[features.1.*,features.4.*,features.7.*,features.10.*]"
+
+
+@pytest.mark.parametrize("experiment", paper.published()["trainings"])
+def test_an_experiment_differs_in_nothing_from_itself(experiment: str) -> None:
+    words = ["seed=3", "eval.seed=4", "eval.test_every=500", "execution=serial", "log_every=7"]
+    words += ["baselines.random=true", "name=mine", "label=mine", "eval.curve_tasks=2"]
+    assert differences(experiment) == differences(experiment, *words) == []
+
+
+@pytest.mark.parametrize(
+    ("experiment", "word", "told"),
+    [
+        (O5, "algorithm.outer.optimizer=Adam", "algorithm.outer.optimizer=Adam, not SGD"),
+        (O5, "algorithm.inner.state=reset", "algorithm.inner.state=reset, not carry"),
+        (O5, "algorithm.inner.loss=sum", "algorithm.inner.loss=sum, not mean"),
+        (O5, "dataset.rotations=false", "dataset.rotations=false, not true"),
+        (O5, "dataset.split_seed=5", "dataset.split_seed=5, not 0"),
+        (O5, "model.channels=128", "model.channels=128, not 64"),
+        (
+            O5,
+            "+algorithm.inner.options.beta2=0.9",
+            "algorithm.inner.options.beta2=0.9, not null",
+        ),
+        (O5, "+algorithm.replacement=true", "algorithm.replacement=true, not null"),
+        (O5, "algorithm.inner.batch_size=2", "algorithm.inner.batch_size=2, not 10"),
+        (O5, "shots.queries=15", "shots.queries=15, not 0"),
+        (O5, "shots.train_shots=5", "shots.train_shots=5, not 10"),
+        (O5, "meta_batch=1", "meta_batch=1, not 5"),
+        (O5, "trainer.precision=64", "trainer.precision=64, not 32"),
+        (O5, "algorithm.outer.final_lr=null", "algorithm.outer.final_lr=null, not 0.0"),
+        (
+            O5,
+            "+algorithm.outer.options.momentum=0.9",
+            "algorithm.outer.options.momentum=0.9, not null",
+        ),
+        (O5, "dataset.size=20", "dataset.size=20, not 28"),
+        (
+            M5,
+            "model._target_=fewstep.models.OmniglotConv",
+            "model._target_=fewstep.models.OmniglotConv, not fewstep.models.MAMLOmniglotConv",
+        ),
+        (M5, "algorithm.inner.fixed=[]", f"algorithm.inner.fixed=[], not {FIXED}"),
+        (M5, "algorithm.inner.batch_size=2", "algorithm.inner.batch_size=2, not null"),
+        (M5, "shots.queries=15", "shots.queries=15, not 1"),
+        (M5, "algorithm.inner.rule=adam", "algorithm.inner.rule=adam, not sgd"),
+        (
+            M5,
+            "algorithm._target_=mine.MAML",
+            "algorithm._target_=mine.MAML, not fewstep.algorithms.maml.MAML",
+        ),
+    ],
+)
+def test_whatever_was_computed_otherwise_is_said(experiment: str, word: str, told: str) -> None:
+    assert differences(experiment, word) == [told]
+
+
+def test_what_was_selected_is_said_of_every_row() -> None:
+    assert differences(M5, checkpoint="best") == ["checkpoint=best, not last"]
+
+
 def test_another_recipe_is_said_by_configuration_or_by_command(o5) -> None:
     other = json.loads(json.dumps(o5))
     other["algorithm"]["inner"]["lr"] = 0.01
     assert match(run(0.9, config=other)).differs == ["algorithm.inner.lr=0.01, not 0.001"]
+    del other["algorithm"]["inner"]["lr"]
+    assert match(run(0.9, config=other)).differs == ["algorithm.inner.lr is not recorded"]
     assert match(run(0.9)).differs == ["its recipe is not recorded"]
-    command = "fewstep train experiment=omniglot_5w_reptile seed=1"
+    command = "fewstep train experiment=omniglot_5w_reptile seed=1 eval.tasks=10 trainer.devices=2"
     assert match(run(0.9, command=command)).differs == []
-    more = f"{command} algorithm.inner.lr=0.01"
-    assert match(run(0.9, command=more)).differs == ["algorithm.inner.lr=0.01"]
+    for word in ("algorithm.inner.lr=0.01", "dataset.rotations=false", "trainer.precision=64"):
+        assert match(run(0.9, command=f"{command} {word}")).differs == [word]
+    more = "+algorithm.outer.options.momentum=0.9"
+    assert match(run(0.9, command=f"{command} {more}")).differs == [more]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +287,57 @@ def test_verdicts() -> None:
     assert orderings.verdict([above, above]) == "holds"
     assert orderings.verdict([above, within]) == "cannot be told"
     assert orderings.verdict([above, below, within]) == "does not"
+
+
+def test_the_contrast_that_decides_is_the_one_that_is_shown() -> None:
+    """The smallest mean may hold where a larger one with a wider interval does not."""
+    small, wide = Contrast(5.0, 1.0, "tasks"), Contrast(6.0, 10.0, "tasks")
+    worst, lower = Contrast(-3.0, 1.0, "tasks"), Contrast(-8.0, 9.0, "tasks")
+    for found, said, shown in (
+        ([small, wide], "cannot be told", wide),
+        ([wide, small], "cannot be told", wide),
+        ([small, Contrast(7.0, 1.0, "tasks")], "holds", small),
+        ([small, Contrast(7.0, 6.5, "tasks")], "holds", Contrast(7.0, 6.5, "tasks")),
+        ([worst, lower, small], "does not", worst),
+        ([Contrast(-2.0, 1.0, "tasks"), worst], "does not", worst),
+    ):
+        assert orderings.verdict(found) == said
+        assert orderings.decisive(found) == shown
+
+
+@pytest.mark.parametrize("lost", ["acc", "acc_ci95", "loss"])
+def test_a_curve_that_diverged_never_counts(tmp_path: Path, lost: str) -> None:
+    """At chance it would be below all others; a seed of two is enough."""
+    runs = [curve(tmp_path / label.replace("/", "o"), label, [0.9]) for label in orderings.CURVES]
+    again = curve(tmp_path / "again", "g1", [0.2], seed=1)
+    again.content["results"][0][lost] = None
+    told = {line[0]: line[1:3] for line in orderings.grid(entries(*runs, again))}
+    assert told["g1 alone is the worst"] == ["cannot be told", "g1 diverged"]
+    assert told["g1+g2 is below g2"] == ["cannot be told", "+0.00 ± 0.00"]
+    some = {line[0]: line[1:3] for line in orderings.grid(entries(*runs[1:3], again))}
+    others = ", ".join(name for name in orderings.CURVES[1:] if name not in ("g2", "g1+g2"))
+    assert some["g1 alone is the worst"][1] == f"without {others}; g1 diverged"
+
+
+def test_curves_of_other_budgets_are_not_held_against_each_other(tmp_path: Path) -> None:
+    runs = [curve(tmp_path / name, name, [acc]) for name, acc in (("g1", 0.3), ("g2", 0.6))]
+    long = curve(tmp_path / "long", "g2", [0.9])
+    long.content["meta_iterations"] = 400_000
+    found = entries(long, *runs)
+    assert {name: curve[0]["acc"] for name, curve in found.items()} == {"g1": 0.3, "g2": 0.6}
+    assert entries(long)["g2"][0]["acc"] == 0.9
+    assert entries() == {}
+
+
+def test_a_diverged_run_is_neither_apart_from_the_paper_nor_drawn() -> None:
+    """Its accuracy beside a loss that is not a number is a guess."""
+    found = match(run(0.9539, loss=None))
+    assert (found.difference, found.meet) == (None, False)
+    assert paper.grid([found])[1][5:7] == ["", ""]
+    point = {"iterations": 4, "batch_size": 25, "outer_step": 1.0}
+    bare = {"config": {"point": point}, "recipe_hash": "of its own"}
+    (section,) = sections([run(0.2, loss=None, label="Reptile", **bare)])
+    assert [overlap.lines(panel, section.rows) for panel in overlap.PANELS] == [{}, {}, {}]
 
 
 def test_the_orderings_of_figure_three(tmp_path: Path, capsys) -> None:

@@ -98,6 +98,15 @@ def test_second_order_through_adam_is_finite_where_a_gradient_is_exactly_zero() 
     assert slope[0] == 1.0
 
 
+def test_second_order_through_adam_where_a_gradient_passes_through_zero() -> None:
+    """There a fresh Adam divides by eps alone: 1 - lr sqrt(1 - beta2) / eps."""
+    rule = Adam(0.1, eps=1e-2)
+    w = torch.tensor([2.0], dtype=torch.float64, requires_grad=True)
+    new, _ = rule.step({"w": w}, {"w": w - 2.0}, rule.init({"w": w}))
+    (slope,) = torch.autograd.grad(new["w"].sum(), w)
+    assert slope.item() == pytest.approx(1 - 0.1 * 0.001**0.5 / 1e-2, rel=1e-9)
+
+
 def test_sum_and_mean_differ_by_the_batch_under_sgd() -> None:
     """Trap 1: 0.003 on a sum over 25 examples is 0.075 on a mean."""
     net, episode = small_net(), small_episode()

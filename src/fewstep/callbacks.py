@@ -9,7 +9,10 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from fewstep import chosen
+from fewstep.chosen import Chosen
 from fewstep.learner import MetaLearner
+from fewstep.shares import told
 
 
 WARM_UP = 5
@@ -86,11 +89,18 @@ class Checkpoints(pl.Callback):
     and a resumed run repeats nothing and misses nothing.
     """
 
-    def __init__(self, folder: Path, every: int, measure: Measure) -> None:
-        self.folder, self.every, self.measure = folder, every, measure
+    def __init__(
+        self, folder: Path, every: int, measure: Measure, source: Path | None = None
+    ) -> None:
+        """`source` is the checkpoint that the run goes on from."""
+        self.folder, self.every, self.measure, self.source = folder, every, measure, source
         self._settled = -1
-        self.best: dict[str, float] = {}
+        self._chosen = Chosen({})
+
+    @property
+    def best(self) -> dict[str, float]:
         """The figures of the best meta-validation so far, with its `meta_iteration`."""
+        return self._chosen.figures
 
     @property
     def last_path(self) -> Path:
@@ -100,13 +110,19 @@ class Checkpoints(pl.Callback):
     def best_path(self) -> Path:
         return self.folder / "best.ckpt"
 
-    def on_train_start(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
         for aside in self.folder.glob("*.part") if trainer.is_global_zero else ():
             aside.unlink()  # half a checkpoint, of a run that was killed as it wrote it
+        if self.source and self.best:
+            looks = trainer.is_global_zero  # only its machine needs to have the files
+            found = looks and chosen.held(self.best_path, self.source, self.best, learner.config)
+            self._chosen = told(found)
 
     def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
-        if self.measure.newest and _better(self.measure.newest, self.best):
-            self.best = {**self.measure.newest, "meta_iteration": learner.meta_iteration}
+        best = self.best if self._chosen.comparable else {}
+        if chosen.better(self.measure.newest, best):
+            figures = {**self.measure.newest, "meta_iteration": learner.meta_iteration}
+            self._chosen = Chosen(figures)
             trainer.save_checkpoint(self.best_path)
         self.measure.newest = {}
         self._settled = learner.meta_iteration
@@ -126,14 +142,7 @@ class Checkpoints(pl.Callback):
         return dict(self.best)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best = dict(state)
-
-
-def _better(new: dict[str, float], best: dict[str, float]) -> bool:
-    """More accuracy, or for regression less loss."""
-    if not best:
-        return True
-    return new["acc"] > best["acc"] if "acc" in new else new["loss"] < best["loss"]
+        self._chosen = Chosen(dict(state))
 
 
 class Resume(pl.Callback):

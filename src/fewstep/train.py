@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,8 +81,8 @@ def job(config: dict[str, Any], folder: Path, command: str) -> float | None:
 def objective(report: dict[str, Any], folder: Path) -> float | None:
     """The meta-validation accuracy (for regression the loss) of what a run reports.
 
-    Of the best validation where that one is tested, else of the last; None where there is none,
-    or where another rank has the results.
+    Of the best validation where that one is tested, else of the last; one that is not finite is
+    the worst there is. None where there is none, or where another rank has the results.
     Never the meta-test: nothing is selected by it.
     """
     from fewstep.metrics_file import read_metrics
@@ -93,7 +94,11 @@ def objective(report: dict[str, Any], folder: Path) -> float | None:
     if "selected_by" in first:
         return first["selected_by"][figure]
     _, rows = read_metrics(folder / "metrics.csv")
-    return next((r[f"val/{figure}"] for r in reversed(rows) if f"val/{figure}" in r), None)
+    last = next((row for row in reversed(rows) if f"val/{figure}" in row), None)
+    if last is None:
+        return None
+    diverged = not all(math.isfinite(last.get(f"val/{n}", 0.0)) for n in ("acc", "loss"))
+    return (0.0 if figure == "acc" else math.inf) if diverged else last[f"val/{figure}"]
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from fewstep import checkpoint, handover
 from fewstep import config as builders
 from fewstep.callbacks import Checkpoints, Measure, Resume, Stopwatch
 from fewstep.checkpoint_contents import stopwatch
+from fewstep.chosen import selected_by
 from fewstep.curves import draw_curves
 from fewstep.data.module import TaskModule
 from fewstep.learner import MetaLearner
@@ -92,9 +93,9 @@ def fit(
     watch, every = Stopwatch(), config["eval"]["val_every"] if "val" in tasks.splits else None
     test = config["eval"]
     measure = Measure(every, test["val_tasks"], test["test_every"], test["test_tasks"])
-    saved = Checkpoints(folder / "checkpoints", config["checkpoint_every"], measure)
-    metrics = MetricsFile(folder / "metrics.csv")
     resume = config["resume"] and checkpoint.find(config["resume"], key="resume")
+    saved = Checkpoints(folder / "checkpoints", config["checkpoint_every"], measure, resume)
+    metrics = MetricsFile(folder / "metrics.csv")
     if resume:
         metrics.cut_back(checkpoint.read(resume)["fewstep"]["meta_iteration"])
     trainer = pl.Trainer(
@@ -166,17 +167,10 @@ def _test_chosen(
     if (config["eval"]["checkpoint"] or "best") == "last" or not saved.best:
         return meta_test(learner, tasks, config, folder, init, "last")
     writer = learner.trainer.is_global_zero
-    checkpoint.adopt(learner, told(checkpoint.read(saved.best_path) if writer else {}))
-    setting = tasks.settings[0]
-    selected_by = {
-        "split": "val",
-        "shots": setting.spec.shots,
-        "steps": setting.spec.steps,
-        "protocol": setting.protocols[0],
-        **saved.best,
-    }
+    content = told(checkpoint.read(saved.best_path) if writer else {})
+    checkpoint.adopt(learner, content)
     entries = meta_test(learner, tasks, config, folder, init, "best")
-    return [{**entry, "selected_by": selected_by} for entry in entries]
+    return [{**entry, "selected_by": selected_by(content)} for entry in entries]
 
 
 def _baselines(

@@ -54,6 +54,11 @@ class Estimate:
     """Whether a loss is not a number though an accuracy could be counted."""
 
     @property
+    def diverged(self) -> bool:
+        """Whether nothing may be concluded: an accuracy beside a lost loss is a guess."""
+        return self.mean is None or self.shaky
+
+    @property
     def wider(self) -> float:
         """The larger half-width: what a comparison with somebody else's figure has to allow."""
         return max(self.tasks or 0.0, self.seeds or 0.0)

@@ -38,22 +38,30 @@ CLAIMS = (
 )
 
 NOTE = (
-    "Differences are in points of the final accuracy; where several decide, the smallest is shown. "
-    "One that lies inside the wider 95 % interval, over tasks or over seeds, cannot be told."
+    "Differences are in points of the final accuracy; of several, the one that decides is shown. "
+    "One that lies inside the wider 95 % interval, over tasks or over seeds, cannot be told, nor "
+    "can anything of a curve that diverged."
 )
 
 HEAD = ["the paper's ordering", "here", "difference", "interval over"]
 
 
+ALIKE = ("meta_iterations", "ways", "shots", "steps", "tasks")
+"""What curves must share to be held against each other."""
+
+
 def curves(table: Sequence[Row]) -> dict[str, Sequence[Entry]]:
-    """The final accuracies of Figure 3's curves by label, inductive where both are there."""
-    found: dict[str, Sequence[Entry]] = {}
+    """The final results of Figure 3's curves by label, inductive where both are there.
+
+    Of several budgets or settings the one with the most curves; among equals, the longest training.
+    """
+    found: dict[tuple, dict[str, Sequence[Entry]]] = {}
     for row in table:
         if row["label"] in CURVES and row["init"] == "trained":
             entries = row.cells.get("inductive") or next(iter(row.cells.values()))
-            if estimate(entries).mean is not None:
-                found.setdefault(row["label"], entries)
-    return found
+            group = found.setdefault(tuple(row[name] for name in ALIKE), {})
+            group.setdefault(row["label"], entries)
+    return max(found.items(), key=lambda group: (len(group[1]), group[0]), default=((), {}))[1]
 
 
 def grid(found: Mapping[str, Sequence[Entry]]) -> list[list[str]]:
@@ -62,14 +70,16 @@ def grid(found: Mapping[str, Sequence[Entry]]) -> list[list[str]]:
 
 
 def _line(claim: Claim, found: Mapping[str, Sequence[Entry]]) -> list[str]:
-    lacking = {n for weights in claim.contrasts for n in weights if n not in found}
-    if lacking:
-        names = ", ".join(name for name in CURVES if name in lacking)
-        return [claim.text, "cannot be told", f"without {names}", ""]
-    decided = [contrast(weights, found) for weights in claim.contrasts]
-    closest = min(decided, key=lambda c: c.mean)
-    numbers = f"{closest.mean:+.2f} ± {closest.half_width:.2f}"
-    return [claim.text, verdict(decided), numbers, closest.basis]
+    asked = {n for weights in claim.contrasts for n in weights}
+    lacking = [name for name in CURVES if name in asked and name not in found]
+    diverged = [n for n in CURVES if n in asked & found.keys() and estimate(found[n]).diverged]
+    if lacking or diverged:
+        told = [f"without {', '.join(lacking)}"] if lacking else []
+        told += [f"{', '.join(diverged)} diverged"] if diverged else []
+        return [claim.text, "cannot be told", "; ".join(told), ""]
+    every = [contrast(weights, found) for weights in claim.contrasts]
+    one = decisive(every)
+    return [claim.text, verdict(every), f"{one.mean:+.2f} ± {one.half_width:.2f}", one.basis]
 
 
 def verdict(decided: Sequence[Contrast]) -> str:
@@ -77,3 +87,12 @@ def verdict(decided: Sequence[Contrast]) -> str:
     if any(one.below for one in decided):
         return "does not"
     return "holds" if all(one.above for one in decided) else "cannot be told"
+
+
+def decisive(decided: Sequence[Contrast]) -> Contrast:
+    """The contrast that the verdict rests on: what is furthest below zero beyond its interval, or
+    else what is the least above zero."""
+    below = [one for one in decided if one.below]
+    if below:
+        return min(below, key=lambda one: one.mean + one.half_width)
+    return min(decided, key=lambda one: one.mean - one.half_width)

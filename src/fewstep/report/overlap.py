@@ -38,6 +38,6 @@ def lines(panel: Panel, table: Sequence[Row]) -> dict[str, dict[float, Estimate]
         point = row.runs[0].config.get("point") or {}
         inside = point and all(point.get(name) == held for name, held in panel.held.items())
         figure = estimate(next(iter(row.cells.values())))
-        if row["label"] in METHODS and inside and figure.mean is not None:
+        if row["label"] in METHODS and inside and not figure.diverged:
             found.setdefault(row["label"], {})[point[panel.x]] = figure
     return {method: dict(sorted(found[method].items())) for method in METHODS if method in found}

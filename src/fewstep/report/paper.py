@@ -13,8 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from fewstep.checks import flatten
 from fewstep.report.intervals import Estimate, estimate, show
+from fewstep.report.recipe import of_experiment, otherwise, typed
 from fewstep.report.table import Entry, Row
 
 
@@ -51,8 +51,8 @@ class Match:
 
     @property
     def difference(self) -> float | None:
-        """Ours minus the paper's, in points."""
-        return None if self.figure.mean is None else self.figure.mean - self.cell["acc"]
+        """Ours minus the paper's, in points; None where ours diverged."""
+        return None if self.figure.diverged else self.figure.mean - self.cell["acc"]
 
     @property
     def meet(self) -> bool:
@@ -83,28 +83,17 @@ def unmatched(found: Iterable[Match]) -> list[Cell]:
 
 def differences(cell: Cell, row: Row, entry: Entry) -> list[str]:
     """What a result rests on that the paper's does not, in words."""
-    training = published()["trainings"][cell["training"]]
-    told = []
-    done, budget = row["meta_iterations"], training["meta_iterations"]
+    told, experiment = [], cell["training"]
+    done, budget = row["meta_iterations"], published()["trainings"][experiment]["meta_iterations"]
     if done != budget:
         told.append(f"{done:,} of {budget:,} meta-iterations")
-    for name, wanted in cell["evaluation"].items():
+    tested = {"checkpoint": of_experiment(experiment)["eval.checkpoint"], **cell["evaluation"]}
+    for name, wanted in tested.items():
         if name == "tasks":
             told += [f"{entry['tasks']:,} of {wanted:,} tasks"] if entry["tasks"] < wanted else []
         elif entry.get(name, wanted) != wanted:
-            told.append(f"{name}={entry[name]}, not {wanted}")
-    return told + _recipe(cell["training"], training["recipe"], row)
-
-
-def _recipe(experiment: str, wanted: Mapping[str, Any], row: Row) -> list[str]:
-    """What the recipe does otherwise, by its configuration or by its command."""
-    config = row.runs[0].config
-    if config:
-        own = dict(flatten(config))
-        return [f"{n}={own.get(n)}, not {v}" for n, v in wanted.items() if own.get(n) != v]
-    if f"experiment={experiment}" in row.words:
-        return [word for word in row.words if word.startswith(("algorithm", "model", "meta_batch"))]
-    return ["its recipe is not recorded"]
+            told.append(f"{name}={typed(entry[name])}, not {typed(wanted)}")
+    return told + otherwise(experiment, row)
 
 
 def grid(found: Sequence[Match]) -> list[list[str]]:

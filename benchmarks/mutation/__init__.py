@@ -1,0 +1,1 @@
+"""Wrong programs, one change each: does a fast test notice?"""

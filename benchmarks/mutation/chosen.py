@@ -1,0 +1,123 @@
+"""Which wrong programs are tried: some by name, the others drawn by a seed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import NamedTuple
+
+from mutation.operators import Mutant, mutants
+
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED, EACH = 13, 8
+
+ONE_TASK = ["rules", "closed_forms", "derivatives", "combination", "evaluation"]
+TASKS = ["data_sampler", "data_images", "data_module"]
+RUNS = ["learner", "oracle", "stopwatch", "chosen"]
+
+
+class Part(NamedTuple):
+    """Some files, and the fast tests that are about them, the likeliest first."""
+
+    files: tuple[str, ...]
+    tests: list[str]
+
+
+PARTS = {
+    "rules": Part(("rules",), [*ONE_TASK, "maml_checkpointing", "oracle"]),
+    "inner": Part(("inner",), [*ONE_TASK, "maml_checkpointing", "oracle"]),
+    "algorithms": Part(
+        tuple(f"algorithms/{n}" for n in ("combination", "fomaml", "joint", "maml", "reptile")),
+        [*ONE_TASK, "maml_checkpointing", "oracle"],
+    ),
+    "learner": Part(("learner", "meta_batch", "outer"), RUNS),
+    "sampler": Part(("data/sampler", "data/images", "data/module"), [*TASKS, "oracle"]),
+    "evaluation": Part(("evaluation", "chosen"), ["evaluation", "oracle", "chosen"]),
+}
+
+NAMED = {
+    "meta-validation is measured on the test split": (
+        "learner",
+        "loader = module.loader(split, setting, tasks)",
+        'loader = module.loader("test", setting, tasks)',
+    ),
+    "meta-test starts from a fresh Adam": (
+        "learner",
+        "(self.net.params(), self.state), chunk.episodes",
+        "(self.net.params(), self.algorithm.inner.rule.init(self.net.params())), chunk.episodes",
+    ),
+    "the largest loss is the best": (
+        "chosen",
+        'new["loss"] < best["loss"]',
+        'new["loss"] > best["loss"]',
+    ),
+    "a loss that is not a number is the best": ("chosen", "if not _whole(new):", "if not new:"),
+    "training tasks hang on eval.seed": (
+        "data/module",
+        "self.train_spec, self.seed, self.meta_batch, start",
+        "self.train_spec, self.eval_seed, self.meta_batch, start",
+    ),
+    "validation goes by the last protocol": (
+        "learner",
+        "summarize(shares.gathered(outcomes), setting.protocols[0]",
+        "summarize(shares.gathered(outcomes), setting.protocols[-1]",
+    ),
+    "the record names the last protocol": (
+        "chosen",
+        '"protocol": setting.protocols[0]',
+        '"protocol": setting.protocols[-1]',
+    ),
+    "train/acc is divided by one meta-batch": (
+        "learner",
+        "len(self._recent) * self.meta_batch",
+        "self.meta_batch",
+    ),
+    "last_step goes from the memory before the inner loop": (
+        "algorithms/fomaml",
+        "self.inner.rule.step(adapted.params, grads, adapted.state)",
+        "self.inner.rule.step(adapted.params, grads, state)",
+    ),
+    "a query image is in the support": (
+        "data/images",
+        "rows[:, : spec.queries].ravel()",
+        "rows[:, spec.queries : 2 * spec.queries].ravel()",
+    ),
+    "the stopwatch counts validation": ("callbacks", "self.stopwatch.resume()", "pass"),
+    "what is tested is the last iterate": (
+        "training",
+        "    checkpoint.adopt(learner, content)\n",
+        "",
+    ),
+}
+"""Wrong programs that the tests of an earlier version let pass, and kin of theirs: a file, what
+stands there, what is put in its place. All of the part `named`."""
+
+
+def source(file: str) -> Path:
+    """Where a file of the package lies."""
+    return ROOT / "src" / "fewstep" / f"{file}.py"
+
+
+def named() -> list[Mutant]:
+    """The wrong programs of `NAMED`.
+
+    Raises:
+        ValueError: what one of them changes is no longer there, exactly once.
+    """
+    found = []
+    for what, (file, before, after) in NAMED.items():
+        text = source(file).read_text()
+        if text.count(before) != 1:
+            raise ValueError(f"{what}: {file}.py has not exactly one {before!r}; change NAMED")
+        start = len(text[: text.index(before)].encode())
+        line = text[: text.index(before)].count("\n") + 1
+        found.append(Mutant(file, what, line, "by hand", before, after, start))
+    return found
+
+
+def drawn(part: str, seed: int, each: int) -> list[Mutant]:
+    """`each` mutants of a part's files by a seed, in the order of the text."""
+    every = [m for file in PARTS[part].files for m in mutants(file, source(file).read_text())]
+    chosen = random.Random(f"{seed} {part}").sample(range(len(every)), min(each, len(every)))
+    return [every[i] for i in sorted(chosen)]

@@ -1,0 +1,185 @@
+"""Every figure of the README follows from a file that is here."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+from fewstep import report
+from fewstep.report import orderings, overlap
+from fewstep.report.contrast import contrast
+from peers.report import ratios
+
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+PROSE = re.sub(r"\s+", " ", README)
+
+
+def test_the_table_of_peers_is_what_was_measured() -> None:
+    (file, table), *more = re.findall(r"<!-- (\S+\.json) -->\n((?:\|.*\n)+)", README)
+    assert not more
+    measured = json.loads((ROOT / file).read_text())
+    assert table.strip() == ratios(measured)
+    missed = [row["title"] for row in measured["rows"] if row["ratio"] < row["at_least"]]
+    assert [title.partition(",")[2].partition(":")[0] for title in missed] == [" 20-way"]
+    assert "20-way Reptile does not reach what was asked of it" in README
+    told = f"commit {measured['git_commit']}, three rounds at a load of {measured['load_before']}"
+    assert told in PROSE
+    assert measured["rounds"] == 3
+
+
+def test_every_table_of_figures_follows_from_a_file() -> None:
+    """A table with a decimal number stands under a comment that names where it comes from, or
+    under the head of one that does."""
+    inside = False
+    for block in README.split("\n\n"):
+        if "<!-- " in block:
+            inside = "<!-- end" not in block.splitlines()[-1]
+        if any(line.startswith("|") and re.search(r"\d\.\d", line) for line in block.splitlines()):
+            assert inside or "<!-- " in block, block[:200]
+
+
+@cache
+def found(folder: str) -> list[report.Row]:
+    return report.rows(report.read([ROOT / "docs" / "results" / folder]))
+
+
+def ordering(*names: str, folder: str = "gradient_combinations") -> str:
+    """`4.7 ± 1.1`: how far the first curve, or sum of curves, is above the others."""
+    weights = {name.strip("-"): -1 if name.startswith("-") else 1 for name in names}
+    value = contrast(weights, orderings.curves(found(folder)))
+    assert value.basis == "tasks, unpaired"  # no file of single tasks is kept
+    return f"{abs(value.mean):.1f} ± {value.half_width:.1f}"
+
+
+def panel(place: int, method: str) -> dict[float, str]:
+    """A line of Figure 4, in points."""
+    line = overlap.lines(overlap.PANELS[place], found("overlap"))[method]
+    return {x: f"{figure.mean:.1f}" for x, figure in line.items()}
+
+
+def below_joint(folder: str) -> float:
+    losses = {row["init"]: row.cells["transductive"][0]["loss"] for row in found(folder)}
+    return losses["joint"] / losses["trained"]
+
+
+def cost(part: str) -> dict:
+    return json.loads((ROOT / "benchmarks" / "results" / f"costs_{part}.json").read_text())
+
+
+def test_the_orderings_that_are_told_are_those_of_the_files() -> None:
+    sums = "g1+g2+g3+g4", "-g1+g2"
+    told = [
+        f"g1 alone is the worst (by {ordering('(g1+g2)/2', '-g1')})",
+        f"g1+g2 is below g2 ({ordering('g2', '-g1+g2')})",
+        f"more minibatches help the sum ({ordering(*sums)})",
+        f"and the average ({ordering('(g1+g2+g3+g4)/4', '-(g1+g2)/2')})",
+        f"gains more than the last gradient ({ordering(*sums, '-g4', 'g2')})",
+        f"g4 is below g2, by {ordering('g4', '-g2')}",
+        f"g4 is above it by {ordering('g4', '-g2', folder='gradient_combinations_40000')}",
+    ]
+    assert [sentence for sentence in told if sentence not in PROSE] == []
+    verdicts = [
+        line[1] for line in orderings.grid(orderings.curves(found("gradient_combinations")))
+    ]
+    assert verdicts[1:] == ["holds", "holds", "does not", "holds", "holds", "holds"]
+    worst = min(orderings.curves(found("gradient_combinations")).items(), key=_accuracy)
+    assert worst[0] == "g1"
+
+
+def _accuracy(curve: tuple) -> float:
+    return curve[1][0]["acc"]
+
+
+def test_what_is_told_of_figure_4_is_in_the_files() -> None:
+    cycle, anew, apart, reptile = (
+        *("shared tail, cycle", "shared tail, replacement"),
+        *("separate tail", "Reptile"),
+    )
+    by_steps = {method: panel(0, method) for method in overlap.METHODS}
+    by_batch = {method: panel(1, method) for method in overlap.METHODS}
+    by_rate = {method: panel(2, method) for method in overlap.METHODS}
+    later = [by_steps[reptile][x] for x in (4, 5, 6, 8)]
+    told = [
+        f"falls from {by_steps[cycle][4]} to {by_steps[cycle][5]} as soon as",
+        f"({by_steps[anew][2]} to {by_steps[anew][8]})",
+        f"between {min(by_steps[apart].values())} and {max(by_steps[apart].values())}",
+        f"Reptile between {min(later)} and {max(later)} from 4 iterations on",
+        f"too few for it here: {by_steps[reptile][2]})",
+        f"both shared tails fall to {by_batch[cycle][100]}",
+        f"({by_batch[reptile][25]} with 25 examples, {by_batch[reptile][50]} with 50, "
+        f"{by_batch[reptile][100]} with 100)",
+        "{} at 0.25, {} at 0.5 and {} at 1".format(*by_rate[cycle].values()),
+        "the separate tail has {}, {} and {}".format(*by_rate[apart].values()),
+        "Reptile {}, {} and {}".format(*by_rate[reptile].values()),
+    ]
+    assert [sentence for sentence in told if sentence not in PROSE] == []
+    assert by_batch[anew][100] == by_batch[cycle][100]
+    assert by_rate[anew] == by_rate[cycle]
+    assert min(map(float, by_batch[apart].values())) > 79
+    for rate in (0.25, 0.5, 1.0):
+        others = by_rate[apart][rate], by_rate[reptile][rate]
+        assert float(by_rate[cycle][rate]) < min(map(float, others))
+
+
+def test_what_is_told_of_the_longer_figure_4_is_in_the_files() -> None:
+    accuracies = {
+        (row.label.split(": ")[1].split(" [")[0], row.runs[0].config["point"]["batch_size"]): 100
+        * row.cells["inductive"][0]["acc"]
+        for row in found("overlap_10000")
+    }
+    spread = accuracies["Reptile", 25] - accuracies["Reptile", 100]
+    ends = [accuracies["shared tail, cycle", size] for size in (25, 100)]
+    assert f"{spread:.1f} points lie between 25 and 100" in PROSE
+    assert "the shared tail falls from {:.1f} to {:.1f}".format(*ends) in PROSE
+
+
+def test_the_other_figures_that_are_told_are_in_the_files() -> None:
+    peak = {
+        (row["name"], row["steps"]): row["tensor_peak"] / 2**20 for row in cost("memory")["rows"]
+    }
+    maml = [f"{peak['MAML', steps]:,.0f}" for steps in (5, 50, 500)]
+    assert len({peak["Reptile", steps] for steps in (5, 50, 500)}) == 1
+    low, added, high = (f"{100 * share:.1f}" for share in cost("overhead")["added"])
+    ranks = cost("ranks")
+    assert ranks["ratio"][1] < ranks["at_least"]
+    gpu = (ROOT / "benchmarks" / "results" / "gpu_h200.md").read_text()
+    columns = re.findall(r"^\| ([^|]+?) +\| ([\d.]+) ", gpu, re.M)
+    ways = {name: f"{float(value):.1f}" for name, value in columns}
+    recorded = next(value for name, value in columns if "recorded (a CUDA graph)" in name)
+    told = [
+        f"Reptile's is {below_joint('sine'):.0f} times below joint training's",
+        f"the ratio is {below_joint('sine_relu'):.1f}",
+        f"a task of Reptile takes {peak['Reptile', 5]:.1f} MiB of tensors at 5, 50 and 500 steps",
+        f"one of MAML {maml[0]}, {maml[1]} and {maml[2]}",
+        f"({peak['MAML, checkpoints', 500]:.0f} MiB at 500 steps)",
+        f"{added} % of a meta-iteration, quartiles {low} to {high})",
+        f"{ranks['ratio'][1]:.2f} times as fast, which misses the {ranks['at_least']} that was",
+        f"{float(recorded):.1f} ms on an H200",
+        f"plain `vmap` took {ways['`vmap`, grouped convolutions']} and one task after another "
+        f"{ways['one task after another']}",
+    ]
+    assert [sentence for sentence in told if sentence not in PROSE] == []
+
+
+def test_what_is_told_of_where_the_runs_come_from_is_in_their_files() -> None:
+    """Commits, and commands but for what a resumed one adds."""
+    for folder in sorted((ROOT / "docs" / "results").glob("[!t]*")):
+        for file in folder.glob("*.json"):
+            commit = json.loads(file.read_text())["git_commit"]
+            if folder.name not in UNNAMED:
+                assert commit[:7] in PROSE, file
+    for seed in (0, 1, 2):
+        (row, *_) = found("omniglot_5w_reptile_2000")
+        words = row.runs[seed].content["command"].split()
+        assert words[1:4] == ["train", "experiment=omniglot_5w_reptile", "dataset.root=DATA"]
+        assert words[4:] == ["max_meta_iterations=2000", f"seed={seed}"]
+        assert "eval.tasks" not in str(words)
+        assert row["tasks"] == 1000
+
+
+UNNAMED = {"gradient_combinations"}
+"""Of which the README gives the command alone."""

@@ -1,0 +1,65 @@
+"""The speed in results.json is that of the training loop and of nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fewstep import callbacks, training
+from fewstep.compose import compose_config
+from fewstep.launch import plain
+from fewstep.learner import MetaLearner
+from fewstep.trainer import WholeCheckpoints
+
+
+WORDS = ["dataset=sine", "trainer=cpu", "meta_batch=3", "algorithm.inner.steps=1", "eval.tasks=2"]
+WORDS += ["eval.steps=1", "eval.curve_tasks=1", "eval.val_tasks=2", "execution=serial"]
+WORDS += ["eval.val_every=2", "eval.test_every=3", "eval.test_tasks=2", "checkpoint_every=4"]
+
+
+class Clock:
+    """Time as this test has it pass."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+def slowed(patch: pytest.MonkeyPatch, clock: Clock, owner: type, name: str, seconds: float) -> None:
+    original = getattr(owner, name)
+
+    def slow(*words, **more):
+        clock.now += seconds
+        return original(*words, **more)
+
+    patch.setattr(owner, name, slow)
+
+
+def seconds(folder: Path, *words: str) -> tuple[float, float]:
+    config = plain(compose_config("train", [*WORDS, *words]))
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callbacks, "time", clock)
+        for name in ("draw_curves", "draw_waves"):
+            patch.setattr(training, name, lambda *_: None)
+        slowed(patch, clock, MetaLearner, "directions", 0.5)
+        slowed(patch, clock, MetaLearner, "measure", 1000.0)
+        slowed(patch, clock, WholeCheckpoints, "save_checkpoint", 1e6)
+        training.train(config, folder, "")
+    results = json.loads((folder / "results.json").read_text())
+    return results["train_seconds"], results["tasks_per_second"]
+
+
+def test_neither_measuring_nor_saving_is_counted(tmp_path: Path) -> None:
+    """Twelve meta-iterations of half a second, five of them the warm-up; three tasks each."""
+    assert seconds(tmp_path, "max_meta_iterations=12") == (3.5, 6.0)
+
+
+def test_a_resumed_run_warms_up_again(tmp_path: Path) -> None:
+    seconds(tmp_path, "max_meta_iterations=8")
+    again = seconds(tmp_path, "max_meta_iterations=16", f"resume={tmp_path}")
+    assert again == (0.5 * (8 - 5) * 2, 6.0)
