@@ -99,7 +99,12 @@ def check_present(parts: Parts, names: Iterable[str], where: str) -> None:
 
 
 def split_up(
-    dataset: str, parts: Parts, names: Sequence[str], counts: np.ndarray, pixels: Tensor
+    dataset: str,
+    parts: Parts,
+    names: Sequence[str],
+    counts: np.ndarray,
+    pixels: Tensor,
+    digest: str | None = None,
 ) -> dict[str, ImageSplit]:
     """The splits of a dataset whose classes lie in `pixels` one after another.
 
@@ -109,12 +114,20 @@ def split_up(
         names: [classes], all class names, in the order of the pixels.
         counts: [classes] int64, how many images each has.
         pixels: [n, C, H, W] uint8.
+        digest: of the data, where it is known.
     """
     ids = {name: i for i, name in enumerate(names)}
     starts = np.cumsum(counts) - counts
     return {
         split: ImageSplit(
-            dataset, split, pixels, starts, counts, names, np.array([ids[name] for name in part])
+            dataset,
+            split,
+            pixels,
+            starts,
+            counts,
+            names,
+            np.array([ids[name] for name in part]),
+            digest=digest,
         )
         for split, part in parts.items()
     }

@@ -15,6 +15,7 @@ import torch
 
 from fewstep.data import strokes
 from fewstep.data.cache import Content, cached
+from fewstep.data.digest import source_sha256
 from fewstep.data.images import ImageSplit
 from fewstep.data.parallel import in_order
 from fewstep.data.tasks import Classification
@@ -80,7 +81,9 @@ class Glyphs:
         train = self.classes - val - test
         parts = {"train": (0, train), "val": (train, train + val), "test": (-test, None)}
         every = np.arange(self.classes)
-        names = [f"glyph{c}" for c in every]
+        # Another seed's are other characters, and a name stands for one.
+        names = [f"glyph{c}" if self.seed == 0 else f"glyph{c} of seed {self.seed}" for c in every]
+        digest = source_sha256(self.name, settings)
         return {
             name: ImageSplit(
                 self.name,
@@ -90,6 +93,7 @@ class Glyphs:
                 counts=np.full(self.classes, self.drawings),
                 class_names=names,
                 classes=every[first:end],
+                digest=digest,
             )
             for name, (first, end) in parts.items()
         }
@@ -103,7 +107,8 @@ class Glyphs:
             return images.reshape(-1, 1, self.size, self.size)
 
         pieces = in_order(some, range(0, self.classes, step), "rendering glyphs")
-        return Content((self.classes * self.drawings, 1, self.size, self.size), pieces)
+        shape = self.classes * self.drawings, 1, self.size, self.size
+        return Content(shape, pieces, source="a program")
 
 
 def glyphs(seed: int, first: int, last: int, drawings: int, size: int) -> np.ndarray:

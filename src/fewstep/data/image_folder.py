@@ -77,5 +77,7 @@ class ImageFolder:
             found = {name: files for name, files in found.items() if name in listed}
         else:
             parts = class_lists.shuffled(found, self.split_seed, self.val, self.test)
-        pixels, counts = pictures.load(self.name, found, self.size, self.channels, self.resample)
-        return class_lists.split_up(self.name, parts, list(found), counts, pixels)
+        pixels, counts, digest = pictures.load(
+            self.name, found, self.size, self.channels, self.resample
+        )
+        return class_lists.split_up(self.name, parts, list(found), counts, pixels, digest)

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewstep.data.digest import data_sha256
+from fewstep.data.entries import sums
 from fewstep.data.sampler import Draws, check_counts
 from fewstep.types import Episode, EpisodeSpec, Split
 
@@ -30,6 +32,8 @@ class ImageSplit:
         class_names: the names of all classes.
         classes: [classes of this split] int64, their ids among all classes.
         scale: what a pixel is multiplied by: 1.0 where pixels are 0 and 1 already.
+        digest: that of the data where it is known (`fewstep.data.digest`); else it is made from
+            all pixels when it is asked for.
     """
 
     def __init__(
@@ -42,16 +46,28 @@ class ImageSplit:
         class_names: Sequence[str],
         classes: np.ndarray,
         scale: float = 1 / 255,
+        digest: str | None = None,
     ) -> None:
         self.dataset, self.name = dataset, name
         self.pixels, self.starts, self.counts = pixels, starts, counts
         self.class_names, self.classes, self.scale = class_names, classes, scale
+        self.digest = digest
         self.dtype = torch.float32
         self._checked: set[EpisodeSpec] = set()
 
     def __repr__(self) -> str:
         shape = "x".join(str(n) for n in self.pixels.shape[1:])
         return f"<{self.name} split of {self.dataset}: {len(self.classes)} classes, {shape}>"
+
+    @property
+    def data_sha256(self) -> str:
+        """The digest of the whole dataset, whatever this split has of it."""
+        if self.digest is None:
+            rows = _rows(self.pixels).contiguous().numpy()
+            own = zip(self.starts, self.counts, strict=True)
+            parts = [sums(rows[first : first + n], [n])[0] for first, n in own]
+            self.digest = data_sha256(self.class_names, self.counts, parts)
+        return self.digest
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> ImageSplit:
         """The same split with its pixels on a device and its episodes in a dtype.
@@ -60,8 +76,9 @@ class ImageSplit:
         another device only this split's images are copied, so train and test do not hold the
         whole dataset twice.
         """
-        pixels, starts = self.pixels, self.starts
+        pixels, starts, digest = self.pixels, self.starts, self.digest
         if torch.device(device) != pixels.device:
+            digest = self.data_sha256
             first, count = starts[self.classes], self.counts[self.classes]
             kept = [np.arange(a, a + n) for a, n in zip(first, count, strict=True)]
             chosen = torch.from_numpy(np.concatenate(kept)).to(pixels.device)
@@ -77,6 +94,7 @@ class ImageSplit:
             self.class_names,
             self.classes,
             self.scale,
+            digest,
         )
         moved.dtype = dtype
         return moved

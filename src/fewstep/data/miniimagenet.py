@@ -69,8 +69,8 @@ class MiniImageNet:
         class_lists.check_present(parts, found, str(self.root))
         listed = sorted(name for part in parts.values() for name in part)
         found = {name: found[name] for name in listed}
-        pixels, counts = pictures.load(self.name, found, SIZE, 3, self.resample)
-        return class_lists.split_up(self.name, parts, listed, counts, pixels)
+        pixels, counts, digest = pictures.load(self.name, found, SIZE, 3, self.resample)
+        return class_lists.split_up(self.name, parts, listed, counts, pixels, digest)
 
 
 def _find(root: Path) -> Classes:

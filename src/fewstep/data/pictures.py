@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from torch import Tensor
 from fewstep.data import archive
 from fewstep.data.cache import Content, cached, fingerprint
 from fewstep.data.decode import decode
+from fewstep.data.digest import data_sha256
 from fewstep.data.parallel import in_order
 
 
@@ -71,8 +73,9 @@ def find_classes(root: Path) -> Classes:
 
 def load(
     name: str, classes: Classes, size: int, channels: int, resample: str
-) -> tuple[Tensor, np.ndarray]:
-    """All images of the classes [n, channels, size, size] uint8, memory-mapped, and their counts.
+) -> tuple[Tensor, np.ndarray, str]:
+    """All images of the classes [n, channels, size, size] uint8, memory-mapped, their counts and
+    the digest of all.
 
     The channels lie last in memory, which is how episodes want them.
     Everything is decoded the first time, in threads and with a progress bar; from then on it comes
@@ -84,17 +87,24 @@ def load(
         if not found:
             raise ValueError(f"class '{label}' has no images; add some, or remove its folder")
     pictures = [picture for found in classes.values() for picture in found]
+    counts = np.array([len(found) for found in classes.values()])
 
     def build() -> Content:
         shape = len(pictures), size, size, channels
-        return Content(shape, _decoded(pictures, size, channels, resample, f"reading {name}"))
+        pieces = _decoded(pictures, size, channels, resample, f"reading {name}")
+        return Content(shape, pieces, counts=counts.tolist(), source=_source(pictures))
 
     settings = {"layout": 2, "size": size, "channels": channels, "resample": resample}
     settings |= {"classes": list(classes), "files": _fingerprints(pictures)}
-    pixels, _ = cached(name, settings, build)
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2), np.array(
-        [len(found) for found in classes.values()]
-    )
+    pixels, about = cached(name, settings, build)
+    digest = data_sha256(classes, counts, about["sha256"])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2), counts, digest
+
+
+def _source(pictures: Sequence[Picture]) -> str:
+    """Where the pictures are, for people."""
+    paths = {p.path if p.member else p.path.parent.parent for p in pictures}
+    return os.path.commonpath([path.absolute() for path in paths])
 
 
 def _in_folder(folder: Path) -> list[Picture]:
