@@ -116,7 +116,7 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
 
 
 FREE = ("name", "label", "point", "resume", "logger", "execution", "log_every")
-FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines")
+FREE += ("checkpoint_every", "other_data", "trainer", "max_meta_iterations", "eval", "baselines")
 PATHS = ("dataset.root", "algorithm.checkpoint_steps")
 """What a resumed run may do otherwise than before."""
 BEFORE = {"algorithm.inner.fixed": []}

@@ -13,7 +13,7 @@ import yaml
 
 
 NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
-NOT_HASHED += ("checkpoint_every",)
+NOT_HASHED += ("checkpoint_every", "other_data")
 """What a configuration says of where and how a run goes, and not of what it computes."""
 
 

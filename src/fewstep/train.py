@@ -41,6 +41,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check(config)
     from fewstep import checkpoint
     from fewstep import config as builders
+    from fewstep.origin import resumed
     from fewstep.trial import check_fit, check_fixed
 
     path = config["resume"] and checkpoint.find(config["resume"], key="resume")
@@ -54,6 +55,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
         return {}
     checkpoint.match(learner, content, path, "resume")
     checkpoint.same_recipe(config, content, path)
+    resumed(splits, config)
     added = {"resume": str(path.resolve())}
     if path.resolve().parent.name == "checkpoints":
         added["hydra.run.dir"] = str(path.resolve().parents[1])

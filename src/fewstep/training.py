@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from fewstep import checkpoint
+from fewstep import checkpoint, data_record
 from fewstep import config as builders
 from fewstep.callbacks import Checkpoints, Measure, Resume, Stopwatch
 from fewstep.curves import draw_curves
@@ -18,9 +18,11 @@ from fewstep.data.module import TaskModule
 from fewstep.learner import MetaLearner
 from fewstep.loggers import log_results, open_loggers
 from fewstep.metrics_file import MetricsFile
+from fewstep.origin import digests, kept, resumed
 from fewstep.progress import Progress, TestProgress
 from fewstep.results import device_name, header, progress, result, table, write_json
 from fewstep.shares import told
+from fewstep.tested import Tested
 from fewstep.trainer import quiet_lightning, trainer_options
 from fewstep.waves import draw_waves
 
@@ -31,14 +33,16 @@ Config = Mapping[str, Any]
 def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     """Run one training to its end and return what results.json says.
 
-    `config` is resolved and checked; `folder` is the run directory, already there. Of several
-    ranks, zero alone writes to it and has results; the others are only told what it reads.
+    `config` is resolved and checked, `folder` there. Of several ranks, zero alone writes to it and
+    has results; the others are only told what it reads.
     """
     quiet_lightning()
     dataset = builders.build_dataset(config["dataset"])
-    tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
+    splits = resumed(builders.open_splits(dataset, config), config)
+    rank_zero_only(data_record.seen)(folder, digests(splits))
+    tasks = builders.build_tasks(config, splits)
     learner = builders.build_learner(config, dataset.task)
-    report = header(config, command)
+    report = header(config, command) | digests(splits)
     with open_loggers(config, folder) as loggers:
         watch, saved = fit(learner, tasks, config, folder, "train", loggers)
         report |= environment(learner, config)
@@ -56,17 +60,17 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
 
 
 def evaluate(
-    config: Config, path: Path, folder: Path, command: str, split: str = "test"
+    config: Config, path: Path, folder: Path, command: str, tested: Tested
 ) -> dict[str, Any]:
     """Test a checkpoint and return what results.json says."""
     quiet_lightning()
-    dataset = builders.build_dataset(config["dataset"])
-    tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
-    learner = builders.build_learner(config, dataset.task)
+    tasks = builders.build_tasks(config, tested.splits)
+    learner = builders.build_learner(config, tested.task)
     content = checkpoint.restore(learner, path)
-    report = header(config, command) | {"checkpoint": str(path)}
+    report = header(config, command) | {"checkpoint": str(path), "trained_on": tested.trained_on}
+    report |= digests(tested.splits)
     with open_loggers(config, folder, "evaluate") as loggers:
-        results = meta_test(learner, tasks, config, folder, "trained", path.stem, split)
+        results = meta_test(learner, tasks, config, folder, "trained", path.stem, tested.split)
         log_results(loggers, results)
     report |= environment(learner, config)
     watch = Stopwatch()
@@ -92,6 +96,7 @@ def fit(
     saved = Checkpoints(folder / "checkpoints", config["checkpoint_every"], measure)
     metrics = MetricsFile(folder / "metrics.csv")
     resume = config["resume"] and checkpoint.find(config["resume"], key="resume")
+    learner.origin = kept(tasks.splits, config)
     if resume:
         metrics.cut_back(checkpoint.read(resume)["fewstep"]["meta_iteration"])
     trainer = pl.Trainer(

@@ -43,8 +43,14 @@ class CifarFS:
     """A folder with CIFAR-100's python version (`cifar-100-python/` or `cifar-100-python.tar.gz`),
     or with one folder of images a class. None: downloaded once into the user's cache (169 MB)."""
 
+    split: str | None = None
+    """`all`: all 100 classes are in the test split."""
+
     name: ClassVar[str] = "cifar_fs"
     task: Classification = field(default_factory=Classification, init=False)
+
+    def __post_init__(self) -> None:
+        class_lists.check_split(self.split)
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits `train`, `val` and `test`."""
@@ -53,6 +59,8 @@ class CifarFS:
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
         parts = class_lists.published(self.name)
+        if self.split == "all":
+            parts = class_lists.together(parts)
         source = self._official()
         if source is None:
             found = pictures.find_classes(Path(self.root).expanduser())

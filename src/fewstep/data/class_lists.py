@@ -60,6 +60,20 @@ def from_files(paths: Mapping[str, str | Path]) -> Parts:
     return parts
 
 
+def check_split(split: str | None) -> None:
+    """Raise ValueError for a `split` that is neither `all` nor None."""
+    if split not in ("all", None):
+        raise ValueError(
+            f"dataset.split='{split}': must be all, which puts every class into the test split, or "
+            "null"
+        )
+
+
+def together(parts: Parts) -> Parts:
+    """Every class in the test split, for a checkpoint that was trained on other data."""
+    return {"test": [name for part in parts.values() for name in part]}
+
+
 def shuffled(names: Iterable[str], seed: int, val: float, test: float) -> Parts:
     """A seeded shuffle of the names, cut by fractions of their number; at least one class each.
 

@@ -40,6 +40,8 @@ class ImageFolder:
     split_files: Mapping[str, str | Path] | None = None
     """Instead of fractions: text files named by split, {train: PATH, val: PATH, test: PATH}, one
     class name a line. Classes in none of them are left out."""
+    split: str | None = None
+    """`all`: every class is in the test split, whatever the fractions and lists say."""
     name: str = "image_folder"
     """The dataset's name in records and messages."""
 
@@ -56,6 +58,7 @@ class ImageFolder:
             raise ValueError(
                 f"dataset.resample='{self.resample}': must be one of {', '.join(RESAMPLES)}"
             )
+        class_lists.check_split(self.split)
         for key in ("val", "test"):
             if not 0 <= getattr(self, key) < 1:
                 raise ValueError(
@@ -70,7 +73,9 @@ class ImageFolder:
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
         found = pictures.find_classes(Path(self.root).expanduser())
-        if self.split_files:
+        if self.split == "all":
+            parts = {"test": list(found)}
+        elif self.split_files:
             parts = class_lists.from_files(self.split_files)
             class_lists.check_present(parts, found, str(self.root))
             listed = {name for part in parts.values() for name in part}

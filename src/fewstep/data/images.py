@@ -5,6 +5,7 @@ No file is opened while training: an episode is an index into the pixels, cast a
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
@@ -58,6 +59,13 @@ class ImageSplit:
     def __repr__(self) -> str:
         shape = "x".join(str(n) for n in self.pixels.shape[1:])
         return f"<{self.name} split of {self.dataset}: {len(self.classes)} classes, {shape}>"
+
+    def having(self, name: str, classes: Sequence[int]) -> ImageSplit:
+        """A split of the same dataset with a name and classes, by their ids, of its own."""
+        made = copy.copy(self)
+        made.name, made.classes = name, np.array(classes, dtype=np.int64)
+        made._checked = set()
+        return made
 
     @property
     def data_sha256(self) -> str:

@@ -42,10 +42,14 @@ class MiniImageNet:
     resample: str = "nearest"
     """How to resize: nearest as the authors did, or bilinear, bicubic, lanczos (antialiased)."""
 
+    split: str | None = None
+    """`all`: all 100 classes are in the test split."""
+
     name: ClassVar[str] = "miniimagenet"
     task: Classification = field(default_factory=Classification, init=False)
 
     def __post_init__(self) -> None:
+        class_lists.check_split(self.split)
         if self.resample not in RESAMPLES:
             raise ValueError(
                 f"dataset.resample='{self.resample}': must be one of {', '.join(RESAMPLES)}"
@@ -65,6 +69,8 @@ class MiniImageNet:
                 f"dataset.root to it, laid out as {LAYOUTS}"
             )
         parts = class_lists.published(self.name)
+        if self.split == "all":
+            parts = class_lists.together(parts)
         found = _find(root)
         class_lists.check_present(parts, found, str(self.root))
         listed = sorted(name for part in parts.values() for name in part)
