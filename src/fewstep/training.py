@@ -33,8 +33,8 @@ Config = Mapping[str, Any]
 def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     """Run one training to its end and return what results.json says.
 
-    `config` is resolved and checked, `folder` there. Of several ranks, zero alone writes to it and
-    has results; the others are only told what it reads.
+    `config` is checked, `folder` there. Of several ranks, zero alone writes and has results; the
+    others are only told what it reads.
     """
     quiet_lightning()
     dataset = builders.build_dataset(config["dataset"])
@@ -67,14 +67,13 @@ def evaluate(
     tasks = builders.build_tasks(config, tested.splits)
     learner = builders.build_learner(config, tested.task)
     content = checkpoint.restore(learner, path)
-    report = header(config, command) | {"checkpoint": str(path), "trained_on": tested.trained_on}
-    report |= digests(tested.splits)
+    report = header(config, command) | digests(tested.splits)
+    report |= {"checkpoint": str(path), "trained_on": tested.trained_on}
     with open_loggers(config, folder, "evaluate") as loggers:
         results = meta_test(learner, tasks, config, folder, "trained", path.stem, tested.split)
         log_results(loggers, results)
     report |= environment(learner, config)
-    watch = Stopwatch()
-    watch.load_state_dict(content["callbacks"]["Stopwatch"])
+    (watch := Stopwatch()).load_state_dict(content["callbacks"]["Stopwatch"])
     report |= progress(watch, learner.meta_iteration, learner.meta_batch)
     report["results"] = results
     finish(report, folder)

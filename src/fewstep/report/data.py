@@ -39,8 +39,8 @@ class Data:
 
 
 def data_columns(row: Any, table: Sequence[Any]) -> dict[str, Any]:
-    """What tells a row's data from that of other rows with a dataset of the same name."""
-    alike = [other for other in table if other["dataset"] == row["dataset"]]
+    """What tells a row's data from that of others whose configuration of it is the same."""
+    alike = [other for other in table if _asked(other) == _asked(row)]
     columns = {}
     for name, column in COLUMNS.items():
         if len({other[name] for other in alike if other[name]}) > 1:
@@ -48,6 +48,11 @@ def data_columns(row: Any, table: Sequence[Any]) -> dict[str, Any]:
     if row["trained_on"]:
         columns["trained on"] = row["trained_on"]
     return columns
+
+
+def _asked(row: Any) -> Any:
+    """The dataset that a row's runs asked for, which may have been another one under its root."""
+    return row["dataset"], row.runs[0].config.get("dataset")
 
 
 def _kind(content: Mapping[str, Any]) -> Any:
