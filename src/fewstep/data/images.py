@@ -93,17 +93,8 @@ class ImageSplit:
             pixels = _rows(pixels)[chosen].to(device).permute(0, 3, 1, 2)
             starts = starts.copy()
             starts[self.classes] = np.cumsum(count) - count
-        moved = ImageSplit(
-            self.dataset,
-            self.name,
-            pixels,
-            starts,
-            self.counts,
-            self.class_names,
-            self.classes,
-            self.scale,
-            digest,
-        )
+        moved = copy.copy(self)
+        moved.pixels, moved.starts, moved.digest = pixels, starts, digest
         moved.dtype = dtype
         return moved
 
