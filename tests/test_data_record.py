@@ -104,6 +104,21 @@ def test_other_data_is_another_job(sweep, tmp_path, change):
     assert Folders(sweep).claim(config(root), 0) == folder
 
 
+def test_an_evaluation_is_a_job_too(sweep, tmp_path):
+    """`fewstep evaluate -m`: its configuration has no algorithm, which its checkpoint brings."""
+    root = draw(tmp_path / "a")
+    words = ["checkpoint=last.ckpt", f"dataset.root={root}", "dataset.split=all"]
+    configs = [plain(compose_config("evaluate", [*words, f"eval.seed={s}"])) for s in (0, 1)]
+    folders = Folders(sweep)
+    names = [folders.claim(one, n).name for n, one in enumerate(configs)]
+    assert names == ["0", "1"]
+    for name in names:
+        data_record.seen(sweep / name, digests(ImageFolder(root, 8).open()))
+    assert Folders(sweep).claim(configs[1], 0).name == "1"
+    draw(root, seed=1)
+    assert Folders(sweep).claim(configs[1], 0).name == "2"
+
+
 def test_a_list_that_puts_a_class_elsewhere_is_another_job(sweep, tmp_path):
     root, lists = draw(tmp_path / "a"), {s: tmp_path / f"{s}.txt" for s in ("train", "test")}
     for split, names in {"train": "class0\nclass1\n", "test": "class2\nclass3\n"}.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -50,10 +51,12 @@ def given(folder: Path, dataset: Mapping[str, Any], files: str | None) -> None:
     _write(folder, {"root": dataset.get("root"), "files": files, **digests_in(folder)})
 
 
-def seen(folder: Path, digests: Digests) -> None:
-    """Add what a job has read, in the folder of a job; in any other nothing."""
-    if record := read(folder):
+def seen(folder: Path, digests: Digests) -> Digests:
+    """Add what a job has read, in the folder of a job, and in any other nothing; the digests."""
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # of a job's ranks
+    if first and (record := read(folder)):
         _write(folder, {**record, **digests})
+    return digests
 
 
 def read(folder: Path) -> dict[str, Any]:

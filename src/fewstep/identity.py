@@ -21,7 +21,7 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that says what a run computes, on whatever machine."""
     kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
     kept["dataset"] = {n: v for n, v in config["dataset"].items() if n != "root"}
-    recipe = config["algorithm"].items()
+    recipe = (config.get("algorithm") or {}).items()  # an evaluation has its checkpoint's
     kept["algorithm"] = {n: v for n, v in recipe if n != "checkpoint_steps"}
     if "inner" in kept["algorithm"]:  # nothing is fixed in runs that are older than the key
         inner = kept["algorithm"]["inner"].items()

@@ -39,10 +39,9 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     quiet_lightning()
     dataset = builders.build_dataset(config["dataset"])
     splits = resumed(builders.open_splits(dataset, config), config)
-    rank_zero_only(data_record.seen)(folder, digests(splits))
     tasks = builders.build_tasks(config, splits)
     learner = builders.build_learner(config, dataset.task)
-    report = header(config, command) | digests(splits)
+    report = header(config, command) | data_record.seen(folder, digests(splits))
     with open_loggers(config, folder) as loggers:
         watch, saved = fit(learner, tasks, config, folder, "train", loggers)
         report |= environment(learner, config)
@@ -67,7 +66,7 @@ def evaluate(
     tasks = builders.build_tasks(config, tested.splits)
     learner = builders.build_learner(config, tested.task)
     content = checkpoint.restore(learner, path)
-    report = header(config, command) | digests(tested.splits)
+    report = header(config, command) | data_record.seen(folder, digests(tested.splits))
     report |= {"checkpoint": str(path), "trained_on": tested.trained_on}
     with open_loggers(config, folder, "evaluate") as loggers:
         results = meta_test(learner, tasks, config, folder, "trained", path.stem, tested.split)
