@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from omegaconf import OmegaConf
 
 from fewstep.checks import ConfigError, flatten
 from fewstep.compose import compose_config, groups, options
+from fewstep.evaluate import BESIDE
 from fewstep.limits import EVAL, RUN, TRAIN
 
 
@@ -76,4 +78,6 @@ def _keys(command: str, overrides: list[str], word: str) -> list[str]:
         parts = key.split(".")
         end = "." if len(parts) > depth else "="
         found.add(".".join(parts[:depth]) + end)
-    return sorted(name for name in found if name.startswith(word))
+    aside = BESIDE if command == "evaluate" else ()
+    own = (name for name in found if re.split("[.=]", name)[0] not in aside)
+    return sorted(name for name in own if name.startswith(word))
