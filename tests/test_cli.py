@@ -95,6 +95,7 @@ def test_cfg_prints_the_configuration_and_runs_nothing(tmp_path, monkeypatch, ca
         ("fewstep evaluate che", ["checkpoint="]),
         ("fewstep evaluate eval.set", ["eval.settings="]),
         ("fewstep evaluate algo", []),
+        ("fewstep evaluate dataset=gl", ["dataset=glyphs "]),
     ],
 )
 def test_completion(line, expected):

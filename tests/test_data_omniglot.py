@@ -93,11 +93,12 @@ def test_an_extracted_folder_that_changed_is_read_again(tiny, tmp_path_factory):
 
 def test_looking_at_a_folder_counts_its_files_at_every_depth(tiny, tmp_path_factory):
     root = extracted(tiny, tmp_path_factory.mktemp("root"))
-    path, files, size, newest = omniglot.folder_fingerprint(root)
+    path, files, size, digits = omniglot.folder_fingerprint(root)
     found = [f.stat() for f in root.rglob("*.png")]
     assert (path, files) == (str(root.resolve()), 5 * 20)
     assert size == sum(f.st_size for f in found)
-    assert newest == max(f.st_mtime_ns for f in found)
+    os.utime(next(root.rglob("*.png")), ns=(5, 7))
+    assert omniglot.folder_fingerprint(root)[3] != digits
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "P"])

@@ -101,6 +101,44 @@ def test_another_recipe_is_no_further_seed() -> None:
     assert all("| 0, 1 | 70.00 ± 2.00 (seeds ± 0.00) |" in line for line in lines)
 
 
+def test_two_datasets_of_one_name_are_two_rows_and_say_which() -> None:
+    """49.50 +- 7.65 over one seed is what their mean looked like."""
+    recipe = {"recipe_hash": "a" * 12}
+    one = results(0, 0.4) | recipe | {"data_sha256": "1a2b3c4d" * 8}
+    other = results(0, 0.6) | recipe | {"data_sha256": "5e6f7081" * 8}
+    more = results(1, 0.4) | recipe | {"data_sha256": "1a2b3c4d" * 8}
+    lines = table(one, other, more)
+    assert [line.split(" | ")[:2] for line in lines] == [
+        ["| run", "1a2b3c4d"],
+        ["| run", "5e6f7081"],
+    ]
+    assert "| 0, 1 | 40.00" in lines[0]
+    assert "| 0 | 60.00" in lines[1]
+    assert table(one, more) == table(*({**r, "data_sha256": None} for r in (one, more)))
+
+
+def test_classes_that_were_split_otherwise_are_another_row() -> None:
+    runs = [
+        results(s, 0.4) | {"classes_sha256": c * 64, "data_sha256": "1" * 64}
+        for s, c in enumerate("ab")
+    ]
+    assert [line.split(" | ")[1] for line in table(*runs)] == ["aaaaaaaa", "bbbbbbbb"]
+
+
+def test_older_runs_count_as_of_the_only_data_that_is_known() -> None:
+    old, new = results(0, 0.4), results(1, 0.6) | {"data_sha256": "1a2b3c4d" * 8}
+    (line,) = table(old, new)
+    assert "| 0, 1 | 50.00" in line
+    lines = table(old, new, results(2, 0.8) | {"data_sha256": "5e6f7081" * 8})
+    assert [line.split(" | ")[1] for line in lines] == ["unknown", "1a2b3c4d", "5e6f7081"]
+
+
+def test_a_test_across_domains_is_no_further_seed() -> None:
+    across = {"trained_on": {"dataset": "omniglot", "data_sha256": "9" * 64}}
+    lines = table(results(0, 0.4), results(1, 0.6) | across)
+    assert [line.split(" | ")[1] for line in lines] == ["", "omniglot 99999999"]
+
+
 def test_a_run_that_was_repeated_is_no_further_seed() -> None:
     (line,) = table(results(0, 0.8), results(0, 0.8))
     assert line.endswith("| 0 | 80.00 ± 2.00 |")

@@ -39,8 +39,8 @@ BASELINES = ["baselines.random=true", "+algorithm@baselines.joint=joint"]
 FIRST = [*TINY, *MEASURED, *BASELINES, "max_meta_iterations=4", "checkpoint_every=2"]
 
 TOP = """schema name label command algorithm dataset dataset_split seed config_hash recipe_hash
-versions git_commit config device world_size precision execution meta_iterations tasks_seen
-train_seconds tasks_per_second results"""
+versions git_commit config data_sha256 classes_sha256 device world_size precision execution
+meta_iterations tasks_seen train_seconds tasks_per_second results"""
 ENTRY = """split init checkpoint ways shots queries protocol steps batch_size tasks eval_seed acc
 acc_ci95 loss per_task_file episodes_sha256 curve"""
 VARYING = ("train_seconds", "tasks_per_second", "git_commit")

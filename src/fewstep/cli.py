@@ -16,6 +16,7 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
   fewstep evaluate checkpoint=PATH [...]     test a checkpoint again, in other settings
   fewstep report DIR... [--paper]            many runs in one table, picture and page
   fewstep bench [overrides]                  time a configuration in every execution
+  fewstep cache [clear=NAME|invalid|all]     the decoded datasets of this machine
   fewstep theory [PART ...] [key=value]      section 5 of the paper, computed and checked
   fewstep train --help                       the groups, the keys and examples
   eval "$(fewstep completion bash)"          tab completion in this shell
@@ -30,6 +31,7 @@ COMMANDS = {
     "evaluate": "fewstep.evaluate",
     "report": "fewstep.report",
     "bench": "fewstep.bench",
+    "cache": "fewstep.cache_command",
     "theory": "fewstep.theory.command",
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from omegaconf import OmegaConf
 
 from fewstep.checks import ConfigError, flatten
 from fewstep.compose import compose_config, groups, options
+from fewstep.evaluate import BESIDE
 from fewstep.limits import EVAL, RUN, TRAIN
 
 
@@ -32,12 +34,27 @@ def query(line: str, commands: Iterable[str]) -> list[str]:
     command, word = words[1] if len(words) > 2 else "", words[-1]
     if len(words) < 3:
         return [f"{name} " for name in commands if name.startswith(word)]
+    key, equals, value = word.partition("=")
+    if command == "cache":
+        return _cleared(value) if key == "clear" and equals else _begun(["clear="], word)
     if command not in ("train", "evaluate"):
         return []
-    key, equals, value = word.partition("=")
     if equals:
         return [f"{key}={choice} " for choice in _choices(key) if choice.startswith(value)]
     return _keys(command, [w for w in words[2:-1] if "=" in w], word)
+
+
+def _begun(words: Iterable[str], start: str) -> list[str]:
+    return [word for word in words if word.startswith(start)]
+
+
+def _cleared(value: str) -> list[str]:
+    """What `fewstep cache clear=` may be followed by."""
+    from fewstep.data.cache import cache_dir
+    from fewstep.data.contents import contents
+
+    kept = {name for one in contents(cache_dir()) for name in (one.dataset, one.name)}
+    return [f"clear={word} " for word in _begun(["all", "invalid", *sorted(kept)], value)]
 
 
 def _choices(key: str) -> list[str]:
@@ -61,4 +78,6 @@ def _keys(command: str, overrides: list[str], word: str) -> list[str]:
         parts = key.split(".")
         end = "." if len(parts) > depth else "="
         found.add(".".join(parts[:depth]) + end)
-    return sorted(name for name in found if name.startswith(word))
+    aside = BESIDE if command == "evaluate" else ()
+    own = (name for name in found if re.split("[.=]", name)[0] not in aside)
+    return sorted(name for name in own if name.startswith(word))

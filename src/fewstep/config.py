@@ -21,7 +21,7 @@ from fewstep.make import call, locate, make
 from fewstep.outer import OuterStep
 from fewstep.rules import RULES
 from fewstep.sizes import with_sizes
-from fewstep.trial import check_logger, check_shots, check_splits, check_trainer
+from fewstep.trial import check_logger, check_shots, check_splits, check_trainer, to_train
 from fewstep.types import EpisodeSpec, Split
 
 
@@ -116,16 +116,16 @@ def build_dataset(config: Config) -> Any:
     return make("dataset", config, spare=FACTS)
 
 
-def open_splits(dataset: Any, config: Config, also: str = "test") -> Mapping[str, Split]:
-    """The dataset's splits, train, test, `also` and val if it is used, checked against their tasks.
+def open_splits(dataset: Any, config: Config) -> Mapping[str, Split]:
+    """The dataset's splits, train, test and val if it is used, checked against their tasks.
 
     Raises:
         ConfigError: data that is missing or damaged, or a task that a split cannot fill.
     """
     try:
         splits = dataset.open()
-        splits["train"].check(train_spec(config))
-        check_splits(splits, [setting.spec for setting in build_settings(config)], config, also)
+        to_train(splits, config).check(train_spec(config))
+        check_splits(splits, [setting.spec for setting in build_settings(config)], config)
     except (OSError, ValueError) as error:
         raise ConfigError(str(error)) from None
     if config["eval"]["checkpoint"] == "best" and "val" not in splits:

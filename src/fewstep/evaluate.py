@@ -6,15 +6,41 @@ import copy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from fewstep.arguments import Arguments
+
+OPEN = ("trainer.", "logger.", "dataset.")
+"""Parts whose keys depend on what was chosen for them."""
+
+BESIDE = ("model", "shots", "algorithm")
+"""What a dataset's file may choose beside it, and an evaluation leaves aside."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Evaluate as the overrides say; the exit status."""
     from fewstep.launch import Command, launch
 
-    command = Command("evaluate", check, settle, job)
+    command = Command("evaluate", check, settle, job, prepare=prepared)
     return launch(command, sys.argv[1:] if words is None else words)
+
+
+def prepared(arguments: Arguments) -> Arguments:
+    """The arguments, without any that would change what was trained.
+
+    Raises:
+        ConfigError: naming it and what to do instead.
+    """
+    from fewstep.arguments import parsed
+    from fewstep.checks import ConfigError
+    from fewstep.compose import foreign
+
+    for word in arguments.overrides:
+        if parsed(word).get_key_element().lstrip("+~").split(".")[0] in BESIDE:
+            raise ConfigError(foreign("evaluate", word))
+    return arguments
 
 
 def check(config: dict[str, Any]) -> None:
@@ -26,15 +52,19 @@ def check(config: dict[str, Any]) -> None:
     from fewstep.checks import Check, ConfigError, check_values, flatten
     from fewstep.compose import compose_config, foreign
     from fewstep.names import check_name
+    from fewstep.tested import TRAINED
     from fewstep.trust import check_trust
 
     known = {key for key, _ in flatten(compose_config("evaluate", ["checkpoint=any"]))}
     for key, value in flatten(config):
-        if key not in known and not key.startswith(("trainer.", "logger.")):
+        if key not in known and not key.startswith(OPEN):
             raise ConfigError(foreign("evaluate", f"{key}={value}"))
     check_trust(config)
     check_name("name", config["name"], pieces=True)
-    check_values(config, {"eval.split": Check(str, choices=("test", "val"), example="test")})
+    split = Check(str, choices=("test", "val"), example="test")
+    other = Check(bool, example=True)
+    table = {"eval.split": split, "eval.trained_classes": TRAINED, "other_data": other}
+    check_values(config, table)
 
 
 def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
@@ -45,22 +75,23 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
             not trusted.
     """
     from fewstep import checkpoint
+    from fewstep.tested import dataset_of
     from fewstep.trust import check_stored
 
     path = checkpoint.find(config["checkpoint"])
     base = copy.deepcopy(checkpoint.read(path)["fewstep"]["config"])
     check_stored(base, f"checkpoint={path}", config["trust"])
-    base = {"label": None, "point": None, **base}  # older checkpoints have neither
-    changed = {n: v for n, v in config["eval"].items() if v is not None and n != "split"}
+    base = {"label": None, "point": None, **base}  # older checkpoints lack these
+    own = ("split", "trained_classes")
+    changed = {n: v for n, v in config["eval"].items() if v is not None and n not in own}
     one = {n: changed[n] for n in ("steps", "batch_size") if n in changed}
     if one and "settings" not in changed:  # of every setting that the checkpoint was tested in
         same = [{**setting, **one} for setting in base["eval"]["settings"]]
         changed["settings"] = [s for i, s in enumerate(same) if s not in same[:i]]
     base["eval"] |= changed
-    if config["dataset"]["root"] is not None:
-        base["dataset"]["root"] = config["dataset"]["root"]
+    base["dataset"] = dataset_of(base["dataset"], config["dataset"])
     precision = config["trainer"]["precision"] or base["trainer"]["precision"]
-    base |= {name: config[name] for name in ("name", "logger", "execution", "trust")}
+    base |= {n: config[n] for n in ("name", "logger", "execution", "trust", "other_data")}
     base["trainer"] = {**config["trainer"], "precision": precision}
     return base, path
 
@@ -76,22 +107,18 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     from fewstep import config as builders
     from fewstep.capacity import check_capacity
     from fewstep.checkpoint_contents import stopwatch
-    from fewstep.checks import ConfigError
     from fewstep.preflight import Preflight
+    from fewstep.tested import check_inputs, opened
 
     base, path = merged(config)
     builders.check(base)
     check_capacity(base, training=False)
-    dataset = builders.build_dataset(base["dataset"])
-    splits = builders.open_splits(dataset, base, config["eval"]["split"])
-    if config["eval"]["split"] not in splits:
-        raise ConfigError(
-            f"eval.split={config['eval']['split']}: {dataset.name} has no such split here, only "
-            f"{', '.join(splits)}. For example eval.split=test"
-        )
-    learner = builders.build_learner(base, dataset.task)
+    content = checkpoint.read(path)
+    tested = opened(config, base, content["fewstep"], path)
+    learner = builders.build_learner(base, tested.task)
     stopwatch(checkpoint.restore(learner, path), path, "checkpoint")
-    Preflight(learner, base).test(splits[config["eval"]["split"]])
+    check_inputs(learner, tested, base, path)
+    Preflight(learner, base).test(tested.splits[tested.split])
     return {}
 
 
@@ -104,10 +131,12 @@ def job(config: dict[str, Any], folder: Path, command: str) -> None:
 
 def evaluate(config: dict[str, Any], folder: Path, command: str) -> dict[str, Any]:
     """Test a checkpoint and return what results.json says."""
-    from fewstep import training
+    from fewstep import checkpoint, training
+    from fewstep.tested import opened
 
     base, path = merged(config)
-    return training.evaluate(base, path, folder, command, split=config["eval"]["split"])
+    tested = opened(config, base, checkpoint.read(path)["fewstep"], path)
+    return training.evaluate(base, path, folder, command, tested)
 
 
 if __name__ == "__main__":

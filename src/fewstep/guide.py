@@ -51,10 +51,30 @@ report.md, report.csv, curves.png and report.html, one page that needs nothing e
 """
 
 
+CACHE = """\
+fewstep cache [clear=NAME|invalid|all]   the decoded datasets of this machine
+
+Without a word it lists them: size, age, whether an entry would be opened, and what it was made
+from. An entry is made at the first start and again whenever it would not be opened, so that
+nothing is ever lost by clearing one but that time. They are in $FEWSTEP_CACHE, else in
+$XDG_CACHE_HOME/fewstep, else in ~/.cache/fewstep.
+
+  clear=NAME       one entry, or all of a dataset: clear=glyphs, clear=glyphs-8a53c1d90b7e2f64;
+                   or what was downloaded for a dataset: clear=omniglot-py, clear=cifar-100
+  clear=invalid    what is damaged, of an older version, or left behind by a start that was killed
+  clear=all        every entry; downloads stay
+
+  fewstep cache
+  fewstep cache clear=invalid
+"""
+
+
 def guide(command: str) -> str:
     """What `fewstep COMMAND --help` prints."""
     if command == "report":
         return REPORT
+    if command == "cache":
+        return CACHE
     if command == "theory":
         return THEORY
     own = "evaluate" if command == "evaluate" else "train"

@@ -13,7 +13,7 @@ import yaml
 
 
 NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
-NOT_HASHED += ("checkpoint_every", "trust")
+NOT_HASHED += ("checkpoint_every", "trust", "other_data")
 """What a configuration says of where and how a run goes, and not of what it computes."""
 NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb")
 LATER_OF_DATASET = {"skip": [], "white": None}
@@ -29,7 +29,7 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
         if name not in NOT_HASHED_OF_DATASET
         and not (name in LATER_OF_DATASET and value == LATER_OF_DATASET[name])
     }
-    recipe = config["algorithm"].items()
+    recipe = (config.get("algorithm") or {}).items()  # an evaluation has its checkpoint's
     kept["algorithm"] = {n: v for n, v in recipe if n != "checkpoint_steps"}
     if "inner" in kept["algorithm"]:  # nothing is fixed in runs that are older than the key
         inner = kept["algorithm"]["inner"].items()

@@ -6,7 +6,8 @@ that was cut off goes on in its own folder, and a new one gets a folder that nob
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ from typing import Any
 import yaml
 from hydra.core.utils import filter_overrides
 
+from fewstep import data_record
 from fewstep.files import replacing
 from fewstep.identity import config_hash, hash_of
 from fewstep.job import read_record
 from fewstep.printable import printable
+
+
+Dataset = Mapping[str, Any]
+"""The node of a configuration."""
 
 
 @dataclass
@@ -53,6 +59,8 @@ class Folders:
 
     def __init__(self, sweep: Path) -> None:
         self.sweep = sweep
+        self._seen: dict[str, str | None] = {}
+        self._read: dict[str, dict[str, str | None]] = {}
         self._owned: dict[str, list[Path]] = {}
         """By configuration hash, those of earlier invocations that nobody claimed yet."""
         for number in sorted(self._taken()):
@@ -60,16 +68,61 @@ class Folders:
                 self._owned.setdefault(digits, []).append(sweep / str(number))
 
     def claim(self, config: dict[str, Any], number: int) -> Path:
-        """The folder of a configuration: its own, or a new one, `number` if that is free."""
-        if own := self._owned.get(config_hash(config)):
-            return own.pop(0)
+        """The folder of a configuration and its data: its own, or a new one, `number` if that is
+        free."""
+        own, dataset = self._owned.get(config_hash(config), []), config["dataset"]
+        files = self._files(dataset)
+        for same in (self._same_files, self._same_data):
+            for folder in own:
+                if same(folder, dataset, files):
+                    own.remove(folder)
+                    return folder
         taken = self._taken()
         number = max(taken) + 1 if number in taken else number
         folder = self.sweep / str(number)
         folder.mkdir()
         with replacing(folder / "config.yaml") as aside:
             aside.write_text(yaml.safe_dump(config, sort_keys=False))
+        data_record.given(folder, dataset, files)
         return folder
+
+    def _files(self, dataset: Dataset) -> str | None:
+        """The fingerprint of a dataset's files, which all jobs of a sweep mostly share."""
+        key = json.dumps(dataset, sort_keys=True, default=str)
+        if key not in self._seen:
+            self._seen[key] = data_record.files_of(dataset)
+        return self._seen[key]
+
+    def _same_files(self, folder: Path, dataset: Dataset, files: str | None) -> bool:
+        """Whether a job was given these very files."""
+        record = data_record.read(folder)
+        return bool(files) and record.get("files") == files
+
+    def _same_data(self, folder: Path, dataset: Dataset, files: str | None) -> bool:
+        """Whether what a job has read is what is there now, though its files may have changed.
+
+        What nobody knows counts as the same: of an older sweep, of data that is not there, of a
+        job that has read nothing yet.
+        """
+        known = data_record.digests_in(folder)
+        if known and files is not None and self._digests(dataset) != known:
+            return False
+        if data_record.read(folder) and files is not None:
+            data_record.given(folder, dataset, files)
+        return True
+
+    def _digests(self, dataset: Dataset) -> dict[str, str | None]:
+        """The digests of a dataset; none where it cannot be read, which its job will say."""
+        from fewstep.config import build_dataset
+        from fewstep.origin import digests
+
+        key = json.dumps(dataset, sort_keys=True, default=str)
+        if key not in self._read:
+            try:
+                self._read[key] = digests(build_dataset(dataset).open())
+            except (OSError, ValueError):
+                self._read[key] = {}
+        return self._read[key]
 
     def _taken(self) -> set[int]:
         return {int(path.name) for path in self.sweep.iterdir() if path.name.isdigit()}

@@ -30,6 +30,7 @@ from fewstep.lock import held
 from fewstep.printable import printable
 from fewstep.ranks import outside
 from fewstep.resume import keep
+from fewstep.search import direction
 from fewstep.stopping import how_to_go_on, stoppable
 from fewstep.trust import told
 
@@ -128,27 +129,17 @@ def _settled(command: Command, arguments: Arguments) -> tuple[list[str], Path | 
     sweeper = composed.sweeper
     axes = [f"{key}={values}" for key, values in (sweeper.params or {}).items()]
     jobs = itertools.islice(combinations([*axes, *arguments.overrides]), CHECKED)
+    configs = []
     for overrides in list(jobs) or [same]:
         try:
-            config = plain(compose_config(command.name, overrides))
-            command.check(config)
+            configs.append(plain(compose_config(command.name, overrides)))
+            command.check(configs[-1])
         except ConfigError as error:
             raise ConfigError(f"in the sweep's {' '.join(overrides)}: {error}") from None
-        if "direction" in sweeper:
-            _check_objective(config)
+    more = [direction(configs, sweeper.direction)] if "direction" in sweeper else []
     check_place(Path(composed.sweep.dir), "hydra.sweep.dir")
     unnamed = ",".join(map(quoted, ["resume", *names(same)]))  # the same in all jobs, or no axis
-    return [f"{OVERRIDE_DIRNAME}.exclude_keys=[{unnamed}]"], None
-
-
-def _check_objective(config: Config) -> None:
-    """Refuse a search by meta-validation where there is none."""
-    every = config["eval"].get("val_every")
-    if every is None or every > config["max_meta_iterations"]:
-        raise ConfigError(
-            f"eval.val_every={every}: a search goes by meta-validation, at least once in a "
-            "training of max_meta_iterations. For example eval.val_every=100"
-        )
+    return [f"{OVERRIDE_DIRNAME}.exclude_keys=[{unnamed}]", *more], None
 
 
 def _sweep(command: Command, line: str) -> int:

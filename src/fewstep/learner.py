@@ -56,6 +56,8 @@ class MetaLearner(pl.LightningModule):
         """False while an outer step is under way: not a moment to save."""
         self.config: dict[str, Any] = {}
         """The run's resolved configuration, kept in its checkpoints."""
+        self.origin: dict[str, Any] = {}
+        """What its checkpoints say of the data, by `fewstep.origin`."""
         self.records: list[dict] = []
         """What the last test measured, a record for each setting and protocol."""
         self._execution: Execution | None = None
@@ -191,6 +193,7 @@ class MetaLearner(pl.LightningModule):
             "meta_iteration": self.meta_iteration,
             "inner_state": self.state,
             "recent": self._recent,
+            **self.origin,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

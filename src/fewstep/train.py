@@ -44,6 +44,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check(config)
     from fewstep import checkpoint, handover
     from fewstep import config as builders
+    from fewstep.origin import resumed
     from fewstep.preflight import Preflight
     from fewstep.resumable import check_resumable
     from fewstep.trial import check_fixed, check_ways
@@ -64,6 +65,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     checkpoint.match(learner, content, path, "resume")
     checkpoint.same_recipe(config, content, path)
     check_resumable(learner, content, path)
+    resumed(splits, config)
     added = {"resume": str(path.resolve())}
     if path.resolve().parent.name == "checkpoints":
         added["hydra.run.dir"] = str(path.resolve().parents[1])

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from fewstep import checkpoint, handover
+from fewstep import checkpoint, data_record, handover
 from fewstep import config as builders
 from fewstep.callbacks import Checkpoints, Measure, Resume, Stopwatch
 from fewstep.checkpoint_contents import stopwatch
@@ -20,10 +20,12 @@ from fewstep.data.module import TaskModule
 from fewstep.learner import MetaLearner
 from fewstep.loggers import log_results, open_loggers
 from fewstep.metrics_file import MetricsFile
+from fewstep.origin import digests, kept, resumed
 from fewstep.printable import printable
 from fewstep.progress import Progress, TestProgress
 from fewstep.results import device_name, header, progress, result, table, write_json
 from fewstep.shares import told
+from fewstep.tested import Tested
 from fewstep.trainer import quiet_lightning, trainer_options
 from fewstep.waves import draw_waves
 
@@ -34,14 +36,15 @@ Config = Mapping[str, Any]
 def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     """Run one training to its end and return what results.json says.
 
-    `config` is resolved and checked; `folder` is the run directory, already there. Of several
-    ranks, zero alone writes to it and has results; the others are only told what it reads.
+    `config` is checked, `folder` there. Of several ranks, zero alone writes and has results; the
+    others are only told what it reads.
     """
     quiet_lightning()
     dataset = builders.build_dataset(config["dataset"])
-    tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
+    splits = resumed(builders.open_splits(dataset, config), config)
+    tasks = builders.build_tasks(config, splits)
     learner = handover.take(config) or builders.build_learner(config, dataset.task)
-    report = header(config, command)
+    report = header(config, command) | data_record.seen(folder, digests(splits))
     with open_loggers(config, folder) as loggers:
         watch, saved = fit(learner, tasks, config, folder, "train", loggers)
         report |= environment(learner, config)
@@ -59,17 +62,17 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
 
 
 def evaluate(
-    config: Config, path: Path, folder: Path, command: str, split: str = "test"
+    config: Config, path: Path, folder: Path, command: str, tested: Tested
 ) -> dict[str, Any]:
     """Test a checkpoint and return what results.json says."""
     quiet_lightning()
-    dataset = builders.build_dataset(config["dataset"])
-    tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
-    learner = builders.build_learner(config, dataset.task)
+    tasks = builders.build_tasks(config, tested.splits)
+    learner = builders.build_learner(config, tested.task)
     content = checkpoint.restore(learner, path)
-    report = header(config, command) | {"checkpoint": str(path)}
+    report = header(config, command) | data_record.seen(folder, digests(tested.splits))
+    report |= {"checkpoint": str(path), "trained_on": tested.trained_on}
     with open_loggers(config, folder, "evaluate") as loggers:
-        results = meta_test(learner, tasks, config, folder, "trained", path.stem, split)
+        results = meta_test(learner, tasks, config, folder, "trained", path.stem, tested.split)
         log_results(loggers, results)
     report |= environment(learner, config)
     watch, said = Stopwatch(), stopwatch(content, path, "checkpoint")
@@ -96,6 +99,7 @@ def fit(
     resume = config["resume"] and checkpoint.find(config["resume"], key="resume")
     saved = Checkpoints(folder / "checkpoints", config["checkpoint_every"], measure, resume)
     metrics = MetricsFile(folder / "metrics.csv")
+    learner.origin = kept(tasks.splits, config)
     if resume:
         metrics.cut_back(checkpoint.read(resume)["fewstep"]["meta_iteration"])
     trainer = pl.Trainer(

@@ -134,22 +134,32 @@ def check_logger(config: Config) -> None:
         )
 
 
-def check_splits(
-    splits: Mapping[str, Split], specs: Sequence[EpisodeSpec], config: Config, also: str
-) -> None:
-    """Refuse tasks that test, `also` or, where there is validation, val cannot fill.
+def to_train(splits: Mapping[str, Split], config: Config) -> Split:
+    """The training split.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if "train" not in splits:
+        raise ValueError(
+            f"dataset.split={config['dataset'].get('split')}: leaves no class to train on. It is "
+            "for fewstep evaluate; leave it out here"
+        )
+    return splits["train"]
+
+
+def check_splits(splits: Mapping[str, Split], specs: Sequence[EpisodeSpec], config: Config) -> None:
+    """Refuse tasks that test or, where there is validation, val cannot fill.
 
     Raises:
         ValueError: naming the counts and the ways out.
     """
-    needed = dict.fromkeys(("test", also))
-    optional = {} if config["eval"]["val_every"] is None else {"val": None}
-    for name in {**needed, **optional}:
+    for name in ("test",) if config["eval"]["val_every"] is None else ("test", "val"):
         for spec in specs if name in splits else ():
             try:
                 splits[name].check(spec)
             except ValueError as error:
-                if name in needed:
+                if name == "test":
                     raise
                 raise ValueError(f"{error}. {_without_val(config['dataset'])}") from None
 

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from fewstep.data import pickled
-from fewstep.data.cache import Content, cache_dir, cached, fingerprint
+from fewstep.data.cache import Content, cached, fingerprint
+from fewstep.data.digest import data_sha256
+from fewstep.data.downloads import fetched
 
 
 FOLDER = "cifar-100-python"
@@ -29,8 +31,8 @@ LARGEST = 1 << 29
 DAMAGE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
 
 
-def store(source: Path) -> tuple[Tensor, list[str], np.ndarray]:
-    """All images, class after class [n, 3, 32, 32] with channels last, class names and counts.
+def store(source: Path) -> tuple[Tensor, list[str], np.ndarray, str]:
+    """All images, class after class [n, 3, 32, 32] with channels last, names, counts and digest.
 
     Raises FileNotFoundError for a missing file, ValueError for a damaged one, by name.
     """
@@ -40,7 +42,9 @@ def store(source: Path) -> tuple[Tensor, list[str], np.ndarray]:
             raise FileNotFoundError(f"{file} is missing; fetch {TAR} again")
     settings = {"layout": 1, "files": [fingerprint(file) for file in files]}
     pixels, about = cached("cifar_fs", settings, lambda: _read(source))
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2), about["names"], np.array(about["counts"])
+    names, counts = about["names"], about["counts"]
+    digest = data_sha256(names, counts, about["sha256"])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2), names, np.array(counts), digest
 
 
 def _read(source: Path) -> Content:
@@ -56,8 +60,9 @@ def _read(source: Path) -> Content:
         raise ValueError(f"{source} is not CIFAR-100's python version ({error!r})") from error
     order = sorted(range(len(names)), key=names.__getitem__)
     rows = [np.flatnonzero(labels == label) for label in order]
-    about = {"names": [names[label] for label in order], "counts": [len(r) for r in rows]}
-    return Content(images.shape, (images[r] for r in rows), about)
+    counts = [len(r) for r in rows]
+    about = {"names": [names[label] for label in order], "counts": counts}
+    return Content(images.shape, (images[r] for r in rows), about, counts, str(source.absolute()))
 
 
 @contextmanager
@@ -98,18 +103,7 @@ def _unpickled(file: BinaryIO, where: str) -> dict[str, Any]:
 
 
 def downloaded() -> Path:
-    """The official archive in the user's cache, fetched with torchvision if it is not there."""
-    folder = cache_dir() / "cifar-100"
-    path = folder / TAR
-    if not path.exists():
-        from torchvision.datasets import CIFAR100
-        from torchvision.datasets.utils import download_url
+    """The official archive in the user's cache."""
+    from torchvision.datasets import CIFAR100
 
-        try:
-            download_url(CIFAR100.url, str(folder), TAR, CIFAR100.tgz_md5)
-        except (OSError, RuntimeError) as error:
-            raise FileNotFoundError(
-                f"dataset.root=null: CIFAR-100 is not in {folder} and could not be fetched from "
-                f"{CIFAR100.url} ({error}); fetch it by hand and set dataset.root to its folder"
-            ) from error
-    return path
+    return fetched("cifar-100", TAR, CIFAR100.url, CIFAR100.tgz_md5, "CIFAR-100")

@@ -40,8 +40,14 @@ class CifarFS:
     two levels below. Which split a class is in, the published lists say. None: CIFAR-100's python
     version is downloaded once into the user's cache (169 MB)."""
 
+    split: str | None = None
+    """`all`: all 100 classes are in the test split."""
+
     name: ClassVar[str] = "cifar_fs"
     task: Classification = field(default_factory=Classification, init=False)
+
+    def __post_init__(self) -> None:
+        class_lists.check_split(self.split)
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits `train`, `val` and `test`."""
@@ -50,24 +56,26 @@ class CifarFS:
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
         parts = class_lists.published(self.name)
+        if self.split == "all":
+            parts = class_lists.together(parts)
         source = self._official()
         if source is not None:
-            pixels, names, counts = cifar100.store(source)
+            pixels, names, counts, digest = cifar100.store(source)
             class_lists.check_present(parts, names, str(source))
         else:
-            pixels, names, counts = self._others(parts)
-        return class_lists.split_up(self.name, parts, names, counts, pixels)
+            pixels, names, counts, digest = self._others(parts)
+        return class_lists.split_up(self.name, parts, names, counts, pixels, digest)
 
-    def _others(self, parts: class_lists.Parts) -> tuple[Tensor, list[str], np.ndarray]:
-        """Pixels, class names and counts out of folders or archives of images, or of pickles."""
+    def _others(self, parts: class_lists.Parts) -> tuple[Tensor, list[str], np.ndarray, str]:
+        """Pixels, names, counts and digest out of folders or archives of images, or of pickles."""
         root, where = pickled_images.folder_of(Path(self.root).expanduser()), str(self.root)
         listed = sorted(name for part in parts.values() for name in part)
         if root.is_dir() and not published.complete(root, listed):
             files = pickled_images.find(places.near(root, frozenset(listed)), STEMS)
             if files:
-                pixels, names, counts = pickled_images.load(self.name, files, SIZE, _numbered())
-                class_lists.check_present(parts, names, where)
-                return pixels, names, counts
+                loaded = pickled_images.load(self.name, files, SIZE, _numbered())
+                class_lists.check_present(parts, loaded[1], where)
+                return loaded
         found = published.in_folders(root, listed)
         if not set(found).intersection(listed):
             raise ValueError(
@@ -75,8 +83,8 @@ class CifarFS:
                 f"below; lay it out as {LAYOUTS}"
             )
         class_lists.check_present(parts, found, where)
-        pixels, counts = pictures.load(self.name, found, SIZE, 3, "bilinear")
-        return pixels, list(found), counts
+        pixels, counts, digest = pictures.load(self.name, found, SIZE, 3, "bilinear")
+        return pixels, list(found), counts, digest
 
     def _official(self) -> Path | None:
         """CIFAR-100's folder or archive; None if `root` holds images or other pickles."""

@@ -78,6 +78,20 @@ def from_files(paths: Mapping[str, str | Path], present: Iterable[str], where: s
     return parts
 
 
+def check_split(split: str | None) -> None:
+    """Raise ValueError for a `split` that is neither `all` nor None."""
+    if split not in ("all", None):
+        raise ValueError(
+            f"dataset.split='{split}': must be all, which puts every class into the test split, or "
+            "null"
+        )
+
+
+def together(parts: Parts) -> Parts:
+    """Every class in the test split, for a checkpoint that was trained on other data."""
+    return {"test": [name for part in parts.values() for name in part]}
+
+
 def shuffled(names: Iterable[str], seed: int, val: float, test: float) -> Parts:
     """A seeded shuffle of the names, cut by fractions of their number; at least one class each.
 
@@ -120,7 +134,12 @@ def _refuse(missing: list[str], of: str, where: str, hint: str = "") -> NoReturn
 
 
 def split_up(
-    dataset: str, parts: Parts, names: Sequence[str], counts: np.ndarray, pixels: Tensor
+    dataset: str,
+    parts: Parts,
+    names: Sequence[str],
+    counts: np.ndarray,
+    pixels: Tensor,
+    digest: str | None = None,
 ) -> dict[str, ImageSplit]:
     """The splits of a dataset whose classes lie in `pixels` one after another.
 
@@ -130,12 +149,20 @@ def split_up(
         names: [classes], all class names, in the order of the pixels.
         counts: [classes] int64, how many images each has.
         pixels: [n, C, H, W] uint8.
+        digest: of the data, where it is known.
     """
     ids = {name: i for i, name in enumerate(names)}
     starts = np.cumsum(counts) - counts
     return {
         split: ImageSplit(
-            dataset, split, pixels, starts, counts, names, np.array([ids[name] for name in part])
+            dataset,
+            split,
+            pixels,
+            starts,
+            counts,
+            names,
+            np.array([ids[name] for name in part]),
+            digest=digest,
         )
         for split, part in parts.items()
     }

@@ -15,6 +15,8 @@ import torch
 
 from fewstep.data import strokes
 from fewstep.data.cache import Content, cached
+from fewstep.data.class_lists import check_split
+from fewstep.data.digest import source_sha256
 from fewstep.data.images import ImageSplit
 from fewstep.data.parallel import in_order
 from fewstep.data.tasks import Classification
@@ -47,11 +49,14 @@ class Glyphs:
     """The fraction of the classes that is the validation split."""
     test: float = 0.2
     """The fraction of the classes that is the test split; the rest is for training."""
+    split: str | None = None
+    """`all`: every character is in the test split."""
 
     name: ClassVar[str] = "glyphs"
     task: Classification = field(default_factory=Classification, init=False)
 
     def __post_init__(self) -> None:
+        check_split(self.split)
         for key, least in {"classes": 3, "drawings": 1, "size": 8, "seed": 0}.items():
             if getattr(self, key) < least:
                 raise ValueError(f"dataset.{key}={getattr(self, key)}: must be at least {least}")
@@ -79,8 +84,11 @@ class Glyphs:
         val, test = (max(1, round(f * self.classes)) for f in (self.val, self.test))
         train = self.classes - val - test
         parts = {"train": (0, train), "val": (train, train + val), "test": (-test, None)}
+        parts = {"test": (0, None)} if self.split == "all" else parts
         every = np.arange(self.classes)
-        names = [f"glyph{c}" for c in every]
+        # Another seed's are other characters, and a name stands for one.
+        names = [f"glyph{c}" if self.seed == 0 else f"glyph{c} of seed {self.seed}" for c in every]
+        digest = source_sha256(self.name, settings)
         return {
             name: ImageSplit(
                 self.name,
@@ -90,6 +98,7 @@ class Glyphs:
                 counts=np.full(self.classes, self.drawings),
                 class_names=names,
                 classes=every[first:end],
+                digest=digest,
             )
             for name, (first, end) in parts.items()
         }
@@ -103,7 +112,8 @@ class Glyphs:
             return images.reshape(-1, 1, self.size, self.size)
 
         pieces = in_order(some, range(0, self.classes, step), "rendering glyphs")
-        return Content((self.classes * self.drawings, 1, self.size, self.size), pieces)
+        shape = self.classes * self.drawings, 1, self.size, self.size
+        return Content(shape, pieces, source="a program")
 
 
 def glyphs(seed: int, first: int, last: int, drawings: int, size: int) -> np.ndarray:

@@ -52,6 +52,8 @@ class ImageFolder:
     """Instead of fractions, or of the split that the data comes with: text files or tables named
     by split, {train: PATH, val: PATH, test: PATH}, one class name a line. Classes in none of them
     are left out."""
+    split: str | None = None
+    """`all`: every class is in the test split, whatever the fractions and lists say."""
     name: str = "image_folder"
     """The dataset's name in records and messages."""
     skip: Sequence[str] = ()
@@ -85,6 +87,7 @@ class ImageFolder:
             raise ValueError(
                 f"dataset.skip={self.skip}: must be a list of endings, as [{self.skip}]"
             )
+        class_lists.check_split(self.split)
         for key in ("val", "test"):
             if not 0 <= getattr(self, key) < 1:
                 raise ValueError(
@@ -102,11 +105,13 @@ class ImageFolder:
         parts = self._parts(found)
         listed = {name for part in parts.values() for name in part}
         classes = {name: files for name, files in found.classes.items() if name in listed}
-        pixels, counts = self._loaded(self._kept(classes))
-        return class_lists.split_up(self.name, parts, list(classes), counts, pixels)
+        pixels, counts, digest = self._loaded(self._kept(classes))
+        return class_lists.split_up(self.name, parts, list(classes), counts, pixels, digest)
 
     def _parts(self, found: Found) -> class_lists.Parts:
         """The class names of each split: as listed, as the data comes, or shuffled."""
+        if self.split == "all":
+            return {"test": list(found.classes)}
         if self.split_files:
             return class_lists.from_files(self.split_files, found.classes, str(self.root))
         if found.clash:
@@ -116,7 +121,7 @@ class ImageFolder:
             return {split: part for split, part in found.parts.items() if split not in left_out}
         return class_lists.shuffled(found.classes, self.split_seed, self.val, self.test)
 
-    def _loaded(self, classes: Classes) -> tuple[Tensor, np.ndarray]:
+    def _loaded(self, classes: Classes) -> tuple[Tensor, np.ndarray, str]:
         reading = Reading(self.white, self.max_megapixels, self.max_file_mb)
         try:
             return pictures.load(

@@ -5,6 +5,7 @@ No file is opened while training: an episode is an index into the pixels, cast a
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewstep.data.digest import data_sha256
+from fewstep.data.entries import sums
 from fewstep.data.sampler import Draws, check_counts
 from fewstep.types import Episode, EpisodeSpec, Split
 
@@ -30,6 +33,8 @@ class ImageSplit:
         class_names: the names of all classes.
         classes: [classes of this split] int64, their ids among all classes.
         scale: what a pixel is multiplied by: 1.0 where pixels are 0 and 1 already.
+        digest: that of the data where it is known (`fewstep.data.digest`); else it is made from
+            all pixels when it is asked for.
     """
 
     def __init__(
@@ -42,16 +47,35 @@ class ImageSplit:
         class_names: Sequence[str],
         classes: np.ndarray,
         scale: float = 1 / 255,
+        digest: str | None = None,
     ) -> None:
         self.dataset, self.name = dataset, name
         self.pixels, self.starts, self.counts = pixels, starts, counts
         self.class_names, self.classes, self.scale = class_names, classes, scale
+        self.digest = digest
         self.dtype = torch.float32
         self._checked: set[EpisodeSpec] = set()
 
     def __repr__(self) -> str:
         shape = "x".join(str(n) for n in self.pixels.shape[1:])
         return f"<{self.name} split of {self.dataset}: {len(self.classes)} classes, {shape}>"
+
+    def having(self, name: str, classes: Sequence[int]) -> ImageSplit:
+        """A split of the same dataset with a name and classes, by their ids, of its own."""
+        made = copy.copy(self)
+        made.name, made.classes = name, np.array(classes, dtype=np.int64)
+        made._checked = set()
+        return made
+
+    @property
+    def data_sha256(self) -> str:
+        """The digest of the whole dataset, whatever this split has of it."""
+        if self.digest is None:
+            rows = _rows(self.pixels).contiguous().numpy()
+            own = zip(self.starts, self.counts, strict=True)
+            parts = [sums(rows[first : first + n], [n])[0] for first, n in own]
+            self.digest = data_sha256(self.class_names, self.counts, parts)
+        return self.digest
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> ImageSplit:
         """The same split with its pixels on a device and its episodes in a dtype.
@@ -60,24 +84,17 @@ class ImageSplit:
         another device only this split's images are copied, so train and test do not hold the
         whole dataset twice.
         """
-        pixels, starts = self.pixels, self.starts
+        pixels, starts, digest = self.pixels, self.starts, self.digest
         if torch.device(device) != pixels.device:
+            digest = self.data_sha256
             first, count = starts[self.classes], self.counts[self.classes]
             kept = [np.arange(a, a + n) for a, n in zip(first, count, strict=True)]
             chosen = torch.from_numpy(np.concatenate(kept)).to(pixels.device)
             pixels = _rows(pixels)[chosen].to(device).permute(0, 3, 1, 2)
             starts = starts.copy()
             starts[self.classes] = np.cumsum(count) - count
-        moved = ImageSplit(
-            self.dataset,
-            self.name,
-            pixels,
-            starts,
-            self.counts,
-            self.class_names,
-            self.classes,
-            self.scale,
-        )
+        moved = copy.copy(self)
+        moved.pixels, moved.starts, moved.digest = pixels, starts, digest
         moved.dtype = dtype
         return moved
 

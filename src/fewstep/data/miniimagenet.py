@@ -46,10 +46,14 @@ class MiniImageNet:
     resample: str = "nearest"
     """How to resize: nearest as the authors did, or bilinear, bicubic, lanczos (antialiased)."""
 
+    split: str | None = None
+    """`all`: all 100 classes are in the test split."""
+
     name: ClassVar[str] = "miniimagenet"
     task: Classification = field(default_factory=Classification, init=False)
 
     def __post_init__(self) -> None:
+        class_lists.check_split(self.split)
         if self.resample not in RESAMPLES:
             raise ValueError(
                 f"dataset.resample='{self.resample}': must be one of {', '.join(RESAMPLES)}"
@@ -70,11 +74,13 @@ class MiniImageNet:
             )
         root = pickled_images.folder_of(root)
         parts = class_lists.published(self.name)
+        if self.split == "all":
+            parts = class_lists.together(parts)
         listed = sorted(name for part in parts.values() for name in part)
         if files := self._pickles(root, listed):
-            pixels, names, counts = pickled_images.load(self.name, files, SIZE, {})
+            pixels, names, counts, digest = pickled_images.load(self.name, files, SIZE, {})
             class_lists.check_present(parts, names, str(self.root))
-            return class_lists.split_up(self.name, parts, names, counts, pixels)
+            return class_lists.split_up(self.name, parts, names, counts, pixels, digest)
         found = _find(root, listed)
         if not set(found).intersection(listed):
             raise ValueError(
@@ -83,8 +89,8 @@ class MiniImageNet:
             )
         class_lists.check_present(parts, found, str(self.root))
         found = {name: found[name] for name in listed}
-        pixels, counts = pictures.load(self.name, found, SIZE, 3, self.resample)
-        return class_lists.split_up(self.name, parts, listed, counts, pixels)
+        pixels, counts, digest = pictures.load(self.name, found, SIZE, 3, self.resample)
+        return class_lists.split_up(self.name, parts, listed, counts, pixels, digest)
 
     def _pickles(self, root: Path, listed: list[str]) -> pickled_images.Files | None:
         """The pickles, unless there are images as well, which come first."""

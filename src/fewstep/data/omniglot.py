@@ -21,6 +21,8 @@ from fewstep.data import archive
 from fewstep.data.bad_files import BadFile, BadFiles
 from fewstep.data.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
 from fewstep.data.decode import opened
+from fewstep.data.digest import data_sha256
+from fewstep.data.downloads import fetched
 from fewstep.data.images import ImageSplit
 from fewstep.data.tasks import Classification
 
@@ -35,8 +37,9 @@ ROTATIONS = (0, 90, 180, 270)
 SPLITS = {
     "authors": {"train": (0, 1200), "test": (1200, 1623)},
     "with_val": {"train": (0, 1100), "val": (1100, 1200), "test": (1200, 1623)},
+    "all": {"test": (0, 1623)},
 }
-"""Which stretch of the shuffled characters each split is; `test` is the same in both."""
+"""Which stretch of the shuffled characters each split is; `test` is the same in the first two."""
 
 
 @dataclass
@@ -52,7 +55,8 @@ class Omniglot:
     with an `omniglot-py` folder that has them. None: downloaded once into the user's cache."""
     split: str = "authors"
     """`authors`: 1,200 characters to train and 423 to test. `with_val`: 1,100, 100 and the same
-    423; the validation characters come out of the training ones, before rotations."""
+    423; the validation characters come out of the training ones, before rotations. `all`: all
+    1,623 to test, and none to train."""
     split_seed: int = 0
     """Shuffles the characters before the split. Not the run's seed: with another one, a
     checkpoint would be tested on characters that it was trained on (trap 17)."""
@@ -72,9 +76,8 @@ class Omniglot:
 
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
-        pixels, characters = self._store()
-        classes = len(characters) * len(ROTATIONS)
-        names = [f"{c}/rot{turn}" for c in characters for turn in ROTATIONS]
+        pixels, names, digest = self._store()
+        classes = len(names)
         order = np.array(character_order(self.split_seed))
         splits = {}
         for name, (first, end) in SPLITS[self.split].items():
@@ -89,15 +92,20 @@ class Omniglot:
                 class_names=names,
                 classes=ids.reshape(-1),
                 scale=1.0,
+                digest=digest,
             )
         return splits
 
-    def _store(self) -> tuple[torch.Tensor, list[str]]:
-        """All characters in all rotations [1623 * 4 * 20, 1, 28, 28], and the characters' names."""
+    def _store(self) -> tuple[torch.Tensor, list[str], str]:
+        """All characters in all rotations [1623 * 4 * 20, 1, 28, 28], a name for each character
+        and rotation, and the digest of the characters."""
         sources = self._sources()
         files = [fingerprint(s) if s.is_file() else folder_fingerprint(s) for s in sources]
         pixels, about = cached(self.name, {"layout": 2, "files": files}, lambda: read(sources))
-        return torch.from_numpy(pixels), about["characters"]
+        characters = about["characters"]
+        digest = data_sha256(characters, [DRAWINGS] * len(characters), about["sha256"])
+        names = [f"{c}/rot{turn}" for c in characters for turn in ROTATIONS]
+        return torch.from_numpy(pixels), names, digest
 
     def _sources(self) -> list[Path]:
         """The zip file or folder of each part."""
@@ -143,8 +151,11 @@ def read(sources: list[Path]) -> Content:
             )
         found |= characters
     names = sorted(found, key=lambda name: name.split("/"))
-    shape = len(names) * len(ROTATIONS) * DRAWINGS, 1, SIZE, SIZE
-    return Content(shape, (_rotated(found[name]) for name in names), {"characters": names})
+    each = len(ROTATIONS) * DRAWINGS
+    shape = len(names) * each, 1, SIZE, SIZE
+    pieces = (_rotated(found[name]) for name in names)
+    where = ", ".join(str(source.absolute()) for source in sources)
+    return Content(shape, pieces, {"characters": names}, [each] * len(names), where)
 
 
 def _characters(source: Path) -> dict[str, list[np.ndarray]]:
@@ -179,19 +190,8 @@ def _rotated(drawings: list[np.ndarray]) -> np.ndarray:
 
 
 def _downloaded(part: str) -> Path:
-    """The zip file of a part in the user's cache, fetched with torchvision if it is not there."""
-    folder = cache_dir() / "omniglot-py"
-    path = folder / f"{part}.zip"
-    if not path.exists():
-        from torchvision.datasets import Omniglot as Official
-        from torchvision.datasets.utils import download_url
+    """The zip file of a part in the user's cache."""
+    from torchvision.datasets import Omniglot as Official
 
-        url = f"{Official.download_url_prefix}/{part}.zip"
-        try:
-            download_url(url, str(folder), path.name, Official.zips_md5[part])
-        except (OSError, RuntimeError) as error:
-            raise FileNotFoundError(
-                f"dataset.root=null: Omniglot is not in {folder} and could not be fetched from "
-                f"{url} ({error}); fetch it by hand and set dataset.root to its folder"
-            ) from error
-    return path
+    file, md5 = f"{part}.zip", Official.zips_md5[part]
+    return fetched("omniglot-py", file, f"{Official.download_url_prefix}/{file}", md5, "Omniglot")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fewstep.data import pickled
 from fewstep.data.cache import Content, cached, fingerprint
+from fewstep.data.digest import data_sha256
 from fewstep.data.given_splits import SPLITS, split_of
 
 
@@ -62,8 +63,8 @@ def _split(stem: str, stems: Sequence[str]) -> str | None:
 
 def load(
     name: str, files: Files, size: int, numbered: Mapping[str, Sequence[str]]
-) -> tuple[Tensor, list[str], np.ndarray]:
-    """All images [n, 3, size, size] with the channels last in memory, class names and counts.
+) -> tuple[Tensor, list[str], np.ndarray, str]:
+    """All images [n, 3, size, size] with the channels last in memory, class names, counts, digest.
 
     Classes are sorted by name; the images of each keep their order. They come from the cache, and
     are copied there a class at a time.
@@ -81,7 +82,9 @@ def load(
     settings = {"layout": "pickles 1", "size": size}
     settings |= {"files": [fingerprint(file) for file in files.values()]}
     pixels, about = cached(name, settings, lambda: _content(files, size, numbered))
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2), about["names"], np.array(about["counts"])
+    names, counts = about["names"], about["counts"]
+    digest = data_sha256(names, counts, about["sha256"])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2), names, np.array(counts), digest
 
 
 def _content(files: Files, size: int, numbered: Mapping[str, Sequence[str]]) -> Content:
@@ -104,7 +107,8 @@ def _content(files: Files, size: int, numbered: Mapping[str, Sequence[str]]) -> 
     counts = [len(classes[label][1]) for label in names]
     pieces = (images[which] for images, which in (classes[label] for label in names))
     about = {"names": names, "counts": counts}
-    return Content((sum(counts), size, size, 3), pieces, about)
+    where = ", ".join(str(file.absolute()) for file in files.values())
+    return Content((sum(counts), size, size, 3), pieces, about, counts, where)
 
 
 def _images(content: dict[str, Any], size: int) -> np.ndarray:

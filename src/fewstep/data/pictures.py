@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from fewstep.data import archive
 from fewstep.data.cache import Content, cached, fingerprint
 from fewstep.data.decode import USUAL, Reading, decode, limited
 from fewstep.data.decoding import Picture, decoded
+from fewstep.data.digest import data_sha256
 from fewstep.data.folders import below, folders_in
 from fewstep.data.litter import is_litter
 from fewstep.data.member_names import class_folders
@@ -69,8 +71,9 @@ def load(
     channels: int,
     resample: str,
     reading: Reading = USUAL,
-) -> tuple[Tensor, np.ndarray]:
-    """All images of the classes [n, channels, size, size] uint8, memory-mapped, and their counts.
+) -> tuple[Tensor, np.ndarray, str]:
+    """All images of the classes [n, channels, size, size] uint8, memory-mapped, their counts and
+    the digest of all.
 
     The channels lie last in memory, which is how episodes want them.
     Everything is decoded the first time, in threads and with a progress bar; from then on it comes
@@ -83,11 +86,13 @@ def load(
         if not found:
             raise ValueError(f"class '{label}' has no images; add some, or remove its folder")
     pictures = [picture for found in classes.values() for picture in found]
+    counts = np.array([len(found) for found in classes.values()])
     one = partial(decode, size=size, channels=channels, resample=resample, reading=reading)
 
     def build() -> Content:
         shape = len(pictures), size, size, channels
-        return Content(shape, decoded(pictures, one, reading.max_bytes, f"reading {name}"))
+        pieces = decoded(pictures, one, reading.max_bytes, f"reading {name}")
+        return Content(shape, pieces, counts=counts.tolist(), source=_source(pictures))
 
     settings = {"layout": 2, "size": size, "channels": channels, "resample": resample}
     settings |= {} if reading.white is None else {"white": reading.white}
@@ -95,10 +100,15 @@ def load(
         settings["depth"] = 2  # before, their values could be put on a wrong scale
     settings |= {"classes": list(classes), "files": _fingerprints(pictures)}
     with limited(reading):
-        pixels, _ = cached(name, settings, build)
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2), np.array(
-        [len(found) for found in classes.values()]
-    )
+        pixels, about = cached(name, settings, build)
+    digest = data_sha256(classes, counts, about["sha256"])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2), counts, digest
+
+
+def _source(pictures: Sequence[Picture]) -> str:
+    """Where the pictures are, for people."""
+    paths = {p.path if p.member else p.path.parent.parent for p in pictures}
+    return os.path.commonpath([path.absolute() for path in paths])
 
 
 def _in_folder(folder: Path) -> list[Picture]:

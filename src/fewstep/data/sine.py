@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from fewstep.data.digest import source_sha256
 from fewstep.data.sampler import CLASSES, Draws, check_counts
 from fewstep.data.tasks import Regression
 from fewstep.types import Episode, EpisodeSpec
@@ -67,6 +68,12 @@ class SineSplit:
 
     def __repr__(self) -> str:
         return f"<{self.name} split of sine: {len(self.grid)} points>"
+
+    @property
+    def data_sha256(self) -> str:
+        """The digest of what makes the waves."""
+        ends = {"low": float(self.grid[0]), "high": float(self.grid[-1])}
+        return source_sha256("sine", {"version": 1, "points": len(self.grid), **ends})
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> SineSplit:
         """The same split with its episodes on a device and in a dtype."""

@@ -58,7 +58,8 @@ def parts(found: Sequence[Section], beside_paper: bool) -> Iterator[Part]:
     if any(section.rows for section in found):
         yield Words([formats.NOTE])
     if beside_paper:
-        table = [row for section in found for row in section.rows]
+        every = (row for section in found for row in section.rows)
+        table = [row for row in every if not row["trained_on"]]  # as the paper's are
         yield from _tables(table)
         yield from _orderings(table)
 

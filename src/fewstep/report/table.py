@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fewstep.identity import recipe_hash
+from fewstep.report.data import Data, data_columns
 from fewstep.report.gather import Run
 from fewstep.report.swept import distinguishing, values
 
@@ -21,6 +22,7 @@ HIDDEN = ("split", "batch_size", "queries", "eval_seed")
 
 SHOWN = ("name", "meta_iterations", "init", "checkpoint", "ways", "shots", "steps", "tasks")
 SAME = (*SHOWN, *HIDDEN, "label", "algorithm", "dataset", "dataset_split")
+SAME += ("data_sha256", "classes_sha256", "trained_on")
 """What the runs of one row share, beside their recipe; they differ in their seeds alone."""
 
 VARYING = re.compile(r"(seed|hydra\.run\.dir)=")
@@ -55,9 +57,9 @@ class Row:
     @property
     def label(self) -> str:
         """Its recipe in one line."""
-        if "run" in self.columns:
-            return str(self.columns["run"])
         told = {name: value for name, value in self.columns.items() if value is not None}
+        if "run" in told:
+            return ", ".join([told.pop("run"), *(f"{n} {v}" for n, v in told.items())])
         return ", ".join(v if n == "label" else f"{n}={v}" for n, v in told.items())
 
 
@@ -67,10 +69,12 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
     With `swept`, the keys of a sweep, rows are told apart by those and not by names and commands.
     """
     gathered: dict[tuple, Row] = {}
-    for run in (run for run in runs if run.finished):
+    runs = [run for run in runs if run.finished]
+    data_of = Data(runs)
+    for run in runs:
         for result in run.content["results"]:
             entry = {**run.content, **result, "folder": run.folder}
-            same = {name: entry.get(name) for name in SAME}
+            same = {name: entry.get(name) for name in SAME} | data_of(entry)
             key = (recipe(run), *same.values())
             row = gathered.setdefault(key, Row(recipe(run), same))
             if run not in row.runs:
@@ -79,6 +83,8 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
     table = list(gathered.values())
     for row in table:
         row.columns = values(row.runs[0].config, swept) if swept else {"run": _name(row, table)}
+    for row in table:
+        row.columns = {**row.columns, **data_columns(row, table)}
     for row in table:
         row.setting = _setting(row, table)
     return table

@@ -1,0 +1,115 @@
+"""Building an entry of the cache: by one process at a time, each file whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+try:
+    import fcntl
+except ImportError:  # no file locks on this system
+    fcntl = None
+
+
+PART = re.compile(r"(.+-[0-9a-f]{16})\.(npy|json)\.[0-9a-f]{32}\.part")
+"""A file that is being written, and the entry that it is of."""
+
+
+def write_aside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Write a file under another name and move it into place; leave nothing behind on failure."""
+    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+    with explained(path):
+        file = aside.open("xb")
+    try:
+        with file:
+            write(file)
+            with explained(path):
+                file.flush()
+                os.fsync(file.fileno())
+        with explained(path):
+            os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+
+
+def clear_parts(folder: Path, own: Path | None = None) -> list[Path]:
+    """Remove what killed builds have left, and say what. `own` is an entry whose lock is held here.
+
+    Never what another process is writing: it holds the lock of its entry.
+    """
+    removed = []
+    parts = [(file, match[1]) for file in folder.iterdir() if (match := PART.fullmatch(file.name))]
+    for part, name in parts:
+        entry = folder / f"{name}.npy"
+        lock = contextlib.nullcontext(True) if entry == own else locked(entry, wait=False)
+        with contextlib.suppress(OSError), lock as held:
+            if held:
+                part.unlink()
+                removed.append(part)
+    return removed
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[bool | None]:
+    """Hold the lock of an entry, which the system drops when the process dies; whether it is held.
+
+    False where another process has it, which only happens without `wait`; None where there are no
+    locks: two processes may build the same entry then.
+    """
+    file = path.with_suffix(".lock")
+    with explained(path):
+        handle = _opened(file)
+    try:
+        held = _lock(handle, wait)
+        while held and not _is_there(handle, file):  # cleared while we waited for it
+            os.close(handle)
+            handle = _opened(file)
+            held = _lock(handle, wait)
+        yield held
+    finally:
+        os.close(handle)
+
+
+def _opened(file: Path) -> int:
+    return os.open(
+        file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o666
+    )
+
+
+def _lock(handle: int, wait: bool) -> bool | None:
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return None
+    return True
+
+
+def _is_there(handle: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), file.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn a failure to write into one that says where and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"cannot write the dataset cache {path}: {error.strerror or error}; free some space "
+            f"there, or set FEWSTEP_CACHE to a folder that can be written"
+        ) from error
