@@ -12,6 +12,7 @@ from fewstep.checks import ConfigError, flatten
 from fewstep.learner import MetaLearner
 from fewstep.rules import State
 from fewstep.types import Params
+from fewstep.words import typed
 
 
 def find(path: str | Path, key: str = "checkpoint") -> Path:
@@ -138,8 +139,8 @@ def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> 
         if here.get(key) != there.get(key) and not key.startswith("algorithm.eval."):
             raise ConfigError(
                 f"resume={path}: {key} was {there.get(key)} in that run, but {key}="
-                f"{here.get(key)} is asked for. Resume with {key}={there.get(key)}, or start a "
-                "new run"
+                f"{here.get(key)} is asked for. Resume with {typed(key, there.get(key))}, or start "
+                "a new run"
             )
     done, end = content["fewstep"]["meta_iteration"], config["max_meta_iterations"]
     if done > end:

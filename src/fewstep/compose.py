@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fewstep.checks import ConfigError, did_you_mean, flatten
+from fewstep.words import quoted
 
 
 MANDATORY = {
@@ -49,11 +50,6 @@ def search_path() -> list[str]:
     if not own.is_dir() or own.resolve() == conf_dir():
         return []
     return [f"hydra.searchpath=[{quoted(f'file://{own}')}]"]
-
-
-def quoted(text: str) -> str:
-    """A text as Hydra's grammar takes it, whatever is in it."""
-    return "'" + re.sub(r"(\\*)'", r"\1\1\'", text) + "'"
 
 
 def compose_config(name: str, overrides: Sequence[str], complete: bool = True) -> DictConfig:

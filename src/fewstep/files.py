@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fewstep.checks import ConfigError
+
+
+DEEPEST = "per_task/" + 120 * "x"
+"""As long as any path in a run directory is."""
 
 
 class CannotWrite(Exception):
@@ -60,13 +65,21 @@ def check_place(folder: Path, key: str) -> None:
     Raises:
         ConfigError: naming the key that gives the folder, and what the system says of it.
     """
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    there = folder
     try:
+        (folder / DEEPEST).exists()  # whose name, or the whole of which, may be too long
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(bytes(4096))
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+            raise ConfigError(
+                f"{key}={folder}: {reason}: a file system takes names of some 255 bytes and paths "
+                f"of some 4000. Choose a shorter name=... or {key}=..."
+            ) from None
         raise ConfigError(
-            f"{key}={folder}: cannot be written to ({there}: {error.strerror or error}). Make room "
+            f"{key}={folder}: cannot be written to ({there}: {reason}). Make room "
             f"there, see to its permissions, or choose another place with {key}=..."
         ) from None
 

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from fewstep import shares
+from fewstep import shares, signals
 from fewstep.algorithms import Algorithm
 from fewstep.data.module import Chunk, TaskModule
 from fewstep.evaluation import evaluate_task, summarize
@@ -80,7 +80,7 @@ class MetaLearner(pl.LightningModule):
         return [optimizer], [schedule]
 
     def on_train_start(self) -> None:
-        self.place_state()
+        self.on_test_start()
         for optimizer in self.trainer.optimizers:  # a resumed run may have a longer schedule
             for group in optimizer.param_groups:
                 scale = self.outer.scale(self.meta_iteration, of=self.max_meta_iterations)
@@ -94,15 +94,18 @@ class MetaLearner(pl.LightningModule):
     def training_step(self, batch: list[Episode], batch_idx: int) -> None:
         """One meta-iteration: every task's direction, their mean, one outer step."""
         direction, state, metrics = self.directions(batch)
-        self.whole = False
-        self.state = state
         for name, parameter in self.module.named_parameters():
             parameter.grad = direction[name] / self.meta_batch
         self.optimizers().step()
+        self.state = state
         self.lr_schedulers().step()  # Lightning leaves schedules alone in manual optimization
         self.meta_iteration += 1
         self.whole = True
         self._log_training(metrics)
+
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        """From here to the end of an outer step, nothing is to be saved."""
+        self.whole = False
 
     def directions(
         self, episodes: Sequence[Episode], execution: Execution | None = None
@@ -136,7 +139,11 @@ class MetaLearner(pl.LightningModule):
         outcomes = [outcome for chunk in loader for outcome in self._evaluate(chunk)]
         return summarize(shares.gathered(outcomes), setting.protocols[0], setting.curve_steps)
 
-    on_validation_start = on_test_start = place_state
+    def on_test_start(self) -> None:
+        signals.listen()  # Lightning's handlers take part in a collective wherever they interrupt
+        self.place_state()
+
+    on_validation_start = on_test_start
 
     def validation_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))

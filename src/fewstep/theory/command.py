@@ -149,4 +149,6 @@ def _write(folder: Path, figures: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from fewstep import console
+
+    sys.exit(console.run(main))
