@@ -46,6 +46,7 @@ def run(command: str, folder: Path, line: str) -> float | None:
     """
     if tether.cut(folder.parent):  # a launcher goes on with what it was given
         signals.proceed()
+        tether.leave_with(folder.parent)
         return None
     child = children.start("fewstep.job", [command, str(folder), line], {})
     try:
@@ -54,6 +55,7 @@ def run(command: str, folder: Path, line: str) -> float | None:
         child.kill()
         child.wait()
     signals.proceed()
+    tether.leave_with(folder.parent)
     if not read_record(folder) and not (folder / "results.json").exists():
         write_record(folder, "failed", _end(status))
     return read_record(folder).get("objective")

@@ -24,6 +24,7 @@ START += ("wandb", "tensorboard", "train.log", "evaluate.log", "*.part")
 """What a run has before its first checkpoint: if it was killed then, it may begin again there."""
 SWEEP = (LOCK, "multirun.yaml", "optimization_results.yaml", ".submitit", "*.log", "*.part")
 REPORT = ("report.md", "report.csv", "report.html")
+"""Names by which an earlier report is known, in whose place a new one may be written."""
 SHOWN = 3
 """Names of what is in the way that a message gives."""
 

@@ -40,6 +40,18 @@ def cut(sweep: Path) -> bool:
     return _here(sweep) and not in_use(sweep)
 
 
+def leave_with(sweep: Path) -> None:
+    """End a launcher's own process at once if the one that runs the sweep is dead."""
+    if not cut(sweep):
+        return
+    try:
+        os.kill(int((sweep / NAME).read_text().split()[1]), 0)
+    except ProcessLookupError:
+        os._exit(1)
+    except (OSError, ValueError, IndexError):
+        return  # it lives, or cannot be told
+
+
 def _in_thread(wait: Callable[[], object], patience: float) -> None:
     def watch() -> None:
         with suppress(OSError, ValueError, AttributeError):  # no such pipe, a system without locks
