@@ -27,9 +27,17 @@ class Stream(io.FileIO):
         try:
             return super().write(view) or 0
         except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: of a terminal that is gone
+            if error.errno in (errno.EPIPE, errno.EIO):  # the second of a terminal that is gone
+                self._write_to_nobody()
+            else:
                 self.lost = error
             return len(view)
+
+    def _write_to_nobody(self) -> None:
+        """Also what is started from here on has nobody to write to."""
+        nobody = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nobody, self.fileno())
+        os.close(nobody)
 
 
 def run(main: Callable[[list[str]], int]) -> int:
