@@ -67,8 +67,10 @@ def check_place(folder: Path, key: str) -> None:
     """
     there = folder
     try:
-        (folder / DEEPEST).exists()  # whose name, or the whole of which, may be too long
+        (folder / DEEPEST).exists()  # the whole of which may be too long, or a name on the way
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        for name in folder.parts:
+            (there / name).exists()
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(bytes(4096))
     except (OSError, ValueError) as error:
