@@ -171,7 +171,7 @@ MOMENTS = {
     "in the first inner loops": (MetaLearner, "directions", iteration(0), 0),
     "in inner loops": (MetaLearner, "directions", iteration(3), 3),
     "in the first outer step": (MetaLearner, "on_before_optimizer_step", iteration(0), 1),
-    "in an outer step": (MetaLearner, "on_before_optimizer_step", iteration(3), 4),
+    "in an outer step": (MetaLearner, "on_before_optimizer_step", iteration(3), 3),
     "in logging": (MetaLearner, "_log_training", iteration(3), 3),
     "in the first validation": (MetaLearner, "measure", iteration(2), 1),
     "in a validation": (MetaLearner, "measure", iteration(4), 3),

@@ -16,7 +16,6 @@ from fewstep.checks import ConfigError
 from fewstep.identity import config_hash
 from fewstep.lock import NAME as LOCK
 from fewstep.lock import check_free
-from fewstep.words import typed
 
 
 START = (LOCK, "config.yaml", "overrides.yaml", ".hydra", "metrics.csv", "checkpoints")
@@ -43,6 +42,8 @@ def check_run(folder: Path, config: Mapping[str, Any]) -> None:
     if (folder / "results.json").exists():
         raise ConfigError(f"{key}: holds a finished run, which would be overwritten. {fix}")
     if any((folder / "checkpoints").glob("*.ckpt")):
+        from fewstep.words import typed  # by Hydra's grammar, which a report can do without
+
         raise ConfigError(
             f"{key}: holds a run that was cut off. Continue it with: fewstep train "
             f"{typed('resume', str(folder))}. {fix}"
