@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import struct
 import sys
 import threading
@@ -10,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import wandb
 
 from fewstep import loggers, train
+from fewstep.compose import compose_config
 from fewstep.dashboard import Dashboard
 from fewstep.scoreboard import labels
 
@@ -275,6 +279,57 @@ def test_a_dead_server_costs_the_upload_and_nothing_else(
     assert text.count("this run is logged offline") == 1
     result = json.loads((folder / "results.json").read_text())["results"][0]
     assert summary(whole(folder))["test/acc"] == result["acc"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "offline", "asked"),
+    [
+        (None, None, ["online"]),
+        ("online", None, ["online"]),
+        ("offline", None, ["offline"]),
+        ("dryrun", None, ["offline"]),
+        ("disabled", None, ["disabled"]),
+        ("disabled", True, ["offline"]),
+        ("online", True, ["offline"]),
+        ("offline", False, ["online"]),
+        ("disabled", False, ["online"]),
+    ],
+)
+def test_the_environment_decides_where_the_command_line_does_not(
+    mode: str | None, offline: bool | None, asked: list[str], tmp_path: Path, monkeypatch
+) -> None:
+    """Without W&B: in what mode it would start."""
+    began: list[str] = []
+
+    def init(mode: str | None = None, settings: Any = None, **_: object) -> None:
+        said = mode or os.environ.get("WANDB_MODE", "online")
+        began.append({"dryrun": "offline"}.get(said, said))
+        raise RuntimeError("no further")
+
+    monkeypatch.setattr(wandb, "init", init)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    if mode:
+        monkeypatch.setenv("WANDB_MODE", mode)
+    Dashboard(str(tmp_path), offline=offline).log_hyperparams({})
+    assert began == asked
+
+
+def test_wandb_that_is_disabled_calls_nobody_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    called: list[object] = []
+    monkeypatch.setattr(socket.socket, "connect", lambda _, at: called.append(at))
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    (tmp_path / "tasks.csv").write_text("task,acc\n0,0.5\n1,1.0\n")
+    offline = compose_config("train", ["logger=wandb"])["logger"]["offline"]
+    dashboard = Dashboard(str(tmp_path), offline=offline)
+    dashboard.log_hyperparams({"seed": 1})
+    dashboard.log_metrics({"train/acc": 0.5, "meta_iteration": 1, "tasks_seen": 5})
+    dashboard.log_results([RESULT])
+    dashboard.finish(failed=False)
+    assert not [r for r in caplog.records if r.name == "fewstep"]  # nothing has failed
+    assert not called
+    assert not list(tmp_path.glob("wandb/*run-*"))
 
 
 class Answer(BaseHTTPRequestHandler):

@@ -212,7 +212,9 @@ def test_a_rank_that_dies_ends_the_run_and_is_named(under_way, tmp_path, rank):
     os.kill(pids[rank], signal.SIGKILL)
     assert starter.wait(60) == 1
     assert all_gone(pids)
-    assert f"rank {rank} of 2 was killed by signal 9" in (tmp_path / "log").read_text()
+    log = (tmp_path / "log").read_text()
+    assert f"fewstep: rank {rank} of 2 was killed by signal 9 (SIGKILL). There is no" in log
+    assert "Traceback" not in log
 
 
 @pytest.mark.slow
@@ -221,3 +223,21 @@ def test_ranks_do_not_outlive_what_started_them(under_way):
     starter.kill()
     starter.wait()
     assert all_gone(pids)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_that_somebody_has_stopped_does_not_keep_the_run_from_ending(
+    under_way, tmp_path, rank
+):
+    starter, pids = under_way
+    os.kill(pids[rank], signal.SIGSTOP)
+    time.sleep(1)
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+        starter.send_signal(number)
+        time.sleep(0.1)
+    assert starter.wait(90) == 1
+    assert all_gone(pids)
+    log = (tmp_path / "log").read_text()
+    assert f"fewstep: stopped. Continue with: fewstep train resume={tmp_path / 'here'}" in log
+    assert "Traceback" not in log

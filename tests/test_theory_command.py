@@ -33,7 +33,7 @@ COMMITTED = json.loads((ROOT / "docs" / "results" / "theory" / "theory.json").re
         (["out="], ["out=", "a text"]),
         (["alignment", "dataset.root=DATA"], ["dataset.root=DATA", "there is no key"]),
         (["alignment", "dataset=omniglot", "dataset.root=NOWHERE"], ["dataset.root", "NOWHERE"]),
-        (["slopes", "out=file/below"], ["out=file/below", "no folder that you may write to"]),
+        (["slopes", "out=file/below"], ["out=file/below", "cannot be written to"]),
     ],
 )
 def test_mistakes_are_answered_before_anything_is_written(
@@ -71,7 +71,7 @@ def test_a_part_is_printed_and_written_and_not_overwritten(
     assert table in printed
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"manifolds.png"}
     assert command.main(words) == 2
-    assert "holds results already" in capsys.readouterr().err
+    assert "is not empty, it holds manifolds.png, theory.json, theory.md" in capsys.readouterr().err
 
 
 def test_agreement_is_over_all_pairs_of_minibatches() -> None:

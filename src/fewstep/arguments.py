@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from hydra.errors import HydraException
 
 from fewstep.checks import ConfigError
 from fewstep.compose import groups, options
+from fewstep.words import typed
 
 
 SWEEP = ("-m", "--multirun")
@@ -106,6 +108,8 @@ def _check_override(command: str, word: str, sweep: bool) -> None:
             f"{word}: settings are given as key=value, for example seed=1.{hint} "
             f"`fewstep {command} --help` lists the keys"
         )
+    if word != word.encode(errors="ignore").decode():
+        raise ConfigError(f"{word!a}: is no UTF-8 text. For example name=my_run")
     override, (key, _, value) = parsed(word), word.partition("=")
     if override.is_sweep_override():
         if sweep and override.key_or_group == "sweep":
@@ -115,8 +119,8 @@ def _check_override(command: str, word: str, sweep: bool) -> None:
         if sweep:
             return
         raise ConfigError(
-            f"{word}: several values need a sweep. Use fewstep {command} -m {word}, or quote what "
-            f"is one value: {key}='\"{value}\"'"
+            f"{word}: several values need a sweep. Use fewstep {command} -m "
+            f"{shlex.quote(word)}, or quote what is one value: {typed(key, value)}"
         )
     group = override.key_or_group
     one = override.is_delete() or (isinstance(override.value(), str) and override.value())
@@ -136,7 +140,7 @@ def parsed(word: str) -> Override:
         key, _, value = word.partition("=")
         raise ConfigError(
             f"{word}: cannot be parsed ({str(error).splitlines()[0]}). Close its brackets, or "
-            f"quote it if it is a text: {key}='\"{value}\"'"
+            f"quote it if it is a text: {typed(key, value)}"
         ) from None
     if not override.key_or_group:
         raise ConfigError(f"{word}: has no key in front of the =. For example seed=1")

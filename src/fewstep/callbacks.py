@@ -9,12 +9,15 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from fewstep import chosen
+from fewstep import chosen, signals
 from fewstep.chosen import Chosen
+from fewstep.files import CannotWrite
 from fewstep.learner import MetaLearner
 from fewstep.shares import told
 
 
+IN_MEMORY = "in memory"
+"""What a checkpoint is told that is not to be written yet."""
 WARM_UP = 5
 """Meta-iterations that the stopwatch leaves out."""
 
@@ -70,11 +73,22 @@ class Measure(pl.Callback):
         self.newest: dict[str, float] = {}
         """The last meta-validation, by `acc`, `acc_ci95` and `loss`."""
 
+    def due(self, meta_iteration: int) -> bool:
+        """Whether there is something to measure after a meta-iteration."""
+        return any(every and meta_iteration % every == 0 for every in self._every)
+
+    @property
+    def _every(self) -> tuple[int | None, int | None]:
+        return self.val_every, self.test_every
+
     def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
-        if self.val_every and learner.meta_iteration % self.val_every == 0:
-            self.newest = self._publish(learner, "val", self.val_tasks)
-        if self.test_every and learner.meta_iteration % self.test_every == 0:
-            self._publish(learner, "test", self.test_tasks)
+        if not self.due(learner.meta_iteration):
+            return
+        with signals.interruptible():  # it takes a while, and `Checkpoints` can do without
+            if self.val_every and learner.meta_iteration % self.val_every == 0:
+                self.newest = self._publish(learner, "val", self.val_tasks)
+            if self.test_every and learner.meta_iteration % self.test_every == 0:
+                self._publish(learner, "test", self.test_tasks)
 
     def _publish(self, learner: MetaLearner, split: str, tasks: int) -> dict[str, float]:
         figures = {n: v for n, v in learner.measure(split, tasks).items() if n != "curve"}
@@ -86,7 +100,9 @@ class Checkpoints(pl.Callback):
     """`last.ckpt` at a steady pace, and `best.ckpt` whenever meta-validation improves.
 
     Comes after `Measure`, so that a checkpoint knows all that was measured at its meta-iteration
-    and a resumed run repeats nothing and misses nothing.
+    and a resumed run repeats nothing and misses nothing. From an outer step until all of that is
+    done no signal interrupts, but for the measuring, before which a checkpoint is kept in memory:
+    a stop at whatever moment leaves the last meta-iteration that was whole, or the one before.
     """
 
     def __init__(
@@ -111,12 +127,20 @@ class Checkpoints(pl.Callback):
         return self.folder / "best.ckpt"
 
     def on_train_start(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
+        self._settled = learner.meta_iteration
         for aside in self.folder.glob("*.part") if trainer.is_global_zero else ():
             aside.unlink()  # half a checkpoint, of a run that was killed as it wrote it
         if self.source and self.best:
             looks = trainer.is_global_zero  # only its machine needs to have the files
             found = looks and chosen.held(self.best_path, self.source, self.best, learner.config)
             self._chosen = told(found)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        if self.measure.due(learner.meta_iteration + 1) and trainer.is_global_zero:
+            trainer.save_checkpoint(self.last_path, storage_options=IN_MEMORY)
+
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        signals.hold()
 
     def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
         best = self.best if self._chosen.comparable else {}
@@ -129,14 +153,25 @@ class Checkpoints(pl.Callback):
         done = learner.meta_iteration == learner.max_meta_iterations
         if done or learner.meta_iteration % self.every == 0:
             trainer.save_checkpoint(self.last_path)
+        trainer.strategy.checkpoint_io.forget()  # pyright: ignore[reportAttributeAccessIssue]
+        signals.hold(False)
+        signals.proceed()
 
     def on_exception(
         self, trainer: pl.Trainer, learner: MetaLearner, exception: BaseException
     ) -> None:
-        """Ctrl-C or a scheduler's SIGTERM: keep what there is, between two meta-iterations."""
-        stopped = isinstance(exception, (KeyboardInterrupt, SIGTERMException))
-        if stopped and learner.whole and learner.meta_iteration == self._settled:
+        """Ctrl-C or a scheduler's SIGTERM: keep what there is, between two meta-iterations.
+
+        What is raised then may be of a rank that does not answer any more.
+        """
+        stopped = signals.asked() or isinstance(exception, (KeyboardInterrupt, SIGTERMException))
+        signals.hold(False)
+        if not stopped or not trainer.is_global_zero or isinstance(exception, CannotWrite):
+            return
+        if learner.whole and learner.meta_iteration == self._settled:
             trainer.save_checkpoint(self.last_path)
+        else:
+            trainer.strategy.checkpoint_io.keep()  # pyright: ignore[reportAttributeAccessIssue]
 
     def state_dict(self) -> dict[str, Any]:
         return dict(self.best)

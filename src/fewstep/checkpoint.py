@@ -14,6 +14,7 @@ from fewstep.learner import MetaLearner
 from fewstep.printable import printable
 from fewstep.rules import State
 from fewstep.types import Params
+from fewstep.words import typed
 
 
 def find(path: str | Path, key: str = "checkpoint") -> Path:
@@ -158,8 +159,8 @@ def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> 
         if here.get(key) != there.get(key) and not key.startswith("algorithm.eval."):
             raise ConfigError(
                 f"resume={path}: {key} was {there.get(key)} in that run, but {key}="
-                f"{here.get(key)} is asked for. Resume with {key}={there.get(key)}, or start a "
-                "new run"
+                f"{here.get(key)} is asked for. Resume with {typed(key, there.get(key))}, or start "
+                "a new run"
             )
     done, end = content["fewstep"]["meta_iteration"], config["max_meta_iterations"]
     if done > end:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from fewstep import console
+
 
 HELP = """\
 fewstep: learn an initialization from which a few gradient steps learn a new task.
@@ -38,7 +40,9 @@ COMMANDS = {
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that the first word names; the exit status."""
-    name, *rest = (sys.argv[1:] if words is None else words) or ["--help"]
+    if words is None:
+        return console.run(main)
+    name, *rest = words or ["--help"]
     if name in ("-h", "--help", "help"):
         print(HELP, end="")
         return 0

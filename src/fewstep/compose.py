@@ -16,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fewstep.checks import ConfigError, did_you_mean, flatten
+from fewstep.own_conf import UNREADABLE, check_all, check_chosen, own_conf
+from fewstep.words import quoted
 
 
 MANDATORY = {
@@ -49,15 +51,10 @@ def conf_dir() -> Path:
 
 def search_path() -> list[str]:
     """The override that lets a user of the installed package add options in `./conf`."""
-    own = Path.cwd() / "conf"
+    own = own_conf()
     if not own.is_dir() or own.resolve() == conf_dir():
         return []
     return [f"hydra.searchpath=[{quoted(f'file://{own}')}]"]
-
-
-def quoted(text: str) -> str:
-    """A text as Hydra's grammar takes it, whatever is in it."""
-    return "'" + re.sub(r"(\\*)'", r"\1\1\'", text) + "'"
 
 
 def compose_config(name: str, overrides: Sequence[str], complete: bool = True) -> DictConfig:
@@ -67,11 +64,7 @@ def compose_config(name: str, overrides: Sequence[str], complete: bool = True) -
         ConfigError: an unknown group, option or key, and where it is to be `complete`, a
             mandatory value that is missing or an interpolation that leads nowhere.
     """
-    with _hydra():
-        try:
-            config = compose(name, [*search_path(), *overrides])
-        except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise ConfigError(_explain(name, list(overrides), error)) from None
+    config = _compose(name, overrides, hydra=False)
     if complete:
         _check_complete(config)
     return config
@@ -83,16 +76,24 @@ def compose_hydra(name: str, overrides: Sequence[str]) -> DictConfig:
     Raises:
         ConfigError: as `compose_config`, or a plugin that is not installed.
     """
-    with _hydra():
-        try:
-            config = compose(name, [*search_path(), *overrides], return_hydra_config=True)
-        except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise ConfigError(_explain(name, list(overrides), error)) from None
+    config = _compose(name, overrides, hydra=True)
     for kind in ("launcher", "sweeper"):
         _check_plugin(
             f"hydra/{kind}={config.hydra.runtime.choices[f'hydra/{kind}']}", config.hydra[kind]
         )
     return config
+
+
+def _compose(name: str, overrides: Sequence[str], hydra: bool) -> DictConfig:
+    check_chosen(overrides)
+    words = [*search_path(), *overrides]
+    with _hydra():
+        try:
+            return compose(name, words, return_hydra_config=hydra)
+        except (HydraException, OmegaConfBaseException, ValueError, *UNREADABLE) as error:
+            if not isinstance(error, HydraException) or not str(error):
+                check_all()
+            raise ConfigError(_explain(name, list(overrides), error)) from None
 
 
 def _check_plugin(choice: str, config: DictConfig) -> None:
@@ -130,8 +131,8 @@ def _check_complete(config: DictConfig) -> None:
 
 def options(group: str) -> list[str]:
     """The names that a group may be set to, in the checkout or package and in `./conf`."""
-    folders = [conf_dir() / group, Path.cwd() / "conf" / group]
-    return sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+    files = (file for conf in (conf_dir(), own_conf()) for file in (conf / group).glob("*.yaml"))
+    return sorted({file.stem for file in files if file.is_file()})
 
 
 def groups() -> list[str]:

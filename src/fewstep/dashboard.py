@@ -44,14 +44,15 @@ class Dashboard(Logger):
         entity: str | None = None,
         tags: Sequence[str] = (),
         job_type: str = "train",
-        offline: bool = False,
+        offline: bool | None = None,
         init_timeout: float = 30,
         finish_timeout: float = 60,
         checkpoint: bool = False,
     ) -> None:
         """The timeouts are in seconds; `checkpoint` uploads the one that was tested.
 
-        The rest is as in `wandb.init`.
+        `offline` says whether W&B is reached, whatever else does; None leaves that to W&B, so to
+        `WANDB_MODE` and its settings. The rest is as in `wandb.init`.
         """
         super().__init__()
         self._folder = Path(save_dir)
@@ -100,8 +101,9 @@ class Dashboard(Logger):
             "reinit": "finish_previous",
         }
         if not self._offline:
+            mode = {} if self._offline is None else {"mode": "online"}
             try:
-                return wandb.init(mode="online", resume="allow", **options)
+                return wandb.init(resume="allow", **mode, **options)
             except (wandb.Error, OSError) as error:
                 log.warning(
                     "W&B cannot be reached (%s): this run is logged offline", _first_line(error)

@@ -140,4 +140,6 @@ def evaluate(config: dict[str, Any], folder: Path, command: str) -> dict[str, An
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from fewstep import console
+
+    sys.exit(console.run(main))

@@ -146,6 +146,17 @@ def summarize(per_task: Sequence[dict[str, Metrics]], protocol: str, steps: Sequ
     return {**record, "curve": curve}
 
 
+def records(per_task: Sequence[dict[str, Metrics]], setting: Setting) -> list[dict]:
+    """What a setting's tasks say in each protocol, with the final figures of every task."""
+    found = []
+    for protocol in setting.protocols:
+        numbers = summarize(per_task, protocol, setting.curve_steps)
+        names = per_task[0][protocol]
+        final = {n: [float(t[protocol][n][-1]) for t in per_task] for n in names}
+        found.append({"setting": setting, "protocol": protocol, "per_task": final, **numbers})
+    return found
+
+
 def finite(*values: float | None) -> bool:
     """Whether none of the values is missing, infinite or not a number, as after a divergence."""
     return all(value is not None and math.isfinite(value) for value in values)

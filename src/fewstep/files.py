@@ -18,6 +18,10 @@ WRITTEN = {".hydra", "checkpoints", "joint", "per_task", "tensorboard", "wandb"}
 """The folders of a run directory."""
 
 
+DEEPEST = "per_task/" + 120 * "x"
+"""As long as any path in a run directory is."""
+
+
 class CannotWrite(Exception):
     """A file that could not be written; its text is all that the user needs to see."""
 
@@ -87,13 +91,23 @@ def check_place(folder: Path, key: str) -> None:
             f"{key}={printable(folder)}: {printable(odd)} is a link or no plain file, and what is "
             f"written there would go elsewhere. Remove it, or choose another place with {key}=..."
         )
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    there = folder
     try:
+        (folder / DEEPEST).exists()  # the whole of which may be too long, or a name on the way
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        for name in folder.parts:
+            (there / name).exists()
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(bytes(4096))
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+            raise ConfigError(
+                f"{key}={folder}: {reason}: a file system takes names of some 255 bytes and paths "
+                f"of some 4000. Choose a shorter name=... or {key}=..."
+            ) from None
         raise ConfigError(
-            f"{key}={folder}: cannot be written to ({there}: {error.strerror or error}). Make room "
+            f"{key}={folder}: cannot be written to ({there}: {reason}). Make room "
             f"there, see to its permissions, or choose another place with {key}=..."
         ) from None
 

@@ -6,13 +6,12 @@ back when it ends, and somebody is left to say what became of it.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,20 +19,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from fewstep import children, console, signals, tether
 from fewstep.checks import ConfigError
 from fewstep.files import CannotWrite, replacing
 from fewstep.lock import held
 from fewstep.printable import printable
+from fewstep.rank_watch import RankFailed
 from fewstep.stopping import stoppable
 
 
 RECORD = "job.json"
 """What became of a job: its `state`, `finished` or `failed`; the `reason`; its `objective`."""
 
-PR_SET_PDEATHSIG = 1
-"""Of Linux's prctl: the signal to get when the parent dies."""
+STOPPED = "stopped before its end"
 
-PATIENCE = 10
+PATIENCE = 30
 """Seconds in which a job that was interrupted has to save what it has."""
 
 
@@ -41,21 +41,39 @@ def run(command: str, folder: Path, line: str) -> float | None:
     """Run the job whose config.yaml is in `folder` and wait for it; its objective, if it has one.
 
     `command` is train or evaluate, `line` what the user typed. The record is in `folder` then.
+
+    Raises:
+        KeyboardInterrupt: this process runs the sweep, and has been told to stop.
     """
-    words = [sys.executable, "-P", "-m", "fewstep.job", command, str(folder), line]
-    path = os.pathsep.join(filter(None, sys.path))  # a user's own modules among them
-    child = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": path})
+    if tether.cut(folder.parent):  # a launcher goes on with what it was given
+        signals.proceed()
+        tether.leave_with(folder.parent)
+        return None
+    child = children.start("fewstep.job", [command, str(folder), line], {})
     try:
-        status = child.wait()
-    except BaseException:  # Ctrl-C, which a terminal sends to the job as well
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(PATIENCE)
-        child.terminate()
+        status = _wait(child)
+    finally:
+        child.kill()
         child.wait()
-        raise
+    signals.proceed()
+    tether.leave_with(folder.parent)
     if not read_record(folder) and not (folder / "results.json").exists():
         write_record(folder, "failed", _end(status))
     return read_record(folder).get("objective")
+
+
+def _wait(child: subprocess.Popen) -> int:
+    """Wait for a job; what interrupts the wait stops the job, which saves what it has."""
+    if threading.current_thread() is threading.main_thread() and not signals.heard():
+        # In a launcher's own process: Ctrl-C comes to the job through the one that runs the sweep.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return child.wait()
+    except BaseException:
+        child.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(PATIENCE)
+        raise
 
 
 def _end(status: int) -> str:
@@ -68,25 +86,27 @@ def _end(status: int) -> str:
 def main(words: Sequence[str]) -> int:
     """The job's own process: a command, its run directory, what the user typed; exit status."""
     command, folder, line = words[0], Path(words[1]), words[2]
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # nobody is left to wait for it
-    # Submitit's notice that the time is nearly up: save and stop.
-    signal.signal(signal.SIGUSR2, lambda *_: signal.raise_signal(signal.SIGTERM))
-    try:
-        with held(folder):
-            objective = _work(command, folder, line)
-            write_record(folder, "finished", objective=objective)
-    except (ConfigError, CannotWrite) as error:
-        print(f"fewstep: {printable(error)}", file=sys.stderr)
-        write_record(folder, "failed", str(error))
-        return 2
-    except SystemExit:  # stopped: it has said how to go on
-        write_record(folder, "failed", "stopped before its end")
-        return 1
-    except Exception as error:
-        traceback.print_exc()
-        reason = " ".join("".join(traceback.format_exception_only(error)).split())
-        write_record(folder, "failed", reason)
-        return 1
+    with signals.listening(to_all=True):
+        # Submitit's notice that the time is nearly up: save and stop.
+        signal.signal(signal.SIGUSR2, lambda *_: signals.tell())
+        tether.hold_to_parent()
+        tether.hold_to_sweep(folder.parent)
+        try:
+            with held(folder):
+                objective = _work(command, folder, line)
+                write_record(folder, "finished", objective=objective)
+        except (SystemExit, KeyboardInterrupt):  # the first has said how to go on
+            write_record(folder, "failed", STOPPED)
+            return 1
+        except (ConfigError, CannotWrite, RankFailed) as error:
+            print(f"fewstep: {printable(error)}", file=sys.stderr)
+            write_record(folder, "failed", str(error))
+            return 2
+        except Exception as error:
+            traceback.print_exc()
+            reason = " ".join("".join(traceback.format_exception_only(error)).split())
+            write_record(folder, "failed", reason)
+            return 1
     return 0
 
 
@@ -133,4 +153,4 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(console.run(main))

@@ -10,11 +10,11 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from fewstep import shares
+from fewstep import shares, signals
 from fewstep.algorithms import Algorithm
 from fewstep.choice import make_execution
 from fewstep.data.module import Chunk, TaskModule
-from fewstep.evaluation import evaluate_task, summarize
+from fewstep.evaluation import evaluate_task, records, summarize
 from fewstep.execution import Execution
 from fewstep.flat import channels_last
 from fewstep.meta_batch import total_direction
@@ -71,21 +71,18 @@ class MetaLearner(pl.LightningModule):
     @property
     def execution(self) -> Execution:
         """What was chosen when the first task was met."""
-        if self._execution is None:
-            raise RuntimeError("no task has been met yet, on which the network could be tried")
+        assert self._execution is not None, "no task has been met yet"
         return self._execution
 
     def meet(self, episode: Episode) -> Execution:
-        """The execution; made for the first task, when the module is where and in what precision
-        it will train."""
+        """The execution; made for the first task, when the module is where it will train."""
         if self._execution is None:
-            x = episode.support_x
-            self._execution = make_execution(self.execution_name, self.module, self.device, x)
+            where = self.module, self.device, episode.support_x
+            self._execution = make_execution(self.execution_name, *where)
         return self._execution
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **more: Any) -> Any:
-        """As a module does; the execution, which has a copy of the network, is made again where
-        anything but what is handed to it at every call changes."""
+        """As a module does; the execution is made again where its copy of the network differs."""
         before = {name: value.clone() for name, value in self.net.constants().items()}
         done = super().load_state_dict(state_dict, *args, **more)
         if any(not torch.equal(before[n], value) for n, value in self.net.constants().items()):
@@ -101,7 +98,7 @@ class MetaLearner(pl.LightningModule):
         return [optimizer], [schedule]
 
     def on_train_start(self) -> None:
-        self.place_state()
+        self.on_test_start()
         for optimizer in self.trainer.optimizers:  # a resumed run may have a longer schedule
             for group in optimizer.param_groups:
                 scale = self.outer.scale(self.meta_iteration, of=self.max_meta_iterations)
@@ -114,21 +111,23 @@ class MetaLearner(pl.LightningModule):
     def training_step(self, batch: list[Episode], batch_idx: int) -> None:
         """One meta-iteration: every task's direction, their mean, one outer step."""
         direction, state, metrics = self.directions(batch)
-        self.whole = False
-        self.state = state
         for name, parameter in self.net.parameters().items():
             parameter.grad = direction[name] / self.meta_batch
         self.optimizers().step()
+        self.state = state
         self.lr_schedulers().step()  # Lightning leaves schedules alone in manual optimization
         self.meta_iteration += 1
         self.whole = True
         self._log_training(metrics)
 
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        """From here to the end of an outer step, nothing is to be saved."""
+        self.whole = False
+
     def directions(
         self, episodes: Sequence[Episode], execution: Execution | None = None
     ) -> tuple[Params, State, Metrics]:
-        """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state.
-        Run by the learner's own execution where no other is given."""
+        """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state."""
         run, params = execution or self.meet(episodes[0]), self.net.params()
         return total_direction(run, self.algorithm, self.task, params, self.state, episodes)
 
@@ -156,7 +155,11 @@ class MetaLearner(pl.LightningModule):
         outcomes = [outcome for chunk in loader for outcome in self._evaluate(chunk)]
         return summarize(shares.gathered(outcomes), setting.protocols[0], setting.curve_steps)
 
-    on_validation_start = on_test_start = place_state
+    def on_test_start(self) -> None:
+        signals.listen()  # Lightning's handlers take part in a collective wherever they interrupt
+        self.place_state()
+
+    on_validation_start = on_test_start
 
     def validation_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
@@ -176,16 +179,11 @@ class MetaLearner(pl.LightningModule):
     def _record(self) -> None:
         outcomes, self._outcomes = self._outcomes, {}
         settings = self.trainer.datamodule.settings
-        self.records = []
-        for (_, share), setting in zip(sorted(outcomes.items()), settings, strict=True):
-            per_task = shares.gathered(share)
-            for protocol in setting.protocols:
-                numbers = summarize(per_task, protocol, setting.curve_steps)
-                names = per_task[0][protocol]
-                final = {n: [float(t[protocol][n][-1]) for t in per_task] for n in names}
-                self.records.append(
-                    {"setting": setting, "protocol": protocol, "per_task": final, **numbers}
-                )
+        self.records = [
+            record
+            for (_, share), setting in zip(sorted(outcomes.items()), settings, strict=True)
+            for record in records(shares.gathered(share), setting)
+        ]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["fewstep"] = {

@@ -11,24 +11,23 @@ from __future__ import annotations
 import json
 import os
 import pkgutil
-import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from fewstep import children, console, signals, tether
+from fewstep.checks import ConfigError
+from fewstep.files import CannotWrite
+from fewstep.rank_watch import GRACE, LEFT, RankFailed, cause, tell, wait
 
 
 Config = Mapping[str, Any]
 
-GRACE = 10.0
-"""Seconds that rank zero has to close what it has open when another rank has failed."""
 HUSH = 1.0
 """Seconds that another rank keeps its error to itself: if rank zero's end was the cause, it is
 stopped before it has told it as its own."""
@@ -65,7 +64,7 @@ def run(target: str, config: Config, folder: Path, line: str) -> dict[str, Any]:
     configuration as config.yaml.
 
     Raises:
-        RuntimeError: a rank failed; it has said why itself.
+        RankFailed: a rank failed; unless it was killed, it has said why itself.
         SystemExit: the ranks were stopped by a signal.
     """
     ranks = count(config["trainer"])
@@ -79,29 +78,24 @@ def run(target: str, config: Config, folder: Path, line: str) -> dict[str, Any]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
     env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     env |= {"OMP_NUM_THREADS": str(threads)}
-    command = [sys.executable, "-m", "fewstep.ranks", target, str(folder), line]
     processes = [
-        subprocess.Popen(
-            command,
-            env={**env, "LOCAL_RANK": str(rank)},  # from which Lightning knows the rest
-            stdin=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C comes to them through `_forwarded` alone
-        )
-        for rank in range(ranks)
+        # From LOCAL_RANK Lightning knows the rest.
+        children.start("fewstep.ranks", [target, str(folder), line], {**env, "LOCAL_RANK": str(n)})
+        for n in range(ranks)
     ]
+    told: list[float] = []
     try:
-        with _forwarded(processes[0]) as signals:
-            failed = _wait(processes)
+        with signals.instead(lambda: tell(processes, told)):
+            wait(processes, told)
+            statuses = [process.poll() for process in processes]
     finally:
         for process in processes:
-            process.kill()
+            process.kill()  # also one that is stopped and hears of nothing else
             process.wait()
-    if failed is not None:
-        if signals:
+    if any(statuses) or None in statuses:
+        if told:
             raise SystemExit(1)
-        status = processes[failed].returncode
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        raise RuntimeError(f"rank {failed} of {ranks} {how}")
+        raise RankFailed(cause(statuses))
     return json.loads((folder / "results.json").read_text())
 
 
@@ -111,64 +105,46 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-@contextmanager
-def _forwarded(process: subprocess.Popen) -> Iterator[list[int]]:
-    """Hand Ctrl-C and SIGTERM on to rank zero, which saves; the signals that came.
-
-    The other ranks hear of neither: they would leave rank zero waiting for their share.
-    """
-    came: list[int] = []
-
-    def forward(number: int, _: Any) -> None:
-        came.append(number)
-        process.send_signal(number)
-
-    before = {n: signal.signal(n, forward) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _wait(processes: Sequence[subprocess.Popen]) -> int | None:
-    """Wait for all to end, or for rank zero and not much longer where one fails: which, if any."""
-    failed, deadline = None, float("inf")
-    while True:
-        running = any(process.poll() is None for process in processes)
-        bad = [rank for rank, process in enumerate(processes) if process.poll()]
-        if bad and failed is None:
-            failed, deadline = bad[0], time.monotonic() + GRACE
-        if not running or 0 in bad or time.monotonic() > deadline:
-            return failed
-        time.sleep(0.05)
-
-
 def main(words: Sequence[str]) -> int:
     """One rank, started by `run`; the exit status."""
     from omegaconf import OmegaConf
 
     target, folder, line = words
-    threading.Thread(target=_leave_with_starter, daemon=True).start()
-    config = OmegaConf.to_container(OmegaConf.load(Path(folder) / "config.yaml"))
-    try:
-        pkgutil.resolve_name(target)(config, Path(folder), line)
-    except SystemExit:
-        os._exit(1)
-    except BaseException:
-        if os.environ["LOCAL_RANK"] != "0":
-            time.sleep(HUSH)
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)  # at once: an orderly end may wait for ranks that wait for this one
+    first = os.environ["LOCAL_RANK"] == "0"
+    with signals.listening(to_all=True):
+        if first:
+            tether.hold_to_parent(GRACE)
+        else:  # stopping is rank zero's business, which then wants this one's share no more
+            signals.ignore()
+            tether.hold_to_parent(2 * GRACE)
+        try:
+            config = OmegaConf.to_container(OmegaConf.load(Path(folder) / "config.yaml"))
+            pkgutil.resolve_name(target)(config, Path(folder), line)
+        except (SystemExit, KeyboardInterrupt):
+            os._exit(1)
+        except BaseException as error:
+            _fail(error, first)
     return 0
 
 
-def _leave_with_starter() -> None:
-    """End this rank when the process that started it is gone, however it went."""
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
+def _fail(error: BaseException, first: bool) -> NoReturn:
+    """Say what has happened, if that is this rank's own story, and end."""
+    if not first:
+        time.sleep(HUSH)
+    left = _of_others(error)
+    if isinstance(error, (ConfigError, CannotWrite)):
+        print(f"fewstep: {error}", file=sys.stderr)
+    elif not left:
+        traceback.print_exception(error)
+    sys.stderr.flush()
+    os._exit(LEFT if left else 1)  # at once: an orderly end may wait for ranks that wait for this
+
+
+def _of_others(error: BaseException) -> bool:
+    """Whether it was raised where ranks exchange what they have: one is gone or does not answer."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    return any("/torch/distributed/" in frame.filename for frame in last)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(console.run(main))

@@ -11,13 +11,14 @@ from omegaconf import OmegaConf
 
 from fewstep.arguments import Arguments, parsed
 from fewstep.checks import ConfigError
-from fewstep.compose import compose_config, compose_hydra, quoted
+from fewstep.compose import compose_config, compose_hydra
 from fewstep.files import replacing
 from fewstep.identity import config_hash, hash_of
 from fewstep.lock import check_free, in_use
 from fewstep.printable import printable
 from fewstep.ranks import outside
 from fewstep.stored_overrides import check_added, read_overrides
+from fewstep.words import quoted
 
 
 OVERRIDES = "overrides.yaml"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from fewstep import signals
 from fewstep.printable import printable
+from fewstep.words import typed
 
 
 def how_to_go_on(folder: Path) -> str:
     """What to do with the directory of a run that did not reach its end, as a sentence."""
     if (folder / "checkpoints" / "last.ckpt").exists():
-        return f"Continue with: fewstep train resume={printable(folder)}"
+        return f"Continue with: fewstep train {printable(typed('resume', str(folder)))}"
     return f"There is no checkpoint in {printable(folder)} to continue from"
 
 
@@ -27,25 +26,11 @@ def stoppable(folder: Path) -> Iterator[None]:
     Raises:
         SystemExit: with a status that is never 0, after one line that says how to go on.
     """
-    try:
-        with _sigterm_as_ctrl_c():
+    with signals.listening():
+        try:
             yield
-    except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
-        print(f"\nfewstep: stopped. {how_to_go_on(folder)}", file=sys.stderr)
-        raise SystemExit(getattr(stop, "code", None) or 1) from None
-
-
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's business
-        return
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
+            signals.close()
+        except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
+            signals.close()
+            print(f"\nfewstep: stopped. {how_to_go_on(folder)}", file=sys.stderr)
+            raise SystemExit(getattr(stop, "code", None) or 1) from None

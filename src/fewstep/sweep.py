@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from fewstep.compose import quoted
+from fewstep import signals
 from fewstep.job import RECORD, read_record
 from fewstep.jobs import Folders, Job
 from fewstep.lock import held, in_use
+from fewstep.words import quoted
 
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,9 @@ GRACE = 30
 
 class Supervised(Launcher):
     """Gives a launcher only what is left to do, and outlives what it raises."""
+
+    end_jobs: Callable[[], None] = staticmethod(lambda: None)
+    """Takes from the jobs the permission to work."""
 
     def __init__(self, inner: Launcher, config: DictConfig, context: Any, jobs: list[Job]) -> None:
         """`jobs` is added to, for whoever sums up the sweep."""
@@ -66,12 +70,19 @@ class Supervised(Launcher):
 
     def _launch(self, jobs: Sequence[Job], initial_job_idx: int) -> None:
         words = [[*job.overrides, *self._place(job)] for job in jobs]
-        try:
-            returns = self.inner.launch(words, initial_job_idx=initial_job_idx)
-        except Exception as error:  # one of its processes was killed; the others may be at work
-            _wait(jobs)
-            for job in jobs:
-                job.trouble = f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"
+        with signals.instead(self.end_jobs):
+            try:
+                returns = self.inner.launch(words, initial_job_idx=initial_job_idx)
+            except Exception as error:  # a process of its own was killed; jobs may be at work
+                _wait(jobs)
+                reason = str(error).strip().splitlines()[-1:]
+                for job in jobs:
+                    job.trouble = ": ".join([type(error).__name__, *reason])
+                returns = []
+            finally:
+                _wait_for_the_stopped(jobs)
+        signals.proceed()
+        if not returns:
             return
         for job, returned in zip(jobs, returns, strict=True):
             if returned.status == JobStatus.FAILED:
@@ -86,10 +97,18 @@ class Supervised(Launcher):
         return place
 
 
+def _wait_for_the_stopped(jobs: Sequence[Job]) -> None:
+    """Where the sweep was told to stop, until every job has saved."""
+    while signals.asked() and any(in_use(job.folder) for job in jobs):
+        time.sleep(0.1)
+
+
 def _wait(jobs: Sequence[Job]) -> None:
     """Until every job has a record, or none has been at work for a while."""
     quiet = 0
     while quiet < GRACE and not all(read_record(job.folder) for job in jobs):
+        if signals.asked():
+            return
         quiet = 0 if any(in_use(job.folder) for job in jobs) else quiet + 1
         time.sleep(1)
 
@@ -110,9 +129,12 @@ def supervised() -> Iterator[list[Job]]:
         def instantiate(self: Plugins, *, config: DictConfig, **more: Any) -> Launcher:
             folder = Path(config.hydra.sweep.dir)
             folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(held(folder))
+            permission = stack.enter_context(ExitStack())
+            permission.enter_context(held(folder))
             inner = original(self, config=config, **more)
-            return Supervised(inner, config, more["hydra_context"], jobs)
+            supervised = Supervised(inner, config, more["hydra_context"], jobs)
+            supervised.end_jobs = permission.close
+            return supervised
 
         Plugins.instantiate_launcher = instantiate
         try:

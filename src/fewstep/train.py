@@ -104,4 +104,6 @@ def objective(report: dict[str, Any], folder: Path) -> float | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from fewstep import console
+
+    sys.exit(console.run(main))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import signal
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +13,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from fewstep import ranks
+from fewstep import ranks, signals
+from fewstep.callbacks import IN_MEMORY
 from fewstep.files import replacing
 
 
@@ -70,35 +69,50 @@ class Ranks(DDPStrategy):
             super().barrier(name)
 
     def on_train_start(self) -> None:
-        """A signal stops rank zero between two operations of Python, and nobody else.
-
-        Lightning's own handler takes part in a collective wherever it interrupts, while the other
-        ranks are in another one.
-        """
-        if self.is_global_zero:
-            signal.signal(signal.SIGTERM, _stop)
-        else:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """A signal stops rank zero, between two operations of Python, and nobody else."""
+        if not self.is_global_zero:
+            signals.ignore()
 
     on_test_start = on_validation_start = on_train_start
-
-
-def _stop(*_: Any) -> None:
-    raise SIGTERMException
 
 
 class WholeCheckpoints(TorchCheckpointIO):
     """A checkpoint is whole or it is not there; Lightning's own pass through the system's temporary
     folder, from which a move to another disk can be cut short."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, *_: Any, **__: Any) -> None:
-        """Written on the first rank alone.
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: tuple[Path, io.BytesIO] | None = None
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Written on the first rank alone; `IN_MEMORY`, only if it comes to `keep`.
 
         Raises:
             CannotWrite: naming the file; the checkpoint that was there is kept.
         """
         buffer = io.BytesIO()  # torch does not say why it could not write to a file
         torch.save(checkpoint, buffer)
-        with replacing(Path(path)) as aside:
-            aside.write_bytes(buffer.getbuffer())
+        if storage_options == IN_MEMORY:
+            self._kept = Path(path), buffer
+        else:
+            _write(Path(path), buffer)
+
+    def keep(self) -> None:
+        """Write what is in memory, if there is something.
+
+        Raises:
+            CannotWrite: naming the file; the checkpoint that was there is kept.
+        """
+        if self._kept:
+            _write(*self._kept)
+
+    def forget(self) -> None:
+        """Nothing is in memory any more."""
+        self._kept = None
+
+
+def _write(path: Path, buffer: io.BytesIO) -> None:
+    with replacing(path) as aside:
+        aside.write_bytes(buffer.getbuffer())

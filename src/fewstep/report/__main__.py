@@ -2,7 +2,8 @@
 
 import sys
 
+from fewstep import console
 from fewstep.report.command import main
 
 
-sys.exit(main())
+sys.exit(console.run(main))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from fewstep.checks import ConfigError
+from fewstep.files import check_place
+from fewstep.places import REPORT, check_output
 from fewstep.printable import printable
 from fewstep.report.formats import write_csv
 from fewstep.report.gather import read
@@ -30,9 +32,11 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     try:
         given = options(words)
+        folder = given.out or Path("outputs", "reports", time.strftime("%Y-%m-%d_%H-%M-%S"))
+        check_place(folder, "--out")
+        check_output(folder, "--out ", own=REPORT)
         found = sections(read(given.paths))
         told = list(parts(found, given.paper))
-        folder = given.out or Path("outputs", "reports", time.strftime("%Y-%m-%d_%H-%M-%S"))
         files = write(folder, found, told)
     except ConfigError as error:
         print(f"fewstep: {printable(error)}", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.checks import Check, ConfigError, check_values, count, did_you_mean
+from fewstep.files import CannotWrite, check_place
+from fewstep.places import check_output
 
 
 PARTS = {
@@ -80,11 +81,10 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         request = read(words)
         folder = _folder(request.values["out"])
-        figures = _compute(request)
-    except ConfigError as error:
+        _write(folder, _compute(request))
+    except (ConfigError, CannotWrite) as error:
         print(f"fewstep: {error}", file=sys.stderr)
-        return 2
-    _write(folder, figures)
+        return 2 if isinstance(error, ConfigError) else 1
     return 0
 
 
@@ -118,14 +118,11 @@ def _folder(out: str | None) -> Path:
     """Where the results go, not made yet.
 
     Raises:
-        ConfigError: a place that cannot be written to, or results that would be overwritten.
+        ConfigError: a place that cannot be written to, or where something would be overwritten.
     """
     folder = Path(out or f"outputs/theory/{time.strftime('%Y-%m-%d_%H-%M-%S')}")
-    if (folder / "theory.json").exists():
-        raise ConfigError(f"out={folder}: holds results already. Name another folder, as out=...")
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
-        raise ConfigError(f"out={folder}: {nearest} is no folder that you may write to")
+    check_place(folder, "out")
+    check_output(folder, "out=")
     return folder
 
 
@@ -136,17 +133,21 @@ def _compute(request: Request) -> dict[str, Any]:
 
 
 def _write(folder: Path, figures: dict[str, Any]) -> None:
+    from fewstep.files import writing
     from fewstep.results import write_json
     from fewstep.theory.figures import draw
     from fewstep.theory.tables import markdown
 
-    folder.mkdir(parents=True, exist_ok=True)
     table = markdown(figures)
-    write_json(folder / "theory.json", figures)
-    (folder / "theory.md").write_text(table + "\n")
-    draw(folder, figures)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "theory.json", figures)
+        (folder / "theory.md").write_text(table + "\n")
+        draw(folder, figures)
     print(f"{table}\n\n{folder}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from fewstep import console
+
+    sys.exit(console.run(main))

@@ -1,0 +1,132 @@
+"""What is refused before Hydra starts: configurations, data, checkpoints, and where a run would go.
+
+Hydra makes the run directory before our code runs, and writes into it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from fewstep.arguments import Arguments, combinations, fixed, names
+from fewstep.checks import ConfigError
+from fewstep.compose import compose_config, compose_hydra
+from fewstep.files import check_place
+from fewstep.places import check_run, check_sweep
+from fewstep.ranks import outside
+from fewstep.search import direction
+from fewstep.words import quoted
+
+
+Config = dict[str, Any]
+
+OVERRIDE_DIRNAME = "hydra.job.config.override_dirname"
+"""Where Hydra is told what a job of a sweep is not called by: what all of its jobs have."""
+RUN_DIR, SWEEP_DIR, SUBDIR = "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"
+
+CHECKED = 100
+"""Combinations of a sweep that are checked before the first one runs: some seconds at most."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What `launch` needs to know of a command."""
+
+    name: str
+    """Of the command and of its configuration."""
+    check: Callable[[Config], None]
+    """Refuses a configuration by itself, raising `ConfigError`; opens no file."""
+    settle: Callable[[Config], Mapping[str, str]]
+    """Refuses what cannot run, data and checkpoints included; overrides to add, by key."""
+    job: Callable[[Config, Path, str], Any]
+    """Runs in a run directory, given the resolved configuration and the user's command line; what
+    a sweeper is to judge the run by."""
+    prepare: Callable[[Arguments], Arguments] = lambda arguments: arguments
+    """Adds to the arguments what follows from them."""
+
+
+def plain(config: DictConfig) -> Config:
+    """The resolved configuration as plain dictionaries and lists."""
+    return OmegaConf.to_container(config, resolve=True)  # pyright: ignore[reportReturnType]
+
+
+def settled(command: Command, arguments: Arguments) -> tuple[list[str], Path | None]:
+    """Overrides to add, and the directory of a run that is continued, after everything was checked
+    that can be checked before Hydra starts.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
+    if arguments.shows:
+        compose_config(command.name, arguments.overrides, complete=False)
+        return [], None
+    _check_folder_keys(arguments)
+    if arguments.sweep:
+        return _settled_sweep(command, arguments.overrides), None
+    config = plain(compose_config(command.name, arguments.overrides))
+    extra = command.settle(config)
+    more = [f"{key}={quoted(value)}" for key, value in extra.items()]
+    hydra = compose_hydra(command.name, [*arguments.overrides, *more]).hydra
+    place, others = Path(hydra.run.dir), outside()
+    check_place(place, RUN_DIR)
+    if RUN_DIR in extra:
+        return more, place
+    if not others or others.rank == 0:  # which may have begun to write there
+        check_run(place, config)
+    return more, None
+
+
+def _settled_sweep(command: Command, overrides: list[str]) -> list[str]:
+    if others := outside():
+        raise ConfigError(
+            f"-m: {others.starter} starts the processes of one run, and a sweep starts those of "
+            f"each of its runs itself. Use fewstep {command.name} -m without it"
+        )
+    same = fixed(overrides)
+    composed = compose_hydra(command.name, same).hydra
+    axes = [f"{key}={values}" for key, values in (composed.sweeper.params or {}).items()]
+    jobs = itertools.islice(combinations([*axes, *overrides]), CHECKED)
+    configs = []
+    for words in list(jobs) or [same]:
+        try:
+            configs.append(plain(compose_config(command.name, words)))
+            command.check(configs[-1])
+        except ConfigError as error:
+            raise ConfigError(f"in the sweep's {' '.join(words)}: {error}") from None
+    sweeper = composed.sweeper
+    more = [direction(configs, sweeper.direction)] if "direction" in sweeper else []
+    _check_subdir(composed.sweep)
+    check_place(Path(composed.sweep.dir), SWEEP_DIR)
+    check_sweep(Path(composed.sweep.dir))
+    unnamed = ",".join(map(quoted, ["resume", *names(same)]))  # the same in all jobs, or no axis
+    return [f"{OVERRIDE_DIRNAME}.exclude_keys=[{unnamed}]", *more]
+
+
+def _check_folder_keys(arguments: Arguments) -> None:
+    """Refuse a folder that would be ignored in silence: a run's in a sweep, a sweep's in a run."""
+    given = dict(zip(names(arguments.overrides), arguments.overrides, strict=True))
+    if arguments.sweep and RUN_DIR in given:
+        raise ConfigError(
+            f"{given[RUN_DIR]}: is the folder of a single run, and this is a sweep. Give the "
+            f"sweep's folder as {SWEEP_DIR}=..."
+        )
+    if not arguments.sweep and SWEEP_DIR in given:
+        raise ConfigError(
+            f"{given[SWEEP_DIR]}: is the folder of a sweep, and this is a single run. Give the "
+            f"run's folder as {RUN_DIR}=..., or make it a sweep with -m"
+        )
+
+
+def _check_subdir(sweep: DictConfig) -> None:
+    """Refuse names for the folders of jobs: a job is found by its configuration, not by a name."""
+    given = OmegaConf.to_container(sweep, resolve=False)["subdir"]  # pyright: ignore
+    if given != "${hydra.job.num}":
+        raise ConfigError(
+            f"{SUBDIR}={given}: the jobs of a sweep are in numbered folders, so that the same "
+            f"command goes on with them. Leave it out; the sweep's folder is {SWEEP_DIR}=..."
+        )
