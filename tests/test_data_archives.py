@@ -36,7 +36,7 @@ def png(shade: int) -> bytes:
 def load(root: Path, **limits) -> dict[str, list[int]]:
     """The shades of the images by class, as they are after everything."""
     found = pictures.find_classes(root)
-    pixels, _ = pictures.load("archive", found, 6, 1, "nearest", Reading(**limits))
+    pixels, *_ = pictures.load("archive", found, 6, 1, "nearest", Reading(**limits))
     shades = iter(pixels[:, 0, 0, 0].tolist())
     return {name: [next(shades) for _ in files] for name, files in found.items()}
 

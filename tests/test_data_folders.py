@@ -40,7 +40,7 @@ def root(tmp_path) -> Path:
 def load(root: Path) -> dict[str, list[int]]:
     """The shades of the images by class."""
     found = pictures.find_classes(root)
-    pixels, _ = pictures.load("folder", found, 6, 1, "nearest")
+    pixels, *_ = pictures.load("folder", found, 6, 1, "nearest")
     shades = iter(pixels[:, 0, 0, 0].tolist())
     return {name: sorted(next(shades) for _ in files) for name, files in found.items()}
 

@@ -282,7 +282,7 @@ def test_pillows_own_limit_is_ours_meanwhile(monkeypatch, tmp_path):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "1.png").write_bytes(saved(flat(7, "u1"), "PNG"))
-    pixels, _ = pictures.load("x", pictures.find_classes(tmp_path), 6, 1, "nearest")
+    pixels, *_ = pictures.load("x", pictures.find_classes(tmp_path), 6, 1, "nearest")
     assert (pixels == 7).all()
     assert Image.MAX_IMAGE_PIXELS == 10
 

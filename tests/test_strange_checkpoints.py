@@ -20,7 +20,7 @@ from fewstep.checks import ConfigError
 from fewstep.compose import compose_config
 from fewstep.launch import plain
 from fewstep.learner import MetaLearner
-from fewstep.trial import check_resumable
+from fewstep.resumable import check_resumable
 
 
 WORDS = ["dataset.classes=60", "model.channels=4", "trainer=cpu"]

@@ -107,7 +107,6 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     from fewstep import config as builders
     from fewstep.capacity import check_capacity
     from fewstep.checkpoint_contents import stopwatch
-    from fewstep.preflight import Preflight
     from fewstep.tested import check_inputs, opened
 
     base, path = merged(config)
@@ -118,7 +117,6 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     learner = builders.build_learner(base, tested.task)
     stopwatch(checkpoint.restore(learner, path), path, "checkpoint")
     check_inputs(learner, tested, base, path)
-    Preflight(learner, base).test(tested.splits[tested.split])
     return {}
 
 

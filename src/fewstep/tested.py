@@ -12,7 +12,7 @@ from fewstep import origin
 from fewstep.checks import Check, ConfigError
 from fewstep.data.images import ImageSplit
 from fewstep.learner import MetaLearner
-from fewstep.trial import check_fit
+from fewstep.preflight import Preflight
 from fewstep.types import Split
 
 
@@ -155,14 +155,14 @@ def _trained_on(splits: Mapping[str, Split], content: Config) -> dict[str, Any] 
 
 
 def check_inputs(learner: MetaLearner, tested: Tested, base: Config, path: Path) -> None:
-    """One forward pass: the network takes the images of the data that it is tested on.
+    """Measure one task: the network takes the images of the data that it is tested on.
 
     Raises:
         ConfigError: it does not.
     """
-    split, setting = tested.splits[tested.split], builders.build_settings(base)[0]
+    split = tested.splits[tested.split]
     try:
-        check_fit(learner, split, setting.spec, base)
+        Preflight(learner, base).test(split)
     except ConfigError:
         if tested.trained_on is None:
             raise

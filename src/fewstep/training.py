@@ -47,9 +47,9 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     report = header(config, command) | data_record.seen(folder, digests(splits))
     with open_loggers(config, folder) as loggers:
         watch, saved = fit(learner, tasks, config, folder, "train", loggers)
-        report |= environment(learner, config)
-        report |= progress(watch, learner.meta_iteration, config["meta_batch"])
-        report["results"] = _test_chosen(learner, tasks, config, folder, "trained", saved)
+        done = progress(watch, learner.meta_iteration, config["meta_batch"])
+        results = _test_chosen(learner, tasks, config, folder, "trained", saved)
+        report |= environment(learner, config) | done | {"results": results}
         waves = {"trained": checkpoint.weights(learner)}
         for init, baseline, its in _baselines(config, tasks, dataset.task, folder):
             report["results"] += _test_chosen(baseline, tasks, config, folder, init, its)
