@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fewstep import train
@@ -110,13 +111,13 @@ def test_a_job_of_a_sweep_gets_a_folder_of_its_own(folder, victim):
 
 def test_the_lock_of_the_cache(tmp_path, victim, monkeypatch):
     monkeypatch.setenv("FEWSTEP_CACHE", str(tmp_path / "cache"))
-    cached("x", {}, lambda: Content((0,), []))
+    cached("x", {}, lambda: Content((1,), [np.zeros(1, np.uint8)]))
     (entry,) = (tmp_path / "cache").glob("*.npy")
     for file in (tmp_path / "cache").iterdir():
         file.unlink()
     entry.with_suffix(".lock").symlink_to(victim)
     with pytest.raises(OSError, match="cannot write the dataset cache"):
-        cached("x", {}, lambda: Content((0,), []))
+        cached("x", {}, lambda: Content((1,), [np.zeros(1, np.uint8)]))
 
 
 PLACES = [".lock", "config.yaml", "train.log", "checkpoints", ".hydra", "per_task", "joint"]

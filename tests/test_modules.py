@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from torch import nn
 from torch.func import functional_call
 
+from fewstep import config as builders
 from fewstep import training
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
@@ -27,6 +28,7 @@ from fewstep.inner import InnerLoop
 from fewstep.limits import check_training
 from fewstep.net import Net
 from fewstep.rules import SGD, Adam, place_state
+from fewstep.tested import Tested
 from fewstep.traits import PLAIN, traits_of
 from fewstep.types import Episode, EpisodeSpec, Params
 from networks import LARGE, NETWORKS, REFUSED, SIZE, Counting, named
@@ -324,7 +326,9 @@ def test_a_run_a_resume_and_an_evaluation_agree(name, tmp_path):
     assert figures(training.train(rest, parts, "")) == figures(full)
     last = whole / "checkpoints" / "last.ckpt"
     config = config_of(name, "max_meta_iterations=4")
-    assert figures(training.evaluate(config, last, again, "")) == figures(full)
+    dataset = builders.build_dataset(config["dataset"])
+    tested = Tested(dataset.task, builders.open_splits(dataset, config), "test", None)
+    assert figures(training.evaluate(config, last, again, "", tested)) == figures(full)
     assert_same_tensors(last, parts / "checkpoints" / "last.ckpt")
 
 

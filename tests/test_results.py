@@ -91,8 +91,11 @@ def test_a_run_directory_stands_for_the_checkpoint_that_it_reported(tmp_path: Pa
     (tmp_path / "checkpoints").mkdir()
 
     def save(name: str, wanted: str | None) -> None:
-        config = {"eval": {"checkpoint": wanted}}
-        content = {"fewstep": {"config": config}, "state_dict": {}}
+        config = {"eval": {"checkpoint": wanted, "settings": []}, "shots": {"ways": 5}}
+        config |= {"model": {"_target_": "any"}, "trainer": {"precision": "32"}}
+        config |= {"algorithm": {}, "dataset": {}}
+        ours = {"config": config, "meta_iteration": 0, "inner_state": {}}
+        content = {"fewstep": ours, "state_dict": {}}
         torch.save(content, tmp_path / "checkpoints" / f"{name}.ckpt")
 
     def found(key: str = "checkpoint") -> str:

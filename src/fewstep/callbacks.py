@@ -43,12 +43,16 @@ class Stopwatch(pl.Callback):
         self._warm_up = WARM_UP
         self._since = time.perf_counter()
 
+    def on_train_batch_start(self, *_: Any) -> None:
+        self._count()  # the drawing of the tasks, before others keep a checkpoint
+
     def on_train_batch_end(self, *_: Any) -> None:
-        if self._warm_up:
-            self._warm_up -= 1
-        else:
-            self.seconds += time.perf_counter() - self._since
-            self.meta_iterations += 1
+        self._count()
+        self.meta_iterations += not self._warm_up
+        self._warm_up = max(0, self._warm_up - 1)
+
+    def _count(self) -> None:
+        self.seconds += 0 if self._warm_up else time.perf_counter() - self._since
         self._since = time.perf_counter()
 
     def resume(self) -> None:
@@ -186,5 +190,7 @@ class Resume(pl.Callback):
     def __init__(self, stopwatch: Stopwatch) -> None:
         self.stopwatch = stopwatch
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def on_train_batch_start(self, *_: Any) -> None:
         self.stopwatch.resume()
+
+    on_train_batch_end = on_train_batch_start

@@ -7,9 +7,6 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-
 
 def quoted(text: str) -> str:
     """A text as Hydra's grammar takes it, whatever is in it, and OmegaConf leaves it."""
@@ -44,6 +41,9 @@ def _grammar(value: Any) -> str:
 def _means(word: str, value: Any) -> bool:
     if "${" in word:  # which OmegaConf would follow
         return False
+    from hydra.core.override_parser.overrides_parser import OverridesParser  # a report needs none
+    from hydra.errors import HydraException
+
     try:
         return OverridesParser.create().parse_override(word).value() == value
     except (HydraException, ValueError):

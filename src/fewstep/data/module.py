@@ -122,7 +122,8 @@ class TaskModule(pl.LightningDataModule):
     def _on_device(self, name: str) -> Split:
         """The split on the device that trains, in the precision that trains."""
         if name not in self._placed:
-            weight = next(iter(self.trainer.lightning_module.net.params().values()))
+            learned = (p for p in self.trainer.lightning_module.parameters() if p.requires_grad)
+            weight = next(learned)
             self._placed[name] = self.splits[name].to(weight.device, weight.dtype)
         return self._placed[name]
 
