@@ -337,6 +337,7 @@ def one_run(here: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_users_own_module_is_asked_about_once(here, capfd):
     words = [*SMALL, "model._target_=witness.Net", "model.channels=4"]
     assert train.main([*words, "resume=auto"]) == 0

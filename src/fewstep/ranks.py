@@ -109,6 +109,8 @@ def main(words: Sequence[str]) -> int:
     """One rank, started by `run`; the exit status."""
     from omegaconf import OmegaConf
 
+    from fewstep import shares
+
     target, folder, line = words
     first = os.environ["LOCAL_RANK"] == "0"
     with signals.listening(to_all=True):
@@ -124,6 +126,11 @@ def main(words: Sequence[str]) -> int:
             os._exit(1)
         except BaseException as error:
             _fail(error, first)
+    shares.leave()
+    if not first:  # which has nothing left to write, and whose libraries' threads may still run
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
     return 0
 
 

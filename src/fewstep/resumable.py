@@ -28,7 +28,10 @@ def check_resumable(learner: MetaLearner, content: Config, path: Path) -> None:
     loops = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False).fit_loop
     steps = {
         "global_step": lambda: range(content["global_step"]),
-        "callbacks": lambda: dict(content["callbacks"].get("Checkpoints", {})),
+        "callbacks": lambda: (
+            dict(content["callbacks"]["Stopwatch"]),
+            dict(content["callbacks"].get("Checkpoints", {})),  # nothing before a validation
+        ),
         "epoch": lambda: range(content["epoch"]),
         "loops": lambda: loops.load_state_dict(copy.deepcopy(content["loops"]["fit_loop"])),
         "optimizer_states": lambda: _only(learner.configure_optimizers()[0]).load_state_dict(

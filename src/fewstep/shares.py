@@ -66,6 +66,12 @@ def gathered(outcomes: Sequence[Item]) -> list[Item]:
     return whole
 
 
+def leave() -> None:
+    """Part from the other ranks, if there are any: threads that serve them must end first."""
+    if place() != (0, 1):
+        distributed.destroy_process_group()
+
+
 def told(content: Item) -> Item:
     """What rank zero has, on every rank: only its machine needs to have the run directory."""
     contents = [content]
