@@ -251,10 +251,10 @@ OTHERS = {
     "empty.zip": (b"", "is an empty file"),
     "zero.zip": (bytes(4096), "is nothing but zero bytes"),
     "noise.zip": (bytes(range(1, 256)) * 4, "is of no kind that is known"),
-    "text.tar.gz": (gzip.compress(b"a text" * 99), "is a gzip file in which no whole tar"),
+    "text.tar.gz": (gzip.compress(b"a text" * 99, mtime=0), "is a gzip file in which no whole tar"),
     "text.bz2": (bz2.compress(b"a text" * 99), "is a bzip2 file in which no whole tar"),
     "text.xz": (lzma.compress(b"a text" * 99), "is an xz file in which no whole tar"),
-    "half.gz": (gzip.compress(bytes(9999))[:20], "is a gzip file in which no whole tar"),
+    "half.gz": (gzip.compress(bytes(9999), mtime=0)[:20], "is a gzip file in which no whole tar"),
     "half.zip": (b"PK\x03\x04" + bytes(99), "is damaged or not a whole zip file"),
     "part.zip": (b"PK\x07\x08" + bytes(99), "is a part of a split zip"),
 }
