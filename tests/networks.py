@@ -13,6 +13,7 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 from torch.nn.utils import weight_norm as old_weight_norm
+from torch.utils.checkpoint import checkpoint
 
 
 SIZE = 12
@@ -160,6 +161,37 @@ class Attributes(nn.Module):
         return self.last * (1 + 0.1 * len(self.log))
 
 
+class Deep(nn.Module):
+    """State below the outermost container, in an array and in an object of one's own."""
+
+    class Box:
+        times = 0
+
+    def __init__(self, ways: int) -> None:
+        super().__init__()
+        self.log, self.array, self.box = {"a": {"n": 0}}, np.zeros(1), Deep.Box()
+        self.head = nn.Linear(PIXELS, ways)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.log["a"]["n"] += 1
+        self.array += 0.05
+        self.box.times += 1
+        factor = 1 + 0.1 * (self.log["a"]["n"] + float(self.array[0]) + self.box.times)
+        return self.head(x.flatten(1)) * factor
+
+
+class SomeSizes(nn.Module):
+    """Dropout for minibatches of one size alone."""
+
+    def __init__(self, ways: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(PIXELS, ways)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        return self.head(nn.functional.dropout(x, 0.5) if len(x) == 4 and self.training else x)
+
+
 class OtherInEvaluation(nn.Module):
     """A temperature that is on in evaluation alone."""
 
@@ -293,6 +325,8 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "buffer written": Counting,
     "buffer replaced": Remembering,
     "attributes written": Attributes,
+    "attributes deep inside written": Deep,
+    "dropout for one size": SomeSizes,
     "other in evaluation": OtherInEvaluation,
     "mode of its own": OwnMode,
     "dropout": lambda ways: mlp(nn.Tanh(), nn.Dropout(0.5), ways=ways),
@@ -338,6 +372,52 @@ def named(name: str, ways: int) -> nn.Module:
     return {**NETWORKS, **LARGE}[name](ways)
 
 
+# --- refused when they are tried
+
+
+class Checkpointed(nn.Module):
+    """Computes a block again on the way back."""
+
+    def __init__(self, ways: int) -> None:
+        super().__init__()
+        self.block, self.head = mlp(nn.Tanh(), ways=6), nn.Linear(6, ways)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(checkpoint(self.block, x, use_reentrant=False))
+
+
+class Closed(nn.Module):
+    """Calls its layer through a lambda, which a copy would share."""
+
+    def __init__(self, ways: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(PIXELS, ways)
+        self.call = lambda x: self.layer(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.call(x.flatten(1))
+
+
+class Elsewhere(nn.Linear):
+    """Counts its calls in its class."""
+
+    calls = 0
+
+    def __init__(self, ways: int) -> None:
+        super().__init__(PIXELS, ways)
+
+    def forward(self, x: Tensor) -> Tensor:
+        Elsewhere.calls += 1
+        return super().forward(x.flatten(1)) * (1 + 0.1 * Elsewhere.calls)
+
+
+TRIED = {
+    Checkpointed: "Checkpointed does not go by the block.",
+    Closed: "Closed does not go by the layer.weight that a task lends it",
+    Elsewhere: "Elsewhere remembers something outside of itself",
+}
+
+
 # --- refused
 
 
@@ -348,9 +428,9 @@ class Complex(nn.Module):
 
 
 class OwnGenerator(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, source: object) -> None:
         super().__init__()
-        self.head, self.source = nn.Linear(2, 2), torch.Generator()
+        self.head, self.source = nn.Linear(2, 2), source
 
 
 class Overlapping(nn.Module):
@@ -382,7 +462,18 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "meta": (lambda: nn.Linear(2, 2, device="meta"), "weight is on the device meta"),
     "all frozen": (all_frozen, "Linear has nothing to learn: they all have requires_grad=False"),
     "no parameters": (nn.ReLU, "ReLU has nothing to learn: it has no parameters"),
-    "own generator": (OwnGenerator, "OwnGenerator draws from a generator of its own"),
+    "own generator": (
+        lambda: OwnGenerator(torch.Generator()),
+        "OwnGenerator draws from a generator of its own",
+    ),
+    "own generator of NumPy": (
+        lambda: OwnGenerator(np.random.default_rng(0)),
+        "OwnGenerator draws from a generator of its own",
+    ),
+    "own generator of Python": (
+        lambda: OwnGenerator(random.SystemRandom()),
+        "OwnGenerator draws from a generator of its own",
+    ),
     "sparse gradients": (
         lambda: nn.Sequential(nn.Embedding(3, 2, sparse=True)),
         "the layer 0 (Embedding) has sparse gradients",

@@ -31,14 +31,14 @@ from fewstep.rules import SGD, Adam, place_state
 from fewstep.tested import Tested
 from fewstep.traits import PLAIN, traits_of
 from fewstep.types import Episode, EpisodeSpec, Params
-from networks import LARGE, NETWORKS, REFUSED, SIZE, Counting, named
+from networks import LARGE, NETWORKS, REFUSED, SIZE, TRIED, Counting, named
 from problems import CLASSIFICATION, REGRESSION
 
 
 DRAW = {"dropout", "alpha dropout", "rrelu", "noise of three kinds", "dropout always"}
-DRAW |= {"attention with dropout"}
+DRAW |= {"attention with dropout", "dropout for one size"}
 WRITE = {"buffer written", "buffer replaced", "attributes written", "pruned", "old weight norm"}
-WRITE |= {"spectral norm"}
+WRITE |= {"spectral norm", "attributes deep inside written"}
 QUICK = {"dropout", "buffer written", "tied"}
 RUNS = [
     *sorted(QUICK),
@@ -101,7 +101,7 @@ def plain_loop(module: nn.Module, task: Episode, lr: float) -> tuple[Params, Par
 
 def directions(module: nn.Module, algorithm: Any, tasks: list[Episode], execution: str) -> list:
     """What each task says, in an execution as it is chosen for the module."""
-    run = make_execution(execution, module, CPU, tasks[0].support_x)
+    run = make_execution(execution, module, CPU, tasks[0])
     params = Net(module).params()
     state = algorithm.inner.rule.init(params)
 
@@ -122,7 +122,8 @@ def assert_close(found: Params, expected: Params, tolerance: float = 1e-5) -> No
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_what_a_network_does_is_found_by_trying(name):
     module = network(name)
-    found = traits_of(Net(module).module, _x(module))
+    (task,) = episodes(module, 1)
+    found = traits_of(Net(module).module, [task.support_x[task.batches[0]]])
     assert (found.draws, found.writes) == (name in DRAW, name in WRITE)
 
 
@@ -174,7 +175,7 @@ def test_the_module_itself_is_as_it_was(name):
 
 def measure(module: nn.Module, tasks: list[Episode], points: tuple[int, ...] = (0, 1, 3)) -> list:
     """Meta-test's figures in both protocols."""
-    run = make_execution("auto", module, CPU, tasks[0].support_x)
+    run = make_execution("auto", module, CPU, tasks[0])
     setting = Setting(EpisodeSpec(3, 3, 2, 3, 4), PROTOCOLS, points)
     inner, params = InnerLoop(SGD(0.05), 3), Net(module).params()
 
@@ -213,7 +214,7 @@ def test_noise_hangs_on_the_key_of_the_task_and_on_the_step():
     assert_close(here, again, 1e-9)
     assert not torch.equal(here["4.weight"], there["4.weight"])
 
-    net = Net(module, traits=traits_of(module, task.support_x)).begin(task)
+    net = Net(module, traits=traits_of(module, [task.support_x])).begin(task)
     first, second = (net(net.params(), task.support_x) for _ in range(2))
     assert not torch.equal(first, second)
 
@@ -226,7 +227,7 @@ def test_random_numbers_outside_are_left_alone():
     torch.manual_seed(3)
     module, tasks = network("noise of three kinds"), episodes(network("dropout"), 2)
     torch.manual_seed(3)
-    run = make_execution("auto", module, CPU, tasks[0].support_x)
+    run = make_execution("auto", module, CPU, tasks[0])
     torch.manual_seed(3)
     run.map(lambda net, task: net(net.params(), task.support_x), (), tasks)
     assert torch.equal(torch.rand(2), expected)
@@ -245,7 +246,7 @@ def test_segments_on_the_way_back_see_the_same_noise_and_memory(name):
 @pytest.mark.parametrize("name", ["tied", "frozen vector", "buffers read", "lstm", "batch norm"])
 def test_plain_networks_run_in_threads(name):
     module = network(name)
-    run = make_execution("auto", module, CPU, _x(module))
+    run = make_execution("auto", module, CPU, episodes(module, 1)[0])
     assert isinstance(run, Threads)
     assert run.traits == PLAIN
 
@@ -253,9 +254,9 @@ def test_plain_networks_run_in_threads(name):
 @pytest.mark.parametrize("name", ["dropout", "buffer written"])
 def test_networks_that_draw_or_write_run_one_task_after_another(name):
     module = network(name)
-    assert isinstance(make_execution("threads", module, CPU, _x(module)), Serial)
+    assert isinstance(make_execution("threads", module, CPU, episodes(module, 1)[0]), Serial)
     with pytest.raises(ValueError, match=r"execution=vmap: .* Use execution=auto"):
-        make_execution("vmap", module, CPU, _x(module))
+        make_execution("vmap", module, CPU, episodes(module, 1)[0])
 
 
 def test_a_forward_that_writes_into_parameters_is_refused():
@@ -265,7 +266,13 @@ def test_a_forward_that_writes_into_parameters_is_refused():
             return super().forward(x.flatten(1))
 
     with pytest.raises(ValueError, match="Renormalizing writes into its parameters in forward"):
-        make_execution("auto", Renormalizing(SIZE * SIZE, 3), CPU, episode(0).support_x)
+        make_execution("auto", Renormalizing(SIZE * SIZE, 3), CPU, episode(0))
+
+
+@pytest.mark.parametrize("network", TRIED, ids=lambda network: network.__name__)
+def test_what_is_found_by_trying_is_refused_by_name(network):
+    with pytest.raises(ConfigError, match=re.escape(TRIED[network])):
+        make_execution("auto", network(3), CPU, episode(0))
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))

@@ -15,23 +15,29 @@ from torch import Tensor, nn
 from fewstep.allocator import keep_freed_memory
 from fewstep.checks import ConfigError
 from fewstep.execution import EXECUTIONS, Execution, Serial
+from fewstep.lending import check_lending
 from fewstep.net import Net
 from fewstep.traits import PLAIN, Traits, traits_of
+from fewstep.types import Episode
 
 
 def make_execution(
-    name: str, module: nn.Module, device: torch.device, x: Tensor | None = None
+    name: str, module: nn.Module, device: torch.device, episode: Episode | None = None
 ) -> Execution:
     """The named execution, or for `auto` the one that measured best for this kind of device.
 
-    A module that draws random numbers, or writes into its buffers, is tried on the inputs `x` and
-    runs one task after another whatever is chosen: the generators belong to the process.
+    The module is tried on a task. One that draws random numbers, or writes into its buffers, runs
+    one task after another whatever is chosen: the generators belong to the process.
 
     Raises:
         ValueError: an unknown name.
-        ConfigError: `vmap` for such a module, or one that writes into its parameters.
+        ConfigError: `vmap` for such a module, or one that no task can have to itself.
     """
-    traits = PLAIN if x is None else traits_of(Net(module).replica().module, x)
+    traits = PLAIN
+    if episode is not None:
+        inputs = _inputs(episode)
+        traits = traits_of(Net(module).module, inputs)
+        check_lending(module, traits, inputs[0])
     if name == "vmap" and not traits.plain:
         does = "draws random numbers" if traits.draws else "writes into its buffers"
         raise ConfigError(
@@ -50,6 +56,13 @@ def make_execution(
         torch.backends.cudnn.deterministic = True  # the same seed, the same numbers
     possible = executions(traits)
     return possible.get(name, possible["serial"])(module)
+
+
+def _inputs(episode: Episode) -> list[Tensor]:
+    """What a network meets in a task: an inner minibatch, the support with a query, the queries."""
+    support, queries = episode.support_x, episode.query_x
+    first = support[episode.batches[0]] if len(episode.batches) else support
+    return [first, torch.cat([support, queries[:1]])] + ([queries] if len(queries) > 1 else [])
 
 
 def executions(traits: Traits) -> Mapping[str, Callable[[nn.Module], Execution]]:

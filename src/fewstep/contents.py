@@ -6,8 +6,10 @@ possible, or where the module means more than one task can say, it is refused by
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -16,6 +18,8 @@ from torch.optim.swa_utils import AveragedModel
 WRAPPERS = (torch.jit.ScriptModule, nn.DataParallel, nn.parallel.DistributedDataParallel)
 WRAPPERS += (AveragedModel, torch._dynamo.OptimizedModule) if hasattr(torch, "_dynamo") else ()
 """What stands around a network and has ideas of its own about its parameters."""
+
+GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 TOO_NARROW = (torch.float16, torch.float8_e4m3fn, torch.float8_e5m2)
 """The inner Adam's eps of 1e-8 is 0 in these."""
@@ -58,10 +62,10 @@ def _trouble_with_layer(layer: nn.Module) -> str | None:
         return "gathers statistics over tasks for quantization: quantize after the training"
     if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) and layer.sparse:
         return "has sparse gradients, which an inner step cannot take: use sparse=False"
-    if any(isinstance(value, torch.Generator) for value in vars(layer).values()):
+    if any(isinstance(value, GENERATORS) for value in vars(layer).values()):
         return (
             "draws from a generator of its own, which goes on from task to task: let it draw from "
-            "PyTorch's global one, which is set for each task"
+            "PyTorch's, NumPy's or Python's global one, which is set for each task"
         )
     return None
 

@@ -72,7 +72,8 @@ class Serial(_OneByOne):
         self.net, self.traits = Net(module, traits=traits).replica(), traits
 
     def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
-        torch.set_num_threads(CPU_THREADS)
+        # The same to the last digit on any number of cores, where tasks cannot be shared out.
+        torch.set_num_threads(CPU_THREADS if self.traits.plain else 1)
         return [function(self.net.begin(episode), *shared, episode) for episode in episodes]
 
 

@@ -77,7 +77,7 @@ class MetaLearner(pl.LightningModule):
     def meet(self, episode: Episode) -> Execution:
         """The execution; made for the first task, when the module is where it will train."""
         if self._execution is None:
-            where = self.module, self.device, episode.support_x
+            where = self.module, self.device, episode
             self._execution = make_execution(self.execution_name, *where)
         return self._execution
 

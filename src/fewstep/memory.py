@@ -7,7 +7,7 @@ for that task and is dropped with it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -49,15 +49,36 @@ def remember(layer: nn.Module, memory: Memory) -> None:
 
 
 def copies(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Tensors and containers anew, the rest as it is; of a container the outermost alone."""
-    return {
-        name: value.clone()
-        if isinstance(value, Tensor)
-        else type(value)(value)
-        if type(value) in (list, dict, set)
-        else value
-        for name, value in values.items()
-    }
+    """Tensors anew, and whatever else can be copied; layers and parameters as they are."""
+    return {name: _copy_of(value) for name, value in values.items()}
+
+
+def _copy_of(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return value
+    held = [*_held(value)]
+    try:
+        return copy.deepcopy(value, {id(one): one for one in held})
+    except Exception:  # whatever copying somebody's object raises: it is shared then
+        return value
+
+
+def _is_computed(value: Any) -> bool:
+    return isinstance(value, Tensor) and not value.is_leaf
+
+
+def _held(value: Any) -> Iterator[Any]:
+    """Layers, and tensors that a copy should share, in containers of any depth."""
+    if isinstance(value, (nn.Module, nn.Parameter)) or _is_computed(value):
+        yield value
+    elif isinstance(value, (list, tuple, set)):
+        for one in value:
+            yield from _held(one)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _held(one)
 
 
 def without_running_statistics(module: nn.Module) -> nn.Module:

@@ -134,9 +134,9 @@ class Preflight:
         """Choose the execution for the network by this task, unless one was met before."""
         if self.plain is not None:
             return
-        name, x = self.learner.execution_name, episode.support_x
+        name = self.learner.execution_name
         with explained(Place(self.config, "training", spec, episode)):
-            chosen = make_execution(name, self.module, self.device, x)
+            chosen = make_execution(name, self.module, self.device, episode)
         serial = Serial(self.module, chosen.traits)
         self.plain, self.vmap = (chosen, True) if chosen.name == "vmap" else (serial, False)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from fewstep.checks import ConfigError
-from fewstep.memory import MODULE
-from fewstep.noise import drew, generators
+from fewstep.memory import MODULE, copied
+from fewstep.noise import drew, generators, noise
 
 
 @dataclass(frozen=True)
@@ -32,28 +33,57 @@ class Traits:
 PLAIN = Traits()
 
 
-def traits_of(module: nn.Module, x: Tensor) -> Traits:
-    """Try a module on some inputs, in training and in evaluation. It is changed by that as much as
-    it changes itself.
+def traits_of(module: nn.Module, inputs: Sequence[Tensor]) -> Traits:
+    """Try copies of a module on some inputs, each in training and in evaluation, twice.
 
     Raises:
-        ConfigError: its forward pass writes into a parameter.
+        ConfigError: its forward pass writes into a parameter, remembers something outside of the
+            module, or does not go by the parameters that it is lent.
         Exception: whatever the module itself raises.
     """
     draws = writes = False
-    for mode in (True, False):
-        module.train(mode)
-        random, before, kept = generators(), _attributes(module), _values(module.parameters())
-        buffers = _values(module.buffers())
-        module(x)
-        draws |= drew(random)
-        writes |= before != _attributes(module) or not _same(buffers, module.buffers())
-        if not _same(kept, module.parameters()):
-            raise ConfigError(
-                f"model: {type(module).__name__} writes into its parameters in forward, which "
-                "would change them for every task. Use a buffer, or set them before the training"
-            )
+    answers: list[list[Any]] = []
+    for one in (copied(module), copied(module)):
+        tried = [_tried(one.train(mode), x) for mode in (True, False) for x in inputs]
+        draws |= any(seen.draws for seen, _ in tried)
+        writes |= any(seen.writes for seen, _ in tried)
+        answers.append([outputs for _, outputs in tried])
+    if not _equal(*answers):
+        raise ConfigError(
+            f"model: {type(module).__name__} remembers something outside of itself, in a global, a "
+            "class or a closure, which no task can have to itself. Keep it in a buffer"
+        )
     return Traits(draws, writes)
+
+
+def _tried(module: nn.Module, x: Tensor) -> tuple[Traits, list[Any]]:
+    """What two calls with the same random numbers show, and what they answered."""
+    before = _attributes(module)
+    kept = _values(module.parameters())
+    buffers = _values(module.buffers())
+    with noise(0, 0):
+        at_start = generators()
+        one = module(x)
+        draws = drew(at_start)
+    writes = before != _attributes(module) or not _same(buffers, module.buffers())
+    with noise(0, 0):
+        other = module(x)
+    if not _same(kept, module.parameters()):
+        raise ConfigError(
+            f"model: {type(module).__name__} writes into its parameters in forward, which would "
+            "change them for every task. Use a buffer, or set them before the training"
+        )
+    return Traits(draws, writes or not _equal(one, other)), [one, other]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two outputs are the same, not a number included."""
+    pairs = zip(pytree.tree_leaves(one), pytree.tree_leaves(other), strict=True)
+    return all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pairs if _is_tensor(a))
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
 
 
 def _values(tensors: Iterable[Tensor]) -> list[Tensor]:
