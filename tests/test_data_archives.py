@@ -483,3 +483,11 @@ def test_a_million_members(tmp_path):
     found = pictures.find_classes(path)
     assert [len(files) for files in found.values()] == [10_000] * 100
     assert time.perf_counter() - start < 120
+
+
+def test_a_name_that_is_marked_as_utf8_and_is_none(tmp_path):
+    """PKZIP's bit 11 over a name of another encoding."""
+    path = zipped(tmp_path / "a.zip", [("caf\u00e9/0.png", png(10))])
+    path.write_bytes(path.read_bytes().replace("\u00e9".encode(), b"\x82\x82"))
+    with pytest.raises(ValueError, match=r"a\.zip.*marked as UTF-8 and is none"):
+        load(path)

@@ -8,6 +8,7 @@ import pytest
 
 from fewstep import evaluate, train
 from fewstep.checks import ConfigError
+from fewstep.launch import complain
 from fewstep.names import check_name
 from fewstep.printable import caption, printable
 from fewstep.trial import check_logger
@@ -75,3 +76,8 @@ def test_what_cannot_be_seen_is_spelled():
     )
     assert printable("a\nb\x07", keep="\n") == "a\nb" + r"\x07"
     assert caption("_a$b$") == r" _a\$b\$"
+
+
+def test_a_list_in_an_error_has_its_lines_and_names_in_it_make_none(capsys):
+    assert complain(ValueError("2 files:\n  a\nb.png\n  c\x1b.png")) == 2
+    assert capsys.readouterr().err == "fewstep: 2 files:\n  a\\nb.png\n  c\\x1b.png\n"

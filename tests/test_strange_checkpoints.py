@@ -127,6 +127,8 @@ CASES = {
     "an empty inner state": ("fewstep/inner_state", {}, "its inner_state has"),
     "another inner state": ("fewstep/inner_state", {"a": FILLED}, "its inner_state has"),
     "odd figures": ("fewstep/recent", [3], "recent must be the figures"),
+    "odd classes": ("fewstep/classes", {"train": 3}, "classes must be the class names"),
+    "an odd digest": ("fewstep/data_sha256", ["x"], "data_sha256=['x']: must be a digest"),
     "figures of vectors": (
         "fewstep/recent",
         [{"acc": FILLED}],

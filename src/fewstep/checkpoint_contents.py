@@ -74,11 +74,23 @@ def _complaints(content: Content) -> Iterator[str]:
         yield "fewstep.inner_state must be the state of an inner rule"
     if not isinstance(recent, list) or not all(map(_scalars, recent)):
         yield "fewstep.recent must be the figures of some meta-iterations"
+    classes, digest = ours.get("classes"), ours.get("data_sha256")
+    if classes is not None and not _lists_of_texts(classes):
+        yield "fewstep.classes must be the class names of each split"
+    if digest is not None and not isinstance(digest, str):
+        yield f"fewstep.data_sha256={digest!r}: must be a digest"
     if not isinstance(content["state_dict"], Mapping):
         yield "state_dict must hold the network's tensors"
     for name, value in dict(content["state_dict"]).items():
         if not isinstance(name, str) or not _dense(value):
             yield f"state_dict.{name}: must be a tensor"
+
+
+def _lists_of_texts(classes: Any) -> bool:
+    return isinstance(classes, Mapping) and all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names)
+        for names in classes.values()
+    )
 
 
 def _scalars(figures: Any) -> bool:

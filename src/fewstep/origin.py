@@ -110,7 +110,9 @@ def own_data(splits: Splits, content: Content) -> Splits | None:
         split = _only(split, wanted)
         if split.data_sha256 != digest:
             return None
-    return {name: chosen(split, name, names) for name, names in classes.items()}
+    gone = {name for names in classes.values() for name in absent(split, names)}  # of other data
+    there = {name: [one for one in names if one not in gone] for name, names in classes.items()}
+    return {name: chosen(split, name, names) for name, names in there.items()}
 
 
 def chosen(split: ImageSplit, name: str, classes: Sequence[str]) -> ImageSplit:

@@ -32,7 +32,11 @@ class Zip:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = zipfile.ZipFile(path)
+        try:
+            self._file = zipfile.ZipFile(path)
+        except UnicodeDecodeError as error:
+            reason = "the name of a member is marked as UTF-8 and is none"
+            raise zipfile.BadZipFile(reason) from error
         infos = [info for info in self._file.infolist() if not _is_folder(info)]
         if _overlap(infos, self._file.start_dir):
             self.close()
