@@ -30,6 +30,7 @@ test-gpu: setup  ## the tests that need a GPU
 	$(BIN)/python -m pytest -m gpu
 
 gates: lint test  ## what must hold before a release: lint, tests, and that these notice some fifty wrong programs
+	$(BIN)/python -m pytest -m long
 	PYTHONPATH=benchmarks $(BIN)/python -W ignore -m mutation.run
 
 bench: setup  ## time the default configuration in every execution

@@ -208,7 +208,7 @@ def test_a_stop_at_any_moment_is_saved(moment, tmp_path, undisturbed, monkeypatc
         assert ours[kept] == undisturbed[kept]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_stops_change_nothing(tmp_path):
     """At random moments from the first meta-iteration on, and by any of the signals."""
     clean = multiprocessing.get_context("forkserver")

@@ -70,7 +70,7 @@ def sweep(tmp_path: Path) -> Iterator:
         os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("launcher", AT_ONCE)
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "Ctrl-C", "three", "SIGKILL"])
 def test_the_jobs_of_a_sweep_end_with_it_and_save(how, launcher, sweep, tmp_path) -> None:
