@@ -42,7 +42,8 @@ WRITE |= {"spectral norm", "attributes deep inside written"}
 QUICK = {"dropout", "buffer written", "tied"}
 RUNS = [
     *sorted(QUICK),
-    *(pytest.param(n, marks=pytest.mark.slow) for n in [*NETWORKS, *LARGE]),
+    *(pytest.param(n, marks=pytest.mark.slow) for n in sorted(NETWORKS.keys() - QUICK)),
+    *(pytest.param(n, marks=pytest.mark.long) for n in sorted(LARGE)),
 ]
 CPU = torch.device("cpu")
 ROUNDING = {"attention", "attention with dropout", "batch norm", "instance norm"}
