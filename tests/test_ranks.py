@@ -75,7 +75,7 @@ def sweep(where: Path, *words: str) -> dict[str, Run]:
     return {path.parent.name: Run(path.parent) for path in where.glob("swept/*/results.json")}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_algorithm_agrees_on_even_and_uneven_shares(tmp_path):
     """Also a sweep whose jobs, one after another in one process, start ranks of their own."""
     words = [*DOUBLE, f"algorithm={','.join(ALGORITHMS)}", "meta_batch=4,5"]
@@ -86,7 +86,7 @@ def test_every_algorithm_agrees_on_even_and_uneven_shares(tmp_path):
         same(alone, two[job])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_single_precision_agrees_within_the_interval(tmp_path):
     words = [*TINY, "eval.val_every=null", "max_meta_iterations=20", "eval.tasks=50"]
     one, two = (run(train.main, tmp_path / t, *words, f"trainer={t}") for t in ("cpu", "ddp_cpu"))
@@ -95,7 +95,7 @@ def test_single_precision_agrees_within_the_interval(tmp_path):
         assert abs(mine["acc"] - yours["acc"]) <= mine["acc_ci95"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("before", "after"), [(TWO, "trainer=cpu"), ("trainer=cpu", TWO)])
 def test_a_run_goes_on_with_other_devices(tmp_path, before, after):
     words = [*DOUBLE, "algorithm.outer.final_lr=null"]
@@ -121,7 +121,7 @@ def finished(*processes: subprocess.Popen) -> None:
         assert process.returncode == 0, out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ranks_of_torchrun_take_their_places(tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     words = ["--nproc-per-node=2", "-m", "fewstep.cli", "train", *EVERYTHING, TWO]
@@ -130,7 +130,7 @@ def test_ranks_of_torchrun_take_their_places(tmp_path):
     same(run(train.main, tmp_path / "one", *EVERYTHING), Run(folder))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ranks_take_their_places_from_the_variables_of_srun(tmp_path):
     """No SLURM here: two machines of one process each, told so as srun does."""
     with socket.socket() as probe:
@@ -191,7 +191,7 @@ def all_gone(pids: list[int]) -> bool:
     return not any(map(alive, pids))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_ranks_and_keeps_what_there_is(under_way, tmp_path, number):
     starter, pids = under_way
@@ -205,7 +205,7 @@ def test_a_signal_ends_all_ranks_and_keeps_what_there_is(under_way, tmp_path, nu
     assert "Connection closed" not in log
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rank_that_dies_ends_the_run_and_is_named(under_way, tmp_path, rank):
     starter, pids = under_way
@@ -217,7 +217,7 @@ def test_a_rank_that_dies_ends_the_run_and_is_named(under_way, tmp_path, rank):
     assert "Traceback" not in log
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ranks_do_not_outlive_what_started_them(under_way):
     starter, pids = under_way
     starter.kill()
@@ -225,7 +225,7 @@ def test_ranks_do_not_outlive_what_started_them(under_way):
     assert all_gone(pids)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rank_that_somebody_has_stopped_does_not_keep_the_run_from_ending(
     under_way, tmp_path, rank
