@@ -36,8 +36,13 @@ def make_execution(
     traits = PLAIN
     if episode is not None:
         inputs = _inputs(episode)
-        traits = traits_of(Net(module).module, inputs)
-        check_lending(module, traits, inputs[0])
+        try:
+            traits = traits_of(Net(module).module, inputs)
+            check_lending(module, traits, inputs[0])
+        except ConfigError:
+            raise
+        except Exception:  # a network that fails: whoever runs it says where and why
+            traits = PLAIN
     if name == "vmap" and not traits.plain:
         does = "draws random numbers" if traits.draws else "writes into its buffers"
         raise ConfigError(
