@@ -63,9 +63,8 @@ def _seeded(module: nn.Module, x: Tensor) -> Tensor:
 
 
 def _set(parameters: Params, values: Params) -> None:
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(values[name])
+    for name, parameter in parameters.items():
+        parameter.data.copy_(values[name].detach())  # which counts as no change, for it is put back
 
 
 def _gradient(outputs: Callable[[], Tensor], parameters: Params) -> Params:
