@@ -21,6 +21,10 @@ from fewstep.traits import PLAIN, Traits, traits_of
 from fewstep.types import Episode
 
 
+MOST = 128
+"""Examples that a network is tried on at a time."""
+
+
 def make_execution(
     name: str, module: nn.Module, device: torch.device, episode: Episode | None = None
 ) -> Execution:
@@ -64,9 +68,11 @@ def make_execution(
 
 
 def _inputs(episode: Episode) -> list[Tensor]:
-    """What a network meets in a task: an inner minibatch, the support with a query, the queries."""
-    support, queries = episode.support_x, episode.query_x
-    first = support[episode.batches[0]] if len(episode.batches) else support
+    """What a network meets in a task: an inner minibatch, the support with a query, the queries;
+    of each as much as any machine has the memory for."""
+    support, queries = episode.support_x[: MOST - 1], episode.query_x[:MOST]
+    batch = episode.batches[0, :MOST] if len(episode.batches) else slice(MOST)
+    first = episode.support_x[batch]
     return [first, torch.cat([support, queries[:1]])] + ([queries] if len(queries) > 1 else [])
 
 
