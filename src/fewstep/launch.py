@@ -80,8 +80,8 @@ def _launch(command: Command, words: Sequence[str]) -> int:
 def complain(error: Exception | str, status: int = 2) -> int:
     """Tell the user what to change, without a traceback; the exit status. A list has a line for
     each of its entries, which are set in."""
-    lines = map(printable, str(error).split("\n  "))
-    print(f"fewstep: {chr(10).join(lines)}".replace("\n", "\n  "), file=sys.stderr)
+    text = "\n  ".join(map(printable, str(error).split("\n  ")))
+    print(f"fewstep: {text}", file=sys.stderr)
     return status
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
+
+from fewstep.chance import untouched
 
 
 _WORD = (1 << 64) - 1
@@ -25,41 +26,12 @@ def noise(key: int, forward_pass: int) -> Iterator[None]:
 
     Not for two threads at a time: the generators are those of the process.
     """
-    before, seed = generators(), _mixed(_mixed(key) ^ forward_pass)
-    random.seed(seed)
-    np.random.seed(seed & 0xFFFFFFFF)
-    torch.manual_seed(seed)
-    try:
+    seed = _mixed(_mixed(key) ^ forward_pass)
+    with untouched():
+        random.seed(seed)
+        np.random.seed(seed & 0xFFFFFFFF)
+        torch.manual_seed(seed)
         yield
-    finally:
-        _restore(before)
-
-
-def generators() -> list[Any]:
-    """Where the generators of the process are."""
-    of_gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return [random.getstate(), np.random.get_state(), torch.get_rng_state(), of_gpus]
-
-
-def drew(before: list[Any]) -> bool:
-    """Whether anybody asked them for a number since then."""
-    python, numpy, cpu, gpus = before
-    now = generators()
-    return not (
-        now[0] == python
-        and now[1][2] == numpy[2]
-        and np.array_equal(now[1][1], numpy[1])
-        and all(map(torch.equal, [now[2], *now[3]], [cpu, *gpus]))
-    )
-
-
-def _restore(before: list[Any]) -> None:
-    python, numpy, cpu, gpus = before
-    random.setstate(python)
-    np.random.set_state(numpy)
-    torch.set_rng_state(cpu)
-    if gpus:
-        torch.cuda.set_rng_state_all(gpus)
 
 
 def _mixed(number: int) -> int:

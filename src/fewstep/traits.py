@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from fewstep.chance import drew, generators
 from fewstep.checks import ConfigError
 from fewstep.memory import MODULE, copied
-from fewstep.noise import drew, generators, noise
+from fewstep.noise import noise
 
 
 @dataclass(frozen=True)
