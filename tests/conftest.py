@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 
-# Under `nohup`, or behind a shell's `&`, signals are ignored, by this process and by those it starts:
+# Under `nohup`, or behind a shell's `&`, signals are ignored, here and by what is started from here:
 # what the tests say of a stop is said of processes that hear it.
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
