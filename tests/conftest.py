@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 
-# Under `nohup`, or behind a shell's `&`, signals are ignored, here and by what is started from here:
-# what the tests say of a stop is said of processes that hear it.
+# Under `nohup`, or behind a shell's ampersand, signals are ignored, here and by what is started
+# from here: what the tests say of a stop is said of processes that hear it.
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         own = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
