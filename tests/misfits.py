@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fewstep.data.tasks import Classification
-from fewstep.types import Episode, EpisodeSpec
+from fewstep.core.objectives import Classification
+from fewstep.core.types import Episode, EpisodeSpec
 
 
 class Wrapped(nn.Module):

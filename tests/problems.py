@@ -12,11 +12,11 @@ from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
-from fewstep.data.tasks import Classification, Regression
+from fewstep.core.net import Net
+from fewstep.core.objectives import Classification, Regression
+from fewstep.core.rules import SGD, Adam
+from fewstep.core.types import Episode, Metrics, Params
 from fewstep.models import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv
-from fewstep.net import Net
-from fewstep.rules import SGD, Adam
-from fewstep.types import Episode, Metrics, Params
 
 
 ALGORITHMS: dict[str, Callable] = {

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from fewstep import bench
 from fewstep.bench import estimate as estimates
 from fewstep.bench import measure as measuring
 from fewstep.bench import overhead as overheads
@@ -17,12 +16,14 @@ from fewstep.bench.memory import available, process_peak, tensor_peak
 from fewstep.bench.operations import operations
 from fewstep.bench.subject import BareLoop, Subject, open_subject
 from fewstep.bench.table import table
-from fewstep.checks import ConfigError
-from fewstep.compose import compose_config
-from fewstep.execution import CPU_THREADS, Serial
-from fewstep.launch import plain
-from fewstep.trainer import quiet_lightning
-from fewstep.training import fit
+from fewstep.commands import bench
+from fewstep.config.compose import compose_config
+from fewstep.execution.base import CPU_THREADS
+from fewstep.execution.serial import Serial
+from fewstep.launch.start import plain
+from fewstep.messages.errors import ConfigError
+from fewstep.run.lightning import quiet_lightning
+from fewstep.run.training import fit
 
 
 CPU = torch.device("cpu")

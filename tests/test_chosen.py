@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from fewstep import training
-from fewstep.chosen import better
-from fewstep.compose import compose_config
-from fewstep.launch import plain
-from fewstep.learner import MetaLearner
-from fewstep.train import objective
+from fewstep.commands.train import objective
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
+from fewstep.run import training
+from fewstep.run.chosen import better
+from fewstep.run.learner import MetaLearner
 
 
 NAN, INF = math.nan, math.inf

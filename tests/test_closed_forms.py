@@ -7,13 +7,13 @@ import math
 import pytest
 import torch
 
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
-from fewstep.inner import InnerLoop
-from fewstep.rules import SGD, Adam
-from fewstep.types import Episode
+from fewstep.core.rules import SGD, Adam
+from fewstep.core.types import Episode
 from problems import HalfSquare, linear, one_example
 
 

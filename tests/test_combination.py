@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.reptile import Reptile
-from fewstep.checks import ConfigError
-from fewstep.config import build_algorithm
-from fewstep.inner import InnerLoop
-from fewstep.rules import SGD, Adam, Rule
-from fewstep.types import Params
+from fewstep.core.rules import SGD, Adam, Rule
+from fewstep.core.types import Params
+from fewstep.messages.errors import ConfigError
+from fewstep.run.build import build_algorithm
 from problems import (
     REGRESSION,
     HalfSquare,

@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewstep.data import pictures
-from fewstep.data.decode import Reading
+from fewstep.data.images import pictures
+from fewstep.data.images.decode import Reading
 
 
 def png(shade: int) -> bytes:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewstep.data import class_lists, miniimagenet
+from fewstep.data import miniimagenet
 from fewstep.data.cifar_fs import CifarFS
+from fewstep.data.images import class_lists
 from fewstep.data.miniimagenet import MiniImageNet
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from fewstep.cli import main
-from fewstep.completion import query
-from fewstep.data import entries
-from fewstep.data.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
+from fewstep.commands.completion import query
+from fewstep.disk.cache import entries
+from fewstep.disk.cache.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
 
 
 @pytest.fixture

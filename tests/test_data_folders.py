@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fewstep.data import pictures
 from fewstep.data.image_folder import ImageFolder
-from fewstep.data.litter import is_litter
-from fewstep.identity import config_hash
+from fewstep.data.images import pictures
+from fewstep.disk.litter import is_litter
+from fewstep.records.identity import config_hash
 
 
 def png(shade: int) -> bytes:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from fewstep.core.types import EpisodeSpec
 from fewstep.data.glyphs import Glyphs, glyphs
-from fewstep.types import EpisodeSpec
 
 
 def test_golden_pixels():

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewstep.data.decode import decode
+from fewstep.core.types import EpisodeSpec
 from fewstep.data.image_folder import ImageFolder
-from fewstep.types import EpisodeSpec
+from fewstep.data.images.decode import decode
 
 
 SIZE = 8

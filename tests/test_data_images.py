@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from fewstep.data.images import ImageSplit, episodes_sha256
-from fewstep.types import EpisodeSpec
+from fewstep.core.types import EpisodeSpec
+from fewstep.data.images.split import ImageSplit, episodes_sha256
 
 
 CLASSES, IMAGES = 30, 12

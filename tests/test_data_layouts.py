@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from fewstep.core.types import EpisodeSpec
 from fewstep.data.image_folder import ImageFolder
-from fewstep.data.images import episodes_sha256
-from fewstep.types import EpisodeSpec
+from fewstep.data.images.split import episodes_sha256
 from made_files import laid_out, zipped
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fewstep.data import class_lists
+from fewstep.data.images import class_lists
 
 
 COMPOSED = unicodedata.normalize("NFC", "café")

@@ -12,12 +12,12 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from fewstep.compose import conf_dir
+from fewstep.adapters.meta_test import Setting, curve_steps
+from fewstep.config.compose import conf_dir
+from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.glyphs import Glyphs
-from fewstep.data.images import ImageSplit
-from fewstep.data.module import CHUNK, EvalTasks, MetaBatches, TaskModule
-from fewstep.evaluation import Setting, curve_steps
-from fewstep.types import Episode, EpisodeSpec
+from fewstep.data.images.split import ImageSplit
+from fewstep.run.episodes import CHUNK, EvalTasks, MetaBatches, TaskModule
 
 
 TRAIN = EpisodeSpec(ways=5, shots=4, queries=0, steps=2, batch_size=6)

@@ -14,9 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
+from fewstep.core.types import EpisodeSpec
 from fewstep.data import omniglot
 from fewstep.data.omniglot import Omniglot, character_order
-from fewstep.types import EpisodeSpec
 
 
 SPEC = EpisodeSpec(ways=5, shots=1, queries=1, steps=0)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fewstep.data.parallel import in_order
+from fewstep.data.images.parallel import in_order
 
 
 def test_results_come_in_order_whoever_is_first():

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fewstep.data import pickled
+from fewstep.disk.pickles import pickled
 from made_files import python2
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from fewstep.data import pictures
-from fewstep.data.decode import Reading, decode
 from fewstep.data.image_folder import ImageFolder
+from fewstep.data.images import pictures
+from fewstep.data.images.decode import Reading, decode
 
 
 def saved(image: Image.Image | np.ndarray, kind: str, **options) -> bytes:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewstep.data import class_lists, miniimagenet
+from fewstep.core.types import EpisodeSpec
+from fewstep.data import miniimagenet
 from fewstep.data.cifar_fs import CifarFS
-from fewstep.data.images import episodes_sha256
+from fewstep.data.images import class_lists
+from fewstep.data.images.split import episodes_sha256
 from fewstep.data.miniimagenet import MiniImageNet
-from fewstep.types import EpisodeSpec
 from made_files import laid_out, python2, zipped
 
 
@@ -216,7 +217,7 @@ def test_pickles_come_from_the_cache_until_they_change(tmp_path, monkeypatch):
     root = laid_out(tmp_path, MINI_LAYOUTS["pickles"])
     check(MiniImageNet(root).open(), MINI, 8)
     with monkeypatch.context() as patch:
-        patch.setattr("fewstep.data.pickled.read_file", None)
+        patch.setattr("fewstep.disk.pickles.pickled.read_file", None)
         check(MiniImageNet(root).open(), MINI, 8)
     (root / "mini-imagenet-cache-val.pkl").write_bytes(b"changed")
     with pytest.raises(ValueError, match=r"mini-imagenet-cache-val\.pkl is"):

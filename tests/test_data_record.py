@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewstep import data_record
-from fewstep.compose import compose_config
+from fewstep.commands.train import digests as digests_of
+from fewstep.config.compose import compose_config
 from fewstep.data.image_folder import ImageFolder
-from fewstep.jobs import Folders
-from fewstep.launch import plain
-from fewstep.origin import digests
+from fewstep.launch.job_folders import Folders
+from fewstep.launch.start import plain
+from fewstep.records import data_record
+from fewstep.run.origin import digests
 
 
 def draw(root: Path, seed: int = 0) -> Path:
@@ -43,7 +44,7 @@ def sweep(tmp_path) -> Path:
 
 def worked(sweep: Path, given: dict, number: int = 0) -> Path:
     """A job of a sweep that has read its data and finished."""
-    folder = Folders(sweep).claim(given, number)
+    folder = Folders(sweep, digests_of).claim(given, number)
     node = given["dataset"]
     splits = ImageFolder(node["root"], 8, split_files=node["split_files"]).open()
     data_record.seen(folder, digests(splits))
@@ -64,7 +65,7 @@ def test_what_has_not_changed_is_known_without_opening_it(sweep, tmp_path, monke
     given = config(draw(tmp_path / "a"))
     folder = worked(sweep, given)
     spoil(monkeypatch)
-    assert Folders(sweep).claim(given, 0) == folder
+    assert Folders(sweep, digests_of).claim(given, 0) == folder
 
 
 SAME = {
@@ -89,9 +90,9 @@ def test_files_that_changed_and_data_that_did_not(sweep, tmp_path, monkeypatch, 
     root = draw(tmp_path / "a")
     folder = worked(sweep, config(root))
     root = SAME[change](root) or root
-    assert Folders(sweep).claim(config(root), 0) == folder
+    assert Folders(sweep, digests_of).claim(config(root), 0) == folder
     spoil(monkeypatch)  # which is remembered
-    assert Folders(sweep).claim(config(root), 0) == folder
+    assert Folders(sweep, digests_of).claim(config(root), 0) == folder
 
 
 @pytest.mark.parametrize("change", OTHER)
@@ -99,9 +100,9 @@ def test_other_data_is_another_job(sweep, tmp_path, change):
     root = draw(tmp_path / "a")
     worked(sweep, config(root))
     root = OTHER[change](root) or root
-    folder = Folders(sweep).claim(config(root), 0)
+    folder = Folders(sweep, digests_of).claim(config(root), 0)
     assert folder.name == "1"
-    assert Folders(sweep).claim(config(root), 0) == folder
+    assert Folders(sweep, digests_of).claim(config(root), 0) == folder
 
 
 def test_an_evaluation_is_a_job_too(sweep, tmp_path):
@@ -109,14 +110,14 @@ def test_an_evaluation_is_a_job_too(sweep, tmp_path):
     root = draw(tmp_path / "a")
     words = ["checkpoint=last.ckpt", f"dataset.root={root}", "dataset.split=all"]
     configs = [plain(compose_config("evaluate", [*words, f"eval.seed={s}"])) for s in (0, 1)]
-    folders = Folders(sweep)
+    folders = Folders(sweep, digests_of)
     names = [folders.claim(one, n).name for n, one in enumerate(configs)]
     assert names == ["0", "1"]
     for name in names:
         data_record.seen(sweep / name, digests(ImageFolder(root, 8).open()))
-    assert Folders(sweep).claim(configs[1], 0).name == "1"
+    assert Folders(sweep, digests_of).claim(configs[1], 0).name == "1"
     draw(root, seed=1)
-    assert Folders(sweep).claim(configs[1], 0).name == "2"
+    assert Folders(sweep, digests_of).claim(configs[1], 0).name == "2"
 
 
 def test_a_list_that_puts_a_class_elsewhere_is_another_job(sweep, tmp_path):
@@ -125,17 +126,17 @@ def test_a_list_that_puts_a_class_elsewhere_is_another_job(sweep, tmp_path):
         lists[split].write_text(names)
     words = [f"dataset.split_files={{{','.join(f'{s}: {p}' for s, p in lists.items())}}}"]
     given = config(root, *words)
-    assert worked(sweep, given) == Folders(sweep).claim(given, 0)
+    assert worked(sweep, given) == Folders(sweep, digests_of).claim(given, 0)
     lists["train"].write_text("class0\nclass2\n")
     lists["test"].write_text("class1\nclass3\n")
-    assert Folders(sweep).claim(given, 0).name == "1"
+    assert Folders(sweep, digests_of).claim(given, 0).name == "1"
 
 
 def test_an_axis_of_roots_finds_each_its_own(sweep, tmp_path):
     roots = [draw(tmp_path / name, seed) for seed, name in enumerate("ab")]
     folders = [worked(sweep, config(root), n) for n, root in enumerate(roots)]
     assert [folder.name for folder in folders] == ["0", "1"]
-    again = Folders(sweep)
+    again = Folders(sweep, digests_of)
     assert [again.claim(config(root), 0) for root in reversed(roots)] == folders[::-1]
 
 
@@ -143,8 +144,8 @@ def test_a_job_that_was_cut_off_goes_on_with_its_own_data_alone(sweep, tmp_path)
     root = draw(tmp_path / "a")
     folder = worked(sweep, config(root))
     (folder / "results.json").unlink()
-    assert Folders(sweep).claim(config(root), 0) == folder
-    assert Folders(sweep).claim(config(draw(root, seed=1)), 0) != folder
+    assert Folders(sweep, digests_of).claim(config(root), 0) == folder
+    assert Folders(sweep, digests_of).claim(config(draw(root, seed=1)), 0) != folder
 
 
 @pytest.mark.parametrize("unknown", ["an older sweep", "nothing read", "the data is not there"])
@@ -161,7 +162,7 @@ def test_what_nobody_knows_counts_as_the_same(sweep, tmp_path, unknown):
         shutil.rmtree(root)
     else:
         draw(root, seed=1)
-    assert Folders(sweep).claim(config(root), 0) == folder
+    assert Folders(sweep, digests_of).claim(config(root), 0) == folder
 
 
 def test_very_many_files_are_not_looked_at_but_opened(sweep, tmp_path, monkeypatch):
@@ -169,8 +170,8 @@ def test_very_many_files_are_not_looked_at_but_opened(sweep, tmp_path, monkeypat
     root = draw(tmp_path / "a")
     assert data_record.files_of({"root": root}) == ""
     folder = worked(sweep, config(root))
-    assert Folders(sweep).claim(config(root), 0) == folder
-    assert Folders(sweep).claim(config(draw(root, seed=1)), 0).name == "1"
+    assert Folders(sweep, digests_of).claim(config(root), 0) == folder
+    assert Folders(sweep, digests_of).claim(config(draw(root, seed=1)), 0).name == "1"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "null"])

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fewstep.core.types import EpisodeSpec
 from fewstep.data.sampler import Draws, check_counts, permutation_prefix
-from fewstep.types import EpisodeSpec
 
 
 words = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=12)

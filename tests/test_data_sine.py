@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from fewstep.core.types import EpisodeSpec
 from fewstep.data.sampler import Draws
 from fewstep.data.sine import Sine, wave
-from fewstep.types import EpisodeSpec
 
 
 GIST = EpisodeSpec(ways=1, shots=50, queries=1, steps=5, batch_size=10)

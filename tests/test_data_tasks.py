@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fewstep.data.tasks import Classification, Regression
+from fewstep.core.objectives import Classification, Regression
 
 
 def test_cross_entropy_is_minus_the_log_of_the_right_probability():

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
-from fewstep.inner import InnerLoop
-from fewstep.rules import SGD, Adam
-from fewstep.types import Params
+from fewstep.core.rules import SGD, Adam
+from fewstep.core.types import Params
 from problems import (
     REGRESSION,
     finite_differences,

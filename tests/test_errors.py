@@ -15,10 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
-from fewstep import compose, evaluate, train, trial
-from fewstep import config as builders
-from fewstep.compose import compose_config
-from fewstep.launch import plain
+from fewstep.commands import evaluate, train
+from fewstep.config import compose
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
+from fewstep.run import build, consistency
 
 
 COMMANDS = {"train": train.main, "evaluate": evaluate.main}
@@ -312,7 +313,7 @@ def test_a_validation_split_that_is_too_small_can_be_done_without(refused, tmp_p
 
 
 def test_tensorboard_that_is_not_installed(refused, monkeypatch):
-    monkeypatch.setattr(trial, "find_spec", lambda name: None)
+    monkeypatch.setattr(consistency, "find_spec", lambda name: None)
     names(refused("train", "logger=tensorboard"), "not installed", "'fewstep[tensorboard]'")
 
 
@@ -386,7 +387,7 @@ def content(*overrides: str) -> dict:
     """What a checkpoint of a tiny net holds, untrained."""
     words = ["dataset.classes=60", "model.channels=4", *overrides]
     config = plain(compose_config("train", words))
-    learner = builders.build_learner(config, builders.build_dataset(config["dataset"]).task)
+    learner = build.build_learner(config, build.build_dataset(config["dataset"]).task)
     ours = {"config": config, "meta_iteration": 3, "inner_state": learner.state}
     return {"state_dict": learner.state_dict(), "fewstep": ours}
 
@@ -497,7 +498,7 @@ def test_evaluations_that_cannot_run(refused, saved, word, parts):
     "words",
     [
         ["-m", "fewstep.cli", "train", "algorithm.inner.lr=fast"],
-        ["-m", "fewstep.train", "dataset=image_folder", "dataset.root=nowhere"],
+        ["-m", "fewstep", "train", "dataset=image_folder", "dataset.root=nowhere"],
     ],
 )
 def test_the_real_command_answers_within_ten_seconds(tmp_path, words):

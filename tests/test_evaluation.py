@@ -10,19 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from fewstep.evaluation import (
-    Setting,
-    curve_steps,
-    evaluate_task,
-    mean_ci95,
-    predict,
-    summarize,
-)
-from fewstep.inner import InnerLoop
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.meta_test import Setting, curve_steps, evaluate_task, predict
+from fewstep.core.net import Net
+from fewstep.core.rules import SGD, Adam
+from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.models import OmniglotConv
-from fewstep.net import Net
-from fewstep.rules import SGD, Adam
-from fewstep.types import Episode, EpisodeSpec
+from fewstep.records.intervals import mean_ci95
+from fewstep.run.summary import summarize
 from problems import CLASSIFICATION, REGRESSION, image_episode, small_episode, small_net
 
 

@@ -10,17 +10,18 @@ import pytest
 import torch
 from torch import nn
 
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.meta_test import PROTOCOLS, Setting, evaluate_task
 from fewstep.algorithms import Algorithm
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
-from fewstep.choice import make_execution
-from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
-from fewstep.execution import EXECUTIONS, Serial, Threads
-from fewstep.inner import InnerLoop
+from fewstep.core.net import Net
+from fewstep.core.rules import SGD
+from fewstep.core.types import EpisodeSpec
+from fewstep.execution.choice import EXECUTIONS, make_execution
+from fewstep.execution.serial import Serial
+from fewstep.execution.threads import Threads
 from fewstep.models import SineMLP
-from fewstep.net import Net
-from fewstep.rules import SGD
-from fewstep.types import EpisodeSpec
 from problems import (
     ALGORITHMS,
     CLASSIFICATION,

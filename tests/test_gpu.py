@@ -15,21 +15,22 @@ import pytest
 import torch
 from torch.utils import _pytree as pytree
 
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.meta_test import PROTOCOLS, Setting, evaluate_task
 from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
-from fewstep.choice import make_execution
-from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
-from fewstep.execution import EXECUTIONS, Serial, Vmap
-from fewstep.inner import InnerLoop
-from fewstep.meta_batch import total_direction
+from fewstep.commands.train import main
+from fewstep.core.net import Net
+from fewstep.core.rules import SGD, Adam
+from fewstep.core.types import Episode, EpisodeSpec
+from fewstep.execution.choice import EXECUTIONS, make_execution
+from fewstep.execution.meta_batch import total_direction
+from fewstep.execution.serial import Serial
+from fewstep.execution.vmap import Vmap
 from fewstep.models import OmniglotConv
-from fewstep.net import Net
-from fewstep.programs import Programs
-from fewstep.recording import record
-from fewstep.rules import SGD, Adam
-from fewstep.train import main
-from fewstep.types import Episode, EpisodeSpec
+from fewstep.programs.library import Programs
+from fewstep.programs.recording import record
 from problems import (
     ALGORITHMS,
     CLASSIFICATION,

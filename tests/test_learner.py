@@ -7,11 +7,11 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.reptile import Reptile
-from fewstep.inner import InnerLoop
-from fewstep.learner import MetaLearner
-from fewstep.outer import OuterStep
-from fewstep.rules import SGD, Adam
+from fewstep.core.outer import OuterStep
+from fewstep.core.rules import SGD, Adam
+from fewstep.run.learner import MetaLearner
 from problems import REGRESSION, HalfSquare, one_example, small_episode, small_net
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fewstep import train
-from fewstep.checks import ConfigError
-from fewstep.data.cache import Content, cached
-from fewstep.files import CannotWrite, check_place, replacing
-from fewstep.job import write_record
-from fewstep.jobs import Folders
-from fewstep.lock import check_free, held, in_use
-from fewstep.metrics_file import MetricsFile
-from fewstep.results import write_json
-from fewstep.resume import keep
+from fewstep.commands import train
+from fewstep.disk.cache.cache import Content, cached
+from fewstep.disk.files import CannotWrite, check_place, replacing
+from fewstep.disk.lock import check_free, held, in_use
+from fewstep.launch.job_folders import Folders
+from fewstep.launch.resume import keep
+from fewstep.messages.errors import ConfigError
+from fewstep.records.job_record import write_record
+from fewstep.records.metrics import MetricsFile
+from fewstep.records.results import write_json
 
 
 @pytest.fixture

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 import wandb
 
-from fewstep import loggers, train
-from fewstep.compose import compose_config
-from fewstep.dashboard import Dashboard
-from fewstep.scoreboard import labels
+from fewstep.commands import train
+from fewstep.config.compose import compose_config
+from fewstep.loggers import opening as loggers
+from fewstep.loggers.dashboard import Dashboard
+from fewstep.loggers.scoreboard import labels
 
 
 SMALL = [
@@ -174,7 +175,10 @@ def test_labels_tell_settings_apart() -> None:
 
 
 def test_a_run_that_fails_is_marked_and_closed(tmp_path: Path) -> None:
-    config = {"name": "one", "logger": {"_target_": "fewstep.dashboard.Dashboard", "offline": True}}
+    config = {
+        "name": "one",
+        "logger": {"_target_": "fewstep.loggers.dashboard.Dashboard", "offline": True},
+    }
     with pytest.raises(RuntimeError), loggers.open_loggers(config, tmp_path):
         raise RuntimeError("the machine went away")
     assert exit_code(whole(tmp_path)) == 1

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from fewstep.checks import ConfigError
-from fewstep.make import call, locate, make
+from fewstep.config.instantiate import call, locate, make
+from fewstep.messages.errors import ConfigError
 
 
 @dataclass

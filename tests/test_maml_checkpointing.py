@@ -7,19 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from fewstep import config as builders
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.maml import MAML
 from fewstep.bench.memory import tensor_peak
-from fewstep.checkpoint import same_recipe
-from fewstep.checks import ConfigError
-from fewstep.compose import compose_config
-from fewstep.execution import EXECUTIONS, Serial
-from fewstep.identity import config_hash
-from fewstep.inner import InnerLoop
-from fewstep.launch import plain
+from fewstep.config.compose import compose_config
+from fewstep.core.net import Net
+from fewstep.core.rules import SGD, Adam
+from fewstep.execution.choice import EXECUTIONS
+from fewstep.execution.serial import Serial
+from fewstep.launch.start import plain
+from fewstep.messages.errors import ConfigError
 from fewstep.models import OmniglotConv
-from fewstep.net import Net
-from fewstep.rules import SGD, Adam
+from fewstep.records.identity import config_hash
+from fewstep.run import build
+from fewstep.run.checkpoint import same_recipe
 from problems import CLASSIFICATION, image_episode, largest_difference
 
 
@@ -94,7 +95,7 @@ def test_memory_grows_by_the_parameters_of_a_segment_and_not_by_its_graph() -> N
 def test_one_segment_of_all_steps_is_refused() -> None:
     config = plain(compose_config("train", ["algorithm=maml", "algorithm.checkpoint_steps=1"]))
     with pytest.raises(ConfigError) as refusal:
-        builders.check(config)
+        build.check(config)
     assert str(refusal.value) == (
         "algorithm.checkpoint_steps=1: must be below algorithm.inner.steps=1, for one segment of "
         "all steps saves no memory. Lower it, or set it to null"

@@ -7,19 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fewstep.inner import InnerLoop
-from fewstep.models import (
-    BATCH_NORM_EPS,
-    MAMLOmniglotConv,
-    MiniImagenetConv,
-    OmniglotConv,
-    SameConv2d,
-    SineMLP,
-    _same_padding,
-)
-from fewstep.net import Net
-from fewstep.patches import strided_conv2d
-from fewstep.rules import Adam
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.core.net import Net
+from fewstep.core.rules import Adam
+from fewstep.models import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv, SineMLP
+from fewstep.models.layers import BATCH_NORM_EPS, SameConv2d, _same_padding
+from fewstep.models.patches import strided_conv2d
 from problems import CLASSIFICATION, image_episode
 
 

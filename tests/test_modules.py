@@ -13,24 +13,24 @@ from omegaconf import OmegaConf
 from torch import nn
 from torch.func import functional_call
 
-from fewstep import config as builders
-from fewstep import training
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.meta_test import PROTOCOLS, Setting, evaluate_task
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
-from fewstep.checks import ConfigError
-from fewstep.choice import make_execution
-from fewstep.compose import compose_config
-from fewstep.contents import check_contents
-from fewstep.evaluation import PROTOCOLS, Setting, evaluate_task
-from fewstep.execution import Serial, Threads
-from fewstep.inner import InnerLoop
-from fewstep.limits import check_training
-from fewstep.net import Net
-from fewstep.rules import SGD, Adam, place_state
-from fewstep.tested import Tested
-from fewstep.traits import PLAIN, traits_of
-from fewstep.types import Episode, EpisodeSpec, Params
+from fewstep.config.compose import compose_config
+from fewstep.config.limits import check_training
+from fewstep.core.contents import check_contents
+from fewstep.core.net import Net
+from fewstep.core.rules import SGD, Adam, place_state
+from fewstep.core.traits import PLAIN, traits_of
+from fewstep.core.types import Episode, EpisodeSpec, Params
+from fewstep.execution.choice import make_execution
+from fewstep.execution.serial import Serial
+from fewstep.execution.threads import Threads
+from fewstep.messages.errors import ConfigError
+from fewstep.run import build, training
+from fewstep.run.tested import Tested
 from networks import LARGE, NETWORKS, REFUSED, SIZE, TRIED, Counting, named
 from problems import CLASSIFICATION, REGRESSION
 
@@ -334,8 +334,8 @@ def test_a_run_a_resume_and_an_evaluation_agree(name, tmp_path):
     assert figures(training.train(rest, parts, "")) == figures(full)
     last = whole / "checkpoints" / "last.ckpt"
     config = config_of(name, "max_meta_iterations=4")
-    dataset = builders.build_dataset(config["dataset"])
-    tested = Tested(dataset.task, builders.open_splits(dataset, config), "test", None)
+    dataset = build.build_dataset(config["dataset"])
+    tested = Tested(dataset.task, build.open_splits(dataset, config), "test", None)
     assert figures(training.evaluate(config, last, again, "", tested)) == figures(full)
     assert_same_tensors(last, parts / "checkpoints" / "last.ckpt")
 

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from fewstep import evaluate, train
-from fewstep.checks import ConfigError
-from fewstep.launch import complain
-from fewstep.names import check_name
-from fewstep.printable import caption, printable
-from fewstep.trial import check_logger
+from fewstep.commands import evaluate, train
+from fewstep.config.names import check_name
+from fewstep.launch.start import complain
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import caption, printable
+from fewstep.run.consistency import check_logger
 
 
 BAD = ["../../x", "..", ".", "a/../b", "/abs", "a//b", "a/", "", "a\nb", "a\x1b[31m", "a\u202eb"]

@@ -23,10 +23,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from fewstep import training
-from fewstep.compose import compose_config
-from fewstep.launch import plain
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
 from fewstep.models import OmniglotConv
+from fewstep.run import training
 
 
 SIZE, CHANNELS, DRAWINGS = 16, 4, 9

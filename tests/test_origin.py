@@ -13,12 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from fewstep import evaluate, train
+from fewstep.commands import evaluate, train
+from fewstep.core.types import EpisodeSpec
 from fewstep.data.glyphs import Glyphs
 from fewstep.data.image_folder import ImageFolder
-from fewstep.data.images import ImageSplit, episodes_sha256
+from fewstep.data.images.split import ImageSplit, episodes_sha256
 from fewstep.data.sine import Sine
-from fewstep.types import EpisodeSpec
 
 
 SPEC = EpisodeSpec(ways=2, shots=1, queries=1, steps=1)
@@ -415,7 +415,7 @@ def test_an_older_checkpoint_is_tested_and_resumed_as_ever(trained, changed, tmp
 
 
 def test_the_ids_of_a_chosen_split_are_those_of_then(pictures, grown):
-    from fewstep.origin import origin, own_data
+    from fewstep.run.origin import origin, own_data
 
     before, after = opened(pictures), opened(grown)
     own = own_data(after, origin(before) | {"config": {}})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fewstep import train
+from fewstep.commands import train
 
 
 pytestmark = pytest.mark.slow

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fewstep import report, train
-from fewstep.arguments import parsed, read
-from fewstep.checks import ConfigError
-from fewstep.compose import compose_config, compose_hydra
-from fewstep.files import check_place
-from fewstep.places import REPORT, check_output, check_run, check_sweep
-from fewstep.settling import Command, plain, settled
-from fewstep.stopping import how_to_go_on
-from fewstep.theory import command as theory
-from fewstep.words import quoted, typed
+from fewstep.commands import report as report_command
+from fewstep.commands import theory, train
+from fewstep.config.arguments import parsed, read
+from fewstep.config.compose import compose_config, compose_hydra, plain
+from fewstep.disk.files import check_place
+from fewstep.launch.settling import Command, settled
+from fewstep.launch.stopping import how_to_go_on
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.words import quoted, typed
+from fewstep.records.places import REPORT, check_output, check_run, check_sweep
 
 
 CONFIG = plain(compose_config("train", []))
@@ -171,7 +171,7 @@ def test_a_sweep_in_a_folder_of_others_is_refused(files: dict, shown: str, here:
     assert "name=..." in str(refusal.value)
 
 
-@pytest.mark.parametrize("main", [theory.main, report.main])
+@pytest.mark.parametrize("main", [theory.main, report_command.main])
 def test_output_goes_into_a_folder_of_its_own(
     main: Callable, here: Path, capfd: pytest.CaptureFixture
 ) -> None:

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from fewstep import handover, room, train
-from fewstep.capacity import check_capacity
-from fewstep.checks import ConfigError
-from fewstep.compose import compose_config
-from fewstep.config import build_dataset, build_learner, open_splits, train_spec
-from fewstep.launch import plain
-from fewstep.preflight import Preflight
+from fewstep.commands import train
+from fewstep.config import room
+from fewstep.config.capacity import check_capacity
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
+from fewstep.messages.errors import ConfigError
+from fewstep.run import handover
+from fewstep.run.build import build_dataset, build_learner, open_splits, train_spec
+from fewstep.run.preflight import Preflight
 
 
 FEW = ["dataset.classes=60", "trainer=cpu", "execution=serial", "model.channels=4"]

@@ -15,14 +15,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fewstep import tracing
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.maml import MAML
-from fewstep.inner import InnerLoop
-from fewstep.models import MiniImagenetConv, OmniglotConv, SameConv2d
-from fewstep.net import Net
-from fewstep.programs import LIMIT, Programs
-from fewstep.rules import SGD, Adam, Rule, State
-from fewstep.types import Params
+from fewstep.core.net import Net
+from fewstep.core.rules import SGD, Adam, Rule, State
+from fewstep.core.types import Params
+from fewstep.models import MiniImagenetConv, OmniglotConv
+from fewstep.models.layers import SameConv2d
+from fewstep.programs import tracing
+from fewstep.programs.library import LIMIT, Programs
 from problems import CLASSIFICATION, REGRESSION, image_episode, small_episode, small_net
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fewstep import evaluate, train
+from fewstep.commands import evaluate, train
 from test_runs import BASELINES, MEASURED, TINY, Run, run
 
 
@@ -145,7 +145,7 @@ def test_ranks_take_their_places_from_the_variables_of_srun(tmp_path):
         folder.mkdir()
         mine = {**said, "SLURM_PROCID": rank, "SLURM_NODEID": rank}
         words = [*EVERYTHING, TWO, "trainer.devices=1", "trainer.num_nodes=2"]
-        command = [sys.executable, "-m", "fewstep.train", *words]
+        command = [sys.executable, "-m", "fewstep", "train", *words]
         env = {**os.environ, **{name: str(value) for name, value in mine.items()}}
         processes.append(subprocess.Popen(command, cwd=folder, env=env))
     finished(*processes)
@@ -163,7 +163,7 @@ LONG = [*TINY, "eval.val_every=null", "max_meta_iterations=100000", TWO, "hydra.
 @pytest.fixture
 def under_way(tmp_path):
     """A two-rank run that has begun to train, and its two ranks; nothing of it survives."""
-    command = [sys.executable, "-m", "fewstep.train", *LONG]
+    command = [sys.executable, "-m", "fewstep", "train", *LONG]
     with (tmp_path / "log").open("w") as log:
         starter = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
     while not (tmp_path / "here" / "metrics.csv").exists():

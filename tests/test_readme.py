@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fewstep import report, train
-from fewstep.compose import compose_config, options
+from fewstep import report
+from fewstep.commands import report as report_command
+from fewstep.commands import train
+from fewstep.config.compose import compose_config, options
 from fewstep.report import formats, paper
 
 
@@ -61,7 +63,7 @@ def test_every_report_of_the_readme_is_understood() -> None:
     commands = re.findall(r"^fewstep report (.*?)(?:\s+#.*)?$", README, re.M)
     assert len(commands) > 2
     for command in commands:
-        assert report.options(shlex.split(command)).paths
+        assert report_command.options(shlex.split(command)).paths
 
 
 def test_the_sweep_file_of_wandb_composes() -> None:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pytest
 from omegaconf import OmegaConf
 
-from fewstep import config as builders
-from fewstep.compose import compose_config, conf_dir, options
-from fewstep.launch import plain
+from fewstep.config.compose import compose_config, conf_dir, options
+from fewstep.launch.start import plain
+from fewstep.run import build
 
 
 class Recipe(NamedTuple):
@@ -89,7 +89,7 @@ def test_an_algorithm_alone_is_its_own_recipe(algorithm, shots):
     ]
     assert config["eval"]["queries"] == 1
     assert config["name"] == f"{algorithm}_glyphs_{setting[0]}w{setting[1]}s"
-    builders.check(config)
+    build.check(config)
 
 
 def test_a_key_of_the_command_line_wins_over_the_recipe():
@@ -101,7 +101,7 @@ def test_a_key_of_the_command_line_wins_over_the_recipe():
 
 @pytest.mark.parametrize("experiment", names("experiment"))
 def test_every_experiment_passes_the_check(experiment):
-    builders.check(composed(f"experiment={experiment}"))
+    build.check(composed(f"experiment={experiment}"))
 
 
 @pytest.mark.parametrize("dataset", names("dataset"))
@@ -109,8 +109,8 @@ def test_every_dataset_passes_the_check_and_its_keys_are_those_of_its_class(data
     config = composed(f"dataset={dataset}", "++dataset.root=somewhere")
     if dataset in ("glyphs", "sine"):
         config = composed(f"dataset={dataset}")
-    builders.check(config)
-    made = builders.build_dataset(config["dataset"])
+    build.check(config)
+    made = build.build_dataset(config["dataset"])
     assert made.name == config["dataset"]["name"] == dataset
 
 

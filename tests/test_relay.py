@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fewstep.relay import Follow, Relay, to_the_end
+from fewstep.core.follow import Follow, to_the_end
+from fewstep.execution.relay import Relay
 
 
 COUNT = 12

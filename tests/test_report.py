@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fewstep import report
+from fewstep.commands import report as report_command
 from fewstep.report.intervals import estimate, show, student_t95
 
 
@@ -40,7 +41,7 @@ def test_seeds_are_gathered_and_their_intervals_kept_apart(tmp_path: Path, capsy
     write(tmp_path / "a", results(0, 0.80))
     write(tmp_path / "b", results(1, 0.82))
     write(tmp_path / "c", results(1, 0.5, shots=5))
-    assert report.main([str(tmp_path)]) == 0
+    assert report_command.main([str(tmp_path)]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert lines[2] == (
         "| run | 2,000 | trained (last) | 5-way 1-shot | 50 | 1,000 | 0, 1 "
@@ -169,7 +170,7 @@ def test_the_files_of_a_report(tmp_path: Path, capsys) -> None:
         "meta_iteration,train/acc,test/acc,test/acc_ci95\n10,0.2,,\n20,0.3,0.5,0.1\n30,0.3,0.6,0.1\n"
     )
     out = tmp_path / "out"
-    assert report.main([str(folder), "--out", str(out)]) == 0
+    assert report_command.main([str(folder), "--out", str(out)]) == 0
     names = ["curves.png", "report.csv", "report.html", "report.md"]
     assert sorted(file.name for file in out.iterdir()) == names
     assert f"{out}: report.md, report.csv, report.html, curves.png" in capsys.readouterr().out
@@ -190,7 +191,7 @@ def test_the_page_stands_alone_and_shows_what_there_is(tmp_path: Path) -> None:
     curve = {"steps": [0, 1, 5], "acc": [0.2, 0.6, 0.8], "acc_ci95": [0.1, 0.1, 0.1]}
     folder = write(tmp_path / "a", results(0, 0.8, curve=curve) | {"name": "<b>&co"})
     (folder / "metrics.csv").write_text("meta_iteration,val/acc\n20,0.5\n30,0.6\n")
-    assert report.main([str(folder), "--out", str(tmp_path / "out")]) == 0
+    assert report_command.main([str(folder), "--out", str(tmp_path / "out")]) == 0
     page = (tmp_path / "out" / "report.html").read_text()
     assert "80.00 ± 2.00" in page
     assert "<td>&lt;b&gt;&amp;co</td>" in page
@@ -204,7 +205,7 @@ def test_the_page_stands_alone_and_shows_what_there_is(tmp_path: Path) -> None:
 
 def test_without_out_a_report_goes_where_outputs_go(tmp_path: Path, capsys) -> None:
     write(tmp_path / "a", results(0, 0.8))
-    assert report.main([str(tmp_path)]) == 0
+    assert report_command.main([str(tmp_path)]) == 0
     (folder,) = Path("outputs", "reports").iterdir()
     assert (folder / "report.html").exists()
     assert str(folder) in capsys.readouterr().out
@@ -213,7 +214,7 @@ def test_without_out_a_report_goes_where_outputs_go(tmp_path: Path, capsys) -> N
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
     folder = write(tmp_path / "a", results(0, 0.8))
     code = (
-        "import sys; from fewstep import report; report.main(sys.argv[1:]); "
+        "import sys; from fewstep.commands import report; report.main(sys.argv[1:]); "
         "sys.exit(any(name in sys.modules for name in ('torch', 'hydra', 'wandb')))"
     )
     words = [sys.executable, "-c", code, str(folder), "--out", str(tmp_path / "out")]
@@ -239,7 +240,7 @@ def test_files_beside_the_results_are_not_taken_for_results(tmp_path: Path) -> N
 )
 def test_errors(words: list[str], message: str, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
-    assert report.main(words) == 2
+    assert report_command.main(words) == 2
     assert message in capsys.readouterr().err
 
 
@@ -252,11 +253,11 @@ def test_errors(words: list[str], message: str, tmp_path: Path, monkeypatch, cap
 )
 def test_a_broken_file_is_named(text: str, message: str, tmp_path: Path, capsys) -> None:
     (tmp_path / "results.json").write_text(text)
-    assert report.main([str(tmp_path)]) == 2
+    assert report_command.main([str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys) -> None:
     folder = write(tmp_path / "a", results(0, 0.8))
-    assert report.main([str(folder), "--out", str(folder / "results.json")]) == 2
+    assert report_command.main([str(folder), "--out", str(folder / "results.json")]) == 2
     assert "results.json: cannot be written" in capsys.readouterr().err

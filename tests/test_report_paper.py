@@ -15,10 +15,11 @@ import pytest
 import yaml
 
 from fewstep import report
-from fewstep.checks import flatten
-from fewstep.compose import compose_config, options
-from fewstep.identity import hashed
-from fewstep.launch import plain
+from fewstep.commands import report as report_command
+from fewstep.config.checks import flatten
+from fewstep.config.compose import compose_config, options
+from fewstep.launch.start import plain
+from fewstep.records.identity import hashed
 from fewstep.report import orderings, overlap, paper
 from fewstep.report.contrast import Contrast, contrast
 from fewstep.report.pictures import draw
@@ -230,7 +231,7 @@ def test_what_the_paper_has_no_cell_for(changed: dict[str, Any]) -> None:
 
 def test_cells_without_a_counterpart_are_named(tmp_path: Path, capsys) -> None:
     (tmp_path / "results.json").write_text(json.dumps(run(0.9568).content))
-    assert report.main([str(tmp_path), "--paper"]) == 0
+    assert report_command.main([str(tmp_path), "--paper"]) == 0
     out = capsys.readouterr().out
     assert "| 95.68 ± 0.20 | 95.39 ± 0.09 | +0.29 | meet | its recipe is not recorded |" in out
     assert (
@@ -346,7 +347,7 @@ def test_the_orderings_of_figure_three(tmp_path: Path, capsys) -> None:
     for label, height in zip(orderings.CURVES, heights, strict=True):
         accs = [height - 0.01, height + 0.01] * 50
         curve(tmp_path / label.replace("/", "over"), label, accs)
-    assert report.main([str(tmp_path), "--paper"]) == 0
+    assert report_command.main([str(tmp_path), "--paper"]) == 0
     lines = capsys.readouterr().out.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("| the paper's ordering"))
     assert [line.split(" | ")[0:3] for line in lines[start + 2 : start + 8]] == [

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from fewstep import report
-from fewstep.compose import compose_config
-from fewstep.identity import hashed, recipe_hash
-from fewstep.launch import plain
+from fewstep.commands import report as report_command
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
+from fewstep.records.identity import hashed, recipe_hash
 from fewstep.report.panels import LINES
 from fewstep.report.sections import sections
 from fewstep.report.swept import distinguishing
@@ -62,7 +63,7 @@ def test_a_sweep_is_grouped_by_what_was_swept(tmp_path: Path, configs, capsys) -
         for place, (name, config) in enumerate(configs.items()):
             folder = tmp_path / "sweep" / str(2 * seed + place)
             job(folder, {**config, "seed": seed}, acc if name == "reptile" else acc + 0.1)
-    assert report.main([str(tmp_path)]) == 0
+    assert report_command.main([str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"## Sweep {tmp_path / 'sweep'}"
     assert "4 of 4 runs finished; swept: algorithm, seed" in lines
@@ -79,7 +80,7 @@ def test_what_has_no_results_is_named_with_its_reason(tmp_path: Path, configs, c
     job(tmp_path / "1", configs["fomaml"], None)
     (tmp_path / "1" / "job.json").write_text('{"state": "failed", "reason": "ValueError: boom"}')
     job(tmp_path / "10", {**configs["fomaml"], "seed": 2}, None)
-    assert report.main([str(tmp_path)]) == 0
+    assert report_command.main([str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "1 of 3 runs finished; swept: algorithm, seed" in out
     far = "at meta-iteration 1,230 of 2,000"
@@ -89,7 +90,7 @@ def test_what_has_no_results_is_named_with_its_reason(tmp_path: Path, configs, c
 
 def test_a_sweep_in_which_nothing_has_finished(tmp_path: Path, configs, capsys) -> None:
     job(tmp_path / "0", configs["reptile"], None)
-    assert report.main([str(tmp_path), "--paper"]) == 0
+    assert report_command.main([str(tmp_path), "--paper"]) == 0
     out = capsys.readouterr().out
     assert "0 of 1 runs finished" in out
     assert "report.csv, report.html" in out
@@ -112,7 +113,7 @@ def test_jobs_come_in_the_order_of_their_numbers(tmp_path: Path, configs) -> Non
 
 def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path, capsys) -> None:
     (tmp_path / "config.yaml").write_text("{")
-    assert report.main([str(tmp_path)]) == 2
+    assert report_command.main([str(tmp_path)]) == 2
     assert "config.yaml: cannot be read as a configuration" in capsys.readouterr().err
 
 
@@ -122,7 +123,7 @@ def test_hundreds_of_runs_are_read_once_and_drawn(tmp_path: Path, configs) -> No
         config = json.loads(json.dumps(configs["reptile"]))
         config["algorithm"]["inner"]["lr"] = number
         job(tmp_path / "sweep" / str(number), config, 0.6)
-    assert report.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert report_command.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     text = (tmp_path / "out" / "report.md").read_text()
     assert "200 of 200 runs finished; swept: algorithm.inner.lr" in text
     assert text.count("| 60.00 ± 2.00 |") == 200

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import torch
 
-from fewstep import checkpoint, evaluate
-from fewstep.compose import compose_config
-from fewstep.curves import draw_curves
+from fewstep.adapters.meta_test import Setting
+from fewstep.commands import evaluate
+from fewstep.config.compose import compose_config
+from fewstep.core.types import EpisodeSpec
 from fewstep.data.glyphs import Glyphs
-from fewstep.evaluation import Setting, show
-from fewstep.launch import plain
-from fewstep.results import result, table, write_json
-from fewstep.types import EpisodeSpec
+from fewstep.launch.start import plain
+from fewstep.records.curves import draw_curves
+from fewstep.records.intervals import show
+from fewstep.records.results import table, write_json
+from fewstep.run import checkpoint
+from fewstep.run.results import result
 
 
 NAN, INF = math.nan, math.inf

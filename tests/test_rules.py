@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from fewstep.inner import InnerLoop
-from fewstep.rules import SGD, Adam
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.core.rules import SGD, Adam
 from problems import REGRESSION, small_episode, small_net
 
 

@@ -14,13 +14,14 @@ import pytest
 import torch
 import yaml
 
-from fewstep import config as builders
-from fewstep import evaluate, lock, train
-from fewstep.compose import conf_dir
-from fewstep.evaluation import mean_ci95
-from fewstep.identity import config_hash, recipe_hash
-from fewstep.learner import MetaLearner
-from fewstep.trainer import WholeCheckpoints
+from fewstep.commands import evaluate, train
+from fewstep.config.compose import conf_dir
+from fewstep.disk import lock
+from fewstep.records.identity import config_hash, recipe_hash
+from fewstep.records.intervals import mean_ci95
+from fewstep.run import build
+from fewstep.run.learner import MetaLearner
+from fewstep.run.lightning import WholeCheckpoints
 
 
 TINY = [
@@ -225,13 +226,13 @@ def test_another_seed_changes_the_training_and_not_the_test(first, tmp_path):
     assert len(hashes) == 1
 
     configs = other.config, first.config
-    datasets = [builders.build_dataset(config["dataset"]) for config in configs]
-    learners = [builders.build_learner(c, d.task) for c, d in zip(configs, datasets, strict=True)]
+    datasets = [build.build_dataset(config["dataset"]) for config in configs]
+    learners = [build.build_learner(c, d.task) for c, d in zip(configs, datasets, strict=True)]
     weights = [learner.state_dict()["module.head.weight"] for learner in learners]
     assert not torch.equal(*weights)
     splits = [dataset.open() for dataset in datasets]
     assert (splits[0]["train"].classes == splits[1]["train"].classes).all()
-    spec = builders.train_spec(configs[0])
+    spec = build.train_spec(configs[0])
     tasks = [s["train"].identity(spec, c["seed"], 0) for s, c in zip(splits, configs, strict=True)]
     assert tasks[0] != tasks[1]
 
@@ -256,7 +257,14 @@ def test_a_seed_changes_the_hash_of_the_run_and_not_of_its_recipe(first):
 
 def test_evaluate_reproduces_the_results_as_a_module_in_a_shell(first, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "fewstep.evaluate", f"checkpoint={first.folder}", "trainer=cpu"],
+        [
+            sys.executable,
+            "-m",
+            "fewstep",
+            "evaluate",
+            f"checkpoint={first.folder}",
+            "trainer=cpu",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -442,7 +450,7 @@ def test_every_algorithm_trains(algorithm, tmp_path):
     assert done.results["algorithm"] == algorithm
     assert done.results["meta_iterations"] == 2
     assert [e["checkpoint"] for e in done.trained] == ["last", "last"]
-    start = builders.build_learner(done.config, builders.build_dataset(done.config["dataset"]).task)
+    start = build.build_learner(done.config, build.build_dataset(done.config["dataset"]).task)
     moved = done.checkpoint()["state_dict"]
     for name, tensor in start.state_dict().items():
         assert torch.isfinite(moved[name]).all()

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fewstep import train
-from fewstep.arguments import read
-from fewstep.checks import ConfigError
-from fewstep.compose import compose_config, compose_hydra
-from fewstep.job import read_record
-from fewstep.launch import plain
-from fewstep.search import direction
+from fewstep.commands import train
+from fewstep.config.arguments import read
+from fewstep.config.compose import compose_config, compose_hydra
+from fewstep.launch.start import plain
+from fewstep.messages.errors import ConfigError
+from fewstep.records.job_record import read_record
+from fewstep.run.search import direction
 
 
 VALIDATED = ["eval.val_every=2", "max_meta_iterations=2"]

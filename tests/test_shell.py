@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fewstep import children
-from fewstep.checks import ConfigError
-from fewstep.compose import compose_config, options
+from fewstep.config.compose import compose_config, options
+from fewstep.messages.errors import ConfigError
+from fewstep.processes import children
 
 
 COMMAND = f"{sys.executable} -P -m fewstep.cli"
@@ -63,7 +63,7 @@ def test_a_training_that_nobody_reads_reaches_its_end(streams, tmp_path):
 
 def test_the_file_that_is_opened_next_does_not_take_a_closed_streams_number(tmp_path):
     code = (
-        "import sys; from fewstep import console\n"
+        "import sys; from fewstep.processes import console\n"
         "def main(words):\n"
         "    with open('data', 'w') as file: file.flush(); print('text'); sys.stdout.flush()\n"
         "    return 0\n"

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
-from fewstep import checkpoint, signals, train
-from fewstep.callbacks import Measure
-from fewstep.learner import MetaLearner
-from fewstep.trainer import WholeCheckpoints
+from fewstep.commands import train
+from fewstep.processes import signals
+from fewstep.run import checkpoint
+from fewstep.run.callbacks import Measure
+from fewstep.run.learner import MetaLearner
+from fewstep.run.lightning import WholeCheckpoints
 from test_survival import TINY, content, run_in, undisturbed
 
 
@@ -112,7 +114,7 @@ def test_what_nohup_ignores_stays_ignored_but_for_our_own_processes(to_all, igno
 
 ENDS = """
 import os, signal, sys, time
-from fewstep import console, signals
+from fewstep.processes import console, signals
 signals.PATIENCE = 0.1
 def main(words):
     try:
@@ -212,7 +214,7 @@ def test_a_stop_at_any_moment_is_saved(moment, tmp_path, undisturbed, monkeypatc
 def test_twenty_stops_change_nothing(tmp_path):
     """At random moments from the first meta-iteration on, and by any of the signals."""
     clean = multiprocessing.get_context("forkserver")
-    clean.set_forkserver_preload(["fewstep.training"])
+    clean.set_forkserver_preload(["fewstep.run.training"])
 
     def begun(where: Path, *words: str) -> Any:
         where.mkdir(exist_ok=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from fewstep import lock, rank_watch, tether
-from fewstep.rank_watch import LEFT, cause, tell, wait
+from fewstep.disk import lock
+from fewstep.processes import rank_watch, tether
+from fewstep.processes.rank_watch import LEFT, cause, tell, wait
 
 
 TINY = [
@@ -84,7 +85,9 @@ def test_the_jobs_of_a_sweep_end_with_it_and_save(how, launcher, sweep, tmp_path
     else:
         process.send_signal(getattr(signal, how))
     assert process.wait(120) == (-signal.SIGKILL if how == "SIGKILL" else 130)
-    assert until(lambda: not processes(tmp_path, "fewstep.job"), 60 if how == "SIGKILL" else 0)
+    assert until(
+        lambda: not processes(tmp_path, "fewstep.launch.job"), 60 if how == "SIGKILL" else 0
+    )
     assert until(lambda: not processes(tmp_path, "loky"), 30)
     saved = list(tmp_path.glob("swept/*/checkpoints/last.ckpt"))
     assert len(saved) == AT_ONCE[launcher]
@@ -112,7 +115,7 @@ def test_a_sweep_that_lets_go_of_its_folder_cuts_its_jobs_off(tmp_path: Path, mo
 HELD = """
 import sys, time
 from pathlib import Path
-from fewstep import signals, tether
+from fewstep.processes import signals, tether
 with signals.listening(to_all=True):
     try:
         {hold}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fewstep import callbacks, training
-from fewstep.compose import compose_config
-from fewstep.launch import plain
-from fewstep.learner import MetaLearner
-from fewstep.trainer import WholeCheckpoints
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
+from fewstep.run import callbacks, training
+from fewstep.run.learner import MetaLearner
+from fewstep.run.lightning import WholeCheckpoints
 
 
 WORDS = ["dataset=sine", "trainer=cpu", "meta_batch=3", "algorithm.inner.steps=1", "eval.tasks=2"]

@@ -13,14 +13,14 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from fewstep import checkpoint, evaluate
-from fewstep import config as builders
-from fewstep.checkpoint_contents import stopwatch
-from fewstep.checks import ConfigError
-from fewstep.compose import compose_config
-from fewstep.launch import plain
-from fewstep.learner import MetaLearner
-from fewstep.resumable import check_resumable
+from fewstep.commands import evaluate
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
+from fewstep.messages.errors import ConfigError
+from fewstep.run import build, checkpoint
+from fewstep.run.checkpoint_contents import stopwatch
+from fewstep.run.learner import MetaLearner
+from fewstep.run.resumable import check_resumable
 
 
 WORDS = ["dataset.classes=60", "model.channels=4", "trainer=cpu"]
@@ -34,7 +34,7 @@ def config(command: str, *words: str) -> dict:
 @cache
 def learner() -> MetaLearner:
     own = config("train", *WORDS)
-    return builders.build_learner(own, builders.build_dataset(own["dataset"]).task)
+    return build.build_learner(own, build.build_dataset(own["dataset"]).task)
 
 
 def content() -> dict:
@@ -72,8 +72,8 @@ def evaluated(path: Path) -> dict:
     """What of `fewstep evaluate` comes before the data."""
     given = {**config("evaluate", "checkpoint=any"), "checkpoint": str(path)}
     base, file = evaluate.merged(given)
-    builders.check(base)
-    restored = checkpoint.restore(builders.build_learner(base, learner().task), file)
+    build.check(base)
+    restored = checkpoint.restore(build.build_learner(base, learner().task), file)
     stopwatch(restored, file, "checkpoint")
     return restored
 

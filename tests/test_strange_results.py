@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fewstep import report
-from fewstep.job import read_record
+from fewstep.commands import report as report_command
+from fewstep.records.job_record import read_record
 from fewstep.report.gather import read
 
 
@@ -90,7 +90,7 @@ CASES = TEXTS | {name: (json.dumps(changed(**c)), text) for name, (c, text) in C
 def test_results_that_cannot_be_used(tmp_path, capsys, text, message):
     file = tmp_path / "results.json"
     file.write_text(text)
-    assert report.main([str(tmp_path)]) == 2
+    assert report_command.main([str(tmp_path)]) == 2
     out, said = capsys.readouterr()
     assert said.startswith(f"fewstep: {file}: ")
     assert message in said
@@ -101,7 +101,7 @@ def test_results_that_cannot_be_used(tmp_path, capsys, text, message):
 
 def test_the_good_one_is_reported(tmp_path, capsys):
     (tmp_path / "results.json").write_text(json.dumps(GOOD))
-    assert report.main([str(tmp_path)]) == 0
+    assert report_command.main([str(tmp_path)]) == 0
     assert "| 80.00 ± 2.00 |" in capsys.readouterr().out
 
 
@@ -112,7 +112,7 @@ def test_a_report_is_not_written_through_a_link(tmp_path, name, capsys):
     out = tmp_path / "out"
     out.mkdir()
     (out / name).symlink_to(tmp_path / "victim")
-    assert report.main([str(tmp_path), "--out", str(out)]) == 2
+    assert report_command.main([str(tmp_path), "--out", str(out)]) == 2
     assert f"{name} is a link or no plain file" in capsys.readouterr().err
     assert (tmp_path / "victim").read_text() == "precious"
 
@@ -121,13 +121,13 @@ def test_a_report_is_not_written_through_a_link(tmp_path, name, capsys):
 def test_what_is_not_finite_has_diverged(tmp_path, capsys, value):
     content = changed(its__acc=value, its__acc_ci95=value, curve__acc=[0.2, value])
     (tmp_path / "results.json").write_text(json.dumps(content))
-    assert report.main([str(tmp_path)]) == 0
+    assert report_command.main([str(tmp_path)]) == 0
     assert "| diverged |" in capsys.readouterr().out
 
 
 def test_no_plain_file(tmp_path, capsys):
     os.mkfifo(tmp_path / "results.json")  # reading it would wait for ever
-    assert report.main([str(tmp_path)]) == 2
+    assert report_command.main([str(tmp_path)]) == 2
     assert "results.json: is no plain file" in capsys.readouterr().err
 
 
@@ -137,7 +137,7 @@ def test_no_plain_file(tmp_path, capsys):
 def test_metrics_that_are_none(tmp_path, capsys, text):
     (tmp_path / "results.json").write_text(json.dumps(GOOD))
     (tmp_path / "metrics.csv").write_text(text)
-    status = report.main([str(tmp_path)])
+    status = report_command.main([str(tmp_path)])
     said = capsys.readouterr().err
     assert (status, said.count("\n")) in ((2, 1), (0, 0))
     assert status == 0 or said.startswith(f"fewstep: {tmp_path / 'metrics.csv'}: is no metrics.csv")
@@ -148,7 +148,7 @@ def test_metrics_that_are_none(tmp_path, capsys, text):
 def test_a_configuration_that_is_none(tmp_path, capsys, name, value):
     good = {"algorithm": {}, "dataset": {}, "trainer": {"precision": 32}, "max_meta_iterations": 9}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({**good, name: value}))
-    status = report.main([str(tmp_path)])
+    status = report_command.main([str(tmp_path)])
     said = capsys.readouterr().err
     if status:
         assert said.startswith(f"fewstep: {tmp_path / 'config.yaml'}: is not the configuration of")
@@ -195,7 +195,7 @@ def test_odd_labels_in_a_report(tmp_path, capsys, label):
         (tmp_path / str(seed)).mkdir()
         content = changed(label=own, name=label, dataset=label, seed=seed)
         (tmp_path / str(seed) / "results.json").write_text(json.dumps(content))
-    assert report.main([str(tmp_path), "--out", "told"]) == 0
+    assert report_command.main([str(tmp_path), "--out", "told"]) == 0
     printed = capsys.readouterr().out
     markdown = Path("told", "report.md").read_text()
     for text in (printed, markdown):
@@ -219,7 +219,7 @@ def test_odd_labels_in_a_report(tmp_path, capsys, label):
 
 
 def test_numbers_stay_numbers_in_a_table(tmp_path):
-    from fewstep.printable import cell
+    from fewstep.messages.printable import cell
 
     assert [cell(v) for v in (-0.5, 3, None, "a=b", "-1", "=1", "+1", "\t1", "")] == [
         *(-0.5, 3, None, "a=b", "'-1", "'=1", "'+1", r"'\t1", "")

@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 
-from fewstep import checkpoint, files, train
-from fewstep.files import CannotWrite, replacing
-from fewstep.metrics_file import MetricsFile, read_metrics
+from fewstep.commands import train
+from fewstep.disk import files
+from fewstep.disk.files import CannotWrite, replacing
+from fewstep.records.metrics import MetricsFile, read_metrics
+from fewstep.run import checkpoint
 
 
 TINY = [
@@ -166,7 +168,7 @@ def test_a_full_disk_leaves_the_rows_that_were_whole(tmp_path, monkeypatch):
     metrics = MetricsFile(tmp_path / "metrics.csv")
     metrics.log_metrics({"train/acc": 0.5, "meta_iteration": 1, "tasks_seen": 5})
     full = lambda *_, **__: open("/dev/full", "w")  # noqa: E731, SIM115
-    monkeypatch.setattr("fewstep.metrics_file.open", full, raising=False)
+    monkeypatch.setattr("fewstep.records.metrics.open", full, raising=False)
     with pytest.raises(CannotWrite, match=r"metrics.csv: cannot be written \(No space left"):
         metrics.log_metrics({"train/acc": 0.6, "meta_iteration": 2, "tasks_seen": 10})
     monkeypatch.undo()
@@ -232,7 +234,7 @@ def test_a_signal_saves_says_how_to_go_on_and_is_no_success(number, tmp_path):
 
 
 def test_a_signal_while_testing_says_how_to_go_on(here, undisturbed, monkeypatch, capfd):
-    from fewstep import training
+    from fewstep.run import training
 
     words = [*TINY, "max_meta_iterations=6", "hydra.run.dir=run"]
     with monkeypatch.context() as patch:
@@ -247,7 +249,7 @@ def test_a_signal_while_testing_says_how_to_go_on(here, undisturbed, monkeypatch
 
 
 def test_overrides_that_hydra_was_killed_over(here, undisturbed, monkeypatch):
-    from fewstep import training
+    from fewstep.run import training
 
     words = [*TINY, "max_meta_iterations=6", "hydra.run.dir=run"]
     with monkeypatch.context() as patch:
@@ -274,7 +276,7 @@ def test_twenty_kills_change_nothing(tmp_path):
     The processes are forked from one that has imported torch, which takes longer than the run.
     """
     clean = multiprocessing.get_context("forkserver")
-    clean.set_forkserver_preload(["fewstep.training"])
+    clean.set_forkserver_preload(["fewstep.run.training"])
 
     def begun(where: Path, *words: str) -> Any:
         where.mkdir(exist_ok=True)

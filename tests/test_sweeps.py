@@ -15,14 +15,16 @@ from hydra import compose
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
-from fewstep import lock, resume, train
-from fewstep import sweep as sweeps
-from fewstep.arguments import combinations, read
-from fewstep.checks import ConfigError
-from fewstep.compose import _hydra, compose_config, compose_hydra, options
-from fewstep.identity import config_hash
-from fewstep.job import read_record, write_record
-from fewstep.jobs import Folders, Job, summary
+from fewstep.commands import train
+from fewstep.config.arguments import combinations, read
+from fewstep.config.compose import _hydra, compose_config, compose_hydra, options
+from fewstep.disk import lock
+from fewstep.launch import resume
+from fewstep.launch import supervisor as sweeps
+from fewstep.launch.job_folders import Folders, Job, summary
+from fewstep.messages.errors import ConfigError
+from fewstep.records.identity import config_hash
+from fewstep.records.job_record import read_record, write_record
 
 
 TINY = [
@@ -300,7 +302,7 @@ def test_every_launcher_and_sweeper_composes() -> None:
 
 def test_a_directory_is_held_by_one_process_until_it_dies(tmp_path: Path) -> None:
     code = (
-        "import sys, time, pathlib; from fewstep.lock import held\n"
+        "import sys, time, pathlib; from fewstep.disk.lock import held\n"
         "with held(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     words = [sys.executable, "-c", code, str(tmp_path)]

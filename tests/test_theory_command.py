@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from fewstep import cli
-from fewstep.net import Net
-from fewstep.theory import alignment, command, manifolds
+from fewstep.commands import theory as command
+from fewstep.core.net import Net
+from fewstep.theory import alignment, manifolds
 from fewstep.theory.problem import flat, sine_problem
 from fewstep.theory.tables import markdown
 from problems import REGRESSION
@@ -101,7 +102,7 @@ def test_both_trainings_take_the_same_step_but_for_the_order_of_gradients() -> N
     for name, config in configs.items():
         inner = {**config["algorithm"]["inner"], "lr": tiny}
         config = {**config, "algorithm": {**config["algorithm"], "inner": inner}}
-        learner = alignment.builders.build_learner(config, task)
+        learner = alignment.build.build_learner(config, task)
         net = Net(learner.module)
         direction, _, _ = learner.algorithm.direction(net, net.params(), {}, episode, task)
         rate = config["algorithm"]["outer"]["lr"]

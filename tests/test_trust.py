@@ -15,16 +15,16 @@ import torch
 import yaml
 
 import fewstep
-from fewstep import config as builders
-from fewstep import evaluate, train
-from fewstep.arguments import Arguments
-from fewstep.checks import ConfigError
-from fewstep.compose import compose_config, conf_dir
-from fewstep.launch import plain
-from fewstep.learner import MetaLearner
-from fewstep.resume import resumed
-from fewstep.stored_overrides import read_overrides
-from fewstep.trust import NAMED, Untrusted, check_stored, check_trust, told
+from fewstep.commands import evaluate, train
+from fewstep.config.arguments import Arguments
+from fewstep.config.compose import compose_config, conf_dir
+from fewstep.config.stored_overrides import read_overrides
+from fewstep.config.trust import NAMED, Untrusted, check_stored, check_trust, told
+from fewstep.launch.resume import resumed
+from fewstep.launch.start import plain
+from fewstep.messages.errors import ConfigError
+from fewstep.run import build
+from fewstep.run.learner import MetaLearner
 
 
 TINY = ["dataset.classes=40", "model.channels=4", "trainer=cpu"]
@@ -78,7 +78,7 @@ def stored() -> dict:
 @cache
 def learner() -> MetaLearner:
     own = stored()
-    return builders.build_learner(own, builders.build_dataset(own["dataset"]).task)
+    return build.build_learner(own, build.build_dataset(own["dataset"]).task)
 
 
 def change(config: dict, key: str, value: object) -> dict:
@@ -120,7 +120,7 @@ PAYLOADS = {
     "an entry of a list": ("point", [{"deep": [RUN]}]),
     "a launcher": ("trainer", {"strategy": RUN}),
     "re-exported by fewstep": ("model", {**SHELL, "_target_": "fewstep.launch.os.system"}),
-    "re-exported by a room": ("model", {**SHELL, "_target_": "fewstep.data.cache.os.system"}),
+    "re-exported by a room": ("model", {**SHELL, "_target_": "fewstep.disk.cache.cache.os.system"}),
     "re-exported by torch.nn": (
         "model",
         {**SHELL, "_target_": "torch.nn.parallel.distributed.os.system"},
@@ -130,8 +130,8 @@ PAYLOADS = {
         {"_target_": "torch.optim.lr_scheduler.types.CodeType"},
     ),
     "a program of ours": ("model", {"_target_": "fewstep.cli.main", "words": ["train"]}),
-    "a job of ours": ("model", {"_target_": "fewstep.job.run", "command": "x"}),
-    "a function of a room": ("model", {"_target_": "fewstep.data.cache.cached", "name": "x"}),
+    "a job of ours": ("model", {"_target_": "fewstep.launch.job.run", "command": "x"}),
+    "a function of a room": ("model", {"_target_": "fewstep.disk.cache.cache.cached", "name": "x"}),
     "an entry point of ours": ("model", {"_target_": "fewstep.report.__main__"}),
     "a way through an object": ("model", {"_target_": "torch.nn.Linear.__init__.__globals__"}),
     "hub": ("model", {"_target_": "torch.hub.load", "repo_or_dir": "a/b", "model": "c"}),
@@ -209,9 +209,9 @@ def test_what_is_trusted_is_what_defines_it(here):
     [
         "fewstep.models.OmniglotConv",
         "fewstep.algorithms.maml.MAML",
-        "fewstep.rules.SGD",
+        "fewstep.core.rules.SGD",
         "fewstep.data.image_folder.ImageFolder",
-        "fewstep.dashboard.Dashboard",
+        "fewstep.loggers.dashboard.Dashboard",
         "torch.nn.Linear",
         "torch.nn.modules.linear.Linear",
         "torch.optim.AdamW",

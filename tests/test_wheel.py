@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fewstep.compose import conf_dir
+from fewstep.config.compose import conf_dir
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,7 +86,7 @@ def test_the_wheel_has_what_the_package_reads(wheel):
 
 
 def test_the_wheel_reads_its_own_configuration(installed, tmp_path):
-    code = "import fewstep.compose as c; print(c.__file__, c.conf_dir())"
+    code = "import fewstep.config.compose as c; print(c.__file__, c.conf_dir())"
     file, conf = python(installed, tmp_path, "-c", code).stdout.split()
     assert file == str(installed / "fewstep" / "compose.py")
     assert conf == str(installed / "fewstep" / "conf")

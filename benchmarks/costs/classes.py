@@ -15,9 +15,9 @@ from costs.record import MIB, in_own_process, table
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.memory import process_peak
 from fewstep.bench.subject import BareLoop, open_subject
-from fewstep.compose import compose_config
+from fewstep.config.compose import compose_config
 from fewstep.data.glyphs import Glyphs
-from fewstep.launch import plain
+from fewstep.launch.start import plain
 
 
 CLASSES, QUICK = (1_000, 100_000), (200, 2_000)

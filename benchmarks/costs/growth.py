@@ -11,8 +11,8 @@ import torch
 from costs.record import table
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.subject import BareLoop, open_subject
-from fewstep.compose import compose_config
-from fewstep.launch import plain
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
 
 
 BASE = ["trainer=cpu", "meta_batch=4", "algorithm.inner.steps=5", "algorithm.inner.batch_size=10"]

@@ -15,8 +15,8 @@ from typing import Any
 from costs.record import MIB, in_own_process, table
 from fewstep.bench.memory import process_peak, tensor_peak
 from fewstep.bench.subject import open_subject
-from fewstep.compose import compose_config
-from fewstep.launch import plain
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
 
 
 ROWS = {

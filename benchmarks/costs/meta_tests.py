@@ -14,10 +14,10 @@ from typing import Any
 from costs.record import MIB, in_own_process, table
 from fewstep.bench.memory import resident
 from fewstep.bench.subject import open_subject
-from fewstep.compose import compose_config
-from fewstep.launch import plain
-from fewstep.trainer import quiet_lightning
-from fewstep.training import meta_test
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
+from fewstep.run.lightning import quiet_lightning
+from fewstep.run.training import meta_test
 
 
 TESTS, QUICK, POINTS = 1000, 40, 20

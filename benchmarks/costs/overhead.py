@@ -10,10 +10,10 @@ from typing import Any
 from costs.record import table
 from fewstep.bench.overhead import bare_loop, overhead
 from fewstep.bench.subject import open_subject
-from fewstep.callbacks import WARM_UP
-from fewstep.compose import compose_config
-from fewstep.launch import plain
-from fewstep.trainer import quiet_lightning
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
+from fewstep.run.callbacks import WARM_UP
+from fewstep.run.lightning import quiet_lightning
 
 
 WORDS = ["trainer=cpu", "algorithm=reptile", "shots=5w1s"]

@@ -63,7 +63,14 @@ def _tasks_per_second(ranks: int, meta_iterations: int) -> float:
         *TRAINERS[ranks],
     ]
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "fewstep.train", *words, f"hydra.run.dir={folder}/run"]
+        command = [
+            sys.executable,
+            "-m",
+            "fewstep",
+            "train",
+            *words,
+            f"hydra.run.dir={folder}/run",
+        ]
         env = {**os.environ, "OMP_NUM_THREADS": "1" if ranks == 1 else "2"}  # two are shared out
         done = subprocess.run(
             command, cwd=folder, env=env, capture_output=True, text=True, check=False

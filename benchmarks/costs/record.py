@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 import fewstep
-from fewstep.identity import git_commit
-from fewstep.results import device_name, write_json
+from fewstep.records.identity import git_commit
+from fewstep.records.results import write_json
+from fewstep.run.results import device_name
 
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -22,12 +22,13 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from costs.record import RESULTS, table
 from fewstep.bench.subject import BareLoop, Subject, open_subject
-from fewstep.compose import compose_config
-from fewstep.execution import PerTask, Serial
-from fewstep.launch import plain
-from fewstep.net import Net
-from fewstep.programs import Programs
-from fewstep.types import Episode
+from fewstep.config.compose import compose_config
+from fewstep.core.net import Net
+from fewstep.core.types import Episode
+from fewstep.execution.base import PerTask
+from fewstep.execution.serial import Serial
+from fewstep.launch.start import plain
+from fewstep.programs.library import Programs
 
 
 matplotlib.use("Agg")

@@ -25,51 +25,54 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "rules": Part(("rules",), [*ONE_TASK, "maml_checkpointing", "oracle"]),
-    "inner": Part(("inner",), [*ONE_TASK, "maml_checkpointing", "oracle"]),
+    "rules": Part(("core/rules",), [*ONE_TASK, "maml_checkpointing", "oracle"]),
+    "inner": Part(("adapters/gradient",), [*ONE_TASK, "maml_checkpointing", "oracle"]),
     "algorithms": Part(
         tuple(f"algorithms/{n}" for n in ("combination", "fomaml", "joint", "maml", "reptile")),
         [*ONE_TASK, "maml_checkpointing", "oracle"],
     ),
-    "learner": Part(("learner", "meta_batch", "outer"), RUNS),
-    "sampler": Part(("data/sampler", "data/images", "data/module"), [*TASKS, "oracle"]),
-    "evaluation": Part(("evaluation", "chosen"), ["evaluation", "oracle", "chosen"]),
+    "learner": Part(("run/learner", "execution/meta_batch", "core/outer"), RUNS),
+    "sampler": Part(("data/sampler", "data/images/split", "run/episodes"), [*TASKS, "oracle"]),
+    "evaluation": Part(
+        ("adapters/meta_test", "run/summary", "records/intervals", "run/chosen"),
+        ["evaluation", "oracle", "chosen"],
+    ),
 }
 
 NAMED = {
     "meta-validation is measured on the test split": (
-        "learner",
+        "run/learner",
         "loader = module.loader(split, setting, tasks)",
         'loader = module.loader("test", setting, tasks)',
     ),
     "meta-test starts from a fresh Adam": (
-        "learner",
+        "run/learner",
         "(self.net.params(), self.state), chunk.episodes",
         "(self.net.params(), self.algorithm.inner.rule.init(self.net.params())), chunk.episodes",
     ),
     "the largest loss is the best": (
-        "chosen",
+        "run/chosen",
         'new["loss"] < best["loss"]',
         'new["loss"] > best["loss"]',
     ),
     "a loss that is not a number is the best": ("chosen", "if not _whole(new):", "if not new:"),
     "training tasks hang on eval.seed": (
-        "data/module",
+        "run/episodes",
         "self.train_spec, self.seed, self.meta_batch, start",
         "self.train_spec, self.eval_seed, self.meta_batch, start",
     ),
     "validation goes by the last protocol": (
-        "learner",
-        "summarize(shares.gathered(outcomes), setting.protocols[0]",
-        "summarize(shares.gathered(outcomes), setting.protocols[-1]",
+        "run/learner",
+        "summarize(collectives.all_gather(outcomes), setting.protocols[0]",
+        "summarize(collectives.all_gather(outcomes), setting.protocols[-1]",
     ),
     "the record names the last protocol": (
-        "chosen",
+        "run/chosen",
         '"protocol": setting.protocols[0]',
         '"protocol": setting.protocols[-1]',
     ),
     "train/acc is divided by one meta-batch": (
-        "learner",
+        "run/learner",
         "len(self._recent) * self.meta_batch",
         "self.meta_batch",
     ),
@@ -79,13 +82,13 @@ NAMED = {
         "self.inner.rule.step(adapted.params, grads, state)",
     ),
     "a query image is in the support": (
-        "data/images",
+        "data/images/split",
         "rows[:, : spec.queries].ravel()",
         "rows[:, spec.queries : 2 * spec.queries].ravel()",
     ),
     "the stopwatch counts validation": ("callbacks", "self.stopwatch.resume()", "pass"),
     "what is tested is the last iterate": (
-        "training",
+        "run/training",
         "    checkpoint.adopt(learner, content)\n",
         "",
     ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from fewstep.types import Episode
+from fewstep.core.types import Episode
 from peers.side import Side
 from peers.work import Work
 

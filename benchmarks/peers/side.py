@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from fewstep.types import Episode
+from fewstep.core.types import Episode
 from peers.work import BETA2, Work
 
 

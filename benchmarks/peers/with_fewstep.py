@@ -8,18 +8,18 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.meta_test import Setting, evaluate_task
 from fewstep.algorithms import Algorithm
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
-from fewstep.choice import make_execution
-from fewstep.data.tasks import Classification
-from fewstep.evaluation import Setting, evaluate_task
-from fewstep.inner import InnerLoop
-from fewstep.meta_batch import total_direction
-from fewstep.net import Net
-from fewstep.rules import SGD, Adam, Rule
-from fewstep.types import Episode, EpisodeSpec
+from fewstep.core.net import Net
+from fewstep.core.objectives import Classification
+from fewstep.core.rules import SGD, Adam, Rule
+from fewstep.core.types import Episode, EpisodeSpec
+from fewstep.execution.choice import make_execution
+from fewstep.execution.meta_batch import total_direction
 from peers.work import BETA2, Work
 
 

@@ -13,7 +13,7 @@ import higher
 import torch
 import torch.nn.functional as F
 
-from fewstep.types import Episode
+from fewstep.core.types import Episode
 from peers.side import Peer
 from peers.work import BETA2
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import torch.nn.functional as F
 
-from fewstep.types import Episode
+from fewstep.core.types import Episode
 from peers.side import Peer, torch_optimizer
 
 

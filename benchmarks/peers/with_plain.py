@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from fewstep.models import SameConv2d
-from fewstep.types import Episode
+from fewstep.core.types import Episode
+from fewstep.models.layers import SameConv2d
 from peers.side import Peer, torch_optimizer
 from peers.work import Work
 

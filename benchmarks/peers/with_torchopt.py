@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 import torchopt
 
-from fewstep.types import Episode
+from fewstep.core.types import Episode
 from peers.side import Peer
 from peers.work import BETA2
 

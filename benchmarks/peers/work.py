@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fewstep.models import OmniglotConv, SameConv2d
-from fewstep.types import Episode
+from fewstep.core.types import Episode
+from fewstep.models import OmniglotConv
+from fewstep.models.layers import SameConv2d
 
 
 SIZE, CHANNELS, LAYERS = 28, 64, 4

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from fewstep import console
+from fewstep.processes import console
 
 
 HELP = """\
@@ -29,12 +29,12 @@ Start with
 """
 
 COMMANDS = {
-    "train": "fewstep.train",
-    "evaluate": "fewstep.evaluate",
-    "report": "fewstep.report",
-    "bench": "fewstep.bench",
-    "cache": "fewstep.cache_command",
-    "theory": "fewstep.theory.command",
+    "train": "fewstep.commands.train",
+    "evaluate": "fewstep.commands.evaluate",
+    "report": "fewstep.commands.report",
+    "bench": "fewstep.commands.bench",
+    "cache": "fewstep.commands.cache",
+    "theory": "fewstep.commands.theory",
 }
 
 
@@ -57,16 +57,15 @@ def main(words: Sequence[str] | None = None) -> int:
         known = ", ".join([*COMMANDS, "completion"])
         print(f"fewstep: there is no command {name!r}: choose one of {known}", file=sys.stderr)
         return 2
+    command = import_module(COMMANDS[name])
     if any(word in ("-h", "--help") for word in rest):
-        from fewstep.guide import guide
-
-        print(guide(name), end="")
+        print(command.help_text(), end="")
         return 0
-    return import_module(COMMANDS[name]).main(rest)
+    return command.main(rest)
 
 
 def _complete(words: list[str]) -> int:
-    from fewstep.completion import BASH, query
+    from fewstep.commands.completion import BASH, query
 
     if words == ["bash"]:
         print(BASH, end="")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from fewstep.inner import InnerLoop
-from fewstep.net import Net
-from fewstep.rules import State
-from fewstep.types import Episode, Metrics, Params, Task
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.core.net import Net
+from fewstep.core.rules import State
+from fewstep.core.types import Episode, Metrics, Params, Task
 
 
 def refuse_fixed(inner: InnerLoop, algorithm: str) -> None:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms import refuse_fixed
-from fewstep.inner import InnerLoop
-from fewstep.net import Net
-from fewstep.rules import State, total_of
-from fewstep.types import Episode, Metrics, Params, Task
+from fewstep.core.net import Net
+from fewstep.core.rules import State, total_of
+from fewstep.core.types import Episode, Metrics, Params, Task
 
 
 class Combination:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms import refuse_fixed
-from fewstep.inner import InnerLoop
-from fewstep.net import Net
-from fewstep.rules import State
-from fewstep.types import Episode, Metrics, Params, Task
+from fewstep.core.net import Net
+from fewstep.core.rules import State
+from fewstep.core.types import Episode, Metrics, Params, Task
 
 
 TAILS = ("separate", "cycle", "replacement")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fewstep.inner import InnerLoop
-from fewstep.net import Net
-from fewstep.rules import State, total_of
-from fewstep.types import Episode, Metrics, Params, Task
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.core.net import Net
+from fewstep.core.rules import State, total_of
+from fewstep.core.types import Episode, Metrics, Params, Task
 
 
 @dataclass(frozen=True)

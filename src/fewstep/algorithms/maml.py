@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from fewstep.attention import twice_differentiable
-from fewstep.inner import InnerLoop
-from fewstep.net import Mark, Net
-from fewstep.rules import State, detach_state
-from fewstep.types import Episode, Metrics, Params, Task
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.core.attention import twice_differentiable
+from fewstep.core.net import Mark, Net
+from fewstep.core.rules import State, detach_state
+from fewstep.core.types import Episode, Metrics, Params, Task
 
 
 PROGRAM_STEPS = 5

@@ -11,9 +11,9 @@ from torch.utils import _pytree as pytree
 
 from fewstep.bench.memory import tensor_peak
 from fewstep.bench.subject import Subject
-from fewstep.checks import ConfigError
-from fewstep.execution import CPU_THREADS
-from fewstep.room import size
+from fewstep.config.room import size
+from fewstep.execution.base import CPU_THREADS
+from fewstep.messages.errors import ConfigError
 
 
 PROBE = 2

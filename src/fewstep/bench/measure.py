@@ -14,9 +14,9 @@ from fewstep.bench.memory import available, process_peak, resident
 from fewstep.bench.operations import operations
 from fewstep.bench.overhead import Overhead, overhead
 from fewstep.bench.subject import Config, Subject, open_subject
-from fewstep.choice import executions
-from fewstep.execution import CPU_THREADS
-from fewstep.trainer import quiet_lightning
+from fewstep.execution.base import CPU_THREADS
+from fewstep.execution.choice import executions
+from fewstep.run.lightning import quiet_lightning
 
 
 ROUNDS = 7

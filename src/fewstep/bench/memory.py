@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from fewstep import room
+from fewstep.config import room
 
 
 def available(device: torch.device, root: Path = Path("/")) -> int:

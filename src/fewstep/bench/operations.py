@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch.utils.flop_counter import FlopCounterMode
 
 from fewstep.bench.subject import Subject
-from fewstep.types import Episode
+from fewstep.core.types import Episode
 
 
 def operations(subject: Subject, episode: Episode) -> int:

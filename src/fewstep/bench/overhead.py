@@ -13,8 +13,8 @@ import torch
 
 from fewstep.bench.clocks import quartiles, seconds
 from fewstep.bench.subject import BareLoop, Subject
-from fewstep.callbacks import WARM_UP
-from fewstep.training import fit
+from fewstep.run.callbacks import WARM_UP
+from fewstep.run.training import fit
 
 
 TURN_SECONDS = 1.0

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from fewstep import config as builders
 from fewstep.algorithms import Algorithm
-from fewstep.data.module import MetaBatches, TaskModule
-from fewstep.learner import MetaLearner
-from fewstep.rules import State
-from fewstep.types import Episode, EpisodeSpec, Params, Split
+from fewstep.core.rules import State
+from fewstep.core.types import Episode, EpisodeSpec, Params, Split
+from fewstep.run import build
+from fewstep.run.episodes import MetaBatches, TaskModule
+from fewstep.run.learner import MetaLearner
 
 
 Config = Mapping[str, Any]
@@ -54,8 +54,8 @@ class Subject:
         changed = {**chosen, "inner": {**chosen["inner"], "steps": steps}}
         if "checkpoint_steps" in chosen:
             changed["checkpoint_steps"] = None
-        spec = builders.train_spec({**self.config, "algorithm": changed})
-        return builders.build_algorithm(changed), spec
+        spec = build.train_spec({**self.config, "algorithm": changed})
+        return build.build_algorithm(changed), spec
 
 
 class BareLoop:
@@ -82,9 +82,9 @@ class BareLoop:
 
 def open_subject(config: Config) -> Subject:
     """Build what a checked configuration says, on its device."""
-    dataset = builders.build_dataset(config["dataset"])
-    tasks = builders.build_tasks(config, builders.open_splits(dataset, config))
-    learner = builders.build_learner(config, dataset.task)
+    dataset = build.build_dataset(config["dataset"])
+    tasks = build.build_tasks(config, build.open_splits(dataset, config))
+    learner = build.build_learner(config, dataset.task)
     gpu = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
     learner.to("cuda" if gpu else "cpu").place_state()
     dtype = next(iter(learner.net.params().values())).dtype

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fewstep.bench.estimate import size
 from fewstep.bench.measure import PRODUCT, ROUNDS, Figures
-from fewstep.execution import CPU_THREADS, EXECUTIONS
+from fewstep.execution.base import CPU_THREADS
+from fewstep.execution.choice import EXECUTIONS
 
 
 HEAD = ("execution", "ms a meta-iteration (quartiles)", "tasks/s", "of the product", "peak memory")

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewstep.data import pickled
-from fewstep.data.cache import Content, cached, fingerprint
 from fewstep.data.digest import data_sha256
-from fewstep.data.downloads import fetched
+from fewstep.disk.cache.cache import Content, cached, fingerprint
+from fewstep.disk.downloads import fetched
+from fewstep.disk.pickles import pickled
 
 
 FOLDER = "cifar-100-python"

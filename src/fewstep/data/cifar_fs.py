@@ -10,11 +10,13 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from fewstep.data import cifar100, class_lists, pickled_images, pictures, places, published
-from fewstep.data.cache import cache_dir
+from fewstep.core.objectives import Classification
+from fewstep.data import cifar100
 from fewstep.data.cifar100 import FOLDER, SIZE, TAR
-from fewstep.data.images import ImageSplit
-from fewstep.data.tasks import Classification
+from fewstep.data.images import class_lists, pictures
+from fewstep.data.images.split import ImageSplit
+from fewstep.data.layouts import pickled_images, places, published
+from fewstep.disk.cache.cache import cache_dir
 
 
 STEMS = ("cifarfs",)

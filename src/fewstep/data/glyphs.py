@@ -13,13 +13,13 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from fewstep.core.objectives import Classification
 from fewstep.data import strokes
-from fewstep.data.cache import Content, cached
-from fewstep.data.class_lists import check_split
 from fewstep.data.digest import source_sha256
-from fewstep.data.images import ImageSplit
-from fewstep.data.parallel import in_order
-from fewstep.data.tasks import Classification
+from fewstep.data.images.class_lists import check_split
+from fewstep.data.images.parallel import in_order
+from fewstep.data.images.split import ImageSplit
+from fewstep.disk.cache.cache import Content, cached
 
 
 PROGRAMS = 0

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from fewstep.data import class_lists, layouts, pictures
-from fewstep.data.bad_files import BadFiles
-from fewstep.data.decode import MODES, RESAMPLES, USUAL, Reading
-from fewstep.data.given_splits import Found
-from fewstep.data.images import ImageSplit
-from fewstep.data.pictures import Classes
-from fewstep.data.tasks import Classification
+from fewstep.core.objectives import Classification
+from fewstep.data.images import class_lists, pictures
+from fewstep.data.images.decode import MODES, RESAMPLES, USUAL, Reading
+from fewstep.data.images.pictures import Classes
+from fewstep.data.images.split import ImageSplit
+from fewstep.data.layouts import layouts
+from fewstep.data.layouts.given_splits import Found
+from fewstep.disk.bad_files import BadFiles
 
 
 @dataclass

@@ -11,11 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from fewstep.data import class_lists, pickled_images, pictures, places, published
-from fewstep.data.decode import RESAMPLES
-from fewstep.data.images import ImageSplit
-from fewstep.data.pictures import Classes
-from fewstep.data.tasks import Classification
+from fewstep.core.objectives import Classification
+from fewstep.data.images import class_lists, pictures
+from fewstep.data.images.decode import RESAMPLES
+from fewstep.data.images.pictures import Classes
+from fewstep.data.images.split import ImageSplit
+from fewstep.data.layouts import pickled_images, places, published
 
 
 SIZE = 84

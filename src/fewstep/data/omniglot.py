@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fewstep.data import archive
-from fewstep.data.bad_files import BadFile, BadFiles
-from fewstep.data.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
-from fewstep.data.decode import opened
+from fewstep.core.objectives import Classification
 from fewstep.data.digest import data_sha256
-from fewstep.data.downloads import fetched
-from fewstep.data.images import ImageSplit
-from fewstep.data.tasks import Classification
+from fewstep.data.images.decode import opened
+from fewstep.data.images.split import ImageSplit
+from fewstep.disk.archives import archive
+from fewstep.disk.bad_files import BadFile, BadFiles
+from fewstep.disk.cache.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
+from fewstep.disk.downloads import fetched
 
 
 PARTS = {"images_background": 964, "images_evaluation": 659}

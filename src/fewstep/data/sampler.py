@@ -21,7 +21,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fewstep.types import EpisodeSpec
+from fewstep.core.types import EpisodeSpec
 
 
 CLASSES, ORDER, IMAGES = 0, 1, 2

@@ -13,10 +13,10 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from fewstep.core.objectives import Regression
+from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.digest import source_sha256
 from fewstep.data.sampler import CLASSES, Draws, check_counts
-from fewstep.data.tasks import Regression
-from fewstep.types import Episode, EpisodeSpec
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Sine:
 
 
 class SineSplit:
-    """Endless sine waves; implements `fewstep.types.Split`.
+    """Endless sine waves; implements `fewstep.core.types.Split`.
 
     Args:
         name: `train`, `val` or `test`; it keys the draws.

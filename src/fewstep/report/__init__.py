@@ -1,12 +1,11 @@
-"""`fewstep report DIR... [--paper]`: many runs and sweeps in one table, one picture and one page.
+"""Many runs and sweeps in one table, one picture and one page.
 
 Needs no torch, so that it starts at once and reads results where nothing can be trained.
 """
 
-from fewstep.report.command import main, options
 from fewstep.report.formats import markdown
 from fewstep.report.gather import Run, read
 from fewstep.report.table import Row, rows
 
 
-__all__ = ["Row", "Run", "main", "markdown", "options", "read", "rows"]
+__all__ = ["Row", "Run", "markdown", "read", "rows"]

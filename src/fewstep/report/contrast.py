@@ -12,8 +12,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fewstep.checks import ConfigError
-from fewstep.printable import printable
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
 from fewstep.report.intervals import Z95, by_seed, over_seeds
 from fewstep.report.table import Entry
 

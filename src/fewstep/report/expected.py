@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fewstep.checks import ConfigError
-from fewstep.printable import printable
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
 
 
 SCHEMA = 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fewstep.printable import cell, printable
+from fewstep.messages.printable import cell, printable
 from fewstep.report.intervals import estimate, show
 from fewstep.report.sections import Section
 from fewstep.report.table import SAME, Row

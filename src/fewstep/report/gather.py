@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from fewstep.checks import ConfigError
-from fewstep.identity import hashed, recipe_hash
-from fewstep.job import read_record
-from fewstep.printable import printable
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
+from fewstep.records.identity import hashed, recipe_hash
+from fewstep.records.job_record import read_record
 from fewstep.report.expected import read_results
 
 

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 
-from fewstep.printable import printable
+from fewstep.messages.printable import printable
 from fewstep.report.parts import Heading, Part, Picture, Table, Words
 from fewstep.report.sections import Section
 from fewstep.report.table import Row

@@ -9,12 +9,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from fewstep.printable import caption
+from fewstep.messages.printable import caption
+from fewstep.records.style import logarithmic, numbers, unit
 from fewstep.report import overlap
 from fewstep.report.gather import logged
 from fewstep.report.intervals import Estimate, over_seeds
 from fewstep.report.table import Row
-from fewstep.style import logarithmic, numbers, unit
 
 
 COLORS = (

@@ -14,10 +14,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from fewstep.printable import caption
+from fewstep.messages.printable import caption
+from fewstep.records.style import STYLE
 from fewstep.report.panels import adaptation, figure_four, key, looks_of, training
 from fewstep.report.sections import Section
-from fewstep.style import STYLE
 
 
 INK = "#1d2129"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from fewstep.checks import flatten
-from fewstep.identity import NOT_HASHED, hashed
+from fewstep.config.checks import flatten
+from fewstep.records.identity import NOT_HASHED, hashed
 from fewstep.report.table import Row
 
 
@@ -30,7 +30,7 @@ def of_experiment(name: str) -> Mapping[str, Any]:
     """All that says what an experiment computes, by key."""
     from omegaconf import OmegaConf  # which only a report beside the paper needs, with Hydra
 
-    from fewstep.compose import compose_config
+    from fewstep.config.compose import compose_config
 
     composed = compose_config("train", [f"experiment={name}"])
     config: Any = OmegaConf.to_container(composed, resolve=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fewstep.checks import flatten
+from fewstep.config.checks import flatten
 
 
 FIRST = ("label", "algorithm.name", "dataset.name", "shots.ways", "shots.shots")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fewstep.identity import recipe_hash
+from fewstep.records.identity import recipe_hash
 from fewstep.report.data import Data, data_columns
 from fewstep.report.gather import Run
 from fewstep.report.swept import distinguishing, values

@@ -17,18 +17,18 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from fewstep import config as builders
-from fewstep.compose import compose_config
-from fewstep.data.module import TaskModule
-from fewstep.evaluation import mean_ci95
-from fewstep.inner import InnerLoop
-from fewstep.launch import plain
-from fewstep.learner import MetaLearner
-from fewstep.net import Net
-from fewstep.rules import SGD
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.config.compose import compose_config
+from fewstep.core.net import Net
+from fewstep.core.rules import SGD
+from fewstep.core.types import Episode, EpisodeSpec, Params, Task
+from fewstep.launch.start import plain
+from fewstep.records.intervals import mean_ci95
+from fewstep.run import build
+from fewstep.run.episodes import TaskModule
+from fewstep.run.learner import MetaLearner
+from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.theory.problem import flat
-from fewstep.trainer import quiet_lightning, trainer_options
-from fewstep.types import Episode, EpisodeSpec, Params, Task
 
 
 K, BATCH, SHOTS = 4, 25, 20
@@ -69,7 +69,7 @@ def configurations(overrides: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     for name, outer in TRAININGS.items():
         words = [f"algorithm={name}", *COMMON, outer, *overrides]
         configs[name] = plain(compose_config("train", words))
-        builders.check(configs[name])
+        build.check(configs[name])
     return configs
 
 
@@ -79,8 +79,8 @@ def open_tasks(config: Mapping[str, Any]) -> tuple[TaskModule, Any]:
     Raises:
         ConfigError: data that is missing or damaged.
     """
-    dataset = builders.build_dataset(config["dataset"])
-    return builders.build_tasks(config, builders.open_splits(dataset, config)), dataset.task
+    dataset = build.build_dataset(config["dataset"])
+    return build.build_tasks(config, build.open_splits(dataset, config)), dataset.task
 
 
 class Agreement(pl.Callback):
@@ -140,7 +140,7 @@ def during_training(
         {
             "algorithm": name,
             "k": 1 if name == "joint" else K,
-            "points": _train(builders.build_learner(config, task), tasks, config, episodes),
+            "points": _train(build.build_learner(config, task), tasks, config, episodes),
         }
         for name, config in configs.items()
     ]

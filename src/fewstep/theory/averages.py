@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.joint import Joint
-from fewstep.inner import InnerLoop
-from fewstep.rules import SGD
+from fewstep.core.rules import SGD
 from fewstep.theory.expansions import derivatives
 from fewstep.theory.problem import (
     ALGORITHMS,

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.reptile import Reptile
-from fewstep.data.tasks import Regression
-from fewstep.inner import InnerLoop
-from fewstep.net import Net
-from fewstep.rules import SGD
-from fewstep.types import Episode
+from fewstep.core.net import Net
+from fewstep.core.objectives import Regression
+from fewstep.core.rules import SGD
+from fewstep.core.types import Episode
 
 
 WEIGHTS, EXAMPLES, TASKS = 6, 2, 6

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms import Algorithm
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
+from fewstep.core.net import Net
+from fewstep.core.rules import SGD
+from fewstep.core.types import Episode, EpisodeSpec, Params, Task
 from fewstep.data.sine import Sine
-from fewstep.inner import InnerLoop
 from fewstep.models import SineMLP
-from fewstep.net import Net
-from fewstep.rules import SGD
-from fewstep.types import Episode, EpisodeSpec, Params, Task
 
 
 ALGORITHMS = ("maml", "fomaml", "reptile")

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 import fewstep
-from fewstep.identity import git_commit
+from fewstep.records.identity import git_commit
 from fewstep.theory.averages import coefficients, identity, one_step
-from fewstep.theory.command import PARTS
 from fewstep.theory.expansions import slopes
 from fewstep.theory.manifolds import near_manifolds
+from fewstep.theory.parts import PARTS
 from fewstep.theory.problem import Problem, sine_problem
 
 

@@ -1,0 +1,51 @@
+"""`fewstep bench`: how fast is a configuration here, in which execution, and where does it go?
+
+Takes the overrides of `fewstep train` and writes nothing. What cannot fit into memory is refused
+before it is run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from fewstep.messages.errors import ConfigError
+
+
+EXAMPLES = """\
+  fewstep bench                                          the default configuration
+  fewstep bench algorithm=maml shots=20w1s               any training that you have in mind
+"""
+
+
+def help_text() -> str:
+    """What `fewstep bench --help` prints."""
+    from fewstep.config.help import guide
+
+    return guide("bench", EXAMPLES, "train")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Time the configuration that the overrides make; the exit status."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler greets, before torch loads
+    from fewstep.commands.train import settle
+    from fewstep.config.arguments import read
+    from fewstep.config.compose import compose_config
+    from fewstep.launch.start import complain, plain
+
+    try:
+        arguments = read("bench", sys.argv[1:] if words is None else words)
+        if arguments.sweep or arguments.shows:
+            raise ConfigError("fewstep bench times one configuration: give it key=value alone")
+        config = plain(compose_config("train", arguments.overrides))
+        settle(config)
+        if config["trainer"]["devices"] > 1:
+            raise ConfigError("trainer.devices: fewstep bench times one. Use trainer.devices=1")
+        from fewstep.bench.measure import measure
+        from fewstep.bench.table import table
+
+        print(table(measure(config)))
+    except ConfigError as error:
+        return complain(error)
+    return 0

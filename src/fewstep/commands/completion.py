@@ -1,0 +1,84 @@
+"""Tab completion: `eval "$(fewstep completion bash)"`, which asks `fewstep completion query`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from omegaconf import OmegaConf
+
+from fewstep.commands.evaluate import BESIDE
+from fewstep.config.checks import flatten
+from fewstep.config.compose import compose_config, groups, options
+from fewstep.config.limits import EVAL, RUN, TRAIN
+from fewstep.messages.errors import ConfigError
+
+
+BASH = """\
+_fewstep() {
+    local line="${COMP_LINE:0:COMP_POINT}"
+    local word="${line##* }"
+    local IFS=$'\\n'
+    COMPREPLY=($(fewstep completion query "$line" 2> /dev/null))
+    # Bash takes what follows the last = for the word, unless = is no word break.
+    if [[ "$COMP_WORDBREAKS" == *=* && "$word" == *=* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${word%=*}="}")
+    fi
+}
+complete -o nospace -o default -F _fewstep fewstep
+"""
+
+
+def query(line: str, commands: Iterable[str]) -> list[str]:
+    """What the last word of a command line may become; nothing where files may follow."""
+    words = line.split(" ")
+    command, word = words[1] if len(words) > 2 else "", words[-1]
+    if len(words) < 3:
+        return [f"{name} " for name in commands if name.startswith(word)]
+    key, equals, value = word.partition("=")
+    if command == "cache":
+        return _cleared(value) if key == "clear" and equals else _begun(["clear="], word)
+    if command not in ("train", "evaluate"):
+        return []
+    if equals:
+        return [f"{key}={choice} " for choice in _choices(key) if choice.startswith(value)]
+    return _keys(command, [w for w in words[2:-1] if "=" in w], word)
+
+
+def _begun(words: Iterable[str], start: str) -> list[str]:
+    return [word for word in words if word.startswith(start)]
+
+
+def _cleared(value: str) -> list[str]:
+    """What `fewstep cache clear=` may be followed by."""
+    from fewstep.disk.cache.cache import cache_dir
+    from fewstep.disk.cache.contents import contents
+
+    kept = {name for one in contents(cache_dir()) for name in (one.dataset, one.name)}
+    return [f"clear={word} " for word in _begun(["all", "invalid", *sorted(kept)], value)]
+
+
+def _choices(key: str) -> list[str]:
+    if key in groups():
+        return options(key)
+    check = {**TRAIN, **RUN, **EVAL}.get(key)
+    if check is None:
+        return []
+    return [*check.choices, *(["true", "false"] if check.kind is bool else [])]
+
+
+def _keys(command: str, overrides: list[str], word: str) -> list[str]:
+    """Groups, and keys as far as the next dot: `alg` becomes `algorithm=` or `algorithm.`"""
+    try:
+        config = compose_config(command, overrides, complete=False)
+    except ConfigError:
+        config = compose_config(command, [], complete=False)
+    found = {f"{group}=" for group in groups() if command == "train" or group in config}
+    depth = word.count(".") + 1
+    for key, _ in flatten(OmegaConf.to_container(config)):
+        parts = key.split(".")
+        end = "." if len(parts) > depth else "="
+        found.add(".".join(parts[:depth]) + end)
+    aside = BESIDE if command == "evaluate" else ()
+    own = (name for name in found if re.split("[.=]", name)[0] not in aside)
+    return sorted(name for name in own if name.startswith(word))

@@ -1,0 +1,154 @@
+"""`fewstep evaluate`: test a checkpoint again, in other settings or on other tasks."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from fewstep.config.arguments import Arguments
+
+OPEN = ("trainer.", "logger.", "dataset.")
+"""Parts whose keys depend on what was chosen for them."""
+
+BESIDE = ("model", "shots", "algorithm")
+"""What a dataset's file may choose beside it, and an evaluation leaves aside."""
+
+MODULE = "fewstep.commands.evaluate"
+
+EXAMPLES = """\
+  fewstep evaluate checkpoint=outputs/runs/NAME/DATE
+  fewstep evaluate checkpoint=last.ckpt eval.tasks=10000
+  fewstep evaluate checkpoint=last.ckpt eval.steps=0     the initialization as it is
+  fewstep evaluate checkpoint=last.ckpt eval.settings='[{shots: 5, steps: 50, batch_size: 5}]'
+"""
+
+
+def help_text() -> str:
+    """What `fewstep evaluate --help` prints."""
+    from fewstep.config.help import guide
+
+    return guide("evaluate", EXAMPLES, "evaluate")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Evaluate as the overrides say; the exit status."""
+    from fewstep.commands.train import digests
+    from fewstep.launch.start import Command, launch
+
+    command = Command("evaluate", MODULE, check, settle, job, digests, prepare=prepared)
+    return launch(command, sys.argv[1:] if words is None else words)
+
+
+def prepared(arguments: Arguments) -> Arguments:
+    """The arguments, without any that would change what was trained.
+
+    Raises:
+        ConfigError: naming it and what to do instead.
+    """
+    from fewstep.config.arguments import parsed
+    from fewstep.config.compose import foreign
+    from fewstep.messages.errors import ConfigError
+
+    for word in arguments.overrides:
+        if parsed(word).get_key_element().lstrip("+~").split(".")[0] in BESIDE:
+            raise ConfigError(foreign("evaluate", word))
+    return arguments
+
+
+def check(config: dict[str, Any]) -> None:
+    """Refuse overrides that are not of the evaluation.
+
+    Raises:
+        ConfigError: naming the key and what to do instead.
+    """
+    from fewstep.config.checks import Check, check_values, flatten
+    from fewstep.config.compose import compose_config, foreign
+    from fewstep.config.names import check_name
+    from fewstep.config.trust import check_trust
+    from fewstep.messages.errors import ConfigError
+    from fewstep.run.tested import TRAINED
+
+    known = {key for key, _ in flatten(compose_config("evaluate", ["checkpoint=any"]))}
+    for key, value in flatten(config):
+        if key not in known and not key.startswith(OPEN):
+            raise ConfigError(foreign("evaluate", f"{key}={value}"))
+    check_trust(config)
+    check_name("name", config["name"], pieces=True)
+    split = Check(str, choices=("test", "val"), example="test")
+    other = Check(bool, example=True)
+    table = {"eval.split": split, "eval.trained_classes": TRAINED, "other_data": other}
+    check_values(config, table)
+
+
+def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
+    """The checkpoint's own configuration with the evaluation's overrides, and its file.
+
+    Raises:
+        ConfigError: a checkpoint that is missing or cannot be read, or that names code which is
+            not trusted.
+    """
+    from fewstep.config.trust import check_stored
+    from fewstep.run import checkpoint
+    from fewstep.run.tested import dataset_of
+
+    path = checkpoint.find(config["checkpoint"])
+    base = copy.deepcopy(checkpoint.read(path)["fewstep"]["config"])
+    check_stored(base, f"checkpoint={path}", config["trust"])
+    base = {"label": None, "point": None, **base}  # older checkpoints lack these
+    own = ("split", "trained_classes")
+    changed = {n: v for n, v in config["eval"].items() if v is not None and n not in own}
+    one = {n: changed[n] for n in ("steps", "batch_size") if n in changed}
+    if one and "settings" not in changed:  # of every setting that the checkpoint was tested in
+        same = [{**setting, **one} for setting in base["eval"]["settings"]]
+        changed["settings"] = [s for i, s in enumerate(same) if s not in same[:i]]
+    base["eval"] |= changed
+    base["dataset"] = dataset_of(base["dataset"], config["dataset"])
+    precision = config["trainer"]["precision"] or base["trainer"]["precision"]
+    base |= {n: config[n] for n in ("name", "logger", "execution", "trust", "other_data")}
+    base["trainer"] = {**config["trainer"], "precision": precision}
+    return base, path
+
+
+def settle(config: dict[str, Any]) -> dict[str, str]:
+    """Refuse what cannot run, before a run directory is made; overrides to add.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
+    check(config)
+    from fewstep.config.capacity import check_capacity
+    from fewstep.run import build, checkpoint
+    from fewstep.run.checkpoint_contents import stopwatch
+    from fewstep.run.tested import check_inputs, opened
+
+    base, path = merged(config)
+    build.check(base)
+    check_capacity(base, training=False)
+    content = checkpoint.read(path)
+    tested = opened(config, base, content["fewstep"], path)
+    learner = build.build_learner(base, tested.task)
+    stopwatch(checkpoint.restore(learner, path), path, "checkpoint")
+    check_inputs(learner, tested, base, path)
+    return {}
+
+
+def job(config: dict[str, Any], folder: Path, command: str) -> None:
+    """Test in a run directory; a sweeper has nothing to go by."""
+    from fewstep.launch import ranks
+
+    ranks.run("fewstep.commands.evaluate:evaluate", config, folder, command)
+
+
+def evaluate(config: dict[str, Any], folder: Path, command: str) -> dict[str, Any]:
+    """Test a checkpoint and return what results.json says."""
+    from fewstep.run import checkpoint, training
+    from fewstep.run.tested import opened
+
+    base, path = merged(config)
+    tested = opened(config, base, checkpoint.read(path)["fewstep"], path)
+    return training.evaluate(base, path, folder, command, tested)

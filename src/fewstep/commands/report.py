@@ -1,0 +1,112 @@
+"""The command: print the table, write the files, name them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from fewstep.disk.files import check_place
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
+from fewstep.records.places import REPORT, check_output
+from fewstep.report.formats import write_csv
+from fewstep.report.gather import read
+from fewstep.report.page import page
+from fewstep.report.parts import Part, parts
+from fewstep.report.pictures import draw, svg, write_png
+from fewstep.report.sections import Section, sections
+from fewstep.report.text import text
+
+
+HELP = """\
+fewstep report DIR... [--paper] [--out FOLDER]   run directories, sweeps, or results.json files
+
+Prints a table: a row for each recipe and setting, its seeds gathered. Intervals are 95 %: over
+tasks behind the ±, over seeds in brackets. A sweep is told by the keys that were swept, and what
+failed or has not finished is named. The same goes into FOLDER (outputs/reports/<date>_<time>) as
+report.md, report.csv, curves.png and report.html, one page that needs nothing else.
+
+  --paper        beside each result the paper's, whether the intervals meet, and what the run did
+                 otherwise; the orderings of Figure 3 for the curves that are there
+  --out FOLDER   where the files go; those of an earlier report there are overwritten
+
+  fewstep report outputs/runs/quickstart
+  fewstep report outputs/sweeps/reptile_glyphs_5w1s
+  fewstep report outputs/runs outputs/sweeps --paper --out paper_report
+"""
+
+
+def help_text() -> str:
+    """What `fewstep report --help` prints."""
+    return HELP
+
+
+class _Words(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}. See fewstep report --help")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Report on the runs, sweeps or results.json files that the words name; the exit status."""
+    words = sys.argv[1:] if words is None else words
+    try:
+        given = options(words)
+        folder = given.out or Path("outputs", "reports", time.strftime("%Y-%m-%d_%H-%M-%S"))
+        check_place(folder, "--out")
+        check_output(folder, "--out ", own=REPORT)
+        found = sections(read(given.paths))
+        told = list(parts(found, given.paper))
+        files = write(folder, found, told)
+    except ConfigError as error:
+        print(f"fewstep: {printable(error)}", file=sys.stderr)
+        return 2
+    print(f"{text(told)}\n\n{printable(folder)}: {', '.join(file.name for file in files)}")
+    return 0
+
+
+def options(words: Sequence[str]) -> argparse.Namespace:
+    """`paths`, `paper` and `out` of a command line.
+
+    Raises:
+        ConfigError: an option that there is not.
+    """
+    parser = _Words(prog="fewstep report", add_help=False, allow_abbrev=False)
+    parser.add_argument("paths", nargs="*", metavar="DIR")
+    parser.add_argument("--paper", action="store_true")
+    parser.add_argument("--out", type=Path)
+    return parser.parse_args(words)
+
+
+def write(folder: Path, found: Sequence[Section], told: Sequence[Part]) -> list[Path]:
+    """report.md, report.csv, report.html and curves.png, or one curves_N.png for each section.
+
+    Raises:
+        ConfigError: the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn = [(section, figure) for section in found if (figure := draw(section))]
+        pictures = {id(section): _picture(i, len(drawn)) for i, (section, _) in enumerate(drawn)}
+        names = ["report.md", "report.csv", "report.html", *pictures.values()]
+        for file in (folder / name for name in names):
+            if file.is_symlink():  # to another file, which is not the report's to write
+                file.unlink()
+        inline = {id(section): svg(figure, pictures[id(section)]) for section, figure in drawn}
+        for section, figure in drawn:
+            write_png(figure, folder / pictures[id(section)])
+        (folder / "report.md").write_text(text(told, pictures) + "\n")
+        write_csv(folder / "report.csv", found)
+        total = sum(len(section.runs) for section in found)
+        subtitle = f"{total} runs, {time.strftime('%Y-%m-%d %H:%M')}"
+        (folder / "report.html").write_text(page("fewstep report", subtitle, told, inline))
+    except OSError as error:
+        raise ConfigError(f"--out {folder}: cannot be written ({error}). Name another") from None
+    return [folder / name for name in names]
+
+
+def _picture(place: int, count: int) -> str:
+    return "curves.png" if count == 1 else f"curves_{place + 1}.png"

@@ -1,0 +1,143 @@
+"""`fewstep theory`: which parts to compute, with what, and where the results go."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fewstep.config.checks import Check, check_values, count
+from fewstep.disk.files import CannotWrite, check_place
+from fewstep.messages.errors import ConfigError, did_you_mean
+from fewstep.records.places import check_output
+from fewstep.theory.parts import PARTS
+
+
+KEYS = {
+    "seed": count(0, 0),
+    "out": Check(str, example="outputs/theory/mine", optional=True),
+    "dataset": Check(str, choices=("glyphs", "omniglot"), example="omniglot"),
+    "dataset.root": Check(str, example="DATA", optional=True),
+    "max_meta_iterations": count(1, 100),
+}
+DEFAULTS = {
+    "seed": 0,
+    "out": None,
+    "dataset": "glyphs",
+    "dataset.root": None,
+    "max_meta_iterations": 100,
+}
+
+HELP = f"""\
+fewstep theory [PART ...] [key=value ...]
+
+Computes section 5 of the paper with the algorithms that train, in float64 on the CPU, and prints
+what was found beside what the paper says. Writes theory.json, theory.md and pictures.
+
+Parts (all of them where none is named)
+{chr(10).join(f"  {name:<14}{what}" for name, what in PARTS.items())}
+
+Keys
+  seed=0                    of the tasks and of the initialization
+  out=FOLDER                default outputs/theory/DATE_TIME
+  dataset=glyphs            glyphs or omniglot, for `alignment`, which trains in float32
+  dataset.root=DATA         a folder that has Omniglot; without it, it is downloaded
+  max_meta_iterations=100   of these two trainings
+
+Examples
+  fewstep theory
+  fewstep theory slopes coefficients seed=1
+  fewstep theory alignment dataset=omniglot dataset.root=DATA
+"""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for."""
+
+    parts: Sequence[str]
+    """In the order of `PARTS`."""
+    values: dict[str, Any]
+    """One for each of `KEYS`."""
+    command: str
+
+
+def help_text() -> str:
+    """What `fewstep theory --help` prints."""
+    return HELP
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Compute the parts that the words name; the exit status."""
+    words = sys.argv[1:] if words is None else words
+    try:
+        request = read(words)
+        folder = _folder(request.values["out"])
+        _write(folder, _compute(request))
+    except (ConfigError, CannotWrite) as error:
+        print(f"fewstep: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    return 0
+
+
+def read(words: Sequence[str]) -> Request:
+    """Sort and check the words.
+
+    Raises:
+        ConfigError: a part or a key that does not exist, or a value out of range.
+    """
+    parts, values = set(), dict(DEFAULTS)
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            if word not in PARTS:
+                hint = did_you_mean(word, PARTS)
+                raise ConfigError(
+                    f"{word}: there is no such part.{hint} Known are {', '.join(PARTS)}"
+                )
+            parts.add(word)
+            continue
+        if key not in KEYS:
+            hint = did_you_mean(key, KEYS)
+            raise ConfigError(f"{word}: there is no key {key}.{hint} Known are {', '.join(KEYS)}")
+        values[key] = int(text) if KEYS[key].kind is int and text.isdecimal() else text
+    check_values(values, KEYS)
+    chosen = [name for name in PARTS if name in parts or not parts]
+    return Request(chosen, values, shlex.join(["fewstep", "theory", *words]))
+
+
+def _folder(out: str | None) -> Path:
+    """Where the results go, not made yet.
+
+    Raises:
+        ConfigError: a place that cannot be written to, or where something would be overwritten.
+    """
+    folder = Path(out or f"outputs/theory/{time.strftime('%Y-%m-%d_%H-%M-%S')}")
+    check_place(folder, "out")
+    check_output(folder, "out=")
+    return folder
+
+
+def _compute(request: Request) -> dict[str, Any]:
+    from fewstep.theory import study
+
+    return study.compute(request.parts, request.values, request.command)
+
+
+def _write(folder: Path, figures: dict[str, Any]) -> None:
+    from fewstep.disk.files import writing
+    from fewstep.records.results import write_json
+    from fewstep.theory.figures import draw
+    from fewstep.theory.tables import markdown
+
+    table = markdown(figures)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "theory.json", figures)
+        (folder / "theory.md").write_text(table + "\n")
+        draw(folder, figures)
+    print(f"{table}\n\n{folder}")

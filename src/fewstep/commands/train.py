@@ -1,0 +1,144 @@
+"""`fewstep train`: learn an initialization and test it."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+MODULE = "fewstep.commands.train"
+
+EXAMPLES = """\
+  fewstep train                                          the default: Reptile on glyphs
+  fewstep train algorithm=maml shots=5w5s                another recipe, another task
+  fewstep train dataset=omniglot dataset.root=DATA       real data in DATA
+  fewstep train dataset=image_folder dataset.root=PHOTOS your own pictures, a folder a class
+  fewstep train algorithm.inner.lr=0.002 seed=1          any key of the configuration
+  fewstep train experiment=omniglot_5w_reptile           a named experiment
+  fewstep train -m algorithm=reptile,fomaml seed=1,2,3   a sweep
+  fewstep train sweep=algorithms                         a named sweep: conf/sweep/algorithms.yaml
+  fewstep train sweep=algorithms hydra/launcher=local_joblib    ... with jobs side by side
+  fewstep train resume=outputs/runs/NAME/DATE            continue a run
+  fewstep train seed=1 resume=auto                       continue the newest run of this command
+"""
+
+
+def help_text() -> str:
+    """What `fewstep train --help` prints."""
+    from fewstep.config.help import guide
+
+    return guide("train", EXAMPLES, "train")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Train as the overrides say; the exit status."""
+    from fewstep.launch.resume import resumed
+    from fewstep.launch.start import Command, launch
+
+    command = Command("train", MODULE, check, settle, job, digests, direction, resumed)
+    return launch(command, sys.argv[1:] if words is None else words)
+
+
+def check(config: dict[str, Any]) -> None:
+    """Refuse a configuration that cannot run, whatever the data.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
+    from fewstep.config.capacity import check_capacity
+    from fewstep.config.limits import check_sharing, check_training
+
+    check_training(config)  # before torch is imported, which takes seconds
+    check_sharing(config)
+    check_capacity(config)
+    from fewstep.run import build
+
+    build.check(config)
+
+
+def settle(config: dict[str, Any]) -> dict[str, str]:
+    """Refuse what cannot run, before a run directory is made; overrides to add.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
+    check(config)
+    from fewstep.run import build, checkpoint, handover
+    from fewstep.run.consistency import check_fixed, check_ways
+    from fewstep.run.origin import resumed
+    from fewstep.run.preflight import Preflight
+    from fewstep.run.resumable import check_resumable
+
+    path = config["resume"] and checkpoint.find(config["resume"], key="resume")
+    content = path and checkpoint.read(path, "resume")
+    dataset = build.build_dataset(config["dataset"])
+    check_ways(dataset.task, config)
+    splits = build.open_splits(dataset, config)
+    learner = build.build_learner(config, dataset.task)
+    check_fixed(learner)
+    preflight = Preflight(learner, config)
+    preflight.training(splits["train"])
+    preflight.test(splits["test"])
+    if not path:
+        handover.keep(config, learner)
+        return {}
+    checkpoint.match(learner, content, path, "resume")
+    checkpoint.same_recipe(config, content, path)
+    check_resumable(learner, content, path)
+    resumed(splits, config)
+    added = {"resume": str(path.resolve())}
+    if path.resolve().parent.name == "checkpoints":
+        added["hydra.run.dir"] = str(path.resolve().parents[1])
+    return added
+
+
+def digests(dataset: Mapping[str, Any]) -> Mapping[str, str | None]:
+    """What tells the data of a configuration's `dataset`.
+
+    Raises:
+        OSError, ValueError: data that cannot be read.
+    """
+    from fewstep.run import build, origin
+
+    return origin.digests(build.build_dataset(dataset).open())
+
+
+def direction(configs: Sequence[Mapping[str, Any]], given: Any) -> str:
+    """The override that has a search go where the meta-validation is better."""
+    from fewstep.run import search
+
+    return search.direction(configs, given)
+
+
+def job(config: dict[str, Any], folder: Path, command: str) -> float | None:
+    """Train in a run directory; what a sweeper is to go by."""
+    from fewstep.launch import ranks
+
+    report = ranks.run("fewstep.run.training:train", config, folder, command)
+    return objective(report, folder)
+
+
+def objective(report: dict[str, Any], folder: Path) -> float | None:
+    """The meta-validation accuracy (for regression the loss) of what a run reports.
+
+    Of the best validation where that one is tested, else of the last; one that is not finite is
+    the worst there is. None where there is none, or where another rank has the results.
+    Never the meta-test: nothing is selected by it.
+    """
+    from fewstep.records.metrics import read_metrics
+
+    if not report["results"]:
+        return None
+    first = report["results"][0]
+    figure = "acc" if "acc" in first else "loss"
+    if "selected_by" in first:
+        return first["selected_by"][figure]
+    _, rows = read_metrics(folder / "metrics.csv")
+    last = next((row for row in reversed(rows) if f"val/{figure}" in row), None)
+    if last is None:
+        return None
+    diverged = not all(math.isfinite(last.get(f"val/{n}", 0.0)) for n in ("acc", "loss"))
+    return (0.0 if figure == "acc" else math.inf) if diverged else last[f"val/{figure}"]

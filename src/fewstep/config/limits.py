@@ -1,0 +1,188 @@
+"""The values that each key may take, and the check of a training that needs nothing but them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fewstep.config.checks import Check, check_names, check_settings, check_values, count
+from fewstep.config.names import check_name
+from fewstep.config.ranks import count as count_ranks
+from fewstep.config.ranks import outside
+from fewstep.config.trust import check_trust
+from fewstep.messages.errors import ConfigError
+
+
+NOT_MIXED = "mixed precision scales one loss, and an inner loop has one a step"
+EVAL = {
+    "eval.tasks": count(2, 1000),  # one task has no interval
+    "eval.seed": count(0, 0),
+    "eval.queries": count(1, 1),
+    "eval.protocol": Check(str, choices=("both", "inductive", "transductive"), example="both"),
+    "eval.steps": count(0, 50),
+    "eval.batch_size": count(1, 5, optional=True),
+    "eval.curve_tasks": count(0, 200),  # 0: no curve
+}
+RUN = {
+    "name": Check(str, example="my_run"),
+    "label": Check(str, optional=True, example="g1"),
+    "execution": Check(str, choices=("auto", "serial", "threads", "vmap"), example="auto"),
+    "trainer.accelerator": Check(str, example="auto"),
+    "trainer.devices": count(1, 1),
+    "trainer.num_nodes": count(1, 1),
+    "trainer.precision": Check(str, choices=("32", "64"), example="32", note=NOT_MIXED),
+}
+TRAIN = {
+    "seed": count(0, 0),
+    "resume": Check(str, optional=True, example="outputs/runs/NAME/DATE"),
+    "max_meta_iterations": count(1, 2000),
+    "meta_batch": count(1, 5),
+    "log_every": count(1, 10),
+    "checkpoint_every": count(1, 500),
+    "algorithm.name": Check(str, example="reptile"),
+    "algorithm.inner.rule": Check(str, example="sgd"),
+    "algorithm.inner.lr": Check(float, above=0, example=0.001),
+    "algorithm.inner.steps": count(1, 5),
+    "algorithm.inner.batch_size": count(1, 10, optional=True),
+    "algorithm.inner.loss": Check(str, choices=("mean", "sum"), example="mean"),
+    "algorithm.inner.state": Check(str, choices=("carry", "reset", "sequential"), example="carry"),
+    "algorithm.outer.optimizer": Check(str, example="SGD"),
+    "algorithm.outer.lr": Check(float, above=0, example=1.0),
+    "algorithm.outer.final_lr": Check(float, low=0, optional=True, example=0.0),
+    "algorithm.meta_batch": count(1, 5),
+    "algorithm.train_shots": count(1, 10),
+    "algorithm.queries": count(0, 1),
+    "algorithm.eval.steps": count(0, 50),
+    "algorithm.eval.batch_size": count(1, 5, optional=True),
+    "dataset.name": Check(str, example="glyphs"),
+    "shots.ways": count(1, 5),
+    "shots.shots": count(1, 1),
+    "shots.train_shots": count(1, 10),
+    "shots.queries": count(0, 1),
+    "baselines.random": Check(bool, example=True),
+    "other_data": Check(bool, example=True),
+    "eval.val_every": count(1, 500, optional=True),
+    "eval.val_tasks": count(2, 100),
+    "eval.test_every": count(1, 500, optional=True),
+    "eval.test_tasks": count(2, 100),
+    "eval.checkpoint": Check(str, choices=("best", "last"), optional=True, example="last"),
+}
+MODEL = {"model.channels": count(1, 64), "model.hidden": count(1, 64)}
+"""Sizes that our own networks have; another network need not have them."""
+MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
+"""Keys that one algorithm has."""
+
+GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
+TOP = {*GROUPS, "eval", "baselines", "point", "trust"}
+TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
+PARTS = {
+    "eval": {"settings"},
+    "shots": set(),
+    "baselines": {"joint"},
+    "algorithm.outer": {"options"},
+    "algorithm.eval": set(),
+}
+"""Parts that no class of a user's own reads, and their keys that no table has: whatever else is
+there is a slip of the pen that would silently change nothing."""
+
+
+def check_training(config: Mapping[str, Any]) -> None:
+    """Hold the configuration of a training against the limits of single keys; needs no torch.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
+    check_names("", config, TOP)
+    for part in (*GROUPS, "eval", "baselines"):
+        if not isinstance(config[part], Mapping):
+            raise ConfigError(
+                f"{part}={config[part]}: has keys of its own, which are given as {part}.KEY=VALUE. "
+                "`fewstep train --cfg job` prints them"
+            )
+    tables = {**TRAIN, **RUN, **EVAL}
+    check_values(config, tables)
+    check_values(config, {**MODEL, **MAML}, optional=True)
+    check_settings(config["eval"]["settings"])
+    for part in ("inner", "outer"):
+        _check_options(f"algorithm.{part}.options", config["algorithm"][part].get("options"))
+    check_trust(config)
+    check_name("name", config["name"], pieces=True)
+    for part in ("algorithm", "dataset"):
+        check_name(f"{part}.name", config[part]["name"])
+    _check_ranks(config)
+    _check_best(config)
+    for part, more in PARTS.items():
+        known = {key[len(part) + 1 :] for key in tables if key.startswith(f"{part}.")}
+        node = config
+        for name in part.split("."):
+            node = node[name]
+        check_names(f"{part}.", node, known | more)
+    _check_joint(config["baselines"]["joint"])
+
+
+def _check_options(key: str, options: Any) -> None:
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigError(f"{key}={options}: must be names and values. For example +{key}.eps=1e-8")
+
+
+def _check_ranks(config: Mapping[str, Any]) -> None:
+    """A rank for each device: started by someone, and with something to test."""
+    trainer, others = config["trainer"], outside()
+    ranks, devices = count_ranks(trainer), f"trainer.devices={trainer['devices']}"
+    if others and others.ranks != ranks:
+        raise ConfigError(
+            f"{devices}: with trainer.num_nodes={trainer['num_nodes']} that makes {ranks} "
+            f"processes, but {others.starter} has started {others.ranks}. Their product must be "
+            f"{others.ranks}, for example trainer.devices={others.ranks} trainer.num_nodes=1"
+        )
+    if trainer["num_nodes"] > 1 and not others:
+        raise ConfigError(
+            f"trainer.num_nodes={trainer['num_nodes']}: fewstep starts the processes of one "
+            "machine only. Start those of several with torchrun or srun, or use "
+            "trainer.num_nodes=1"
+        )
+    if config["eval"]["tasks"] < ranks:
+        raise ConfigError(
+            f"eval.tasks={config['eval']['tasks']}: {devices} makes {ranks} processes, and each "
+            f"tests at least one task. Use eval.tasks={ranks} or more, or fewer devices"
+        )
+
+
+def check_sharing(config: Mapping[str, Any]) -> None:
+    """Refuse a meta-batch that the devices cannot share.
+
+    Raises:
+        ConfigError: fewer tasks than devices, or tasks that have to follow each other.
+    """
+    ranks = count_ranks(config["trainer"])
+    devices = f"trainer.devices={config['trainer']['devices']}"
+    if config["meta_batch"] < ranks:
+        raise ConfigError(
+            f"{devices}: that makes {ranks} processes for meta_batch={config['meta_batch']} "
+            f"tasks, and some would have none. Use meta_batch={ranks} or more, or fewer devices"
+        )
+    if ranks > 1 and config["algorithm"]["inner"]["state"] == "sequential":
+        raise ConfigError(
+            f"algorithm.inner.state=sequential: runs one task after another, which {devices} "
+            "cannot share. Use trainer.devices=1, or algorithm.inner.state=carry"
+        )
+
+
+def _check_best(config: Mapping[str, Any]) -> None:
+    every, end = config["eval"]["val_every"], config["max_meta_iterations"]
+    if config["eval"]["checkpoint"] == "best" and not (every and every <= end):
+        raise ConfigError(
+            f"eval.checkpoint=best: nothing is validated with eval.val_every={every} and "
+            f"max_meta_iterations={end}. Use eval.checkpoint=last, or eval.val_every={end} or less"
+        )
+
+
+def _check_joint(joint: Any) -> None:
+    if joint is None:
+        return
+    fix = "Add the baseline with +algorithm@baselines.joint=joint, or set it to null"
+    if not isinstance(joint, Mapping):
+        raise ConfigError(f"baselines.joint={joint}: must be an algorithm or null. {fix}")
+    table = {k: c for k, c in TRAIN.items() if k.startswith("algorithm.outer.")}
+    renamed = {k.replace("algorithm.", "baselines.joint."): c for k, c in table.items()}
+    check_values({"baselines": {"joint": joint}}, renamed)

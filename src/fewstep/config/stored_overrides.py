@@ -1,0 +1,96 @@
+"""The overrides that a run directory keeps: a user's own mostly, and a stranger's words perhaps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fewstep.config.arguments import parsed
+from fewstep.config.compose import RESOLVERS, compose_config, options
+from fewstep.config.trust import KEY, check_stored, check_trust, names
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
+
+
+NOT_ADOPTED = ("hydra", KEY)
+"""Where a run goes, who starts it and whom to trust is up to the present command line."""
+
+WAY_OUT = "Leave it out of that file, and give what it is for on the command line"
+
+
+def read_overrides(file: Path) -> dict[str, str]:
+    """The overrides of a run directory, by their keys as they are written; not Hydra's own.
+
+    Raises:
+        ConfigError: no list of overrides, or one that reaches beyond the configuration.
+    """
+    try:
+        words = yaml.safe_load(file.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: cannot be read as overrides ({printable(error)})") from None
+    words = [] if words is None else words
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ConfigError(f"{file}: must be a list of key=value, as fewstep train writes it")
+    found = {}
+    for word in words:
+        try:
+            override = parsed(word)
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {printable(error)}") from None
+        if not _own_business(override):
+            _check_word(override, file)
+            found[override.get_key_element()] = word
+    return found
+
+
+def check_added(added: Sequence[str], words: Sequence[str], file: Path) -> None:
+    """Refuse overrides of `file` that name code which neither we nor the user's own `words` have.
+
+    Raises:
+        Untrusted: naming it.
+        ConfigError: the overrides do not make a configuration together.
+    """
+    own, trusted = _own(words)
+    config: Any = OmegaConf.to_container(compose_config("train", [*added, *words]), resolve=True)
+    check_stored(config, str(file), trusted, own)
+
+
+def _own(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """The names in what the user's words make, and the modules that they trust."""
+    try:
+        config: Any = OmegaConf.to_container(compose_config("train", words), resolve=True)
+        own = names(config)
+    except (ConfigError, OmegaConfBaseException):  # they need those of the run beside them
+        config = own = {o.key_or_group: o.value() for o in map(parsed, words)}
+    check_trust(config)
+    return own, config.get(KEY) or []
+
+
+def _own_business(override: Override) -> bool:
+    places = re.split(r"[./]", f"{override.key_or_group}/{override.package or ''}")
+    return any(place in NOT_ADOPTED for place in places)
+
+
+def _check_word(override: Override, file: Path) -> None:
+    """Hold a stored override to our own files and to resolvers that tell nothing of the user's."""
+    word = override.input_line or ""
+    key, value = override.key_or_group, override.value()
+    chooses = override.package is not None or "/" in key or bool(options(key))
+    chosen = [str(option) for option in (value if isinstance(value, list) else [value])]
+    # Hydra follows `model=../../elsewhere/model` out of the configuration.
+    if chooses and any(o.startswith(("/", "~")) or ".." in o.split("/") for o in chosen):
+        raise ConfigError(f"{file}: {printable(word)}: leads out of the configuration. {WAY_OUT}")
+    for found in re.finditer(r"\$\{([^:{}]*)(.?)", word):
+        name, end = found[1].strip(), found[2]
+        if end != "}" and not (end == ":" and name in RESOLVERS):
+            raise ConfigError(
+                f"{file}: {printable(word)}: only {', '.join(RESOLVERS)} may be called by what is "
+                f"stored, not {printable(name) or 'what it works out'}. {WAY_OUT}"
+            )

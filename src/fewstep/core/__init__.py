@@ -1,0 +1,1 @@
+"""One task in tensors: words, network, rules, objectives."""

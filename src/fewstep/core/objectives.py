@@ -1,0 +1,59 @@
+"""What is learned in a task: the losses and metrics that a dataset brings along.
+
+Both classes implement `fewstep.core.types.Task`. Losses are per example, because whether an inner
+loop sums or averages them is the algorithm's choice (the authors sum, paper section 3), and they
+are built from functions that `torch.func` can differentiate and map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fewstep.core.types import Metrics
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Which of the task's N classes is it: cross-entropy, and accuracy as a fraction."""
+
+    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy in nats of logits [B, N] against class positions [B] (int64): [B]."""
+        return F.cross_entropy(outputs, targets, reduction="none")
+
+    def outer_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The same as `inner_loss`."""
+        return self.inner_loss(outputs, targets)
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> Metrics:
+        """`loss`, the mean cross-entropy, and `acc`, the fraction of right answers: scalars."""
+        right, outputs = outputs.argmax(dim=-1) == targets, wide(outputs)
+        return {
+            "loss": self.inner_loss(outputs, targets).mean(),
+            "acc": right.to(outputs.dtype).mean(),
+        }
+
+
+@dataclass(frozen=True)
+class Regression:
+    """What is the value of the function there: squared error, averaged over output dimensions."""
+
+    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Squared error of outputs [B, D] against targets [B, D], averaged over D: [B]."""
+        return (outputs - targets).square().flatten(1).mean(dim=1)
+
+    def outer_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The same as `inner_loss`."""
+        return self.inner_loss(outputs, targets)
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> Metrics:
+        """`loss`, the mean squared error: a scalar."""
+        return {"loss": self.inner_loss(wide(outputs), wide(targets)).mean()}
+
+
+def wide(values: Tensor) -> Tensor:
+    """In a precision whose means can be reported: bfloat16 has three digits."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

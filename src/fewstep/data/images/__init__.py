@@ -1,0 +1,1 @@
+"""Datasets of images: files, pixels, classes and splits."""

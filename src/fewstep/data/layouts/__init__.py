@@ -1,0 +1,1 @@
+"""How people lay out their images: folders, tables, published splits."""

@@ -1,0 +1,1 @@
+"""Zip and tar files, read in place."""

@@ -1,0 +1,1 @@
+"""Decoded datasets on disk, each entry believed only while it is what it says."""

@@ -1,0 +1,1 @@
+"""Many tasks at once: serial, threads, vmap, ranks."""

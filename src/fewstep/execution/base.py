@@ -1,0 +1,54 @@
+"""How the tasks of a meta-batch are run: one after another, in threads, or under `vmap`.
+
+Every way gives the same results, to rounding; which is fastest is a matter of the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch.utils import _pytree as pytree
+
+from fewstep.core.traits import Traits
+from fewstep.core.types import Episode
+
+
+CPU_THREADS = torch.get_num_threads()
+"""What PyTorch was given (its own choice, or OMP_NUM_THREADS) before we share it out."""
+
+PerTask = Callable[..., Any]
+"""`function(net, *shared, episode)`: a pure function of one task and of what all tasks share, the
+parameters above all. Both come and go as tensors in dictionaries, lists and tuples."""
+
+
+class Execution(Protocol):
+    """A way of running one pure function over the tasks of a meta-batch."""
+
+    name: str
+    traits: Traits
+    """Of the network."""
+
+    def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
+        """`[function(net, *shared, episode) for episode in episodes]`, in that order."""
+        ...
+
+    def total(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> Any:
+        """The sum of what `map` finds."""
+        ...
+
+
+class OneByOne:
+    """Each task's result is at hand, and they are added in task order, whoever came first."""
+
+    def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
+        raise NotImplementedError
+
+    def total(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> Any:
+        trees = self.map(function, shared, episodes)
+        leaves, structure = pytree.tree_flatten(trees[0])
+        sums = [leaf.clone() for leaf in leaves]
+        for tree in trees[1:]:
+            torch._foreach_add_(sums, pytree.tree_leaves(tree))  # one call for some forty tensors
+        return pytree.tree_unflatten(sums, structure)

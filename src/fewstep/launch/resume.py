@@ -1,0 +1,108 @@
+"""Which run `resume=` means: one that is named, or with `auto` the newest one that was cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from fewstep.config.arguments import Arguments, parsed
+from fewstep.config.compose import compose_config, compose_hydra
+from fewstep.config.ranks import outside
+from fewstep.config.stored_overrides import check_added, read_overrides
+from fewstep.disk.files import replacing
+from fewstep.disk.lock import check_free, in_use
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
+from fewstep.messages.words import quoted
+from fewstep.records.identity import config_hash, hash_of
+
+
+OVERRIDES = "overrides.yaml"
+
+
+def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Leave in a run directory what it takes to go on with it, each file whole.
+
+    Hydra writes its own in place at every start, and a kill at that moment leaves them empty.
+
+    Raises:
+        CannotWrite: naming the file.
+    """
+    for name, content in (("config.yaml", config), (OVERRIDES, list(overrides))):
+        with replacing(folder / name) as aside:
+            aside.write_text(OmegaConf.to_yaml(content))
+
+
+def resumed(arguments: Arguments) -> Arguments:
+    """The arguments with the run that they resume, and with its overrides, which theirs win over.
+
+    `resume=auto` becomes the run directory, or nothing where there is none to go on with, and says
+    which. A sweep resumes its jobs itself.
+    """
+    given = {parsed(word).get_key_element(): word for word in arguments.overrides}
+    if "resume" not in given or arguments.sweep or arguments.shows:
+        return arguments
+    value, others = parsed(given["resume"]).value(), outside()
+    if not value:
+        return arguments  # nothing is resumed, or the check says what is missing
+    path = str(value)
+    if path == "auto":
+        if others:
+            raise ConfigError(
+                f"resume=auto: {others.starter} has started {others.ranks} processes, which might "
+                "choose different runs. Name the one to continue: resume=outputs/runs/NAME/DATE"
+            )
+        rest = [word for word in arguments.overrides if word != given["resume"]]
+        folder = unfinished(rest, "hydra.run.dir" in given)
+        return replace(arguments, overrides=[*rest, *_resume(folder)])
+    folder = _run_of(Path(path).expanduser())
+    if not others or others.rank == 0:  # which is at work in it for all of them
+        check_free(folder)
+    files = [folder / OVERRIDES, folder / ".hydra" / OVERRIDES]  # the second of older runs
+    file = next((file for file in files if file.is_file()), None)
+    if not file:
+        return arguments
+    added = [word for key, word in read_overrides(file).items() if key not in given]
+    check_added(added, arguments.overrides, file)
+    return replace(arguments, overrides=[*added, *arguments.overrides])
+
+
+def _resume(folder: Path | None) -> list[str]:
+    return [f"resume={quoted(str(folder))}"] if folder else []
+
+
+def unfinished(overrides: Sequence[str], in_place: bool) -> Path | None:
+    """The newest run of the configuration that has a checkpoint and no results; says what it found.
+
+    It lies where runs of this name go, or, if the user said `in_place`, just there.
+
+    Raises:
+        ConfigError: it is at work in another process.
+    """
+    config: Any = OmegaConf.to_container(compose_config("train", overrides), resolve=True)
+    here = Path(str(compose_hydra("train", overrides).hydra.run.dir))
+    folders = [here] if in_place else sorted(here.parent.glob("*/"), reverse=True)
+    same = [f for f in folders if hash_of(f) == config_hash(config)]
+    for folder in same:
+        if (folder / "results.json").exists():
+            continue
+        if any((folder / "checkpoints").glob("*.ckpt")) or in_use(folder):
+            check_free(folder)
+            print(f"resume=auto: going on with {printable(folder)}")
+            return folder
+    found = (
+        f"{same[0]} has no checkpoint" if same else f"no run of this configuration in {here.parent}"
+    )
+    if any((folder / "results.json").exists() for folder in same):
+        found = f"{same[0]} is finished"
+    print(f"resume=auto: {printable(found)}; starting a new run")
+    return None
+
+
+def _run_of(path: Path) -> Path:
+    """The run directory that a path to resume from lies in."""
+    return path if path.is_dir() else path.parent.parent

@@ -1,0 +1,139 @@
+"""What is refused before Hydra starts: configurations, data, checkpoints, and where a run would go.
+
+Hydra makes the run directory before our code runs, and writes into it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from fewstep.config.arguments import Arguments, combinations, fixed, names
+from fewstep.config.compose import compose_config, compose_hydra, plain
+from fewstep.config.ranks import outside
+from fewstep.disk.files import check_place
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.words import quoted
+from fewstep.records.places import check_run, check_sweep
+
+
+Config = dict[str, Any]
+
+OVERRIDE_DIRNAME = "hydra.job.config.override_dirname"
+"""Where Hydra is told what a job of a sweep is not called by: what all of its jobs have."""
+RUN_DIR, SWEEP_DIR, SUBDIR = "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"
+
+CHECKED = 100
+"""Combinations of a sweep that are checked before the first one runs: some seconds at most."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What `launch` needs to know of a command."""
+
+    name: str
+    """Of the command and of its configuration."""
+    module: str
+    """Where `settle` and `job` are: each job of a sweep imports it in a process of its own."""
+    check: Callable[[Config], None]
+    """Refuses a configuration by itself, raising `ConfigError`; opens no file."""
+    settle: Callable[[Config], Mapping[str, str]]
+    """Refuses what cannot run, data and checkpoints included; overrides to add, by key."""
+    job: Callable[[Config, Path, str], Any]
+    """Runs in a run directory, given the resolved configuration and the user's command line; what
+    a sweeper is to judge the run by."""
+    digests: Callable[[Mapping[str, Any]], Mapping[str, str | None]]
+    """Of the data that the node `dataset` of a configuration names, by which a job of a sweep is
+    known to have seen it.
+
+    Raises:
+        OSError, ValueError: data that cannot be read.
+    """
+    direction: Callable[[Sequence[Config], Any], str] | None = None
+    """The override by which a search over these configurations goes where a run is better, given
+    the sweeper's own direction; None where there is nothing to search by."""
+    prepare: Callable[[Arguments], Arguments] = lambda arguments: arguments
+    """Adds to the arguments what follows from them."""
+
+
+def settled(command: Command, arguments: Arguments) -> tuple[list[str], Path | None]:
+    """Overrides to add, and the directory of a run that is continued, after everything was checked
+    that can be checked before Hydra starts.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
+    if arguments.shows:
+        compose_config(command.name, arguments.overrides, complete=False)
+        return [], None
+    _check_folder_keys(arguments)
+    if arguments.sweep:
+        return _settled_sweep(command, arguments.overrides), None
+    config = plain(compose_config(command.name, arguments.overrides))
+    extra = command.settle(config)
+    more = [f"{key}={quoted(value)}" for key, value in extra.items()]
+    hydra = compose_hydra(command.name, [*arguments.overrides, *more]).hydra
+    place, others = Path(hydra.run.dir), outside()
+    check_place(place, RUN_DIR)
+    if RUN_DIR in extra:
+        return more, place
+    if not others or others.rank == 0:  # which may have begun to write there
+        check_run(place, config)
+    return more, None
+
+
+def _settled_sweep(command: Command, overrides: list[str]) -> list[str]:
+    if others := outside():
+        raise ConfigError(
+            f"-m: {others.starter} starts the processes of one run, and a sweep starts those of "
+            f"each of its runs itself. Use fewstep {command.name} -m without it"
+        )
+    same = fixed(overrides)
+    composed = compose_hydra(command.name, same).hydra
+    axes = [f"{key}={values}" for key, values in (composed.sweeper.params or {}).items()]
+    jobs = itertools.islice(combinations([*axes, *overrides]), CHECKED)
+    configs = []
+    for words in list(jobs) or [same]:
+        try:
+            configs.append(plain(compose_config(command.name, words)))
+            command.check(configs[-1])
+        except ConfigError as error:
+            raise ConfigError(f"in the sweep's {' '.join(words)}: {error}") from None
+    sweeper = composed.sweeper
+    searches = "direction" in sweeper and command.direction
+    more = [command.direction(configs, sweeper.direction)] if searches else []
+    _check_subdir(composed.sweep)
+    check_place(Path(composed.sweep.dir), SWEEP_DIR)
+    check_sweep(Path(composed.sweep.dir))
+    unnamed = ",".join(map(quoted, ["resume", *names(same)]))  # the same in all jobs, or no axis
+    return [f"{OVERRIDE_DIRNAME}.exclude_keys=[{unnamed}]", *more]
+
+
+def _check_folder_keys(arguments: Arguments) -> None:
+    """Refuse a folder that would be ignored in silence: a run's in a sweep, a sweep's in a run."""
+    given = dict(zip(names(arguments.overrides), arguments.overrides, strict=True))
+    if arguments.sweep and RUN_DIR in given:
+        raise ConfigError(
+            f"{given[RUN_DIR]}: is the folder of a single run, and this is a sweep. Give the "
+            f"sweep's folder as {SWEEP_DIR}=..."
+        )
+    if not arguments.sweep and SWEEP_DIR in given:
+        raise ConfigError(
+            f"{given[SWEEP_DIR]}: is the folder of a sweep, and this is a single run. Give the "
+            f"run's folder as {RUN_DIR}=..., or make it a sweep with -m"
+        )
+
+
+def _check_subdir(sweep: DictConfig) -> None:
+    """Refuse names for the folders of jobs: a job is found by its configuration, not by a name."""
+    given = OmegaConf.to_container(sweep, resolve=False)["subdir"]  # pyright: ignore
+    if given != "${hydra.job.num}":
+        raise ConfigError(
+            f"{SUBDIR}={given}: the jobs of a sweep are in numbered folders, so that the same "
+            f"command goes on with them. Leave it out; the sweep's folder is {SWEEP_DIR}=..."
+        )

@@ -1,0 +1,36 @@
+"""A run that is stopped before its end, and how its user goes on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fewstep.messages.printable import printable
+from fewstep.messages.words import typed
+from fewstep.processes import signals
+
+
+def how_to_go_on(folder: Path) -> str:
+    """What to do with the directory of a run that did not reach its end, as a sentence."""
+    if (folder / "checkpoints" / "last.ckpt").exists():
+        return f"Continue with: fewstep train {printable(typed('resume', str(folder)))}"
+    return f"There is no checkpoint in {printable(folder)} to continue from"
+
+
+@contextmanager
+def stoppable(folder: Path) -> Iterator[None]:
+    """Ctrl-C and a scheduler's SIGTERM end what is inside in the same way, wherever it is.
+
+    Raises:
+        SystemExit: with a status that is never 0, after one line that says how to go on.
+    """
+    with signals.listening():
+        try:
+            yield
+            signals.close()
+        except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
+            signals.close()
+            print(f"\nfewstep: stopped. {how_to_go_on(folder)}", file=sys.stderr)
+            raise SystemExit(getattr(stop, "code", None) or 1) from None

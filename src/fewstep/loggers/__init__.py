@@ -1,0 +1,1 @@
+"""Where scalars and tables go: CSV and Weights & Biases."""

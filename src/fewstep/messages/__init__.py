@@ -1,0 +1,1 @@
+"""What is told to people: errors, and words made fit to be shown or typed."""

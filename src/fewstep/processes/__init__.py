@@ -1,0 +1,1 @@
+"""Signals, children, and how processes end."""

@@ -1,0 +1,89 @@
+"""What a command owes the shell that started it: an exit status, and quiet pipes and signals.
+
+Whoever reads the output may leave, as in `| head -1`, or there may be nowhere to write to, as after
+`2>&-`: that ends no training.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from fewstep.processes import signals
+
+
+class Stream(io.FileIO):
+    """A stream of the process that takes what it cannot hand on, and remembers why."""
+
+    lost: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """All of the bytes count as written, also those that nobody reads."""
+        view = memoryview(data).cast("B")
+        try:
+            return super().write(view) or 0
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.EIO):  # the second of a terminal that is gone
+                self._write_to_nobody()
+            else:
+                self.lost = error
+            return len(view)
+
+    def _write_to_nobody(self) -> None:
+        """Also what is started from here on has nobody to write to."""
+        nobody = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nobody, self.fileno())
+        os.close(nobody)
+
+
+def run(main: Callable[[list[str]], int]) -> int:
+    """Run what the words of this process's command line ask for, to its end; the exit status."""
+    out = _open_streams()
+    with signals.listening():
+        try:
+            return _ended(out, main(sys.argv[1:]))
+        except KeyboardInterrupt:
+            print("fewstep: stopped", file=sys.stderr)
+            return 1
+        finally:
+            signals.ignore()
+
+
+def _open_streams() -> Stream:
+    """Give the process its three streams, the null device where one is closed: else the next file
+    to be opened would take its number, and its text."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+    streams = []
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        before = getattr(sys, name)
+        if before:
+            before.flush()
+        stream = Stream(number, "w", closefd=False)
+        text = io.TextIOWrapper(
+            io.BufferedWriter(stream),
+            encoding=getattr(before, "encoding", "utf-8"),
+            errors=getattr(before, "errors", "backslashreplace"),
+            line_buffering=name == "stderr" or stream.isatty(),
+            write_through=False,
+        )
+        setattr(sys, name, text)
+        streams.append(stream)
+    return streams[0]
+
+
+def _ended(out: Stream, status: int) -> int:
+    """The exit status once all is written: what was to be read and is lost is no success."""
+    sys.stdout.flush()
+    if out.lost:
+        print(f"fewstep: the output is lost ({out.lost.strerror})", file=sys.stderr)
+        return status or 1
+    return status

@@ -1,0 +1,70 @@
+"""What a run is, so that its results can be found again: its configuration and its code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
+NOT_HASHED += ("checkpoint_every", "trust", "other_data")
+"""What a configuration says of where and how a run goes, and not of what it computes."""
+NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb")
+LATER_OF_DATASET = {"skip": [], "white": None}
+"""Keys that older runs lack, and what those did."""
+
+
+def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that says what a run computes, on whatever machine."""
+    kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
+    kept["dataset"] = {
+        name: value
+        for name, value in config["dataset"].items()
+        if name not in NOT_HASHED_OF_DATASET
+        and not (name in LATER_OF_DATASET and value == LATER_OF_DATASET[name])
+    }
+    recipe = (config.get("algorithm") or {}).items()  # an evaluation has its checkpoint's
+    kept["algorithm"] = {n: v for n, v in recipe if n != "checkpoint_steps"}
+    if "inner" in kept["algorithm"]:  # nothing is fixed in runs that are older than the key
+        inner = kept["algorithm"]["inner"].items()
+        kept["algorithm"]["inner"] = {n: v for n, v in inner if n != "fixed" or v}
+    kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
+    return kept
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Twelve hex digits that two runs share when they compute the same thing."""
+    text = json.dumps(hashed(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def hash_of(folder: Path) -> str | None:
+    """The configuration hash of a run directory; None where its configuration cannot be read."""
+    try:
+        return config_hash(yaml.safe_load((folder / "config.yaml").read_text()))
+    except (OSError, yaml.YAMLError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def recipe_hash(config: Mapping[str, Any]) -> str:
+    """Twelve hex digits that two runs share when they differ in their seeds at most."""
+    return config_hash({name: value for name, value in config.items() if name != "seed"})
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that this package runs from; None where it is installed."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

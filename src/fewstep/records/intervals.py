@@ -1,0 +1,42 @@
+"""95 % intervals over tasks, and how figures are shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+
+Z95 = 1.959963984540054
+"""Two-sided 95 % quantile of the normal distribution."""
+
+
+def mean_ci95(values: Tensor) -> tuple[float, float]:
+    """Mean over tasks and the half-width of its 95 % interval, 1.96 std / sqrt(tasks).
+
+    `values` [tasks]; the population standard deviation, as in the field's tables. One task has no
+    spread: its half-width is not a number.
+    """
+    values = values.double()
+    if len(values) < 2:
+        return float(values.mean()), float("nan")
+    half_width = Z95 * values.std(correction=0) / len(values) ** 0.5
+    return float(values.mean()), float(half_width)
+
+
+def finite(*values: float | None) -> bool:
+    """Whether none of the values is missing, infinite or not a number, as after a divergence."""
+    return all(value is not None and math.isfinite(value) for value in values)
+
+
+def show(figures: Mapping[str, Any]) -> str:
+    """`95.39 ± 0.09 %`, a loss where there is no accuracy, or that the run diverged."""
+    metric = "acc" if "acc" in figures else "loss"
+    if not finite(figures[metric], figures[f"{metric}_ci95"]):
+        return "diverged"
+    if metric == "loss":
+        return f"{figures['loss']:.4g} ± {figures['loss_ci95']:.2g}"
+    lost = "" if finite(figures.get("loss", 0.0)) else " (diverged)"
+    return f"{100 * figures['acc']:.2f} ± {100 * figures['acc_ci95']:.2f} %{lost}"

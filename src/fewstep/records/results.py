@@ -1,0 +1,67 @@
+"""results.json and per-task figures: reading, writing and the table at the end."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fewstep.disk.files import replacing
+from fewstep.records.intervals import finite, show
+
+
+def read_per_task(file: Path) -> dict[str, list[float]]:
+    """The figures of each task, in the order of the tasks."""
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return {name: [float(row[name]) for row in rows] for name in rows[0] if name != "task"}
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Null for what is not finite, for which JSON has no word."""
+    text = json.dumps(finite_only(content), indent=1, allow_nan=False, default=str)
+    with replacing(path) as aside:
+        aside.write_text(text + "\n")
+
+
+def finite_only(content: Any) -> Any:
+    """The same with None for what is not finite."""
+    if isinstance(content, Mapping):
+        return {name: finite_only(value) for name, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [finite_only(value) for value in content]
+    return None if isinstance(content, float) and not finite(content) else content
+
+
+def table(results: Sequence[Mapping[str, Any]]) -> str:
+    """One row an initialization and setting, the protocols side by side, as monospaced text."""
+    protocols = sorted({r["protocol"] for r in results})
+    # The others are the same in most tables, and then they are left out.
+    more = [n for n in ("batch_size", "queries") if len({r[n] for r in results}) > 1]
+    rows: dict[tuple, dict[str, str]] = {}
+    for r in results:
+        setting = f"{r['ways']}-way {r['shots']}-shot"
+        others = ["all" if r[n] is None else str(r[n]) for n in more]
+        row = (r["init"], r["checkpoint"] or "-", setting, str(r["steps"]), *others)
+        row = (*row, str(r["tasks"]))
+        rows.setdefault(row, {})[r["protocol"]] = show(r)
+    names = {"batch_size": "batch", "queries": "queries"}
+    head = ["initialization", "checkpoint", "setting", "steps", *(names[n] for n in more), "tasks"]
+    body = [[*row, *(cells.get(p, "") for p in protocols)] for row, cells in rows.items()]
+    return _aligned([[*head, *protocols], *body])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+    return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
+
+
+def write_per_task(file: Path, per_task: Mapping[str, Sequence[float]]) -> None:
+    """A CSV file with a row a task, as `read_per_task` reads it."""
+    with replacing(file) as aside, aside.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["task", *per_task])
+        writer.writerows([i, *row] for i, row in enumerate(zip(*per_task.values(), strict=True)))

@@ -1,0 +1,128 @@
+"""What a network answers, and what an objective makes of it, held against what a run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fewstep.core.objectives import Classification, Regression
+from fewstep.core.types import Params, Task
+from fewstep.messages.errors import ConfigError
+from fewstep.run.diagnosis import Place, no_fit, one_line
+
+
+def check_answers(place: Place, outputs: Any, targets: Tensor, task: Task) -> None:
+    """Hold the outputs for some examples, and their losses and metrics, against their contracts.
+
+    Raises:
+        ConfigError: naming what is answered, what is needed and the way out.
+    """
+    _check_outputs(place, outputs, targets, task)
+    for name in ("inner_loss", "outer_loss"):
+        loss = _made(place, task, name, outputs, targets)
+        if not isinstance(loss, Tensor) or loss.shape != targets.shape[:1]:
+            raise ConfigError(
+                f"{_objective(place, task)}.{name} gives {form(loss)} for {len(targets)} examples: "
+                f"must be the loss of each, a tensor of [{len(targets)}], for example with "
+                'reduction="none"'
+            )
+        _check_finite(place, loss, f"the {name} of an untrained network")
+    _check_metrics(place, task, _made(place, task, "metrics", outputs, targets))
+
+
+def check_derivative(place: Place, gradient: Params) -> None:
+    """Refuse a gradient that is not finite before anything has been learned.
+
+    Raises:
+        ConfigError: naming the parameter.
+    """
+    for name, grad in gradient.items():
+        _check_finite(place, grad, f"the gradient of {name} at the start")
+
+
+def form(value: Any) -> str:
+    """`a tensor of [10, 5]`, or the kind of whatever else it is."""
+    if isinstance(value, Tensor):
+        return f"a tensor of {list(value.shape)}"
+    if isinstance(value, Mapping):
+        return f"a dictionary ({', '.join(map(str, value))})"
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _check_outputs(place: Place, outputs: Any, targets: Tensor, task: Task) -> None:
+    if not isinstance(outputs, Tensor):
+        raise ConfigError(
+            f"{place.model}: its forward returns {form(outputs)}: must be one tensor, an entry an "
+            "example. Return the logits alone, or wrap the network in a module that does"
+        )
+    if not outputs.is_floating_point():
+        raise ConfigError(
+            f"{place.model}: its forward returns {outputs.dtype}, which has no derivative. Return "
+            "the logits, not the classes"
+        )
+    if not outputs.ndim or len(outputs) != len(targets):
+        raise ConfigError(
+            f"{place.model}: its forward returns {form(outputs)} for {len(targets)} examples: must "
+            "be an entry an example, however many there are. Reshape with x.flatten(1), which "
+            "takes any number of them"
+        )
+    if isinstance(task, Classification) and outputs.shape[1:] != (place.spec.ways,):
+        ways = place.spec.ways
+        raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not [examples, {ways}]"))
+    if isinstance(task, Regression) and outputs.shape != targets.shape:
+        shape = list(targets.shape)
+        raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not {shape}"))
+    _check_finite(place, outputs, "what an untrained network answers")
+
+
+def _check_finite(place: Place, values: Tensor, what: str) -> None:
+    if torch.isfinite(values).all():
+        return
+    if place.episode is not None and not torch.isfinite(place.episode.support_x).all():
+        raise ConfigError(
+            f"dataset={place.dataset}: the inputs of a task hold values that are not finite. "
+            "Correct the data"
+        )
+    raise ConfigError(
+        f"{place.model}: {what} is not finite, and nothing can be learned from there. Look for a "
+        "division by zero, a logarithm or a root of zero, or initial weights that are too large"
+    )
+
+
+def _check_metrics(place: Place, task: Task, metrics: Any) -> None:
+    whose = f"{_objective(place, task)}.metrics"
+    if not isinstance(metrics, Mapping) or "loss" not in metrics:
+        raise ConfigError(
+            f"{whose} gives {form(metrics)}: must be a dictionary with a loss, by which results "
+            'are reported. For example {"loss": losses.mean()}'
+        )
+    for name, value in metrics.items():
+        if not isinstance(value, Tensor) or value.ndim or not value.is_floating_point():
+            found = form(value) if not isinstance(value, Tensor) or value.ndim else value.dtype
+            raise ConfigError(
+                f"{whose} gives {found} as {name}: must be a tensor of one number with a fraction, "
+                "made without .item() or float(). For example losses.mean()"
+            )
+
+
+def _made(place: Place, task: Task, name: str, outputs: Tensor, targets: Tensor) -> Any:
+    method: Callable | None = getattr(task, name, None)
+    if method is None:
+        raise ConfigError(
+            f"{_objective(place, task)} has no {name}. It needs inner_loss, outer_loss and metrics"
+        )
+    try:
+        return method(outputs.detach(), targets)
+    except Exception as error:  # whatever somebody's objective raises
+        raise ConfigError(
+            f"{_objective(place, task)}.{name} fails on outputs of {list(outputs.shape)} and "
+            f"targets of {list(targets.shape)} ({one_line(error)}). Correct it, or the network's "
+            "sizes"
+        ) from None
+
+
+def _objective(place: Place, task: Task) -> str:
+    return f"dataset={place.dataset}: its objective {type(task).__name__}"

@@ -1,0 +1,82 @@
+"""Progress bars, for a person who waits."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from tqdm import tqdm
+
+from fewstep.execution.collectives import local_share
+from fewstep.records.intervals import show
+from fewstep.run.callbacks import Measure, Stopwatch
+from fewstep.run.learner import MetaLearner
+
+
+def _bar(**options: Any) -> tqdm:
+    """A bar on a terminal; a line now and then in a log file; rank zero's alone."""
+    seldom = 0.5 if sys.stderr.isatty() else 10.0
+    others = rank_zero_only.rank != 0
+    return tqdm(**options, dynamic_ncols=True, mininterval=seldom, disable=others)
+
+
+class Progress(pl.Callback):
+    """One bar in meta-iterations, with tasks a second and the newest meta-validation."""
+
+    def __init__(self, stopwatch: Stopwatch, measure: Measure, label: str) -> None:
+        self.stopwatch, self.measure, self.label = stopwatch, measure, label
+        self._bar: tqdm | None = None
+        self._validation = ""
+
+    def on_train_start(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
+        self._bar = _bar(
+            total=learner.max_meta_iterations,
+            initial=learner.meta_iteration,
+            desc=self.label,
+            unit=" meta-iterations",
+        )
+
+    def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        if self._bar is None:
+            return
+        if self.measure.newest:
+            self._validation = f", val {show(self.measure.newest)}"
+        speed = self.stopwatch.tasks_per_second(learner.meta_batch)
+        if self.stopwatch.meta_iterations:  # before, there is no speed to show
+            self._bar.set_postfix_str(f"{speed:.0f} tasks/s{self._validation}", refresh=False)
+        self._bar.update()
+
+    def teardown(self, trainer: pl.Trainer, learner: pl.LightningModule, stage: str) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class TestProgress(pl.Callback):
+    """A bar over the tasks of a meta-test."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self._bar: tqdm | None = None
+
+    def _start(self, trainer: pl.Trainer, *_: Any) -> None:
+        module = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        self._bar = _bar(
+            total=len(local_share(range(module.tasks))) * len(module.settings),
+            desc=self.label,
+            unit=" tasks",
+        )
+
+    def _advance(self, trainer: Any, learner: Any, outputs: Any, chunk: Any, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.update(len(chunk.episodes))
+
+    def _stop(self, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    on_test_start = on_validation_start = _start
+    on_test_batch_end = on_validation_batch_end = _advance
+    on_test_end = on_validation_end = _stop

@@ -1,0 +1,197 @@
+"""What happens between meta-iterations: timing, measuring and saving."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from fewstep.disk.files import CannotWrite
+from fewstep.execution.collectives import broadcast
+from fewstep.processes import signals
+from fewstep.run import chosen
+from fewstep.run.chosen import Chosen
+from fewstep.run.learner import MetaLearner
+
+
+IN_MEMORY = "in memory"
+"""What a checkpoint is told that is not to be written yet."""
+WARM_UP = 5
+"""Meta-iterations that the stopwatch leaves out."""
+
+
+class Stopwatch(pl.Callback):
+    """Wall time of the training loop alone: tasks are drawn, adapted and stepped on.
+
+    Set-up, measuring, checkpoints and the first meta-iterations of every start are left out.
+    Comes first among the callbacks, so that whatever the others do is not counted.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.meta_iterations = 0
+        self._since = 0.0
+        self._warm_up = WARM_UP
+
+    def tasks_per_second(self, meta_batch: int) -> float:
+        """Not a number before the warm-up is over."""
+        return self.meta_iterations * meta_batch / self.seconds if self.seconds else float("nan")
+
+    def on_train_start(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
+        self._warm_up = WARM_UP
+        self._since = time.perf_counter()
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self._count()  # the drawing of the tasks, before others keep a checkpoint
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._count()
+        self.meta_iterations += not self._warm_up
+        self._warm_up = max(0, self._warm_up - 1)
+
+    def _count(self) -> None:
+        self.seconds += 0 if self._warm_up else time.perf_counter() - self._since
+        self._since = time.perf_counter()
+
+    def resume(self) -> None:
+        """Start counting again, after something that does not count."""
+        self._since = time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.seconds, "meta_iterations": self.meta_iterations}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.seconds, self.meta_iterations = state["seconds"], state["meta_iterations"]
+
+
+class Measure(pl.Callback):
+    """Meta-validation, and the meta-test curve that is shown but never selected by."""
+
+    def __init__(
+        self, val_every: int | None, val_tasks: int, test_every: int | None, test_tasks: int
+    ) -> None:
+        self.val_every, self.val_tasks = val_every, val_tasks
+        self.test_every, self.test_tasks = test_every, test_tasks
+        self.newest: dict[str, float] = {}
+        """The last meta-validation, by `acc`, `acc_ci95` and `loss`."""
+
+    def due(self, meta_iteration: int) -> bool:
+        """Whether there is something to measure after a meta-iteration."""
+        return any(every and meta_iteration % every == 0 for every in self._every)
+
+    @property
+    def _every(self) -> tuple[int | None, int | None]:
+        return self.val_every, self.test_every
+
+    def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        if not self.due(learner.meta_iteration):
+            return
+        with signals.interruptible():  # it takes a while, and `Checkpoints` can do without
+            if self.val_every and learner.meta_iteration % self.val_every == 0:
+                self.newest = self._publish(learner, "val", self.val_tasks)
+            if self.test_every and learner.meta_iteration % self.test_every == 0:
+                self._publish(learner, "test", self.test_tasks)
+
+    def _publish(self, learner: MetaLearner, split: str, tasks: int) -> dict[str, float]:
+        figures = {n: v for n, v in learner.measure(split, tasks).items() if n != "curve"}
+        learner.publish({f"{split}/{name}": value for name, value in figures.items()})
+        return figures
+
+
+class Checkpoints(pl.Callback):
+    """`last.ckpt` at a steady pace, and `best.ckpt` whenever meta-validation improves.
+
+    Comes after `Measure`, so that a checkpoint knows all that was measured at its meta-iteration
+    and a resumed run repeats nothing and misses nothing. From an outer step until all of that is
+    done no signal interrupts, but for the measuring, before which a checkpoint is kept in memory:
+    a stop at whatever moment leaves the last meta-iteration that was whole, or the one before.
+    """
+
+    def __init__(
+        self, folder: Path, every: int, measure: Measure, source: Path | None = None
+    ) -> None:
+        """`source` is the checkpoint that the run goes on from."""
+        self.folder, self.every, self.measure, self.source = folder, every, measure, source
+        self._settled = -1
+        self._chosen = Chosen({})
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The figures of the best meta-validation so far, with its `meta_iteration`."""
+        return self._chosen.figures
+
+    @property
+    def last_path(self) -> Path:
+        return self.folder / "last.ckpt"
+
+    @property
+    def best_path(self) -> Path:
+        return self.folder / "best.ckpt"
+
+    def on_train_start(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
+        self._settled = learner.meta_iteration
+        for aside in self.folder.glob("*.part") if trainer.is_global_zero else ():
+            aside.unlink()  # half a checkpoint, of a run that was killed as it wrote it
+        if self.source and self.best:
+            looks = trainer.is_global_zero  # only its machine needs to have the files
+            found = looks and chosen.held(self.best_path, self.source, self.best, learner.config)
+            self._chosen = broadcast(found)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        if self.measure.due(learner.meta_iteration + 1) and trainer.is_global_zero:
+            trainer.save_checkpoint(self.last_path, storage_options=IN_MEMORY)
+
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        signals.hold()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        best = self.best if self._chosen.comparable else {}
+        if chosen.better(self.measure.newest, best):
+            figures = {**self.measure.newest, "meta_iteration": learner.meta_iteration}
+            self._chosen = Chosen(figures)
+            trainer.save_checkpoint(self.best_path)
+        self.measure.newest = {}
+        self._settled = learner.meta_iteration
+        done = learner.meta_iteration == learner.max_meta_iterations
+        if done or learner.meta_iteration % self.every == 0:
+            trainer.save_checkpoint(self.last_path)
+        trainer.strategy.checkpoint_io.forget()  # pyright: ignore[reportAttributeAccessIssue]
+        signals.hold(False)
+        signals.proceed()
+
+    def on_exception(
+        self, trainer: pl.Trainer, learner: MetaLearner, exception: BaseException
+    ) -> None:
+        """Ctrl-C or a scheduler's SIGTERM: keep what there is, between two meta-iterations.
+
+        What is raised then may be of a rank that does not answer any more.
+        """
+        stopped = signals.asked() or isinstance(exception, (KeyboardInterrupt, SIGTERMException))
+        signals.hold(False)
+        if not stopped or not trainer.is_global_zero or isinstance(exception, CannotWrite):
+            return
+        if learner.whole and learner.meta_iteration == self._settled:
+            trainer.save_checkpoint(self.last_path)
+        else:
+            trainer.strategy.checkpoint_io.keep()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(self.best)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._chosen = Chosen(dict(state))
+
+
+class Resume(pl.Callback):
+    """Starts the stopwatch again; comes last among the callbacks."""
+
+    def __init__(self, stopwatch: Stopwatch) -> None:
+        self.stopwatch = stopwatch
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self.stopwatch.resume()
+
+    on_train_batch_end = on_train_batch_start

@@ -1,0 +1,177 @@
+"""Reading checkpoints, without running anything that is in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fewstep.config.checks import flatten
+from fewstep.core.rules import State
+from fewstep.core.types import Params
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
+from fewstep.messages.words import typed
+from fewstep.run.checkpoint_contents import check_contents, check_file, check_finite, difference
+from fewstep.run.learner import MetaLearner
+
+
+def find(path: str | Path, key: str = "checkpoint") -> Path:
+    """The checkpoint that a path names: a file, or one of a run directory.
+
+    To resume, that is its last one; to evaluate, the one whose results the run reported.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        names = ["last", "best"] if key == "resume" else ["best", "last"]
+        there = [file for n in names if (file := path / "checkpoints" / f"{n}.ckpt").exists()]
+        if len(there) == 2 and key != "resume":
+            there.sort(key=lambda file: file.stem != _reported(path))
+        if there:
+            return there[0]
+        raise ConfigError(
+            f"{key}={path}: this folder has no checkpoints/last.ckpt. Name a run directory of "
+            "fewstep train, or a .ckpt file"
+        )
+    if not path.exists():
+        raise ConfigError(f"{key}={path}: no such file. Name a .ckpt file or a run directory")
+    return path
+
+
+def _reported(folder: Path) -> str | None:
+    """The checkpoint that a run was tested with; of one that did not finish, what it was to be."""
+    try:
+        return json.loads((folder / "results.json").read_text())["results"][0]["checkpoint"]
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    try:
+        content = read(folder / "checkpoints" / "last.ckpt")
+        return content["fewstep"]["config"]["eval"]["checkpoint"]
+    except (ConfigError, LookupError, TypeError):
+        return None
+
+
+def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
+    """A checkpoint's contents, on the CPU; only tensors and plain values are ever unpickled.
+
+    Raises:
+        ConfigError: a file that is truncated, or that fewstep did not write as it is.
+    """
+    try:
+        check_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever its unpickler or zip reader does
+        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = printable(first)
+        raise ConfigError(
+            f"{key}={path}: cannot be read as a checkpoint, it may be truncated ({reason}). Use "
+            "another one of the run, such as last.ckpt or best.ckpt"
+        ) from None
+    ours = content.get("fewstep") if isinstance(content, dict) else None
+    if not isinstance(ours, dict) or "config" not in ours or "state_dict" not in content:
+        raise ConfigError(f"{key}={path}: was not written by fewstep train. Name one that was")
+    check_contents(content, path, key)
+    return content
+
+
+def restore(learner: MetaLearner, path: Path, key: str = "checkpoint") -> dict[str, Any]:
+    """Give a learner the parameters and the inner rule's state of a checkpoint; its contents.
+
+    Raises:
+        ConfigError: the checkpoint is of another network, or of another number of ways, or of a
+            training that has diverged.
+    """
+    content = read(path, key)
+    match(learner, content, path, key)
+    check_finite(content, path, key)
+    adopt(learner, content)
+    return content
+
+
+def adopt(learner: MetaLearner, content: dict[str, Any]) -> None:
+    """Give a learner what a checkpoint of its own network holds."""
+    learner.load_state_dict(content["state_dict"])
+    learner.on_load_checkpoint(content)
+
+
+def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -> None:
+    """Refuse a checkpoint whose tensors are not those of the learner's network.
+
+    Raises:
+        ConfigError: naming both models or both numbers of ways.
+    """
+    found = difference(learner.state_dict(), content["state_dict"])
+    if not found:
+        _match_state(learner, content, path, key)
+        return
+    here, there = learner.config, content["fewstep"]["config"]
+    if there["shots"]["ways"] != here["shots"]["ways"]:
+        raise ConfigError(
+            f"{key}={path}: was trained for {there['shots']['ways']} ways, but shots.ways="
+            f"{here['shots']['ways']} is asked for: the last layer would not fit. "
+            f"Use shots.ways={there['shots']['ways']}, or train one for {here['shots']['ways']}"
+        )
+    name, ours, theirs = found
+    raise ConfigError(
+        f"{key}={path}: is of another model ({there['model']['_target_']}, {name} "
+        f"{theirs}) than {here['model']['_target_']} ({name} "
+        f"{ours}). Use the model it was trained with"
+    )
+
+
+def _match_state(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -> None:
+    """A rule that begins with no state may have one later, and it alone knows which."""
+    found = learner.state and difference(learner.state, content["fewstep"]["inner_state"])
+    if found:
+        name, ours, theirs = found
+        raise ConfigError(
+            f"{key}={path}: its inner_state has {printable(name)} {theirs}, and this inner loop "
+            f"has {ours}. Use the algorithm.inner.rule and the model it was trained with"
+        )
+
+
+FREE = ("name", "label", "point", "resume", "logger", "execution", "log_every")
+FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines", "trust")
+FREE += ("other_data",)
+PATHS = ("dataset.root", "dataset.max_megapixels", "dataset.max_file_mb")
+PATHS += ("algorithm.checkpoint_steps",)
+"""What a resumed run may do otherwise than before."""
+BEFORE = {"algorithm.inner.fixed": [], "dataset.skip": [], "dataset.white": None}
+"""What runs did that are older than a key."""
+
+
+def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> None:
+    """Refuse to continue a run as another one.
+
+    Raises:
+        ConfigError: naming what differs, or that there is nothing left to do.
+    """
+    theirs = content["fewstep"]["config"]
+    here, there = (
+        BEFORE | {k: v for k, v in flatten(c) if k.partition(".")[0] not in FREE and k not in PATHS}
+        for c in (config, theirs)
+    )
+    for key in sorted({*here, *there}):
+        if here.get(key) != there.get(key) and not key.startswith("algorithm.eval."):
+            raise ConfigError(
+                f"resume={path}: {key} was {there.get(key)} in that run, but {key}="
+                f"{here.get(key)} is asked for. Resume with {typed(key, there.get(key))}, or start "
+                "a new run"
+            )
+    done, end = content["fewstep"]["meta_iteration"], config["max_meta_iterations"]
+    if done > end:
+        raise ConfigError(
+            f"max_meta_iterations={end}: resume={path} has done {done} already. Give more than "
+            f"{done}, or use fewstep evaluate"
+        )
+
+
+def weights(learner: MetaLearner) -> tuple[Params, State]:
+    """A copy of the initialization, on the CPU, and the inner rule's state as it is."""
+    params = {name: p.detach().cpu().clone() for name, p in learner.net.params().items()}
+    return params, learner.state

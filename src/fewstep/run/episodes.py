@@ -1,0 +1,131 @@
+"""The LightningDataModule: hands tasks to Lightning, a meta-batch or a chunk at a time.
+
+Loaders run in the training process: the data is one tensor in memory and an episode is an index
+into it, so worker processes would only add copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from fewstep.adapters.meta_test import Setting
+from fewstep.core.types import Episode, EpisodeSpec, Split
+from fewstep.execution.collectives import local_share
+
+
+CHUNK = 32
+"""Tasks that meta-test hands to the executor at a time."""
+
+
+class MetaBatches(IterableDataset):
+    """Endless meta-batches: training task j of meta-iteration i is task `i * meta_batch + j`.
+
+    With several ranks, each draws its own tasks of every meta-batch.
+    """
+
+    def __init__(
+        self, split: Split, spec: EpisodeSpec, seed: int, meta_batch: int, start: int
+    ) -> None:
+        self.split, self.spec, self.seed = split, spec, seed
+        self.meta_batch, self.start = meta_batch, start
+
+    def __iter__(self) -> Iterator[list[Episode]]:
+        index = self.start * self.meta_batch
+        while True:
+            tasks = local_share(range(index, index + self.meta_batch))
+            yield [self.split.episode(self.spec, self.seed, task) for task in tasks]
+            index += self.meta_batch
+
+
+class Chunk:
+    """Some tasks of one setting, and what to measure on them.
+
+    No dataclass: Lightning would take it apart to cast what it finds inside.
+    """
+
+    def __init__(self, setting: Setting, episodes: list[Episode]) -> None:
+        self.setting = setting
+        self.episodes = episodes
+
+
+@dataclass
+class EvalTasks(IterableDataset):
+    """Tasks 0..tasks-1 of a split in one setting, the first `curve_tasks` along the whole curve;
+    with several ranks, those of them that are this rank's own."""
+
+    split: Split
+    setting: Setting
+    tasks: int
+    curve_tasks: int
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self._ranges())
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for chunk in self._ranges():
+            setting = self.setting if chunk.start < self.curve_tasks else self.setting.final
+            spec = self.setting.spec
+            yield Chunk(setting, [self.split.episode(spec, self.seed, task) for task in chunk])
+
+    def _ranges(self) -> list[range]:
+        tasks = local_share(range(self.tasks))
+        edge = sum(task < self.curve_tasks for task in tasks[: self.curve_tasks])
+        return [
+            part[start : start + CHUNK]
+            for part in (tasks[:edge], tasks[edge:])
+            for start in range(0, len(part), CHUNK)
+        ]
+
+
+@dataclass
+class TaskModule(pl.LightningDataModule):
+    """The tasks of a run. `settings` are shared by validation and test."""
+
+    splits: Mapping[str, Split]
+    train_spec: EpisodeSpec
+    meta_batch: int
+    seed: int
+    settings: Sequence[Setting]
+    eval_seed: int = 0
+    tasks: int = 1000
+    curve_tasks: int = 200
+    _placed: dict[str, Split] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def train_dataloader(self) -> DataLoader:
+        learner = self.trainer.lightning_module
+        start = learner.meta_iteration
+        batches = MetaBatches(
+            self._on_device("train"), self.train_spec, self.seed, self.meta_batch, start
+        )
+        return DataLoader(batches, batch_size=None)
+
+    def val_dataloader(self) -> list[DataLoader]:
+        return [self.loader("val", setting, self.tasks) for setting in self.settings]
+
+    def test_dataloader(self) -> list[DataLoader]:
+        return [self.loader("test", setting, self.tasks) for setting in self.settings]
+
+    def loader(self, split: str, setting: Setting, tasks: int) -> DataLoader:
+        curve_tasks = min(self.curve_tasks, tasks)
+        source = EvalTasks(self._on_device(split), setting, tasks, curve_tasks, self.eval_seed)
+        return DataLoader(source, batch_size=None)
+
+    def _on_device(self, name: str) -> Split:
+        """The split on the device that trains, in the precision that trains."""
+        if name not in self._placed:
+            learned = (p for p in self.trainer.lightning_module.parameters() if p.requires_grad)
+            weight = next(learned)
+            self._placed[name] = self.splits[name].to(weight.device, weight.dtype)
+        return self._placed[name]
+
+    def transfer_batch_to_device(self, batch: object, device: torch.device, _: int) -> object:
+        return batch  # episodes are made where they are used

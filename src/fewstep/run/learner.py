@@ -1,0 +1,204 @@
+"""The LightningModule: runs the inner loops of a meta-batch and takes one outer step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from fewstep.adapters.meta_test import evaluate_task
+from fewstep.algorithms import Algorithm
+from fewstep.core.flat import channels_last
+from fewstep.core.net import Net
+from fewstep.core.outer import OuterStep
+from fewstep.core.rules import State, place_state, total_of
+from fewstep.core.types import Episode, Metrics, Params, Task
+from fewstep.execution import collectives
+from fewstep.execution.base import Execution
+from fewstep.execution.choice import make_execution
+from fewstep.execution.meta_batch import total_direction
+from fewstep.processes import signals
+from fewstep.run.episodes import Chunk, TaskModule
+from fewstep.run.summary import records, summarize
+
+
+class MetaLearner(pl.LightningModule):
+    """Holds the initialization and learns it; the algorithm is a part, not a subclass."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        algorithm: Algorithm,
+        task: Task,
+        outer: OuterStep,
+        *,
+        max_meta_iterations: int,
+        meta_batch: int,
+        execution: str = "auto",
+        log_every: int = 10,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.module = channels_last(module)
+        self.algorithm = algorithm
+        self.task = task
+        self.outer = outer
+        self.max_meta_iterations = max_meta_iterations
+        self.meta_batch = meta_batch
+        self.execution_name = execution
+        self.log_every = log_every
+        self.net = Net(self.module)
+        self.state: State = algorithm.inner.rule.init(self.net.params())
+        self.meta_iteration = 0
+        self.whole = True
+        """False while an outer step is under way: not a moment to save."""
+        self.config: dict[str, Any] = {}
+        """The run's resolved configuration, kept in its checkpoints."""
+        self.origin: dict[str, Any] = {}
+        """What its checkpoints say of the data, by `fewstep.run.origin`."""
+        self.records: list[dict] = []
+        """What the last test measured, a record for each setting and protocol."""
+        self._execution: Execution | None = None
+        self._recent: list[Metrics] = []
+        self._outcomes: dict[int, list] = {}
+
+    @property
+    def tasks_seen(self) -> int:
+        return self.meta_iteration * self.meta_batch
+
+    @property
+    def execution(self) -> Execution:
+        """What was chosen when the first task was met."""
+        assert self._execution is not None, "no task has been met yet"
+        return self._execution
+
+    def meet(self, episode: Episode) -> Execution:
+        """The execution; made for the first task, when the module is where it will train."""
+        if self._execution is None:
+            where = self.module, self.device, episode
+            self._execution = make_execution(self.execution_name, *where)
+        return self._execution
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **more: Any) -> Any:
+        """As a module does; the execution is made again where its copy of the network differs."""
+        before = {name: value.clone() for name, value in self.net.constants().items()}
+        done = super().load_state_dict(state_dict, *args, **more)
+        if any(not torch.equal(before[n], value) for n, value in self.net.constants().items()):
+            self._execution = None
+        return done
+
+    def configure_optimizers(self) -> Any:
+        options = {"lr": self.outer.lr, **self.outer.options}
+        optimizer = self.outer.optimizer([*self.net.parameters().values()], **options)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda i: self.outer.scale(i, of=self.max_meta_iterations)
+        )
+        return [optimizer], [schedule]
+
+    def on_train_start(self) -> None:
+        self.on_test_start()
+        for optimizer in self.trainer.optimizers:  # a resumed run may have a longer schedule
+            for group in optimizer.param_groups:
+                scale = self.outer.scale(self.meta_iteration, of=self.max_meta_iterations)
+                group["lr"] = group["initial_lr"] * scale
+
+    def place_state(self) -> None:
+        """Move the inner rule's state to where the parameters are, in their precisions."""
+        self.state = place_state(self.state, self.net.params())
+
+    def training_step(self, batch: list[Episode], batch_idx: int) -> None:
+        """One meta-iteration: every task's direction, their mean, one outer step."""
+        direction, state, metrics = self.directions(batch)
+        for name, parameter in self.net.parameters().items():
+            parameter.grad = direction[name] / self.meta_batch
+        self.optimizers().step()
+        self.state = state
+        self.lr_schedulers().step()  # Lightning leaves schedules alone in manual optimization
+        self.meta_iteration += 1
+        self.whole = True
+        self._log_training(metrics)
+
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        """From here to the end of an outer step, nothing is to be saved."""
+        self.whole = False
+
+    def directions(
+        self, episodes: Sequence[Episode], execution: Execution | None = None
+    ) -> tuple[Params, State, Metrics]:
+        """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state."""
+        run, params = execution or self.meet(episodes[0]), self.net.params()
+        return total_direction(run, self.algorithm, self.task, params, self.state, episodes)
+
+    def _log_training(self, metrics: Metrics) -> None:
+        self._recent.append(metrics)
+        if self.meta_iteration % self.log_every and self.meta_iteration != self.max_meta_iterations:
+            return
+        tasks, sums = len(self._recent) * self.meta_batch, total_of(self._recent)
+        self.publish({f"train/{name}": float(value) / tasks for name, value in sums.items()})
+        self._recent = []
+
+    def publish(self, metrics: dict[str, float]) -> None:
+        """Hand scalars to every logger, on the axis `meta_iteration` with `tasks_seen` beside."""
+        axes = {"meta_iteration": self.meta_iteration, "tasks_seen": self.tasks_seen}
+        for logger in self.loggers:
+            logger.log_metrics({**metrics, **axes}, step=self.meta_iteration)
+
+    # --- meta-validation and meta-test
+
+    def measure(self, split: str, tasks: int) -> dict:
+        """Mean figures of the first setting and protocol on some tasks of a split, now."""
+        module: TaskModule = self.trainer.datamodule
+        setting = module.settings[0].final
+        loader = module.loader(split, setting, tasks)
+        outcomes = [outcome for chunk in loader for outcome in self._evaluate(chunk)]
+        return summarize(
+            collectives.all_gather(outcomes), setting.protocols[0], setting.curve_steps
+        )
+
+    def on_test_start(self) -> None:
+        signals.listen()  # Lightning's handlers take part in a collective wherever they interrupt
+        self.place_state()
+
+    on_validation_start = on_test_start
+
+    def validation_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
+
+    def on_validation_epoch_end(self) -> None:
+        self._record()
+
+    test_step, on_test_epoch_end = validation_step, on_validation_epoch_end
+
+    @torch.enable_grad()  # Lightning switches gradients off here, and adapting needs them
+    def _evaluate(self, chunk: Chunk) -> list[dict[str, Metrics]]:
+        inner, setting = self.algorithm.inner, chunk.setting
+        evaluate = partial(evaluate_task, inner=inner, task=self.task, setting=setting)
+        execution = self.meet(chunk.episodes[0])
+        return execution.map(evaluate, (self.net.params(), self.state), chunk.episodes)
+
+    def _record(self) -> None:
+        outcomes, self._outcomes = self._outcomes, {}
+        settings = self.trainer.datamodule.settings
+        self.records = [
+            record
+            for (_, share), setting in zip(sorted(outcomes.items()), settings, strict=True)
+            for record in records(collectives.all_gather(share), setting)
+        ]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["fewstep"] = {
+            "config": self.config,
+            "meta_iteration": self.meta_iteration,
+            "inner_state": self.state,
+            "recent": self._recent,
+            **self.origin,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        ours = checkpoint["fewstep"]
+        self.meta_iteration, self.state = ours["meta_iteration"], ours["inner_state"]
+        self._recent = ours.get("recent", [])  # which older checkpoints do not have

@@ -1,0 +1,182 @@
+"""Whose data, whose classes: what a run says of its data, and what a checkpoint is used on.
+
+The class lists of every split belong to a checkpoint. Whoever goes on with it, or tests it, gets
+these classes back by their names, however many the folder has by now; and data that has changed is
+refused, unless it is asked for.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fewstep.core.types import Split
+from fewstep.data.digest import classes_sha256, composed
+from fewstep.data.images.split import ImageSplit
+from fewstep.messages.errors import ConfigError
+from fewstep.run import checkpoint
+
+
+Splits = Mapping[str, Split]
+Config = Mapping[str, Any]
+Content = Mapping[str, Any]
+"""What a checkpoint says of its run."""
+
+SHOWN = 3
+"""Classes that a message names."""
+
+
+def origin(splits: Splits) -> dict[str, Any]:
+    """What a checkpoint says of its data: `data_sha256`, and the names of each split's `classes`.
+
+    Each is None where the dataset does not tell.
+    """
+    own = {name: split for name, split in splits.items() if isinstance(split, ImageSplit)}
+    told = len(own) == len(splits) and all(len(_ids(s)) == len(s.class_names) for s in own.values())
+    classes = {name: [s.class_names[i] for i in s.classes] for name, s in own.items()}
+    return {
+        "data_sha256": getattr(next(iter(splits.values())), "data_sha256", None),
+        "classes": classes if told else None,
+    }
+
+
+def digests(splits: Splits) -> dict[str, str | None]:
+    """What results say of their data: its digest, and that of which class is in which split."""
+    found = origin(splits)
+    classes = classes_sha256(found["classes"])
+    return {"data_sha256": found["data_sha256"], "classes_sha256": classes}
+
+
+def kept(splits: Splits, config: Config) -> dict[str, Any]:
+    """What the checkpoints of a run say of its data; what it was trained on before it was resumed
+    counts as well."""
+    found = origin(splits)
+    if found["classes"] and config["resume"]:
+        before = (_resumed(config)[0].get("classes") or {}).get("train", [])
+        trained = dict.fromkeys([*found["classes"]["train"], *before])
+        found["classes"]["train"] = list(trained)
+    return found
+
+
+def resumed(splits: Splits, config: Config) -> Splits:
+    """The splits that a run starts with, or goes on with: those of the checkpoint's own data and
+    classes; with `other_data` those that are there, if it is other data.
+
+    Raises:
+        ConfigError: other data that is not asked for, or that tests what was trained on.
+    """
+    if not config["resume"]:
+        return splits
+    content, path = _resumed(config)
+    if own := own_data(splits, content):
+        return own
+    if not config["other_data"]:
+        raise other_data(splits, config, content, f"resume={path}")
+    trained = (content.get("classes") or {}).get("train", [])
+    for name in splits:
+        seen = [] if name == "train" else among(splits[name], trained)
+        if seen:
+            raise ConfigError(
+                f"resume={path}: was trained on {len(seen)} of the {len(splits[name].classes)} "
+                f"{name} classes of {place(config)} ({some(seen)}), which would no longer be new. "
+                "Give lists without them with dataset.split_files, or start a new run"
+            )
+    return splits
+
+
+def _resumed(config: Config) -> tuple[Content, Path]:
+    """What the checkpoint that a run is resumed from says, and its file."""
+    path = checkpoint.find(config["resume"], key="resume")
+    return checkpoint.read(path, "resume")["fewstep"], path
+
+
+def own_data(splits: Splits, content: Content) -> Splits | None:
+    """The splits of a checkpoint's own data and classes; None where the data is another.
+
+    A folder that has more classes by now is its own data still. What an older checkpoint does not
+    say is taken as it is.
+    """
+    digest, classes = content.get("data_sha256"), content.get("classes")
+    split = next(iter(splits.values()))
+    same = digest in (None, getattr(split, "data_sha256", None))
+    if not classes or not isinstance(split, ImageSplit):
+        return splits if same else None
+    if not same:
+        wanted = [name for names in classes.values() for name in names]
+        if absent(split, wanted):
+            return None
+        split = _only(split, wanted)
+        if split.data_sha256 != digest:
+            return None
+    gone = {name for names in classes.values() for name in absent(split, names)}  # of other data
+    there = {name: [one for one in names if one not in gone] for name, names in classes.items()}
+    return {name: chosen(split, name, names) for name, names in there.items()}
+
+
+def chosen(split: ImageSplit, name: str, classes: Sequence[str]) -> ImageSplit:
+    """A split with these classes of a dataset, in their order; it has them all."""
+    ids = _ids(split)
+    return split.having(name, [ids[composed(one)] for one in classes])
+
+
+def absent(split: ImageSplit, names: Sequence[str]) -> list[str]:
+    """The names that no class of the dataset has."""
+    ids = _ids(split)
+    return [name for name in names if composed(name) not in ids]
+
+
+def among(split: Split, names: Sequence[str]) -> list[str]:
+    """The classes of a split that are among the names."""
+    if not isinstance(split, ImageSplit):
+        return []
+    wanted = set(map(composed, names))
+    own = [split.class_names[i] for i in split.classes]
+    return [name for name in own if composed(name) in wanted]
+
+
+def some(names: Sequence[str]) -> str:
+    """`a, b, c, ...`"""
+    return f"{', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}"
+
+
+def place(config: Config) -> str:
+    """Where a configuration's data is, in the words of the command line."""
+    root = config["dataset"].get("root")
+    return f"dataset.root={root}" if root else f"dataset={config['dataset']['name']}"
+
+
+def other_data(splits: Splits, config: Config, content: Content, key: str) -> ConfigError:
+    """The refusal of data that a checkpoint was not trained on; `key` is how it was given."""
+    split, classes = next(iter(splits.values())), content.get("classes") or {}
+    names = [name for part in classes.values() for name in part]
+    gone = absent(split, names) if isinstance(split, ImageSplit) else []
+    lost = f" and lacks {len(gone)} of its classes ({some(gone)})" if gone else ""
+    was, here = place(content["config"]), place(config)
+    which = "what is there now" if was == here else here
+    digests = short(content.get("data_sha256")), short(getattr(split, "data_sha256", None))
+    return ConfigError(
+        f"{key}: was trained on the data of {was} (sha256 {digests[0]}), and {which} has other "
+        f"data (sha256 {digests[1]}){lost}. Give the same data, or other_data=true to use this"
+    )
+
+
+def short(digest: str | None) -> str:
+    """The first digits of a digest, for people."""
+    return digest[:8] if digest else "unknown"
+
+
+def _only(split: ImageSplit, names: Sequence[str]) -> ImageSplit:
+    """The dataset as if it had these classes alone: its ids, and so its episodes, are those of a
+    run that had no others."""
+    wanted = set(map(composed, names))
+    kept = [i for i, name in enumerate(split.class_names) if composed(name) in wanted]
+    made = copy.copy(split)
+    made.class_names = [split.class_names[i] for i in kept]
+    made.starts, made.counts, made.digest = split.starts[kept], split.counts[kept], None
+    return made
+
+
+def _ids(split: ImageSplit) -> dict[str, int]:
+    return {composed(name): i for i, name in enumerate(split.class_names)}

@@ -1,0 +1,105 @@
+"""results.json and the table at the end: what a run found, with all that is needed to check it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import fewstep
+from fewstep.adapters.meta_test import Setting
+from fewstep.core.types import Split
+from fewstep.data.images.split import episodes_sha256
+from fewstep.execution.base import CPU_THREADS
+from fewstep.records.identity import config_hash, git_commit, hashed, recipe_hash
+from fewstep.records.results import write_per_task
+from fewstep.run.callbacks import Stopwatch
+
+
+SCHEMA = 1
+
+
+def device_name(device: torch.device) -> str:
+    """`cpu (AMD EPYC, 2 threads)` or `cuda (NVIDIA H100 80GB HBM3)`."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"{device.type} ({_processor()}, {CPU_THREADS} threads)"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def header(config: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """What identifies a run, before anything was computed."""
+    return {
+        "schema": SCHEMA,
+        "name": config["name"],
+        "label": config["label"],
+        "command": command,
+        "algorithm": config["algorithm"]["name"],
+        "dataset": config["dataset"]["name"],
+        "dataset_split": config["dataset"].get("split"),
+        "seed": config["seed"],
+        "config_hash": config_hash(config),
+        "recipe_hash": recipe_hash(config),  # what runs share that differ in their seeds alone
+        "versions": {"fewstep": fewstep.__version__, "torch": str(torch.__version__)},
+        "git_commit": git_commit(),
+        # So that the file alone says what was run.
+        "config": {**hashed(config), "point": config["point"]},
+    }
+
+
+def progress(stopwatch: Stopwatch, meta_iterations: int, meta_batch: int) -> dict[str, Any]:
+    """How much training there was and how fast; the speed is null where it was too short."""
+    speed = stopwatch.tasks_per_second(meta_batch) if stopwatch.meta_iterations else None
+    return {
+        "meta_iterations": meta_iterations,
+        "tasks_seen": meta_iterations * meta_batch,
+        "train_seconds": round(stopwatch.seconds, 3),
+        "tasks_per_second": speed and round(speed, 2),
+    }
+
+
+def result(
+    record: Mapping[str, Any],
+    split: Split,
+    eval_seed: int,
+    init: str,
+    checkpoint: str | None,
+    folder: Path,
+) -> dict[str, Any]:
+    """One entry of `results`; its per-task figures go into a CSV file of their own."""
+    setting: Setting = record["setting"]
+    spec, per_task = setting.spec, record["per_task"]
+    tasks = len(per_task["loss"])
+    label = f"{split.name}_{init}_{checkpoint or 'none'}_{spec.ways}w{spec.shots}s{spec.queries}q"
+    label += f"_{spec.steps}steps_batch{spec.batch_size or 'all'}_{record['protocol']}"
+    file = folder / "per_task" / f"{label}.csv"
+    write_per_task(file, per_task)
+    figures = {n: v for n, v in record.items() if n not in ("setting", "protocol", "per_task")}
+    return {
+        "split": split.name,
+        "init": init,
+        "checkpoint": checkpoint,
+        "ways": spec.ways,
+        "shots": spec.shots,
+        "queries": spec.queries,
+        "protocol": record["protocol"],
+        "steps": spec.steps,
+        "batch_size": spec.batch_size,
+        "tasks": tasks,
+        "eval_seed": eval_seed,
+        **figures,
+        "per_task_file": str(file.relative_to(folder)),
+        "episodes_sha256": episodes_sha256(split, spec, eval_seed, tasks),
+    }

@@ -1,0 +1,57 @@
+"""Whether a training can go on from what a checkpoint has of its machinery."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
+from fewstep.run.checkpoint_contents import ANOTHER, stopwatch
+from fewstep.run.learner import MetaLearner
+
+
+Config = Mapping[str, Any]
+
+
+def check_resumable(learner: MetaLearner, content: Config, path: Path) -> None:
+    """Try whether optimizer, schedule and loop can go on from what a checkpoint has of them.
+
+    Raises:
+        ConfigError: what of it cannot be restored.
+    """
+    stopwatch(content, path, "resume")
+    loops = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False).fit_loop
+    steps = {
+        "global_step": lambda: range(content["global_step"]),
+        "callbacks": lambda: (
+            dict(content["callbacks"]["Stopwatch"]),
+            dict(content["callbacks"].get("Checkpoints", {})),  # nothing before a validation
+        ),
+        "epoch": lambda: range(content["epoch"]),
+        "loops": lambda: loops.load_state_dict(copy.deepcopy(content["loops"]["fit_loop"])),
+        "optimizer_states": lambda: _only(learner.configure_optimizers()[0]).load_state_dict(
+            copy.deepcopy(_only(content["optimizer_states"]))
+        ),
+        "lr_schedulers": lambda: _only(learner.configure_optimizers()[1]).load_state_dict(
+            dict(_only(content["lr_schedulers"]))
+        ),
+    }
+    for name, restore in steps.items():
+        try:
+            restore()
+        except Exception as error:  # whatever Lightning and torch raise over what is not theirs
+            reason = printable(error)[:200]
+            raise ConfigError(
+                f"resume={path}: {name} cannot be restored ({type(error).__name__}: {reason}). "
+                f"{ANOTHER}"
+            ) from None
+
+
+def _only(items: Any) -> Any:
+    (one,) = items
+    return one

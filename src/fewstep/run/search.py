@@ -1,0 +1,92 @@
+"""A search by meta-validation: that there is a figure to go by, and in which direction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fewstep.messages.errors import ConfigError
+
+
+Config = Mapping[str, Any]
+
+KEY = "hydra.sweeper.direction"
+
+BETTER = {"acc": "maximize", "loss": "minimize"}
+"""Where a figure of meta-validation is better."""
+
+WORDS = {"maximize": "more", "minimize": "less"}
+
+
+def direction(configs: Sequence[Config], given: Any) -> str:
+    """The override that has a search go where the figure of its trainings is better.
+
+    Args:
+        configs: of its trainings, as many as are known.
+        given: the sweeper's own direction: a text where the user or a file of theirs has chosen
+            it, anything else where it is the plugin's default.
+
+    Raises:
+        ConfigError: no validation to go by, figures of two kinds, or a direction in which the
+            worst training would be named best.
+    """
+    for config in configs:
+        _check_objective(config)
+    kinds = {json.dumps(config["dataset"], sort_keys=True): config for config in configs}
+    figures = {figure(config): config["dataset"]["name"] for config in kinds.values()}
+    if len(figures) > 1:
+        told = " and ".join(f"dataset={name} of {f}" for f, name in figures.items())
+        raise ConfigError(
+            f"a search goes by one figure, but the validation on {told} is better in another "
+            "direction. Search on each by itself"
+        )
+    (found,) = figures
+    right = BETTER[found]
+    if isinstance(given, Sequence) and given != right:
+        text = given if isinstance(given, str) else f"[{','.join(map(str, given))}]"
+        raise ConfigError(
+            f"{KEY}={text}: this search goes by the validation's {found}, of which "
+            f"{WORDS[right]} is better; its worst training would be named best. Leave it out, or "
+            f"use {KEY}={right}"
+        )
+    return f"{KEY}={right}"
+
+
+def figure(config: Config) -> str:
+    """What a training is judged by: `acc` where its dataset measures one, else `loss`.
+
+    Raises:
+        ConfigError: data or a network of the user's that cannot be tried.
+    """
+    from fewstep.core.objectives import Classification, Regression
+    from fewstep.run import build
+
+    dataset = build.build_dataset(config["dataset"])
+    if isinstance(dataset.task, (Classification, Regression)):
+        return "acc" if isinstance(dataset.task, Classification) else "loss"
+    return "acc" if "acc" in _tried(dataset, config) else "loss"
+
+
+def _tried(dataset: Any, config: Config) -> Mapping[str, Any]:
+    """What a user's own task measures, on one episode."""
+    import torch
+
+    from fewstep.run import build
+
+    splits = build.open_splits(dataset, config)
+    learner = build.build_learner(config, dataset.task)
+    split = splits["train"].to("cpu", next(learner.parameters()).dtype)
+    episode = split.episode(build.train_spec(config), config["seed"], 0)
+    with torch.no_grad():
+        return dataset.task.metrics(learner.module(episode.support_x), episode.support_y)
+
+
+def _check_objective(config: Config) -> None:
+    """Refuse a search by meta-validation where there is none."""
+    every = config["eval"].get("val_every")
+    if every is None or every > config["max_meta_iterations"]:
+        raise ConfigError(
+            f"eval.val_every={every}: a search goes by meta-validation, at least once in a "
+            "training of max_meta_iterations. For example eval.val_every=100"
+        )
