@@ -102,7 +102,7 @@ def test_a_row_of_metrics_is_not_appended_through_a_link(folder, victim):
 
 def test_a_job_of_a_sweep_gets_a_folder_of_its_own(folder, victim):
     (folder / "0").symlink_to(victim.parent)
-    claimed = Folders(folder).claim(
+    claimed = Folders(folder, lambda _: {}).claim(
         {"algorithm": {}, "dataset": {}, "trainer": {"precision": 32}}, 0
     )
     assert claimed == folder / "1"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+
+from filelock import FileLock, Timeout
 
 from fewstep.disk.files import plain_file
 from fewstep.messages.errors import ConfigError
@@ -27,27 +27,20 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: another process is in there, or the lock is a link to somewhere else.
     """
-    with _opened(folder, "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _refusal(folder) from None
-        file.truncate(0)
-        file.write(f"pid {os.getpid()} on {os.uname().nodename}")
-        file.flush()
+    with _taken(folder) as taken:
+        if not taken:
+            raise _refusal(folder)
+        with open(folder / NAME, "w", opener=plain_file) as file:
+            file.write(f"pid {os.getpid()} on {os.uname().nodename}")
         yield
 
 
 def in_use(folder: Path) -> bool:
     """Whether a process is in there, this one included."""
-    try:
-        with _opened(folder, "r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (FileNotFoundError, NotADirectoryError):
+    if not (folder / NAME).exists():
         return False
-    except BlockingIOError:
-        return True
-    return False
+    with _taken(folder) as taken:
+        return not taken
 
 
 def check_free(folder: Path) -> None:
@@ -60,20 +53,35 @@ def check_free(folder: Path) -> None:
         raise _refusal(folder)
 
 
-def _opened(folder: Path, mode: str) -> TextIO:
+@contextmanager
+def _taken(folder: Path) -> Iterator[bool]:
+    """Whether the lock could be had, which is kept until the end."""
+    file = folder / NAME
+    _check_plain(file)
+    lock = FileLock(file, thread_local=False)
     try:
-        return open(folder / NAME, mode, opener=plain_file)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EINVAL, errno.EISDIR):
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _check_plain(file: Path) -> None:
+    """A folder from elsewhere may have a link or a pipe in the place of the lock."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(file.lstat().st_mode):
             raise ConfigError(
-                f"{folder / NAME}: is a link or no plain file, and fewstep would write to where it "
-                "leads. Remove it"
-            ) from None
-        raise
+                f"{file}: is a link or no plain file, and fewstep would write to where it leads. "
+                "Remove it"
+            )
 
 
 def _refusal(folder: Path) -> ConfigError:
-    with _opened(folder, "r") as file:
+    with open(folder / NAME, opener=plain_file) as file:
         who = printable(file.read(LONGEST)) or "of an unknown number"
     return ConfigError(
         f"{folder}: another process is at work in it ({who}). Wait for it or stop it, or give "

@@ -10,11 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-
-try:
-    import fcntl
-except ImportError:  # no file locks on this system
-    fcntl = None
+from filelock import FileLock, Timeout
 
 
 PART = re.compile(r"(.+-[0-9a-f]{16})\.(npy|json)\.[0-9a-f]{32}\.part")
@@ -64,43 +60,23 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool | None]:
     False where another process has it, which only happens without `wait`; None where there are no
     locks: two processes may build the same entry then.
     """
-    file = path.with_suffix(".lock")
+    lock = FileLock(path.with_suffix(".lock"), thread_local=False, fallback_to_soft=False)
     with explained(path):
-        handle = _opened(file)
+        held = _acquired(lock, wait)
     try:
-        held = _lock(handle, wait)
-        while held and not _is_there(handle, file):  # cleared while we waited for it
-            os.close(handle)
-            handle = _opened(file)
-            held = _lock(handle, wait)
         yield held
     finally:
-        os.close(handle)
+        lock.release()
 
 
-def _opened(file: Path) -> int:
-    return os.open(
-        file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o666
-    )
-
-
-def _lock(handle: int, wait: bool) -> bool | None:
-    if fcntl is None:
-        return None
+def _acquired(lock: FileLock, wait: bool) -> bool | None:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
         return False
-    except OSError:  # a file system without locks
+    except NotImplementedError:  # a file system without locks
         return None
     return True
-
-
-def _is_there(handle: int, file: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), file.stat())
-    except FileNotFoundError:
-        return False
 
 
 @contextlib.contextmanager
