@@ -15,7 +15,7 @@ from fewstep.commands import theory, train
 from fewstep.config.arguments import parsed, read
 from fewstep.config.compose import compose_config, compose_hydra, plain
 from fewstep.disk.files import check_place
-from fewstep.launch.settling import Command, settled
+from fewstep.launch.settling import Command, check_folder_keys, settled, settled_sweep
 from fewstep.launch.stopping import how_to_go_on
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted, typed
@@ -96,10 +96,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def settle(*words: str, more: dict | None = None) -> tuple[list[str], Path | None]:
-    """As `fewstep train` does, but for data and network."""
-    command = Command("train", lambda _: None, lambda _: more or {}, lambda *_: None)
-    return settled(command, read("train", words))
+def settle(*words: str, more: dict | None = None) -> Path | None:
+    """As `fewstep train` does, but for data and network; the folder of a run that goes on."""
+    parts = lambda _: None, lambda _: more or {}, lambda *_: None, lambda _: {}
+    command, arguments = Command("train", "no.module", *parts), read("train", words)
+    check_folder_keys(arguments)
+    if arguments.sweep:
+        settled_sweep(command, arguments.overrides)
+        return None
+    composed, goes_on = settled(command, arguments.overrides)
+    return Path(composed.hydra.run.dir) if goes_on else None
 
 
 def test_the_folder_of_a_user_stays_as_it_is(here: Path, capfd: pytest.CaptureFixture) -> None:
@@ -113,7 +119,7 @@ def test_the_folder_of_a_user_stays_as_it_is(here: Path, capfd: pytest.CaptureFi
 
 def test_a_resumed_run_goes_into_its_own_folder(here: Path) -> None:
     run = filled(here / "run", {"config.yaml": OURS, "checkpoints/last.ckpt": "", "mine.txt": ""})
-    assert settle(more={"hydra.run.dir": str(run)})[1] == run
+    assert settle(more={"hydra.run.dir": str(run)}) == run
     with pytest.raises(ConfigError, match="cut off"):
         settle(f"hydra.run.dir={run}")
 

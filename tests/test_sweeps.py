@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from fewstep.commands import train
 from fewstep.config.arguments import combinations, read
-from fewstep.config.compose import _hydra, compose_config, compose_hydra, options
+from fewstep.config.compose import compose_config, compose_hydra, initialized, options
 from fewstep.disk import lock
 from fewstep.launch import resume
 from fewstep.launch import supervisor as sweeps
@@ -94,10 +94,10 @@ def config(**changed: object) -> dict:
 
 
 def test_a_job_keeps_its_folder_and_a_new_one_gets_a_free_number(tmp_path: Path) -> None:
-    first = Folders(tmp_path)
+    first = Folders(tmp_path, lambda _: {})
     assert [first.claim(config(seed=s), n).name for n, s in enumerate((1, 2))] == ["0", "1"]
     (tmp_path / "4").mkdir()  # a job that left nothing
-    again = Folders(tmp_path)
+    again = Folders(tmp_path, lambda _: {})
     names = [again.claim(config(seed=s), n).name for n, s in enumerate((2, 3, 1, 4))]
     assert names == ["1", "5", "0", "3"]
     kept = [yaml.safe_load((tmp_path / n / "config.yaml").read_text())["seed"] for n in names]
@@ -108,7 +108,7 @@ def test_jobs_that_compute_the_same_have_folders_of_their_own(tmp_path: Path) ->
     same = [config(execution=e) for e in ("serial", "threads")]
     assert config_hash(same[0]) == config_hash(same[1])
     for _ in range(2):
-        folders = Folders(tmp_path)
+        folders = Folders(tmp_path, lambda _: {})
         assert [folders.claim(c, n).name for n, c in enumerate(same)] == ["0", "1"]
 
 
@@ -139,9 +139,8 @@ class Recorder:
 
 def supervised(recorder: Recorder, where: Path, seeds: Sequence[int]) -> tuple[list, list[Job]]:
     """Launch a job for each seed; what a sweeper gets back and the jobs."""
-    jobs: list[Job] = []
     (where / "swept").mkdir(exist_ok=True)
-    with _hydra():
+    with initialized():
         master = compose(
             "train",
             [f"hydra.sweep.dir={where / 'swept'}"],
@@ -150,15 +149,18 @@ def supervised(recorder: Recorder, where: Path, seeds: Sequence[int]) -> tuple[l
 
     class Loader:
         def load_sweep_config(self, _: object, words: list[str]):
-            with _hydra():
+            with initialized():
                 return compose("train", words, return_hydra_config=True)
 
     class Context:
         config_loader = Loader()
 
-    launcher = sweeps.Supervised(recorder, master, Context(), jobs)  # type: ignore[arg-type]
-    returned = launcher.launch([[f"seed={s}"] for s in seeds], 0)
-    return [r.return_value for r in returned], jobs
+    launcher = sweeps.Supervised(master.hydra.launcher)
+    with sweeps.running(where / "swept", lambda _: {}) as launcher.sweep:
+        launcher.inner, launcher.config, launcher.context = recorder, master, Context()
+        launcher.folders = Folders(where / "swept", lambda _: {})
+        returned = launcher.launch([[f"seed={s}"] for s in seeds], 0)
+        return [r.return_value for r in returned], launcher.sweep.jobs
 
 
 def test_only_what_is_left_is_launched_and_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -290,7 +292,7 @@ def test_every_launcher_and_sweeper_composes() -> None:
     groups = ("hydra/launcher", "hydra/sweeper")
     assert set(TARGETS) == {f"{group}={o}" for group in groups for o in options(group)}
     for choice, target in TARGETS.items():
-        with _hydra():
+        with initialized():
             chosen = compose("train", [choice], return_hydra_config=True).hydra
         part = chosen.launcher if "launcher" in choice else chosen.sweeper
         assert part._target_.endswith(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 import re
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from fewstep.config.checks import flatten
@@ -72,24 +73,52 @@ def compose_config(name: str, overrides: Sequence[str], complete: bool = True) -
     return config
 
 
+def compose_run(name: str, overrides: Sequence[str]) -> DictConfig:
+    """A configuration with Hydra's own part in it, as a run is started from.
+
+    Raises:
+        ConfigError: as `compose_config`, or a plugin that is not installed.
+    """
+    composed = compose_hydra(name, overrides)
+    _check_complete(own_part(composed))
+    return composed
+
+
+def own_part(composed: DictConfig) -> DictConfig:
+    """A configuration without Hydra's own part."""
+    config = copy.copy(composed)
+    with open_dict(config):
+        del config["hydra"]
+    return config
+
+
 def compose_hydra(name: str, overrides: Sequence[str]) -> DictConfig:
-    """Hydra's own part of a configuration: its launcher, its sweeper, where runs and sweeps go.
+    """A configuration that says besides what Hydra does: its launcher, its sweeper, its folders.
 
     Raises:
         ConfigError: as `compose_config`, or a plugin that is not installed.
     """
     config = _compose(name, overrides, hydra=True)
+    check_plugins(config)
+    return config
+
+
+def check_plugins(config: DictConfig) -> None:
+    """Refuse a launcher or sweeper whose plugin is not installed.
+
+    Raises:
+        ConfigError: naming the command that installs it.
+    """
     for kind in ("launcher", "sweeper"):
         _check_plugin(
             f"hydra/{kind}={config.hydra.runtime.choices[f'hydra/{kind}']}", config.hydra[kind]
         )
-    return config
 
 
 def _compose(name: str, overrides: Sequence[str], hydra: bool) -> DictConfig:
     check_chosen(overrides)
     words = [*search_path(), *overrides]
-    with _hydra():
+    with initialized():
         try:
             return compose(name, words, return_hydra_config=hydra)
         except (HydraException, OmegaConfBaseException, ValueError, *UNREADABLE) as error:
@@ -113,7 +142,7 @@ def _no_plugin(choice: str, extra: str) -> str:
     return f"{choice}: its plugin is not installed. Install it with pip install 'fewstep[{extra}]'"
 
 
-def _hydra() -> AbstractContextManager:
+def initialized() -> AbstractContextManager:
     """Hydra's composition in our configuration; inside another one, a fresh start."""
     GlobalHydra.instance().clear()
     return initialize_config_dir(str(conf_dir()), version_base="1.3")
@@ -145,7 +174,7 @@ def groups() -> list[str]:
 
 def foreign(name: str, override: str) -> str:
     """What to say of an override that a command other than train does not take."""
-    with _hydra():
+    with initialized():
         known = [key for key, _ in flatten(_defaults(name, [], ""))]
     hint = did_you_mean(_key(override), known)
     return (

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from fewstep.config.arguments import Arguments, parsed
-from fewstep.config.compose import compose_config, compose_hydra
+from fewstep.config.compose import compose_run, own_part, plain
 from fewstep.config.ranks import outside
 from fewstep.config.stored_overrides import check_added, read_overrides
 from fewstep.disk.files import replacing
@@ -83,8 +83,8 @@ def unfinished(overrides: Sequence[str], in_place: bool) -> Path | None:
     Raises:
         ConfigError: it is at work in another process.
     """
-    config: Any = OmegaConf.to_container(compose_config("train", overrides), resolve=True)
-    here = Path(str(compose_hydra("train", overrides).hydra.run.dir))
+    composed = compose_run("train", overrides)
+    config, here = plain(own_part(composed)), Path(str(composed.hydra.run.dir))
     folders = [here] if in_place else sorted(here.parent.glob("*/"), reverse=True)
     same = [f for f in folders if hash_of(f) == config_hash(config)]
     for folder in same:

@@ -14,9 +14,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from fewstep.config.arguments import Arguments, combinations, fixed, names
-from fewstep.config.compose import compose_config, compose_hydra, plain
+from fewstep.config.compose import compose_config, compose_hydra, compose_run, own_part, plain
 from fewstep.config.ranks import outside
 from fewstep.disk.files import check_place
+from fewstep.launch.through_hydra import amend
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted
 from fewstep.records.places import check_run, check_sweep
@@ -61,33 +62,31 @@ class Command:
     """Adds to the arguments what follows from them."""
 
 
-def settled(command: Command, arguments: Arguments) -> tuple[list[str], Path | None]:
-    """Overrides to add, and the directory of a run that is continued, after everything was checked
-    that can be checked before Hydra starts.
+def settled(command: Command, overrides: list[str]) -> tuple[DictConfig, bool]:
+    """The configuration of a run after everything was checked that can be checked before it starts,
+    and whether it goes on in a directory of its own.
 
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
-    if arguments.shows:
-        compose_config(command.name, arguments.overrides, complete=False)
-        return [], None
-    _check_folder_keys(arguments)
-    if arguments.sweep:
-        return _settled_sweep(command, arguments.overrides), None
-    config = plain(compose_config(command.name, arguments.overrides))
+    composed = compose_run(command.name, overrides)
+    config = plain(own_part(composed))
     extra = command.settle(config)
-    more = [f"{key}={quoted(value)}" for key, value in extra.items()]
-    hydra = compose_hydra(command.name, [*arguments.overrides, *more]).hydra
-    place, others = Path(hydra.run.dir), outside()
+    amend(composed, dict(extra))
+    place, others = Path(composed.hydra.run.dir), outside()
     check_place(place, RUN_DIR)
-    if RUN_DIR in extra:
-        return more, place
-    if not others or others.rank == 0:  # which may have begun to write there
+    goes_on = RUN_DIR in extra
+    if not goes_on and (not others or others.rank == 0):  # which may have begun to write there
         check_run(place, config)
-    return more, None
+    return composed, goes_on
 
 
-def _settled_sweep(command: Command, overrides: list[str]) -> list[str]:
+def settled_sweep(command: Command, overrides: list[str]) -> list[str]:
+    """Overrides to add to those of a sweep, after its first jobs were checked.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
     if others := outside():
         raise ConfigError(
             f"-m: {others.starter} starts the processes of one run, and a sweep starts those of "
@@ -114,8 +113,12 @@ def _settled_sweep(command: Command, overrides: list[str]) -> list[str]:
     return [f"{OVERRIDE_DIRNAME}.exclude_keys=[{unnamed}]", *more]
 
 
-def _check_folder_keys(arguments: Arguments) -> None:
-    """Refuse a folder that would be ignored in silence: a run's in a sweep, a sweep's in a run."""
+def check_folder_keys(arguments: Arguments) -> None:
+    """Refuse a folder that would be ignored in silence: a run's in a sweep, a sweep's in a run.
+
+    Raises:
+        ConfigError: naming the key to give instead.
+    """
     given = dict(zip(names(arguments.overrides), arguments.overrides, strict=True))
     if arguments.sweep and RUN_DIR in given:
         raise ConfigError(

@@ -1,12 +1,10 @@
 """From a command line to a run directory: everything that can be refused is refused first.
 
-Hydra makes the run directory before our code runs, so configuration, data and checkpoints are
-settled here, before Hydra is asked to start.
+A run directory is made when configuration, data and checkpoints are settled, and not before.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,29 +12,26 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from fewstep.config.arguments import read
-from fewstep.config.compose import compose_config, conf_dir, plain, search_path
+from fewstep.config.compose import compose_config, own_part, plain
 from fewstep.config.ranks import outside
 from fewstep.config.trust import told
 from fewstep.disk.files import CannotWrite
 from fewstep.disk.lock import held
+from fewstep.launch import through_hydra
 from fewstep.launch.job import run as run_job
+from fewstep.launch.job_folders import summary
 from fewstep.launch.resume import keep
-from fewstep.launch.settling import Command, settled
+from fewstep.launch.settling import Command, check_folder_keys, settled, settled_sweep
 from fewstep.launch.stopping import how_to_go_on, stoppable
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.processes import signals
 from fewstep.processes.children import here_last, same_modules
 from fewstep.processes.rank_watch import RankFailed
-
-
-FULL_ERROR = "HYDRA_FULL_ERROR"
-"""The variable by which Hydra lets an exception through instead of printing it."""
 
 
 def launch(command: Command, words: Sequence[str]) -> int:
@@ -49,19 +44,15 @@ def launch(command: Command, words: Sequence[str]) -> int:
 def _launch(command: Command, words: Sequence[str]) -> int:
     try:
         arguments = command.prepare(read(command.name, words))
-        more, folder = settled(command, arguments)
         line = shlex.join(["fewstep", command.name, *words])
-        if (others := outside()) and others.rank > 0 and not arguments.shows:
-            # Rank zero has the run directory, and Hydra would make another one here.
-            config = compose_config(command.name, [*arguments.overrides, *more])
-            command.job(plain(config), Path.cwd(), line)
+        if arguments.shows:
+            compose_config(command.name, arguments.overrides, complete=False)
+            through_hydra.show(command.name, arguments.flags, arguments.overrides)
             return 0
-        sys.argv = [f"fewstep-{command.name}", *arguments.flags, *arguments.overrides]
-        sys.argv += [*search_path(), *more]
-        if arguments.sweep and not arguments.shows:
-            return _sweep(command, line)
-        with held(folder) if folder else nullcontext():
-            _hydra_main(command, line, is_held=bool(folder))
+        check_folder_keys(arguments)
+        if arguments.sweep:
+            return _sweep(command, arguments.overrides, line)
+        _run(command, arguments.overrides, line)
     except ConfigError as error:
         return complain(told(error, command.name, words))
     except (CannotWrite, RankFailed) as error:
@@ -79,14 +70,44 @@ def complain(error: Exception | str, status: int = 2) -> int:
     return status
 
 
-def _sweep(command: Command, line: str) -> int:
-    """Run a sweep to its end, whatever becomes of its jobs; the exit status."""
-    from fewstep.launch.job_folders import summary
-    from fewstep.launch.supervisor import supervised
+def _run(command: Command, overrides: list[str], line: str) -> None:
+    """One run, in this process and any that it starts for its devices."""
+    composed, goes_on = settled(command, overrides)
+    if (others := outside()) and others.rank > 0:
+        # Rank zero has the run directory, and Hydra would make another one here.
+        command.job(plain(own_part(composed)), Path.cwd(), line)
+        return
 
-    with same_modules(), supervised(command.digests) as jobs:
+    def task(composed: DictConfig) -> Any:
+        hydra = HydraConfig.get()
+        config, folder = plain(composed), Path(hydra.runtime.output_dir)
         try:
-            _hydra_main(command, line, sweep=True)
+            with nullcontext() if goes_on else held(folder):
+                keep(folder, config, hydra.overrides.task)
+                with stoppable(folder):
+                    return command.job(config, folder, line)
+        except (CannotWrite, RankFailed) as error:
+            raise type(error)(f"{error}. {how_to_go_on(folder)}") from None
+
+    with held(Path(composed.hydra.run.dir)) if goes_on else nullcontext():
+        through_hydra.run(composed, command.name, task)
+
+
+def _sweep(command: Command, overrides: list[str], line: str) -> int:
+    """Run a sweep to its end, whatever becomes of its jobs; the exit status."""
+    words = [*overrides, *settled_sweep(command, overrides)]
+    module = command.module
+
+    def task(composed: DictConfig) -> Any:
+        hydra = HydraConfig.get()
+        config, folder = plain(composed), Path(hydra.runtime.output_dir)
+        keep(folder, config, hydra.overrides.task)
+        return run_job(module, folder, line)
+
+    with same_modules(), through_hydra.sweep(command.name, words, command.digests) as (sweep, go):
+        jobs = sweep.jobs
+        try:
+            go(task)
         except KeyboardInterrupt:
             done = sum(job.finished for job in jobs)
             print(f"\nstopped: {done} of {len(jobs)} jobs are finished; the same command goes on")
@@ -98,31 +119,3 @@ def _sweep(command: Command, line: str) -> int:
             return complain(error)
     print(f"\n{summary(jobs)}")
     return 0 if all(job.finished for job in jobs) else 1
-
-
-def _hydra_main(command: Command, line: str, sweep: bool = False, is_held: bool = False) -> None:
-    """Let Hydra run one job here, or a sweep of jobs in processes of their own."""
-
-    @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command.name)
-    def start(composed: DictConfig) -> Any:
-        config, folder = plain(composed), Path(HydraConfig.get().runtime.output_dir)
-        try:
-            with nullcontext() if sweep or is_held else held(folder):
-                keep(folder, config, HydraConfig.get().overrides.task)
-                if sweep:
-                    return run_job(command.module, folder, line)
-                with stoppable(folder):
-                    return command.job(config, folder, line)
-        except ConfigError:
-            os.environ[FULL_ERROR] = "1"  # let it through to `launch`, which prints it
-            raise
-        except (CannotWrite, RankFailed) as error:
-            os.environ[FULL_ERROR] = "1"
-            raise type(error)(f"{error}. {how_to_go_on(folder)}") from None
-
-    before = os.environ.get(FULL_ERROR, "0")
-    os.environ[FULL_ERROR] = "1" if sweep else before  # so that there is a summary anyway
-    try:
-        start()
-    finally:
-        os.environ[FULL_ERROR] = before

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig, OmegaConf, open_dict
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.disk.lock import held, in_use
 from fewstep.launch.job_folders import Digests, Folders, Job
@@ -28,33 +31,78 @@ GRACE = 30
 """Seconds without any job at work after which a launcher that gave up is believed."""
 
 
+PLUGIN = "hydra_plugins.fewstep_launcher.supervised.Supervised"
+
+
+@dataclass
+class Sweep:
+    """One sweep under way."""
+
+    folder: Path
+    digests: Digests
+    jobs: list[Job] = field(default_factory=list)
+    """Those that were asked for so far."""
+    end_jobs: Callable[[], None] = lambda: None
+    """Takes from the jobs the permission to work."""
+
+
+_running: list[Sweep] = []
+"""One at most. Hydra makes launchers from words alone, so they find their sweep here."""
+
+
+@contextmanager
+def running(folder: Path, digests: Digests) -> Iterator[Sweep]:
+    """Inside, launchers of the class below run the jobs of this sweep.
+
+    Raises:
+        ConfigError: another process runs it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as permission:
+        permission.enter_context(held(folder))
+        sweep = Sweep(folder, digests, end_jobs=permission.close)
+        _running.append(sweep)
+        try:
+            yield sweep
+        finally:
+            _running.remove(sweep)
+
+
+def supervise(config: DictConfig) -> None:
+    """Have a sweep's launcher made inside of ours."""
+    with open_dict(config.hydra), read_write(config.hydra):
+        config.hydra.launcher = {
+            "_target_": PLUGIN,
+            "_recursive_": False,
+            "inner": OmegaConf.to_container(config.hydra.launcher, resolve=False),
+        }
+
+
 class Supervised(Launcher):
     """Gives a launcher only what is left to do, and outlives what it raises."""
 
-    end_jobs: Callable[[], None] = staticmethod(lambda: None)
-    """Takes from the jobs the permission to work."""
+    def __init__(self, inner: DictConfig) -> None:
+        """`inner`: the node of the launcher that was asked for."""
+        self.node = inner
 
-    def __init__(
-        self,
-        inner: Launcher,
-        config: DictConfig,
-        context: Any,
-        jobs: list[Job],
-        digests: Digests,
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """`jobs` is added to, for whoever sums up the sweep."""
-        self.inner, self.config, self.context, self.jobs = inner, config, context, jobs
-        self.folders = Folders(Path(config.hydra.sweep.dir), digests)
-
-    def setup(self, **_: Any) -> None:
-        """The launcher inside is set up already."""
+        """Make the launcher inside, as Hydra would have made it."""
+        own = copy.deepcopy(config)
+        with open_dict(own.hydra), read_write(own.hydra):
+            own.hydra.launcher = self.node
+        self.inner = Plugins.instance().instantiate_launcher(hydra_context, task_function, own)
+        self.config, self.context = own, hydra_context
+        (self.sweep,) = _running
+        self.folders = Folders(self.sweep.folder, self.sweep.digests)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run what is not finished; a return value of None is a failure."""
         jobs = [self._job(words, initial_job_idx + i) for i, words in enumerate(job_overrides)]
-        self.jobs += jobs
+        self.sweep.jobs += jobs
         left = [job for job in jobs if not job.before]
         for job in left:
             (job.folder / RECORD).unlink(missing_ok=True)
@@ -78,7 +126,7 @@ class Supervised(Launcher):
 
     def _launch(self, jobs: Sequence[Job], initial_job_idx: int) -> None:
         words = [[*job.overrides, *self._place(job)] for job in jobs]
-        with signals.instead(self.end_jobs):
+        with signals.instead(self.sweep.end_jobs):
             try:
                 with _deaf_controllers():
                     returns = self.inner.launch(words, initial_job_idx=initial_job_idx)
@@ -145,33 +193,3 @@ def _wait(jobs: Sequence[Job]) -> None:
             return
         quiet = 0 if any(in_use(job.folder) for job in jobs) else quiet + 1
         time.sleep(1)
-
-
-@contextmanager
-def supervised(digests: Digests) -> Iterator[list[Job]]:
-    """Inside, every launcher that Hydra makes is `Supervised`; the list of the sweep's jobs.
-
-    Hydra has no hook around a launch, and takes launchers from installed plugins alone.
-
-    Raises:
-        ConfigError: another process runs this sweep.
-    """
-    jobs: list[Job] = []
-    original = Plugins.instantiate_launcher
-    with ExitStack() as stack:
-
-        def instantiate(self: Plugins, *, config: DictConfig, **more: Any) -> Launcher:
-            folder = Path(config.hydra.sweep.dir)
-            folder.mkdir(parents=True, exist_ok=True)
-            permission = stack.enter_context(ExitStack())
-            permission.enter_context(held(folder))
-            inner = original(self, config=config, **more)
-            supervised = Supervised(inner, config, more["hydra_context"], jobs, digests)
-            supervised.end_jobs = permission.close
-            return supervised
-
-        Plugins.instantiate_launcher = instantiate
-        try:
-            yield jobs
-        finally:
-            Plugins.instantiate_launcher = original

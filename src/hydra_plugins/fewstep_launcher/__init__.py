@@ -1,0 +1,1 @@
+"""The launcher that every sweep of fewstep runs its own launcher in."""
