@@ -2,84 +2,67 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from fewstep.messages.printable import printable
-from fewstep.report.parts import Heading, Part, Picture, Table, Words
+from fewstep.report.parts import Heading, Part, Table, Words
 from fewstep.report.sections import Section
 from fewstep.report.table import Row
 
-
-PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{subtitle}</p>
-{body}
-</body>
-</html>
-"""
 
 CLASSES = {"meet": "good", "holds": "good", "apart": "bad", "does not": "bad"}
 """Cells that say how something came out."""
 
 
-def escape(text: str) -> str:
-    """A text from anywhere as HTML shows it."""
-    return html.escape(printable(text))
-
-
 def page(title: str, subtitle: str, parts: Iterable[Part], pictures: Mapping[int, str]) -> str:
     """The whole page; `pictures` are SVGs by the `id` of their section."""
-    style = files("fewstep.report").joinpath("page.css").read_text()
-    body = "\n".join(_html(part, pictures) for part in parts)
-    return PAGE.format(title=escape(title), subtitle=escape(subtitle), style=style, body=body)
+    return (
+        _templates()
+        .get_template("page.html.j2")
+        .render(
+            title=title,
+            subtitle=subtitle,
+            style=Markup(files("fewstep.report").joinpath("page.css").read_text()),
+            parts=parts,
+            picture=lambda section: Markup(pictures.get(id(section), "")),
+            origins=_origins,
+            kind=_kind,
+        )
+    )
 
 
-def _html(part: Part, pictures: Mapping[int, str]) -> str:
-    match part:
-        case Heading(text):
-            return f"<h2>{escape(text)}</h2>"
-        case Words([text]):
-            return f"<p>{escape(text)}</p>"
-        case Words([title, *texts]):
-            items = "\n".join(f"<li>{escape(text)}</li>" for text in texts)
-            return f"<p>{escape(title)}</p>\n<ul>\n{items}\n</ul>"
-        case Table(lines):
-            return _table(lines)
-        case Picture(section):
-            svg = pictures.get(id(section), "")
-            return (f"<figure>{svg}</figure>\n" if svg else "") + _runs(section)
-        case _:
-            raise TypeError(part)
+def _templates() -> Environment:
+    """Every text is escaped, whatever is in it, but the style and the pictures."""
+    made = Environment(
+        loader=PackageLoader("fewstep", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        keep_trailing_newline=True,
+    )
+    kinds = {"heading": Heading, "words": Words, "table": Table}
+    made.tests |= {name: lambda part, c=c: isinstance(part, c) for name, c in kinds.items()}
+    return made
 
 
-def _table(lines: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in lines[0])
-    body = "\n".join(f"<tr>{''.join(_cell(text) for text in line)}</tr>" for line in lines[1:])
-    return f'<div class="table"><table>\n<tr>{head}</tr>\n{body}\n</table></div>'
+def _shown(value: Any) -> Any:
+    return value if isinstance(value, Markup) else printable(value)
 
 
-def _cell(text: str) -> str:
-    name = CLASSES.get(text) or ("whole" if "±" in text or "-way" in text else "")
-    return f'<td class="{name}">{escape(text)}</td>' if name else f"<td>{escape(text)}</td>"
+def _kind(text: str) -> str:
+    """The class of a cell."""
+    return CLASSES.get(text) or ("whole" if "±" in text or "-way" in text else "")
 
 
-def _runs(section: Section) -> str:
-    """Where each figure comes from, folded away."""
+def _origins(section: Section) -> list[list[str]]:
+    """Where each figure comes from, as a table."""
     lines = [["run", "folder", "command", "commit", "device", "trained for"]]
-    lines += [_origin(row, i) for row in _recipes(section) for i in range(len(row.runs))]
-    return f"<details><summary>Where these come from</summary>\n{_table(lines)}\n</details>"
+    return lines + [_origin(row, i) for row in _recipes(section) for i in range(len(row.runs))]
 
 
 def _recipes(section: Section) -> Iterable[Row]:
