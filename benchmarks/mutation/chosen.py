@@ -102,6 +102,11 @@ def source(file: str) -> Path:
     return ROOT / "src" / "fewstep" / f"{file}.py"
 
 
+def file_of(test: str) -> str:
+    """Where the tests of a name lie, whatever folder they are in, from the root of the tree."""
+    return next((ROOT / "tests").rglob(f"test_{test}.py")).relative_to(ROOT).as_posix()
+
+
 def named() -> list[Mutant]:
     """The wrong programs of `NAMED`.
 

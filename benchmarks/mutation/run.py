@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from mutation.chosen import EACH, PARTS, ROOT, SEED, drawn, named
+from mutation.chosen import EACH, PARTS, ROOT, SEED, drawn, file_of, named
 from mutation.operators import Mutant
 from mutation.verdict import RESULTS, reasons, told
 
@@ -77,7 +77,7 @@ def _tests(part: str, mutant: Mutant) -> list[str]:
     """Of a mutant by hand, those of the part that its file is in."""
     own = [p for n, p in PARTS.items() if part == n or mutant.path in p.files]
     names = own[0].tests if own else PARTS["learner"].tests
-    return [f"tests/test_{name}.py" for name in names]
+    return [file_of(name) for name in names]
 
 
 def _tried(part: str, mutant: Mutant) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "fewstep"
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "fewstep"
 MODULES = {
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in SOURCE.rglob("*.py")

@@ -14,7 +14,7 @@ import pytest
 from fewstep.config.compose import conf_dir
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.slow
 

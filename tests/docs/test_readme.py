@@ -17,7 +17,7 @@ from fewstep.config.compose import compose_config, options
 from fewstep.report import formats, paper
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
 

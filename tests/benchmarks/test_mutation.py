@@ -71,7 +71,7 @@ def test_enough_is_drawn_and_its_tests_are_there() -> None:
     assert len(chosen.PARTS) * chosen.EACH >= LEAST
     for part in chosen.PARTS.values():
         for name in part.tests:
-            assert (chosen.ROOT / "tests" / f"test_{name}.py").exists()
+            assert (chosen.ROOT / chosen.file_of(name)).exists()
 
 
 def test_what_was_named_is_still_in_the_text() -> None:

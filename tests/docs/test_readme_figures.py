@@ -13,7 +13,7 @@ from fewstep.report.contrast import contrast
 from peers.report import ratios
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 PROSE = re.sub(r"\s+", " ", README)
 
