@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_runs import BASELINES, MEASURED, TINY, Run, run
 
 from fewstep.commands import evaluate, train
-from test_runs import BASELINES, MEASURED, TINY, Run, run
 
 
 DOUBLE = [*TINY, *MEASURED, "trainer.precision=64", "max_meta_iterations=4", "checkpoint_every=2"]
