@@ -83,7 +83,8 @@ def resumed(experiment: Experiment) -> Splits:
             raise ConfigError(
                 f"resume={path}: was trained on {len(seen)} of the {len(splits[name].classes)} "
                 f"{name} classes of {experiment.source.place} ({some(seen)}), which would no "
-                "longer be new. Give lists without them with dataset.split_files, or start a new run"
+                "longer be new. Give lists without them with dataset.split_files, or start a new "
+                "run"
             )
     return splits
 
