@@ -22,7 +22,7 @@ from fewstep.execution.base import CPU_THREADS
 from fewstep.execution.serial import Serial
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
-from fewstep.run.assembly import assemble
+from fewstep.run.assembly import assemble, draft
 from fewstep.run.lightning import quiet_lightning
 from fewstep.run.training import fit
 
@@ -176,12 +176,12 @@ REFUSED = {
 def test_what_cannot_fit_is_refused_with_the_numbers(kind: str) -> None:
     need, words, execution, message = REFUSED[kind]
     with pytest.raises(ConfigError) as refusal:
-        refuse(need, ["serial", "vmap"], execution, 6 * 1024 * MIB, config(*words))
+        refuse(need, ["serial", "vmap"], execution, 6 * 1024 * MIB, draft(config(*words)).recipe)
     assert str(refusal.value) == message
 
 
 def test_what_fits_is_not_refused() -> None:
-    refuse(Need(1000, 0, 0, 0, 5), ["serial"], "serial", 1000, config())
+    refuse(Need(1000, 0, 0, 0, 5), ["serial"], "serial", 1000, draft(config()).recipe)
 
 
 def test_the_command_refuses_before_it_runs_anything(monkeypatch, capsys) -> None:

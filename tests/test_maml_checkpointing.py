@@ -110,4 +110,8 @@ def test_it_does_not_change_what_a_run_is() -> None:
     )
     assert config_hash(whole) == config_hash(parts)
     del whole["algorithm"]["inner"]["fixed"]  # as in a run that is older than the key
-    same_recipe(parts, {"fewstep": {"config": whole, "meta_iteration": 1}}, Path("last.ckpt"))
+    same_recipe(
+        assembly.draft(parts),
+        {"fewstep": {"config": whole, "meta_iteration": 1}},
+        Path("last.ckpt"),
+    )

@@ -19,7 +19,7 @@ from fewstep.config.compose import conf_dir
 from fewstep.disk import lock
 from fewstep.records.identity import config_hash, recipe_hash
 from fewstep.records.intervals import mean_ci95
-from fewstep.run import assembly, build
+from fewstep.run import assembly
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 
