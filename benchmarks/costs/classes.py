@@ -18,6 +18,7 @@ from fewstep.bench.subject import BareLoop, open_subject
 from fewstep.config.compose import compose_config
 from fewstep.data.glyphs import Glyphs
 from fewstep.launch.start import plain
+from fewstep.run.assembly import assemble
 
 
 CLASSES, QUICK = (1_000, 100_000), (200, 2_000)
@@ -73,7 +74,7 @@ def train_in_turn(classes: list[int], rounds: int) -> dict[str, Any]:
     """Meta-iterations with each dataset in turn."""
     words = [["trainer=cpu", f"dataset.classes={n}"] for n in classes]
     turns = {
-        str(n): BareLoop(open_subject(plain(compose_config("train", w))))
+        str(n): BareLoop(open_subject(assemble(plain(compose_config("train", w)))))
         for n, w in zip(classes, words, strict=True)
     }
     times = in_turn(turns, torch.device("cpu"), rounds, TURN_SECONDS)

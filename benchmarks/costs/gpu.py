@@ -29,6 +29,7 @@ from fewstep.execution.vmap import every_task, in_plain_memory
 from fewstep.launch.start import plain
 from fewstep.models.layers import SameConv2d, _same_padding
 from fewstep.programs.recording import record
+from fewstep.run.assembly import assemble
 from fewstep.run.learner import MetaLearner
 
 
@@ -93,7 +94,7 @@ def measure(quick: bool) -> dict[str, Any]:
         return {"gpu": None, "difference": difference}
     device, works = torch.device("cuda"), {}
     for work, words in WORDS.items():
-        subject = open_subject(plain(compose_config("train", words)))
+        subject = open_subject(assemble(plain(compose_config("train", words))))
         # Compiling takes a minute a form.
         chosen = ways(subject, compiled=not quick and work == COMPILED)
         turns = {name: partial(_call, way) for name, way in chosen.items()}
@@ -152,7 +153,7 @@ def largest_difference(compiled: bool) -> float:
     Raises:
         SystemExit: more than rounding.
     """
-    subject = open_subject(plain(compose_config("train", SMALL)))
+    subject = open_subject(assemble(plain(compose_config("train", SMALL))))
     subject.learner.double().place_state()
     subject.split = subject.split.to(subject.device, torch.float64)
     flat = {name: _flat(way()) for name, way in ways(subject, compiled).items()}

@@ -13,6 +13,7 @@ from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.subject import BareLoop, open_subject
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
+from fewstep.run.assembly import assemble
 
 
 BASE = ["trainer=cpu", "meta_batch=4", "algorithm.inner.steps=5", "algorithm.inner.batch_size=10"]
@@ -35,7 +36,7 @@ def measure(quick: bool) -> dict[str, Any]:
     for axis, (sizes, words) in AXES.items():
         for size in sizes[:2] if quick else sizes:
             config = plain(compose_config("train", [*BASE, *words(size)]))
-            turns[f"{axis} {size}"] = BareLoop(open_subject(config))
+            turns[f"{axis} {size}"] = BareLoop(open_subject(assemble(config)))
     rounds, seconds = (2, 0.0) if quick else (ROUNDS, TURN_SECONDS)
     times = in_turn(turns, torch.device("cpu"), rounds, seconds)
     return {"base": BASE, "axes": {axis: _axis(axis, times) for axis in AXES}}

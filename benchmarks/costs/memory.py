@@ -17,6 +17,7 @@ from fewstep.bench.memory import process_peak, tensor_peak
 from fewstep.bench.subject import open_subject
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
+from fewstep.run.assembly import assemble
 
 
 ROWS = {
@@ -63,7 +64,7 @@ def markdown(figures: dict[str, Any]) -> str:
 def one_task(words: list[str]) -> dict[str, float]:
     """Peaks and the least time of one task's direction, after a warm-up of the same net."""
     words = ["trainer=cpu", "execution=serial", "meta_batch=1", *words]
-    subject = open_subject(plain(compose_config("train", words)))
+    subject = open_subject(assemble(plain(compose_config("train", words))))
     execution, steps = subject.learner.execution, subject.config["algorithm"]["inner"]["steps"]
     algorithm, spec = subject.with_steps(2)
     episode = subject.split.episode(spec, 0, 0)

@@ -16,7 +16,9 @@ from fewstep.bench.memory import resident
 from fewstep.bench.subject import open_subject
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
+from fewstep.run.assembly import assemble
 from fewstep.run.lightning import quiet_lightning
+from fewstep.run.results import Entrant
 from fewstep.run.training import meta_test
 
 
@@ -47,11 +49,12 @@ def run(tests: int) -> list[tuple[int, int]]:
     """`(meta-tests done, bytes of the process)` at steady intervals."""
     quiet_lightning()
     config = plain(compose_config("train", WORDS))
-    subject, series = open_subject(config), []
+    subject, series = open_subject(assemble(config)), []
     with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
         for done in range(1, tests + 1):
             with contextlib.redirect_stderr(nowhere), contextlib.redirect_stdout(nowhere):
-                meta_test(subject.learner, subject.tasks, config, Path(folder), "trained", "last")
+                entrant = Entrant("trained", "last", Path(folder))
+                meta_test(subject.experiment, subject.tasks, entrant)
             if done % max(1, tests // POINTS) == 0:
                 series.append((done, resident(trim=True)))
     return series

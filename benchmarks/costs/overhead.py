@@ -12,6 +12,7 @@ from fewstep.bench.overhead import bare_loop, overhead
 from fewstep.bench.subject import open_subject
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
+from fewstep.run.assembly import assemble
 from fewstep.run.callbacks import WARM_UP
 from fewstep.run.lightning import quiet_lightning
 
@@ -24,7 +25,7 @@ ROUNDS = 15
 def measure(quick: bool) -> dict[str, Any]:
     """Both shares of one configuration."""
     quiet_lightning()
-    subject = open_subject(plain(compose_config("train", WORDS)))
+    subject = open_subject(assemble(plain(compose_config("train", WORDS))))
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
         (bare,) = bare_loop(subject, 2 * WARM_UP)
         shares = overhead(subject, bare, rounds=2 if quick else ROUNDS)

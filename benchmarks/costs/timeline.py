@@ -29,6 +29,7 @@ from fewstep.execution.base import PerTask
 from fewstep.execution.serial import Serial
 from fewstep.launch.start import plain
 from fewstep.programs.library import Programs
+from fewstep.run.assembly import assemble
 
 
 matplotlib.use("Agg")
@@ -46,7 +47,7 @@ ITERATIONS = 20
 
 def measure(quick: bool) -> dict[str, Any]:
     """Shares of the profiled time, by phase and by operator, and the time without a profiler."""
-    subject = open_subject(plain(compose_config("train", WORDS)))
+    subject = open_subject(assemble(plain(compose_config("train", WORDS))))
     subject.learner._execution = _Here(subject.learner.module)
     torch.set_num_threads(1)
     loop, count = BareLoop(subject), 2 if quick else ITERATIONS

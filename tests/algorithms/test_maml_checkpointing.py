@@ -21,7 +21,7 @@ from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.models import OmniglotConv
 from fewstep.records.identity import config_hash
-from fewstep.run import build
+from fewstep.run import assembly
 from fewstep.run.checkpoint import same_recipe
 from problems import CLASSIFICATION, image_episode, largest_difference
 
@@ -100,7 +100,7 @@ def test_memory_grows_by_the_parameters_of_a_segment_and_not_by_its_graph() -> N
 def test_one_segment_of_all_steps_is_refused() -> None:
     config = plain(compose_config("train", ["algorithm=maml", "algorithm.checkpoint_steps=1"]))
     with pytest.raises(ConfigError) as refusal:
-        build.check(config)
+        assembly.check(config)
     assert str(refusal.value) == (
         "algorithm.checkpoint_steps=1: must be below algorithm.inner.steps=1, for one segment of "
         "all steps saves no memory. Lower it, or set it to null"
@@ -115,4 +115,8 @@ def test_it_does_not_change_what_a_run_is() -> None:
     )
     assert config_hash(whole) == config_hash(parts)
     del whole["algorithm"]["inner"]["fixed"]  # as in a run that is older than the key
-    same_recipe(parts, {"fewstep": {"config": whole, "meta_iteration": 1}}, Path("last.ckpt"))
+    same_recipe(
+        assembly.draft(parts),
+        {"fewstep": {"config": whole, "meta_iteration": 1}},
+        Path("last.ckpt"),
+    )

@@ -22,6 +22,7 @@ from fewstep.execution.base import CPU_THREADS
 from fewstep.execution.serial import Serial
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
+from fewstep.run.assembly import assemble, draft
 from fewstep.run.lightning import quiet_lightning
 from fewstep.run.training import fit
 
@@ -113,14 +114,14 @@ def test_available_here_is_below_what_the_machine_has() -> None:
 def test_first_order_memory_does_not_grow_with_the_inner_steps(algorithm: str) -> None:
     words = [f"algorithm={algorithm}", "algorithm.inner.batch_size=5"]
     few, many = (config(*words, f"algorithm.inner.steps={k}") for k in (3, 12))
-    assert peak(open_subject(few)) == peak(open_subject(many))
-    assert estimate(open_subject(few)).a_step == 0
+    assert peak(open_subject(assemble(few))) == peak(open_subject(assemble(many)))
+    assert estimate(open_subject(assemble(few))).a_step == 0
 
 
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
 def test_the_estimate_of_maml_is_what_it_takes(rule: str) -> None:
     words = ["algorithm=maml", "algorithm.inner.steps=9", f"algorithm.inner.rule={rule}"]
-    subject = open_subject(config(*words))
+    subject = open_subject(assemble(config(*words)))
     need = estimate(subject)
     assert need.a_step > 0
     assert need.inner_loop == pytest.approx(peak(subject), rel=0.01)
@@ -128,8 +129,8 @@ def test_the_estimate_of_maml_is_what_it_takes(rule: str) -> None:
 
 def test_the_estimate_counts_segments() -> None:
     words = ["algorithm=maml", "algorithm.inner.steps=8"]
-    whole = estimate(open_subject(config(*words)))
-    subject = open_subject(config(*words, "algorithm.checkpoint_steps=2"))
+    whole = estimate(open_subject(assemble(config(*words))))
+    subject = open_subject(assemble(config(*words, "algorithm.checkpoint_steps=2")))
     need = estimate(subject)
     assert need.inner_loop < whole.inner_loop / 2
     assert need.inner_loop == pytest.approx(peak(subject), rel=0.2)
@@ -175,12 +176,12 @@ REFUSED = {
 def test_what_cannot_fit_is_refused_with_the_numbers(kind: str) -> None:
     need, words, execution, message = REFUSED[kind]
     with pytest.raises(ConfigError) as refusal:
-        refuse(need, ["serial", "vmap"], execution, 6 * 1024 * MIB, config(*words))
+        refuse(need, ["serial", "vmap"], execution, 6 * 1024 * MIB, draft(config(*words)).recipe)
     assert str(refusal.value) == message
 
 
 def test_what_fits_is_not_refused() -> None:
-    refuse(Need(1000, 0, 0, 0, 5), ["serial"], "serial", 1000, config())
+    refuse(Need(1000, 0, 0, 0, 5), ["serial"], "serial", 1000, draft(config()).recipe)
 
 
 def test_the_command_refuses_before_it_runs_anything(monkeypatch, capsys) -> None:
@@ -221,11 +222,11 @@ def test_the_bare_loop_trains_as_lightning_does(state: str, tmp_path: Path) -> N
         f"algorithm.inner.state={state}", "max_meta_iterations=3", "eval.val_every=null"
     )
     quiet_lightning()
-    bare, trained = open_subject(chosen), open_subject(chosen)
+    bare, trained = open_subject(assemble(chosen)), open_subject(assemble(chosen))
     loop = BareLoop(bare)
     for _ in range(3):
         loop()
-    fit(trained.learner, trained.tasks, chosen, tmp_path, "test")
+    fit(trained.experiment, trained.tasks, tmp_path, "test")
     ours, theirs = bare.learner.net.params(), trained.learner.net.params()
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=1e-6)
@@ -239,7 +240,7 @@ def test_the_bare_loop_trains_as_lightning_does(state: str, tmp_path: Path) -> N
 def test_operations_are_those_of_the_layers(batch_size: int) -> None:
     """Reptile's steps are a forward pass and the gradients of inputs and weights, but for the
     images: 3 times the products, less one. 20 images are more than the small kernel takes."""
-    subject = open_subject(config(f"algorithm.inner.batch_size={batch_size}"))
+    subject = open_subject(assemble(config(f"algorithm.inner.batch_size={batch_size}")))
     channels = 4
     layers = [2 * 9 * into * channels * side**2 for into, side in ((1, 14), (4, 7), (4, 4), (4, 2))]
     head = 2 * 5 * channels * 2 * 2
@@ -272,7 +273,7 @@ def test_the_table_of_a_real_measurement(monkeypatch) -> None:
     monkeypatch.setattr(
         estimates.Need, "of", lambda need, name: 10**15 if name == "vmap" else need.inner_loop
     )
-    figures = measuring.measure(config("algorithm.inner.steps=2"))
+    figures = measuring.measure(assemble(config("algorithm.inner.steps=2")))
     assert set(figures.times) == set(figures.peaks) == {"serial", "threads"}
     assert all(low <= middle <= high for low, middle, high in figures.times.values())
     low, middle, high = figures.overhead.outside

@@ -19,7 +19,7 @@ from fewstep.commands import evaluate, train
 from fewstep.config import compose
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
-from fewstep.run import build, consistency
+from fewstep.run import assembly, consistency
 
 
 COMMANDS = {"train": train.main, "evaluate": evaluate.main}
@@ -387,7 +387,7 @@ def content(*overrides: str) -> dict:
     """What a checkpoint of a tiny net holds, untrained."""
     words = ["dataset.classes=60", "model.channels=4", *overrides]
     config = plain(compose_config("train", words))
-    learner = build.build_learner(config, build.build_dataset(config["dataset"]).objective)
+    learner = assembly.draft(config).learner
     ours = {"config": config, "meta_iteration": 3, "inner_state": learner.state}
     return {"state_dict": learner.state_dict(), "fewstep": ours}
 

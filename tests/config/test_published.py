@@ -17,7 +17,7 @@ from fewstep.core.types import EpisodeSpec
 from fewstep.launch.start import plain
 from fewstep.records.identity import config_hash
 from fewstep.report import orderings, overlap
-from fewstep.run import build
+from fewstep.run import assembly, build
 
 
 class Finn(NamedTuple):
@@ -62,7 +62,7 @@ def test_maml_and_fomaml_have_the_recipe_of_finn_et_al(family, row, shots, algor
     assert config["meta_batch"] == row.meta_batch
     assert config["shots"]["ways"] == row.ways
     spec = (row.ways, shots, row.queries or shots, row.steps[0], None, False)
-    assert build.train_spec(config) == EpisodeSpec(*spec)
+    assert assembly.draft(config).recipe.spec == EpisodeSpec(*spec)
     assert (inner["rule"], inner["loss"]) == ("sgd", "mean")
     assert inner["lr"] == pytest.approx(row.rate * row.ways)
     loop = build.build_algorithm(config["algorithm"]).inner
@@ -85,7 +85,7 @@ def jobs(sweep: str) -> list[dict]:
     words = [f"sweep={sweep}", *(f"{key}={values}" for key, values in axes.items())]
     configs = [composed(*overrides) for overrides in combinations(words)]
     for config in configs:
-        build.check(config)
+        assembly.check(config)
     assert len({config_hash(config) for config in configs}) == len(configs)
     return configs
 
@@ -128,7 +128,7 @@ def test_the_ten_curves_of_figure_3_have_the_outer_steps_of_the_authors():
         algorithm = config["algorithm"]
         assert is_as_in_section_6(config)
         assert algorithm["name"] == "combination"
-        assert build.train_spec(config) == EpisodeSpec(5, train_shots, 0, iterations, 25)
+        assert assembly.draft(config).recipe.spec == EpisodeSpec(5, train_shots, 0, iterations, 25)
         for i, weight in enumerate(algorithm["weights"], start=1):
             expected = step * algorithm["inner"]["lr"] if i in counted else 0
             assert weight * algorithm["outer"]["lr"] == pytest.approx(expected), config["label"]
@@ -159,7 +159,7 @@ def test_the_methods_of_figure_4_share_their_points_and_their_twenty_drawings():
         assert algorithm["outer"]["lr"] == point["outer_step"]
         held = point["tail_shots"] if tail == "separate" else 0
         minibatches = point["iterations"] - (tail == "separate")
-        assert build.train_spec(config) == EpisodeSpec(
+        assert assembly.draft(config).recipe.spec == EpisodeSpec(
             5, 20 - held, held, minibatches, point["batch_size"], tail == "replacement"
         )
 
@@ -182,7 +182,7 @@ def test_the_panels_of_figure_4_cross_the_line_where_examples_come_again():
 def test_any_other_combination_is_a_point_of_ones_own():
     point = "point={label: g1+g4, weights: [1, 0, 0, 1], steps: 4, train_shots: 20}"
     config = composed("sweep=gradient_combinations", point)
-    build.check(config)
+    assembly.check(config)
     assert config["label"] == "g1+g4"
     assert config["algorithm"]["weights"] == [1, 0, 0, 1]
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from fewstep.config.compose import compose_config, conf_dir, options
 from fewstep.launch.start import plain
-from fewstep.run import build
+from fewstep.run import assembly, build
 
 
 class Recipe(NamedTuple):
@@ -89,7 +89,7 @@ def test_an_algorithm_alone_is_its_own_recipe(algorithm, shots):
     ]
     assert config["eval"]["queries"] == 1
     assert config["name"] == f"{algorithm}_glyphs_{setting[0]}w{setting[1]}s"
-    build.check(config)
+    assembly.check(config)
 
 
 def test_a_key_of_the_command_line_wins_over_the_recipe():
@@ -101,7 +101,7 @@ def test_a_key_of_the_command_line_wins_over_the_recipe():
 
 @pytest.mark.parametrize("experiment", names("experiment"))
 def test_every_experiment_passes_the_check(experiment):
-    build.check(composed(f"experiment={experiment}"))
+    assembly.check(composed(f"experiment={experiment}"))
 
 
 @pytest.mark.parametrize("dataset", names("dataset"))
@@ -109,7 +109,7 @@ def test_every_dataset_passes_the_check_and_its_keys_are_those_of_its_class(data
     config = composed(f"dataset={dataset}", "++dataset.root=somewhere")
     if dataset in ("glyphs", "sine"):
         config = composed(f"dataset={dataset}")
-    build.check(config)
+    assembly.check(config)
     made = build.build_dataset(config["dataset"])
     assert made.name == config["dataset"]["name"] == dataset
 

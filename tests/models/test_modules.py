@@ -30,7 +30,7 @@ from fewstep.execution.choice import make_execution
 from fewstep.execution.serial import Serial
 from fewstep.execution.threads import Threads
 from fewstep.messages.errors import ConfigError
-from fewstep.run import build, training
+from fewstep.run import assembly, training
 from fewstep.run.tested import Tested
 from networks import LARGE, NETWORKS, REFUSED, SIZE, TRIED, Counting, named
 from problems import CLASSIFICATION, REGRESSION
@@ -329,15 +329,15 @@ def test_a_run_a_resume_and_an_evaluation_agree(name, tmp_path):
     whole, parts, again = (tmp_path / folder for folder in ("whole", "parts", "again"))
     for folder in (whole, parts, again):
         folder.mkdir()
-    full = training.train(config_of(name, "max_meta_iterations=4"), whole, "")
-    training.train(config_of(name, "max_meta_iterations=2"), parts, "")
+    full = training.train(assembly.assemble(config_of(name, "max_meta_iterations=4")), whole, "")
+    training.train(assembly.assemble(config_of(name, "max_meta_iterations=2")), parts, "")
     rest = config_of(name, "max_meta_iterations=4") | {"resume": str(parts)}
-    assert figures(training.train(rest, parts, "")) == figures(full)
+    assert figures(training.train(assembly.assemble(rest), parts, "")) == figures(full)
     last = whole / "checkpoints" / "last.ckpt"
     config = config_of(name, "max_meta_iterations=4")
-    dataset = build.build_dataset(config["dataset"])
-    tested = Tested(dataset.objective, build.open_splits(dataset, config), "test", None)
-    assert figures(training.evaluate(config, last, again, "", tested)) == figures(full)
+    experiment = assembly.assemble(config)
+    tested = Tested(experiment.splits, "test")
+    assert figures(training.evaluate(experiment, last, again, "", tested)) == figures(full)
     assert_same_tensors(last, parts / "checkpoints" / "last.ckpt")
 
 
@@ -348,7 +348,7 @@ def assert_same_tensors(one: Path, other: Path) -> None:
 
 def test_weight_decay_leaves_frozen_parameters_alone(tmp_path):
     more = ["max_meta_iterations=2", "+algorithm.outer.options.weight_decay=0.5"]
-    training.train(config_of("frozen features", *more), tmp_path, "")
+    training.train(assembly.assemble(config_of("frozen features", *more)), tmp_path, "")
     trained = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     torch.manual_seed(0)
     start = named("frozen features", 3).state_dict()
@@ -357,7 +357,9 @@ def test_weight_decay_leaves_frozen_parameters_alone(tmp_path):
 
 
 def test_the_checkpoint_keeps_the_buffers_of_the_module(tmp_path):
-    training.train(config_of("buffer written", "max_meta_iterations=2"), tmp_path, "")
+    training.train(
+        assembly.assemble(config_of("buffer written", "max_meta_iterations=2")), tmp_path, ""
+    )
     trained = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     assert float(trained["module.seen"]) == float(Counting(3).seen) == 0
 

@@ -18,7 +18,7 @@ from fewstep.records.curves import draw_curves
 from fewstep.records.intervals import show
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
-from fewstep.run.results import result
+from fewstep.run.results import Entrant, result
 
 
 NAN, INF = math.nan, math.inf
@@ -64,7 +64,7 @@ def test_settings_that_differ_in_batch_or_queries_alone_are_kept_apart(tmp_path:
     numbers = {"acc": 0.5, "acc_ci95": 0.1, "loss": 1.0}
     record = {"protocol": "inductive", "per_task": {"loss": [1.0, 1.0]}, **numbers}
     found = [
-        result({"setting": Setting(spec), **record}, split, 0, "trained", "last", tmp_path)
+        result({"setting": Setting(spec), **record}, split, 0, Entrant("trained", "last", tmp_path))
         for spec in specs
     ]
     assert len({r["per_task_file"] for r in found}) == 3

@@ -16,6 +16,7 @@ from fewstep.commands.train import objective
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
 from fewstep.run import training
+from fewstep.run.assembly import assemble
 from fewstep.run.chosen import better
 from fewstep.run.learner import MetaLearner
 
@@ -74,7 +75,7 @@ def train(folder: Path, losses: dict[int, float], *words: str) -> dict[str, Any]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MetaLearner, "measure", measure)
         folder.mkdir(exist_ok=True)
-        training.train(config, folder, "fewstep train")
+        training.train(assemble(config), folder, "fewstep train")
     return json.loads((folder / "results.json").read_text())["results"][0]
 
 

@@ -27,6 +27,7 @@ from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
 from fewstep.models import OmniglotConv
 from fewstep.run import training
+from fewstep.run.assembly import assemble
 
 
 SIZE, CHANNELS, DRAWINGS = 16, 4, 9
@@ -303,7 +304,9 @@ def run(recipe: Recipe, top: Path, folder: Path) -> tuple[list[dict], dict[int, 
         words += ["algorithm.outer.lr=0.007", "algorithm.outer.final_lr=0.001"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "draw_curves", lambda *_: None)
-        results = training.train(plain(compose_config("train", words)), folder, "")["results"]
+        results = training.train(assemble(plain(compose_config("train", words))), folder, "")[
+            "results"
+        ]
     with (folder / "metrics.csv").open(newline="") as lines:
         logged = {int(row["meta_iteration"]): row for row in csv.DictReader(lines)}
     return results, logged, torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)

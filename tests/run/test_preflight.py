@@ -16,7 +16,7 @@ from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import handover
-from fewstep.run.build import build_dataset, build_learner, open_splits, train_spec
+from fewstep.run.assembly import assemble
 from fewstep.run.preflight import Preflight
 
 
@@ -160,12 +160,12 @@ class Broken(Algorithm):
 
 def test_nothing_of_the_run_is_changed():
     config = plain(compose_config("train", WAVES))
-    dataset = build_dataset(config["dataset"])
-    splits, learner = open_splits(dataset, config), build_learner(config, dataset.objective)
+    experiment = assemble(config)
+    splits, learner = experiment.splits, experiment.learner
     before = [value.clone() for value in learner.state_dict().values()]
     versions = [value._version for value in learner.state_dict().values()]
     chance = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-    preflight = Preflight(learner, config)
+    preflight = Preflight(experiment)
     preflight.training(splits["train"])
     preflight.test(splits["test"])
     assert torch.equal(chance[0], torch.get_rng_state())
@@ -179,18 +179,18 @@ def test_nothing_of_the_run_is_changed():
 def test_the_run_takes_over_the_programs_that_were_written():
     config = plain(compose_config("train", WAVES))
     train.settle(config)
-    assert handover.take({**config, "seed": 1}) is None
+    assert handover.taken({**config, "seed": 1}).seed == 1
     train.settle(config)
     torch.rand(1)
-    learner = handover.take(config)
-    assert handover.take(config) is None
-    place = torch.get_rng_state()
-    fresh = build_learner(config, learner.objective)
-    assert torch.equal(place, torch.get_rng_state())  # as if it had just been built
+    settled = handover.taken(config)
+    learner, other = settled.learner, handover.taken(config)
+    fresh = other.learner
+    assert fresh is not learner
+    assert torch.equal(settled.chance, other.chance)  # as if it had just been built
     known = learner.execution._programs._known
     assert len(known) == 1
-    split = open_splits(build_dataset(config["dataset"]), config)["train"]
-    episodes = [split.episode(train_spec(config), config["seed"], i) for i in range(2)]
+    split, spec = settled.splits["train"], settled.recipe.spec
+    episodes = [split.episode(spec, config["seed"], i) for i in range(2)]
     (found, _, _), (expected, _, _) = (one.directions(episodes) for one in (learner, fresh))
     assert len(known) == 1
     assert all(torch.equal(found[name], expected[name]) for name in expected)

@@ -19,7 +19,7 @@ from fewstep.config.compose import conf_dir
 from fewstep.disk import lock
 from fewstep.records.identity import config_hash, recipe_hash
 from fewstep.records.intervals import mean_ci95
-from fewstep.run import build
+from fewstep.run import assembly
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 
@@ -226,13 +226,12 @@ def test_another_seed_changes_the_training_and_not_the_test(first, tmp_path):
     assert len(hashes) == 1
 
     configs = other.config, first.config
-    datasets = [build.build_dataset(config["dataset"]) for config in configs]
-    learners = [build.build_learner(c, d.objective) for c, d in zip(configs, datasets, strict=True)]
-    weights = [learner.state_dict()["module.head.weight"] for learner in learners]
+    drafts = [assembly.draft(config) for config in configs]
+    weights = [made.learner.state_dict()["module.head.weight"] for made in drafts]
     assert not torch.equal(*weights)
-    splits = [dataset.open() for dataset in datasets]
+    splits = [made.dataset.open() for made in drafts]
     assert (splits[0]["train"].classes == splits[1]["train"].classes).all()
-    spec = build.train_spec(configs[0])
+    spec = drafts[0].recipe.spec
     tasks = [s["train"].identity(spec, c["seed"], 0) for s, c in zip(splits, configs, strict=True)]
     assert tasks[0] != tasks[1]
 
@@ -450,7 +449,7 @@ def test_every_algorithm_trains(algorithm, tmp_path):
     assert done.results["algorithm"] == algorithm
     assert done.results["meta_iterations"] == 2
     assert [e["checkpoint"] for e in done.trained] == ["last", "last"]
-    start = build.build_learner(done.config, build.build_dataset(done.config["dataset"]).objective)
+    start = assembly.draft(done.config).learner
     moved = done.checkpoint()["state_dict"]
     for name, tensor in start.state_dict().items():
         assert torch.isfinite(moved[name]).all()

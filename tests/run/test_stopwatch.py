@@ -10,6 +10,7 @@ import pytest
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
 from fewstep.run import callbacks, training
+from fewstep.run.assembly import assemble
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 
@@ -49,7 +50,7 @@ def seconds(folder: Path, *words: str) -> tuple[float, float]:
         slowed(patch, clock, MetaLearner, "directions", 0.5)
         slowed(patch, clock, MetaLearner, "measure", 1000.0)
         slowed(patch, clock, WholeCheckpoints, "save_checkpoint", 1e6)
-        training.train(config, folder, "")
+        training.train(assemble(config), folder, "")
     results = json.loads((folder / "results.json").read_text())
     return results["train_seconds"], results["tasks_per_second"]
 

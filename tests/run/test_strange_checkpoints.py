@@ -17,7 +17,7 @@ from fewstep.commands import evaluate
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
-from fewstep.run import build, checkpoint
+from fewstep.run import assembly, checkpoint
 from fewstep.run.checkpoint_contents import stopwatch
 from fewstep.run.learner import MetaLearner
 from fewstep.run.resumable import check_resumable
@@ -34,7 +34,7 @@ def config(command: str, *words: str) -> dict:
 @cache
 def learner() -> MetaLearner:
     own = config("train", *WORDS)
-    return build.build_learner(own, build.build_dataset(own["dataset"]).objective)
+    return assembly.draft(own).learner
 
 
 def content() -> dict:
@@ -72,8 +72,8 @@ def evaluated(path: Path) -> dict:
     """What of `fewstep evaluate` comes before the data."""
     given = {**config("evaluate", "checkpoint=any"), "checkpoint": str(path)}
     base, file = evaluate.merged(given)
-    build.check(base)
-    restored = checkpoint.restore(build.build_learner(base, learner().objective), file)
+    assembly.check(base)
+    restored = checkpoint.restore(assembly.draft(base).learner, file)
     stopwatch(restored, file, "checkpoint")
     return restored
 

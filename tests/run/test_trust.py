@@ -23,7 +23,7 @@ from fewstep.config.trust import NAMED, Untrusted, check_stored, check_trust, to
 from fewstep.launch.resume import resumed
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
-from fewstep.run import build
+from fewstep.run import assembly
 from fewstep.run.learner import MetaLearner
 
 
@@ -78,7 +78,7 @@ def stored() -> dict:
 @cache
 def learner() -> MetaLearner:
     own = stored()
-    return build.build_learner(own, build.build_dataset(own["dataset"]).objective)
+    return assembly.draft(own).learner
 
 
 def change(config: dict, key: str, value: object) -> dict:

@@ -12,8 +12,6 @@ import torch
 from fewstep import cli
 from fewstep.commands import theory as command
 from fewstep.core.net import Net
-from fewstep.core.problem import Problem
-from fewstep.core.types import Start
 from fewstep.theory import alignment, manifolds
 from fewstep.theory.problem import flat, sine_problem
 from fewstep.theory.tables import markdown
@@ -97,19 +95,16 @@ def test_both_trainings_take_the_same_step_but_for_the_order_of_gradients() -> N
     """With a tiny inner rate Reptile's gradients are all those of the initialization, and its
     outer step is joint training's: what sets the two apart is the inner loop alone."""
     tiny = 1e-9
-    configs = alignment.configurations(["dataset.classes=60", "trainer.precision=64"])
-    moved = {}
-    tasks, task = alignment.open_tasks(configs["reptile"])
-    episode = tasks.splits["train"].to("cpu", torch.float64).episode(tasks.train_spec, 0, 0)
-    for name, config in configs.items():
-        inner = {**config["algorithm"]["inner"], "lr": tiny}
-        config = {**config, "algorithm": {**config["algorithm"], "inner": inner}}
-        learner = alignment.build.build_learner(config, task)
-        net = Net(learner.module)
-        direction, _, _ = learner.algorithm.direction(
-            Problem(net, task), Start(net.params(), {}), episode
+    words = ["dataset.classes=60", "trainer.precision=64", f"algorithm.inner.lr={tiny}"]
+    trainings, moved = alignment.experiments(words), {}
+    first = trainings["reptile"]
+    episode = first.splits["train"].to("cpu", torch.float64).episode(first.recipe.spec, 0, 0)
+    for name, made in trainings.items():
+        net, algorithm = Net(made.learner.module), made.recipe.algorithm
+        direction, _, _ = algorithm.direction(
+            Problem(net, made.objective), Start(net.params(), {}), episode
         )
-        rate = config["algorithm"]["outer"]["lr"]
+        rate = made.recipe.outer.lr
         # Reptile's direction carries its own inner rate, joint training's outer rate the usual one.
         moved[name] = rate * flat(direction) / (tiny if name == "reptile" else alignment.INNER_LR)
     difference = (moved["joint"] - moved["reptile"]).norm() / moved["joint"].norm()
@@ -119,8 +114,7 @@ def test_both_trainings_take_the_same_step_but_for_the_order_of_gradients() -> N
 def test_the_two_trainings_start_alike_and_are_measured_alike(monkeypatch) -> None:
     monkeypatch.setattr(alignment, "TASKS", 2)
     words = ["dataset.classes=60", "model.channels=4", "max_meta_iterations=2", "meta_batch=1"]
-    configs = alignment.configurations(words)
-    found = alignment.during_training(configs, *alignment.open_tasks(configs["reptile"]))
+    found = alignment.during_training(alignment.experiments(words))
     joint, reptile = (training["points"] for training in found["trainings"])
     assert [training["k"] for training in found["trainings"]] == [1, alignment.K]
     assert [p["meta_iteration"] for p in joint] == [0, 1, 2]
@@ -169,8 +163,7 @@ def test_the_committed_run_shows_what_the_paper_says() -> None:
 
 @pytest.mark.slow
 def test_gradients_come_to_agree_for_reptile_alone() -> None:
-    configs = alignment.configurations(["seed=1", "max_meta_iterations=60"])
-    found = alignment.during_training(configs, *alignment.open_tasks(configs["reptile"]))
+    found = alignment.during_training(alignment.experiments(["seed=1", "max_meta_iterations=60"]))
     joint, reptile = (training["points"] for training in found["trainings"])
     least = reptile[-1]["cosine"] - reptile[-1]["cosine_ci95"]
     assert least > reptile[0]["cosine"] + reptile[0]["cosine_ci95"]

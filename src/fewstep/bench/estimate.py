@@ -14,6 +14,7 @@ from fewstep.bench.subject import Subject
 from fewstep.config.room import size
 from fewstep.execution.base import CPU_THREADS
 from fewstep.messages.errors import ConfigError
+from fewstep.run.experiment import Recipe
 
 
 PROBE = 2
@@ -55,8 +56,8 @@ def estimate(subject: Subject) -> Need:
     """
     (small, episode, ends), (larger, longer, _) = (_probe(subject, PROBE + i) for i in (0, 1))
     a_step, a_row = larger - small, longer - episode
-    algorithm, steps = subject.learner.algorithm, subject.config["algorithm"]["inner"]["steps"]
-    segment = getattr(algorithm, "checkpoint_steps", None) or steps
+    recipe = subject.experiment.recipe
+    steps, segment = recipe.inner_steps, recipe.checkpoint_steps or recipe.inner_steps
     starts = math.ceil(steps / segment) if segment < steps else 0
     start = _bytes((subject.learner.params(), subject.learner.state))
     return Need(
@@ -68,7 +69,7 @@ def estimate(subject: Subject) -> Need:
     )
 
 
-def refuse(need: Need, executions: Iterable[str], chosen: str, free: int, config: dict) -> None:
+def refuse(need: Need, executions: Iterable[str], chosen: str, free: int, recipe: Recipe) -> None:
     """Refuse what does not fit in the execution that was chosen.
 
     Raises:
@@ -76,10 +77,10 @@ def refuse(need: Need, executions: Iterable[str], chosen: str, free: int, config
     """
     if need.of(chosen) <= free:
         return
-    algorithm, keys = config["algorithm"], ["meta_batch"]
-    steps, segment = algorithm["inner"]["steps"], math.isqrt(algorithm["inner"]["steps"])
+    steps, keys = recipe.inner_steps, ["meta_batch"]
+    segment = math.isqrt(steps)
     ways_out = [f"execution={name}" for name in executions if need.of(name) <= free]
-    grows, whole = need.a_step > 0, algorithm.get("checkpoint_steps", 1) is None
+    grows, whole = need.a_step > 0, recipe.can_checkpoint and recipe.checkpoint_steps is None
     if grows and whole and need.at_once(chosen) * segment * need.a_step < free and segment < steps:
         ways_out.append(f"algorithm.checkpoint_steps={segment}")
     if grows or steps * need.a_row > need.kept / 2:
@@ -105,7 +106,7 @@ def _probe(subject: Subject, steps: int) -> tuple[int, int, int]:
     """Bytes of one task of so many inner steps: at its peak, its episode, what it hands back."""
     learner, outcome = subject.learner, []
     algorithm, spec = subject.with_steps(steps)
-    episode = subject.split.episode(spec, subject.config["seed"], 0)
+    episode = subject.split.episode(spec, subject.experiment.seed, 0)
 
     def direction() -> None:
         outcome.append(algorithm.direction(learner.problem, learner.start(), episode))

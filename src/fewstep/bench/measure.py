@@ -13,9 +13,10 @@ from fewstep.bench.estimate import Need, estimate, refuse
 from fewstep.bench.memory import available, process_peak, resident
 from fewstep.bench.operations import operations
 from fewstep.bench.overhead import Overhead, overhead
-from fewstep.bench.subject import Config, Subject, open_subject
+from fewstep.bench.subject import Subject, open_subject
 from fewstep.execution.base import CPU_THREADS
 from fewstep.execution.choice import executions
+from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import quiet_lightning
 
 
@@ -51,18 +52,18 @@ class Figures:
     overhead: Overhead
 
 
-def measure(config: Config, free: int | None = None) -> Figures:
+def measure(experiment: Experiment, free: int | None = None) -> Figures:
     """Time each execution that fits into `free` bytes (None: what there is) and what surrounds it.
 
     Raises:
         ConfigError: the execution that the configuration chooses does not fit.
     """
     quiet_lightning()
-    subject = open_subject(config)
+    subject = open_subject(experiment)
     device, chosen = subject.device, subject.learner.execution.name
     free = available(device) if free is None else free
     need, possible = estimate(subject), executions(subject.learner.execution.traits)
-    refuse(need, possible, chosen, free, config)
+    refuse(need, possible, chosen, free, experiment.recipe)
     episodes, idle = next(subject.meta_batches()), resident(trim=True)
     turns, peaks = {}, {}
     for name, make in possible.items():

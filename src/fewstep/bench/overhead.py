@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +75,12 @@ def training(subject: Subject, iterations: int) -> tuple[float, float]:
     learner, execution = subject.learner, subject.learner.execution
     learner._execution = timed = _Timed(execution, subject.device)
     learner.meta_iteration, learner.max_meta_iterations = 0, iterations
-    quiet = {**subject.config["eval"], "val_every": None, "test_every": None}
-    config = {**subject.config, "max_meta_iterations": iterations, "resume": None, "eval": quiet}
+    own = subject.experiment
+    quiet = replace(own.schedule, max_meta_iterations=iterations, val_every=None, test_every=None)
+    experiment = replace(own, schedule=quiet, resume=None)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            watch, _ = fit(learner, subject.tasks, config, Path(folder), "bench")
+            watch, _ = fit(experiment, subject.tasks, Path(folder), "bench")
     finally:
         learner._execution = execution
     counted = timed.calls[WARM_UP * len(timed.calls) // iterations :]

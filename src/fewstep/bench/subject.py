@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
 from fewstep.algorithms import Algorithm
 from fewstep.core.rules import State
 from fewstep.core.types import Episode, EpisodeSpec, Params, Split
-from fewstep.run import build
+from fewstep.run.build import build_tasks
 from fewstep.run.episodes import MetaBatches, TaskModule
+from fewstep.run.experiment import Experiment
 from fewstep.run.learner import MetaLearner
-
-
-Config = Mapping[str, Any]
 
 
 @dataclass
 class Subject:
-    """A configuration's learner and tasks, on the device that it would train on."""
+    """An experiment with its tasks, on the device that it would train on."""
 
-    config: Config
-    learner: MetaLearner
+    experiment: Experiment
     tasks: TaskModule
     split: Split
     """The training split, on the device."""
+
+    @property
+    def learner(self) -> MetaLearner:
+        return self.experiment.learner
 
     @property
     def device(self) -> torch.device:
@@ -40,22 +40,18 @@ class Subject:
 
     @property
     def meta_batch(self) -> int:
-        return self.config["meta_batch"]
+        return self.experiment.schedule.meta_batch
 
     def meta_batches(self) -> Iterator[list[Episode]]:
         """The meta-batches that a training draws, from its first."""
-        spec, seed = self.tasks.train_spec, self.config["seed"]
+        spec, seed = self.tasks.train_spec, self.experiment.seed
         return iter(MetaBatches(self.split, spec, seed, self.meta_batch, 0))
 
     def with_steps(self, steps: int) -> tuple[Algorithm, EpisodeSpec]:
         """The algorithm and its training task at another number of inner steps, all of whose
         graph is held at once."""
-        chosen = self.config["algorithm"]
-        changed = {**chosen, "inner": {**chosen["inner"], "steps": steps}}
-        if "checkpoint_steps" in chosen:
-            changed["checkpoint_steps"] = None
-        spec = build.train_spec({**self.config, "algorithm": changed})
-        return build.build_algorithm(changed), spec
+        changed = self.experiment.recipe.again(steps, None)
+        return changed.algorithm, changed.spec
 
 
 class BareLoop:
@@ -79,14 +75,12 @@ class BareLoop:
         self.schedule.step()
 
 
-def open_subject(config: Config) -> Subject:
-    """Build what a checked configuration says, on its device."""
-    dataset = build.build_dataset(config["dataset"])
-    tasks = build.build_tasks(config, build.open_splits(dataset, config))
-    learner = build.build_learner(config, dataset.objective)
-    gpu = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
+def open_subject(experiment: Experiment) -> Subject:
+    """Move an experiment to its device."""
+    tasks, learner = build_tasks(experiment), experiment.learner
+    gpu = torch.cuda.is_available() and experiment.machine.accelerator != "cpu"
     learner.to("cuda" if gpu else "cpu").place_state()
     dtype = next(iter(learner.net.params().values())).dtype
     split = tasks.splits["train"].to(learner.device, dtype)
-    learner.meet(split.episode(replace(tasks.train_spec, steps=1), config["seed"], 0))
-    return Subject(config, learner, tasks, split)
+    learner.meet(split.episode(replace(tasks.train_spec, steps=1), experiment.seed, 0))
+    return Subject(experiment, tasks, split)

@@ -44,8 +44,9 @@ def main(words: Sequence[str] | None = None) -> int:
             raise ConfigError("trainer.devices: fewstep bench times one. Use trainer.devices=1")
         from fewstep.bench.measure import measure
         from fewstep.bench.table import table
+        from fewstep.run import handover
 
-        print(table(measure(config)))
+        print(table(measure(handover.taken(config))))
     except ConfigError as error:
         return complain(error)
     return 0

@@ -5,18 +5,27 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
     from fewstep.config.arguments import Arguments
+    from fewstep.run.experiment import Experiment
+    from fewstep.run.tested import Tested
 
 OPEN = ("trainer.", "logger.", "dataset.")
 """Parts whose keys depend on what was chosen for them."""
 
 BESIDE = ("model", "shots", "algorithm")
 """What a dataset's file may choose beside it, and an evaluation leaves aside."""
+
+SHAPE = ("size", "channels")
+"""Keys of a dataset that must be what the network takes."""
+
+_SETTLED: list[tuple[dict[str, Any], tuple[Experiment, Tested, Path]]] = []
+"""What was settled last, for the evaluation that follows in the same process; one at most."""
 
 MODULE = "fewstep.commands.evaluate"
 
@@ -66,12 +75,12 @@ def check(config: dict[str, Any]) -> None:
     Raises:
         ConfigError: naming the key and what to do instead.
     """
-    from fewstep.config.checks import Check, check_values, flatten
+    from fewstep.config.checks import check_values, flatten
     from fewstep.config.compose import compose_config, foreign
+    from fewstep.config.limits import EVALUATE
     from fewstep.config.names import check_name
     from fewstep.config.trust import check_trust
     from fewstep.messages.errors import ConfigError
-    from fewstep.run.tested import TRAINED
 
     known = {key for key, _ in flatten(compose_config("evaluate", ["checkpoint=any"]))}
     for key, value in flatten(config):
@@ -79,10 +88,21 @@ def check(config: dict[str, Any]) -> None:
             raise ConfigError(foreign("evaluate", f"{key}={value}"))
     check_trust(config)
     check_name("name", config["name"], pieces=True)
-    split = Check(str, choices=("test", "val"), example="test")
-    other = Check(bool, example=True)
-    table = {"eval.split": split, "eval.trained_classes": TRAINED, "other_data": other}
-    check_values(config, table)
+    check_values(config, EVALUATE)
+
+
+def dataset_of(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The dataset to test on: the checkpoint's `own` with what is `given`, or another one.
+
+    Of another, too, size and channels are those that the network was trained on, unless they are
+    given; so is the root, where it is the same kind of dataset.
+    """
+    known = {name: value for name, value in given.items() if value is not None}
+    if "_target_" not in known:
+        return {**own, **known}
+    same = known["_target_"] == own["_target_"]
+    kept = (*SHAPE, *(("root", "split") if same else ()))
+    return {**{name: own[name] for name in kept if name in own}, **known}
 
 
 def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
@@ -94,12 +114,10 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     """
     from fewstep.config.trust import check_stored
     from fewstep.run import checkpoint
-    from fewstep.run.tested import dataset_of
 
     path = checkpoint.find(config["checkpoint"])
     base = copy.deepcopy(checkpoint.read(path)["fewstep"]["config"])
     check_stored(base, f"checkpoint={path}", config["trust"])
-    base = {"label": None, "point": None, **base}  # older checkpoints lack these
     own = ("split", "trained_classes")
     changed = {n: v for n, v in config["eval"].items() if v is not None and n not in own}
     one = {n: changed[n] for n in ("steps", "batch_size") if n in changed}
@@ -110,6 +128,7 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     base["dataset"] = dataset_of(base["dataset"], config["dataset"])
     precision = config["trainer"]["precision"] or base["trainer"]["precision"]
     base |= {n: config[n] for n in ("name", "logger", "execution", "trust", "other_data")}
+    base["resume"] = None
     base["trainer"] = {**config["trainer"], "precision": precision}
     return base, path
 
@@ -121,20 +140,37 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
         ConfigError: naming the key, the value, the limit and the fix.
     """
     check(config)
-    from fewstep.config.capacity import check_capacity
-    from fewstep.run import build, checkpoint
+    from fewstep.run import checkpoint
     from fewstep.run.checkpoint_contents import stopwatch
-    from fewstep.run.tested import check_inputs, opened
+    from fewstep.run.tested import check_inputs
+
+    experiment, tested, path = found = _evaluation(config)
+    stopwatch(checkpoint.restore(experiment.learner, path), path, "checkpoint")
+    check_inputs(experiment, tested, path)
+    _SETTLED[:] = [(config, found)]
+    return {}
+
+
+def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
+    """The checkpoint's experiment on the data that is asked for, that data, and its file."""
+    from fewstep.config.capacity import check_capacity
+    from fewstep.config.limits import check_training
+    from fewstep.run import assembly, checkpoint
+    from fewstep.run.tested import Asked, opened
 
     base, path = merged(config)
-    build.check(base)
+    check_training(base)
+    experiment = assembly.draft(base)
     check_capacity(base, training=False)
-    content = checkpoint.read(path)
-    tested = opened(config, base, content["fewstep"], path)
-    learner = build.build_learner(base, tested.objective)
-    stopwatch(checkpoint.restore(learner, path), path, "checkpoint")
-    check_inputs(learner, tested, base, path)
-    return {}
+    asked = Asked(
+        path,
+        config["eval"]["split"],
+        elsewhere="_target_" in config["dataset"] or config["dataset"]["split"] is not None,
+        other_data=config["other_data"],
+        leaves_out=config["eval"]["trained_classes"] == "leave_out",
+    )
+    tested = opened(experiment, asked, checkpoint.read(path)["fewstep"])
+    return replace(experiment, splits=tested.splits), tested, path
 
 
 def job(config: dict[str, Any], folder: Path, command: str) -> None:
@@ -146,9 +182,9 @@ def job(config: dict[str, Any], folder: Path, command: str) -> None:
 
 def evaluate(config: dict[str, Any], folder: Path, command: str) -> dict[str, Any]:
     """Test a checkpoint and return what results.json says."""
-    from fewstep.run import checkpoint, training
-    from fewstep.run.tested import opened
+    from fewstep.run import training
 
-    base, path = merged(config)
-    tested = opened(config, base, checkpoint.read(path)["fewstep"], path)
-    return training.evaluate(base, path, folder, command, tested)
+    kept = _SETTLED.pop() if _SETTLED else None
+    same = kept is not None and kept[0] == config
+    experiment, tested, path = kept[1] if same else _evaluation(config)
+    return training.evaluate(experiment, path, folder, command, tested)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,24 @@ def check(config: dict[str, Any]) -> None:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
+    check_keys(config)
+    from fewstep.run import assembly
+
+    assembly.check(config)
+
+
+def check_keys(config: dict[str, Any]) -> None:
+    """Refuse keys and values that no run can have; before torch is imported, which takes seconds.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
     from fewstep.config.capacity import check_capacity
     from fewstep.config.limits import check_sharing, check_training
 
-    check_training(config)  # before torch is imported, which takes seconds
+    check_training(config)
     check_sharing(config)
     check_capacity(config)
-    from fewstep.run import build
-
-    build.check(config)
 
 
 def settle(config: dict[str, Any]) -> dict[str, str]:
@@ -65,30 +75,26 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
-    check(config)
-    from fewstep.run import build, checkpoint, handover
-    from fewstep.run.consistency import check_fixed, check_ways
+    check_keys(config)
+    from fewstep.run import assembly, checkpoint, handover
     from fewstep.run.origin import resumed
     from fewstep.run.preflight import Preflight
     from fewstep.run.resumable import check_resumable
 
-    path = config["resume"] and checkpoint.find(config["resume"], key="resume")
-    content = path and checkpoint.read(path, "resume")
-    dataset = build.build_dataset(config["dataset"])
-    check_ways(dataset.objective, config)
-    splits = build.open_splits(dataset, config)
-    learner = build.build_learner(config, dataset.objective)
-    check_fixed(learner)
-    preflight = Preflight(learner, config)
-    preflight.training(splits["train"])
-    preflight.test(splits["test"])
+    experiment = assembly.draft(config)
+    path = experiment.resume
+    content = checkpoint.read(path, "resume") if path else {}
+    experiment = assembly.opened(experiment)
+    preflight = Preflight(experiment)
+    preflight.training(experiment.splits["train"])
+    preflight.test(experiment.splits["test"])
     if not path:
-        handover.keep(config, learner)
+        handover.keep(experiment)
         return {}
-    checkpoint.match(learner, content, path, "resume")
-    checkpoint.same_recipe(config, content, path)
-    check_resumable(learner, content, path)
-    resumed(splits, config)
+    checkpoint.match(experiment.learner, content, path, "resume")
+    checkpoint.same_recipe(experiment, content, path)
+    check_resumable(experiment.learner, content, path)
+    handover.keep(replace(experiment, splits=resumed(experiment)))
     added = {"resume": str(path.resolve())}
     if path.resolve().parent.name == "checkpoints":
         added["hydra.run.dir"] = str(path.resolve().parents[1])
@@ -117,8 +123,15 @@ def job(config: dict[str, Any], folder: Path, command: str) -> float | None:
     """Train in a run directory; what a sweeper is to go by."""
     from fewstep.launch import ranks
 
-    report = ranks.run("fewstep.run.training:train", config, folder, command)
+    report = ranks.run("fewstep.commands.train:train", config, folder, command)
     return objective(report, folder)
+
+
+def train(config: dict[str, Any], folder: Path, command: str) -> dict[str, Any]:
+    """Train in this process, or as one of several ranks; what results.json says."""
+    from fewstep.run import handover, training
+
+    return training.train(handover.taken(config), folder, command)
 
 
 def objective(report: dict[str, Any], folder: Path) -> float | None:

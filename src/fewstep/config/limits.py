@@ -67,6 +67,12 @@ TRAIN = {
     "eval.test_tasks": count(2, 100),
     "eval.checkpoint": Check(str, choices=("best", "last"), optional=True, example="last"),
 }
+EVALUATE = {
+    "eval.split": Check(str, choices=("test", "val"), example="test"),
+    "eval.trained_classes": Check(str, choices=("refuse", "leave_out"), example="refuse"),
+    "other_data": Check(bool, example=True),
+}
+"""Keys that `evaluate` alone has, or that it has as well."""
 MODEL = {"model.channels": count(1, 64), "model.hidden": count(1, 64)}
 """Sizes that our own networks have; another network need not have them."""
 MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}

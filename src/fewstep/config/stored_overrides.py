@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fewstep.config.arguments import parsed
 from fewstep.config.compose import RESOLVERS, compose_config, options
+from fewstep.config.renamed import renamed_word
 from fewstep.config.trust import KEY, check_stored, check_trust, names
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
@@ -46,7 +47,7 @@ def read_overrides(file: Path) -> dict[str, str]:
             raise ConfigError(f"{file}: {printable(error)}") from None
         if not _own_business(override):
             _check_word(override, file)
-            found[override.get_key_element()] = word
+            found[override.get_key_element()] = renamed_word(word)
     return found
 
 

@@ -13,15 +13,14 @@ from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.meta_test import PROTOCOLS, Setting, curve_steps
 from fewstep.algorithms import Algorithm
 from fewstep.config.instantiate import call, locate, make
-from fewstep.config.limits import check_training
+from fewstep.config.ranks import count
 from fewstep.core.contents import check_contents
 from fewstep.core.outer import OuterStep
 from fewstep.core.rules import RULES
-from fewstep.core.types import EpisodeSpec, Split
+from fewstep.core.types import EpisodeSpec
 from fewstep.messages.errors import ConfigError, did_you_mean
-from fewstep.run.consistency import check_logger, check_shots, check_splits, check_trainer, to_train
 from fewstep.run.episodes import TaskModule
-from fewstep.run.learner import MetaLearner
+from fewstep.run.experiment import Experiment, Machine, MetaTest, Schedule, Source
 from fewstep.run.sizes import with_sizes
 
 
@@ -31,24 +30,6 @@ RECIPE = {"name", "outer", "meta_batch", "train_shots", "queries", "eval"}
 """Keys of an algorithm's YAML that are its recipe and not arguments of its class."""
 
 FACTS = frozenset({"name", "channels", "size"})  # of a dataset's YAML, for the model to read
-
-
-def check(config: Config) -> None:
-    """Hold the whole configuration of a training against its limits.
-
-    Raises:
-        ConfigError: naming the key, the value, the limit and the fix.
-    """
-    check_training(config)
-    algorithm = build_algorithm(config["algorithm"])
-    build_outer(config["algorithm"]["outer"])
-    build_model(config["model"])
-    if joint := config["baselines"]["joint"]:
-        build_algorithm({**joint, "inner": config["algorithm"]["inner"]}, "baselines.joint")
-        build_outer(joint["outer"], "baselines.joint")
-    check_trainer(config["trainer"])
-    check_logger(config["logger"])
-    check_shots(config, algorithm)
 
 
 def build_algorithm(config: Config, key: str = "algorithm") -> Algorithm:
@@ -103,7 +84,7 @@ def build_model(config: Config) -> nn.Module:
     Raises:
         ConfigError: what is no network, is too large, or is none that a task can have to itself.
     """
-    model = with_sizes(lambda: make("model", config), config)
+    model = with_sizes(lambda: make("model", config), config["_target_"])
     try:
         check_contents(model)
     except ValueError as error:
@@ -116,45 +97,45 @@ def build_dataset(config: Config) -> Any:
     return make("dataset", config, spare=FACTS)
 
 
-def open_splits(dataset: Any, config: Config) -> Mapping[str, Split]:
-    """The dataset's splits, train, test and val if it is used, checked against their tasks.
-
-    Raises:
-        ConfigError: data that is missing or damaged, or a task that a split cannot fill.
-    """
-    try:
-        splits = dataset.open()
-        to_train(splits, config).check(train_spec(config))
-        check_splits(splits, [setting.spec for setting in build_settings(config)], config)
-    except (OSError, ValueError) as error:
-        raise ConfigError(str(error)) from None
-    if config["eval"]["checkpoint"] == "best" and "val" not in splits:
-        raise ConfigError(
-            f"eval.checkpoint=best: {dataset.name} has no validation split here to pick it by. "
-            "Use eval.checkpoint=last, or a split that has one (for omniglot "
-            "dataset.split=with_val)"
-        )
-    return splits
-
-
-def train_spec(config: Config) -> EpisodeSpec:
-    """What a training episode holds."""
-    algorithm, shots = build_algorithm(config["algorithm"]), config["shots"]
-    return EpisodeSpec(
-        shots["ways"],
-        shots["train_shots"],
-        shots["queries"] if algorithm.needs_queries else 0,
-        algorithm.batches,
-        algorithm.inner.batch_size,
-        algorithm.replacement,
+def build_source(config: Config) -> Source:
+    """What messages and results call the dataset of a configuration."""
+    node = config["dataset"]
+    target, lists = node.get("_target_", ""), node.get("split_files")
+    return Source(
+        node.get("name", target), target, node.get("split"), node.get("root"), bool(lists)
     )
 
 
-def build_settings(config: Config) -> list[Setting]:
-    """The settings to test in; validation uses the first, and its first protocol."""
+def dataset_of(config: Config) -> Any:
+    """The dataset of a whole configuration."""
+    return build_dataset(config["dataset"])
+
+
+def fit_of(config: Config) -> tuple[int, str]:
+    """What a network's last layer hangs on, the ways, and the dotted path of the network."""
+    return config["shots"]["ways"], config["model"]["_target_"]
+
+
+def build_schedule(config: Config) -> Schedule:
+    """How long a training is, and how often it does what."""
+    test = config["eval"]
+    return Schedule(
+        max_meta_iterations=config["max_meta_iterations"],
+        meta_batch=config["meta_batch"],
+        log_every=config["log_every"],
+        checkpoint_every=config["checkpoint_every"],
+        val_every=test["val_every"],
+        val_tasks=test["val_tasks"],
+        test_every=test["test_every"],
+        test_tasks=test["test_tasks"],
+    )
+
+
+def build_test(config: Config) -> MetaTest:
+    """What the end of a run measures: each setting in its protocols."""
     test, ways = config["eval"], config["shots"]["ways"]
     protocols = PROTOCOLS if test["protocol"] == "both" else (test["protocol"],)
-    return [
+    settings = [
         Setting(
             EpisodeSpec(ways, s["shots"], test["queries"], s["steps"], s["batch_size"]),
             protocols,
@@ -162,37 +143,28 @@ def build_settings(config: Config) -> list[Setting]:
         )
         for s in test["settings"]
     ]
+    return MetaTest(
+        tuple(settings), test["seed"], test["tasks"], test["curve_tasks"], test["checkpoint"]
+    )
 
 
-def build_tasks(config: Config, splits: Mapping[str, Split]) -> TaskModule:
+def build_machine(config: Config) -> Machine:
+    """Where a run goes, and how its tasks are run there."""
+    trainer = config["trainer"]
+    accelerator, precision = trainer["accelerator"], str(trainer["precision"])
+    return Machine(trainer, accelerator, precision, count(trainer), config["execution"])
+
+
+def build_tasks(experiment: Experiment) -> TaskModule:
     """The tasks of a run, for Lightning."""
-    test = config["eval"]
+    test = experiment.test
     return TaskModule(
-        splits,
-        train_spec(config),
-        config["meta_batch"],
-        config["seed"],
-        build_settings(config),
-        eval_seed=test["seed"],
-        tasks=test["tasks"],
-        curve_tasks=test["curve_tasks"],
+        experiment.splits,
+        experiment.recipe.spec,
+        experiment.schedule.meta_batch,
+        experiment.seed,
+        test.settings,
+        eval_seed=test.seed,
+        tasks=test.tasks,
+        curve_tasks=test.curve_tasks,
     )
-
-
-def build_learner(config: Config, objective: Any) -> MetaLearner:
-    """The learner, its network initialized from the run's seed."""
-    torch.manual_seed(config["seed"])
-    model = build_model(config["model"])
-    double = str(config["trainer"]["precision"]) == "64"  # before a checkpoint is read into it
-    learner = MetaLearner(
-        model.double() if double else model,
-        build_algorithm(config["algorithm"]),
-        objective,
-        build_outer(config["algorithm"]["outer"]),
-        max_meta_iterations=config["max_meta_iterations"],
-        meta_batch=config["meta_batch"],
-        execution=config["execution"],
-        log_every=config["log_every"],
-    )
-    learner.config = dict(config)
-    return learner

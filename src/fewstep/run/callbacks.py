@@ -14,6 +14,7 @@ from fewstep.execution.collectives import broadcast
 from fewstep.processes import signals
 from fewstep.run import chosen
 from fewstep.run.chosen import Chosen
+from fewstep.run.experiment import Experiment, Schedule
 from fewstep.run.learner import MetaLearner
 
 
@@ -70,11 +71,11 @@ class Stopwatch(pl.Callback):
 class Measure(pl.Callback):
     """Meta-validation, and the meta-test curve that is shown but never selected by."""
 
-    def __init__(
-        self, val_every: int | None, val_tasks: int, test_every: int | None, test_tasks: int
-    ) -> None:
-        self.val_every, self.val_tasks = val_every, val_tasks
-        self.test_every, self.test_tasks = test_every, test_tasks
+    def __init__(self, schedule: Schedule, has_val: bool = True) -> None:
+        """`has_val` says whether there is a validation split to measure on."""
+        self.val_every = schedule.val_every if has_val else None
+        self.test_every = schedule.test_every
+        self.val_tasks, self.test_tasks = schedule.val_tasks, schedule.test_tasks
         self.newest: dict[str, float] = {}
         """The last meta-validation, by `acc`, `acc_ci95` and `loss`."""
 
@@ -110,11 +111,10 @@ class Checkpoints(pl.Callback):
     a stop at whatever moment leaves the last meta-iteration that was whole, or the one before.
     """
 
-    def __init__(
-        self, folder: Path, every: int, measure: Measure, source: Path | None = None
-    ) -> None:
-        """`source` is the checkpoint that the run goes on from."""
-        self.folder, self.every, self.measure, self.source = folder, every, measure, source
+    def __init__(self, folder: Path, experiment: Experiment, measure: Measure) -> None:
+        self.folder, self.measure = folder, measure
+        self.every, self.source = experiment.schedule.checkpoint_every, experiment.resume
+        self.criterion = experiment.criterion
         self._settled = -1
         self._chosen = Chosen({})
 
@@ -137,7 +137,7 @@ class Checkpoints(pl.Callback):
             aside.unlink()  # half a checkpoint, of a run that was killed as it wrote it
         if self.source and self.best:
             looks = trainer.is_global_zero  # only its machine needs to have the files
-            found = looks and chosen.held(self.best_path, self.source, self.best, learner.config)
+            found = looks and chosen.held(self.best_path, self.source, self.best, self.criterion)
             self._chosen = broadcast(found)
 
     def on_train_batch_start(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:

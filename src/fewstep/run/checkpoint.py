@@ -9,12 +9,15 @@ from typing import Any
 import torch
 
 from fewstep.config.checks import flatten
+from fewstep.config.renamed import BEFORE, current
 from fewstep.core.rules import State
 from fewstep.core.types import Params
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
+from fewstep.run.build import build_test, fit_of
 from fewstep.run.checkpoint_contents import check_contents, check_file, check_finite, difference
+from fewstep.run.experiment import Experiment
 from fewstep.run.learner import MetaLearner
 
 
@@ -51,7 +54,7 @@ def _reported(folder: Path) -> str | None:
         pass
     try:
         content = read(folder / "checkpoints" / "last.ckpt")
-        return content["fewstep"]["config"]["eval"]["checkpoint"]
+        return build_test(content["fewstep"]["config"]).checkpoint
     except (ConfigError, LookupError, TypeError):
         return None
 
@@ -76,7 +79,7 @@ def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
     if not isinstance(ours, dict) or "config" not in ours or "state_dict" not in content:
         raise ConfigError(f"{key}={path}: was not written by fewstep train. Name one that was")
     check_contents(content, path, key)
-    return content
+    return {**content, "fewstep": {**ours, "config": current(ours["config"])}}
 
 
 def restore(learner: MetaLearner, path: Path, key: str = "checkpoint") -> dict[str, Any]:
@@ -109,17 +112,15 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
     if not found:
         _match_state(learner, content, path, key)
         return
-    here, there = learner.config, content["fewstep"]["config"]
-    if there["shots"]["ways"] != here["shots"]["ways"]:
+    (here, model), (there, other) = map(fit_of, (learner.config, content["fewstep"]["config"]))
+    if there != here:
         raise ConfigError(
-            f"{key}={path}: was trained for {there['shots']['ways']} ways, but shots.ways="
-            f"{here['shots']['ways']} is asked for: the last layer would not fit. "
-            f"Use shots.ways={there['shots']['ways']}, or train one for {here['shots']['ways']}"
+            f"{key}={path}: was trained for {there} ways, but shots.ways={here} is asked for: the "
+            f"last layer would not fit. Use shots.ways={there}, or train one for {here}"
         )
     name, ours, theirs = found
     raise ConfigError(
-        f"{key}={path}: is of another model ({there['model']['_target_']}, {name} "
-        f"{theirs}) than {here['model']['_target_']} ({name} "
+        f"{key}={path}: is of another model ({other}, {name} {theirs}) than {model} ({name} "
         f"{ours}). Use the model it was trained with"
     )
 
@@ -141,11 +142,9 @@ FREE += ("other_data",)
 PATHS = ("dataset.root", "dataset.max_megapixels", "dataset.max_file_mb")
 PATHS += ("algorithm.checkpoint_steps",)
 """What a resumed run may do otherwise than before."""
-BEFORE = {"algorithm.inner.fixed": [], "dataset.skip": [], "dataset.white": None}
-"""What runs did that are older than a key."""
 
 
-def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> None:
+def same_recipe(experiment: Experiment, content: dict[str, Any], path: Path) -> None:
     """Refuse to continue a run as another one.
 
     Raises:
@@ -154,7 +153,7 @@ def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> 
     theirs = content["fewstep"]["config"]
     here, there = (
         BEFORE | {k: v for k, v in flatten(c) if k.partition(".")[0] not in FREE and k not in PATHS}
-        for c in (config, theirs)
+        for c in (experiment.config, theirs)
     )
     for key in sorted({*here, *there}):
         if here.get(key) != there.get(key) and not key.startswith("algorithm.eval."):
@@ -163,7 +162,7 @@ def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> 
                 f"{here.get(key)} is asked for. Resume with {typed(key, there.get(key))}, or start "
                 "a new run"
             )
-    done, end = content["fewstep"]["meta_iteration"], config["max_meta_iterations"]
+    done, end = content["fewstep"]["meta_iteration"], experiment.schedule.max_meta_iterations
     if done > end:
         raise ConfigError(
             f"max_meta_iterations={end}: resume={path} has done {done} already. Give more than "

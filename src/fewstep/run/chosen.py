@@ -16,6 +16,7 @@ from fewstep.disk.files import replacing
 from fewstep.messages.errors import ConfigError
 from fewstep.records.intervals import finite
 from fewstep.run import build, checkpoint
+from fewstep.run.experiment import criterion
 
 
 Figures = dict[str, float]
@@ -58,7 +59,7 @@ def figures_of(content: Mapping[str, Any]) -> Figures:
 
 def selected_by(content: Mapping[str, Any]) -> dict[str, Any]:
     """For results.json: the meta-validation by which a best.ckpt was chosen, as it says itself."""
-    setting = build.build_settings(content["fewstep"]["config"])[0]
+    setting = build.build_test(_config(content)).settings[0]
     return {
         "split": "val",
         "shots": setting.spec.shots,
@@ -68,14 +69,9 @@ def selected_by(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def criterion(config: Mapping[str, Any]) -> Any:
-    """What the figures of two meta-validations must share to be held against each other."""
-    setting, test = build.build_settings(config)[0], config["eval"]
-    return setting.spec, setting.protocols[0], test["val_tasks"], test["seed"]
-
-
-def held(path: Path, source: Path, figures: Figures, config: Mapping[str, Any]) -> Chosen:
-    """What a run that goes on from `source` may call its best, with its file at `path`.
+def held(path: Path, source: Path, figures: Figures, measured: tuple[Any, ...]) -> Chosen:
+    """What a run that goes on from `source` may call its best, with its file at `path`, if it is
+    `measured` by this `criterion`.
 
     The file with these figures is the one at `path`, `source` itself, or the one beside it. Where
     there is none, the tensors are lost (or those of a stretch that this run does not have), and
@@ -88,9 +84,13 @@ def held(path: Path, source: Path, figures: Figures, config: Mapping[str, Any]) 
             if file != path:
                 with replacing(path) as aside:
                     shutil.copyfile(file, aside)
-            theirs = content["fewstep"]["config"]
-            return Chosen(own, criterion(theirs) == criterion(config))
+            theirs = build.build_test(_config(content)), build.build_schedule(_config(content))
+            return Chosen(own, criterion(*theirs) == measured)
     return Chosen({})
+
+
+def _config(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    return content["fewstep"]["config"]
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
 import pytorch_lightning as pl
 
 from fewstep.adapters.partition import check_partition
-from fewstep.algorithms import Algorithm
 from fewstep.config.names import check_name
-from fewstep.core.objectives import Classification, Objective
-from fewstep.core.types import EpisodeSpec, Split
+from fewstep.core.objectives import Classification
+from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
+from fewstep.run.experiment import Experiment, Recipe, Source
 from fewstep.run.learner import MetaLearner
 
 
@@ -44,43 +44,43 @@ OWN = {
 """Arguments of Lightning's trainer that are not the configuration's to give, and why."""
 
 
-def check_trainer(config: Config) -> None:
+def check_trainer(options: Config) -> None:
     """Lightning's own verdict on the accelerator, the devices and whatever else it is given.
 
     Raises:
         ConfigError: what Lightning refuses, or what fewstep sets itself.
     """
     for name, reason in OWN.items():
-        if name in config:
+        if name in options:
             raise ConfigError(
-                f"trainer.{name}={config[name]}: cannot be set, {reason}. Leave it out"
+                f"trainer.{name}={options[name]}: cannot be set, {reason}. Leave it out"
             )
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     try:
-        pl.Trainer(**config, logger=False, enable_checkpointing=False)
+        pl.Trainer(**options, logger=False, enable_checkpointing=False)
     except Exception as error:  # Lightning has no common class for what it refuses
         text = " ".join(str(error).split())
-        settings = ", ".join(f"trainer.{name}={value}" for name, value in config.items())
+        settings = ", ".join(f"trainer.{name}={value}" for name, value in options.items())
         raise ConfigError(f"{settings}: {text}. For example trainer=cpu") from None
 
 
-def check_shots(config: Config, algorithm: Algorithm) -> None:
+def check_shots(recipe: Recipe) -> None:
     """Hold what a training task has against what the algorithm asks for.
 
     Raises:
         ConfigError: minibatches larger than the support set, or queries that are missing.
     """
-    shots, inner = config["shots"], algorithm.inner
-    support = shots["ways"] * shots["train_shots"]
-    if algorithm.replacement and (inner.batch_size or 0) > support:
+    spec, algorithm = recipe.spec, recipe.algorithm
+    support, batch = spec.ways * spec.shots, algorithm.inner.batch_size
+    if algorithm.replacement and (batch or 0) > support:
         raise ConfigError(
-            f"algorithm.inner.batch_size={inner.batch_size}: drawn without repeats, a minibatch "
+            f"algorithm.inner.batch_size={batch}: drawn without repeats, a minibatch "
             f"holds at most shots.ways * shots.train_shots = {support} examples. Lower it, or "
             "raise shots.train_shots"
         )
-    if algorithm.needs_queries and shots["queries"] < 1:
+    if algorithm.needs_queries and spec.queries < 1:
         raise ConfigError(
-            f"shots.queries={shots['queries']}: {config['algorithm']['name']} trains on queries, "
+            f"shots.queries={spec.queries}: {recipe.name} trains on queries, "
             "at least 1 a class. For example shots.queries=1"
         )
 
@@ -98,30 +98,29 @@ def check_fixed(learner: MetaLearner) -> None:
         raise ConfigError(str(error)) from None
 
 
-def check_ways(objective: Objective, config: Config) -> None:
+def check_ways(experiment: Experiment) -> None:
     """Refuse to tell one class from no other, at which every network is right.
 
     Raises:
         ConfigError: classification of fewer than two classes.
     """
-    ways = config["shots"]["ways"]
-    if isinstance(objective, Classification) and ways < 2:
+    if isinstance(experiment.objective, Classification) and experiment.ways < 2:
         raise ConfigError(
-            f"shots.ways={ways}: with one class every answer is right, and nothing is learned. "
-            "Use shots.ways=2 or more"
+            f"shots.ways={experiment.ways}: with one class every answer is right, and nothing is "
+            "learned. Use shots.ways=2 or more"
         )
 
 
-def check_logger(config: Config) -> None:
+def check_logger(options: Config) -> None:
     """Refuse TensorBoard where it is not installed, or where it would write elsewhere.
 
     Raises:
         ConfigError: naming the command that installs it, or the key that leads elsewhere.
     """
-    wanted = str(config.get("_target_", "")).endswith(".TensorBoardLogger")
+    wanted = str(options.get("_target_", "")).endswith(".TensorBoardLogger")
     for name in ("name", "version", "sub_dir") if wanted else ():
-        if config.get(name):
-            check_name(f"logger.{name}", config[name], pieces=True)
+        if options.get(name):
+            check_name(f"logger.{name}", options[name], pieces=True)
     if wanted and not any(find_spec(name) for name in ("tensorboard", "tensorboardX")):
         raise ConfigError(
             "logger=tensorboard: TensorBoard is not installed. Use logger=csv, or install it with "
@@ -129,7 +128,7 @@ def check_logger(config: Config) -> None:
         )
 
 
-def to_train(splits: Mapping[str, Split], config: Config) -> Split:
+def to_train(splits: Mapping[str, Split], source: Source) -> Split:
     """The training split.
 
     Raises:
@@ -137,29 +136,30 @@ def to_train(splits: Mapping[str, Split], config: Config) -> Split:
     """
     if "train" not in splits:
         raise ValueError(
-            f"dataset.split={config['dataset'].get('split')}: leaves no class to train on. It is "
-            "for fewstep evaluate; leave it out here"
+            f"dataset.split={source.split}: leaves no class to train on. It is for fewstep "
+            "evaluate; leave it out here"
         )
     return splits["train"]
 
 
-def check_splits(splits: Mapping[str, Split], specs: Sequence[EpisodeSpec], config: Config) -> None:
+def check_splits(splits: Mapping[str, Split], experiment: Experiment) -> None:
     """Refuse tasks that test or, where there is validation, val cannot fill.
 
     Raises:
         ValueError: naming the counts and the ways out.
     """
-    for name in ("test",) if config["eval"]["val_every"] is None else ("test", "val"):
+    specs = [setting.spec for setting in experiment.test.settings]
+    for name in ("test",) if experiment.schedule.val_every is None else ("test", "val"):
         for spec in specs if name in splits else ():
             try:
                 splits[name].check(spec)
             except ValueError as error:
                 if name == "test":
                     raise
-                raise ValueError(f"{error}. {_without_val(config['dataset'])}") from None
+                raise ValueError(f"{error}. {_without_val(experiment.source)}") from None
 
 
-def _without_val(dataset: Config) -> str:
-    can_be_empty = dataset["_target_"].endswith(".ImageFolder") and not dataset["split_files"]
+def _without_val(source: Source) -> str:
+    can_be_empty = source.target.endswith(".ImageFolder") and not source.from_lists
     more = ", or leave the split out with dataset.val=0" if can_be_empty else ""
     return f"Or switch validation off with eval.val_every=null{more}"

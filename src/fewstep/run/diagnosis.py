@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.messages.errors import ConfigError
+from fewstep.run.experiment import Experiment
 
 
 @dataclass(frozen=True)
 class Place:
     """What was tried when something failed."""
 
-    config: Mapping[str, Any]
+    experiment: Experiment
     stage: str
     """`build`, `training`, `test`, a protocol, or `vmap` for what fails there alone."""
     spec: EpisodeSpec | None = None
@@ -30,19 +30,19 @@ class Place:
 
     @property
     def model(self) -> str:
-        return f"model={self.config['model']['_target_']}"
+        return f"model={self.experiment.model}"
 
     @property
     def dataset(self) -> str:
-        return self.config["dataset"].get("name", self.config["dataset"]["_target_"])
+        return self.experiment.source.name
 
     @property
     def algorithm(self) -> str:
-        return f"algorithm={self.config['algorithm']['name']}"
+        return f"algorithm={self.experiment.recipe.name}"
 
     @property
     def precision(self) -> str:
-        return f"trainer.precision={self.config['trainer']['precision']}"
+        return f"trainer.precision={self.experiment.machine.precision}"
 
 
 KINDS = {
@@ -98,8 +98,8 @@ def explain(error: Exception, place: Place) -> str:
             return f"{place.model}: {meaning.format(place=place, reason=reason)}"
     if place.stage == "vmap":
         return (
-            f"execution={place.config['execution']}: {place.model} or its data cannot be mapped "
-            f"over tasks by vmap ({reason}). Use execution=threads or execution=serial"
+            f"execution={place.experiment.machine.execution}: {place.model} or its data cannot be "
+            f"mapped over tasks by vmap ({reason}). Use execution=threads or execution=serial"
         )
     if place.stage == "training":
         return no_fit(place, reason)
@@ -112,7 +112,7 @@ def no_fit(place: Place, reason: str) -> str:
     shape = "x".join(str(n) for n in place.episode.support_x.shape[1:]) if place.episode else "?"
     return (
         f"{place.model}: does not fit dataset={place.dataset} with inputs of {shape} and "
-        f"shots.ways={place.config['shots']['ways']} ({reason}). Choose another model, or correct "
+        f"shots.ways={place.experiment.ways} ({reason}). Choose another model, or correct "
         "its sizes"
     )
 
@@ -143,7 +143,7 @@ def _batch_norm(place: Place, reason: str) -> str:
     spec, fix = place.spec, ""
     support, training = spec.ways * spec.shots, place.stage == "training"
     if (spec.batch_size or support) == 1:
-        alone = len(place.config["eval"]["settings"]) == 1
+        alone = len(place.experiment.test.settings) == 1
         test = "eval" if alone else f"eval.settings[{place.number}]"
         key, value = f"{'algorithm.inner' if training else test}.batch_size", spec.batch_size
     else:

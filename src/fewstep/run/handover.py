@@ -1,34 +1,44 @@
-"""What settling a run has built and tried, for the run that follows in the same process.
+"""What settling a run has built and tried is what the run uses, in the same process.
 
-So a preflight costs a run nothing: the programs that it wrote are there already.
+So a preflight costs a run nothing: the programs that it wrote are there already, written at the
+values that the run's seed gives, whether the run begins or goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import torch
+from fewstep.run import checkpoint
+from fewstep.run.assembly import assemble
+from fewstep.run.experiment import Experiment
 
-from fewstep.run.learner import MetaLearner
 
-
-Config = Mapping[str, Any]
-
-_KEPT: list[tuple[Config, MetaLearner, torch.Tensor]] = []
+_KEPT: list[Experiment] = []
 """One at most: the last that was settled."""
 
 
-def keep(config: Config, learner: MetaLearner) -> None:
-    """Keep an untrained learner, and where building it has left torch's random numbers."""
-    _KEPT[:] = [(config, learner, torch.get_rng_state())]
+def keep(experiment: Experiment) -> None:
+    """Keep an experiment that has not begun, for the run of its configuration."""
+    _KEPT[:] = [experiment]
 
 
-def take(config: Config) -> MetaLearner | None:
-    """The learner that was kept for this very configuration, once; else None."""
+def taken(config: Mapping[str, Any]) -> Experiment:
+    """The experiment that was kept for this very configuration, once; else it is built.
+
+    Raises:
+        ConfigError: as `assemble` does.
+    """
     kept = _KEPT.pop() if _KEPT else None
-    if kept is None or kept[0] != config:
-        return None
-    _, learner, place = kept
-    torch.set_rng_state(place)
-    return learner
+    resume = config.get("resume")
+    path = checkpoint.find(resume, "resume") if resume else None
+    if not kept or {**kept.config, "resume": resume} != config or not _same(kept.resume, path):
+        return assemble(config)
+    kept.learner.config = dict(config)  # which names the checkpoint that it goes on from in full
+    return replace(kept, config=config, resume=path)
+
+
+def _same(one: Path | None, other: Path | None) -> bool:
+    return (one and one.resolve()) == (other and other.resolve())

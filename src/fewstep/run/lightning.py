@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,10 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
 
-from fewstep.config.ranks import count
 from fewstep.disk.files import replacing
 from fewstep.processes import signals
 from fewstep.run.callbacks import IN_MEMORY
-
-
-Config = Mapping[str, Any]
+from fewstep.run.experiment import Machine
 
 
 def quiet_lightning() -> None:
@@ -36,11 +32,11 @@ def quiet_lightning() -> None:
         warnings.filterwarnings("ignore", text)
 
 
-def trainer_options(config: Config) -> dict[str, Any]:
+def trainer_options(machine: Machine) -> dict[str, Any]:
     """The keyword arguments of a `pl.Trainer`, for training and for testing."""
     return {
-        **config["trainer"],
-        "strategy": Ranks() if count(config["trainer"]) > 1 else "auto",
+        **machine.trainer,
+        "strategy": Ranks() if machine.ranks > 1 else "auto",
         "inference_mode": False,  # adapting needs gradients
         "use_distributed_sampler": False,
         "enable_checkpointing": False,  # `Checkpoints` does it
@@ -51,9 +47,9 @@ def trainer_options(config: Config) -> dict[str, Any]:
     }
 
 
-def device_of(config: Config) -> torch.device:
+def device_of(machine: Machine) -> torch.device:
     """Where Lightning will train; of several devices, the first."""
-    trainer = pl.Trainer(**config["trainer"], logger=False, enable_checkpointing=False)
+    trainer = pl.Trainer(**machine.trainer, logger=False, enable_checkpointing=False)
     return trainer.strategy.root_device
 
 

@@ -17,10 +17,11 @@ from fewstep.data.digest import classes_sha256, composed
 from fewstep.data.images.split import ImageSplit
 from fewstep.messages.errors import ConfigError
 from fewstep.run import checkpoint
+from fewstep.run.build import build_source
+from fewstep.run.experiment import Experiment, Source
 
 
 Splits = Mapping[str, Split]
-Config = Mapping[str, Any]
 Content = Mapping[str, Any]
 """What a checkpoint says of its run."""
 
@@ -49,47 +50,48 @@ def digests(splits: Splits) -> dict[str, str | None]:
     return {"data_sha256": found["data_sha256"], "classes_sha256": classes}
 
 
-def kept(splits: Splits, config: Config) -> dict[str, Any]:
+def kept(experiment: Experiment) -> dict[str, Any]:
     """What the checkpoints of a run say of its data; what it was trained on before it was resumed
     counts as well."""
-    found = origin(splits)
-    if found["classes"] and config["resume"]:
-        before = (_resumed(config)[0].get("classes") or {}).get("train", [])
+    found = origin(experiment.splits)
+    if found["classes"] and experiment.resume:
+        before = (_said(experiment.resume).get("classes") or {}).get("train", [])
         trained = dict.fromkeys([*found["classes"]["train"], *before])
         found["classes"]["train"] = list(trained)
     return found
 
 
-def resumed(splits: Splits, config: Config) -> Splits:
+def resumed(experiment: Experiment) -> Splits:
     """The splits that a run starts with, or goes on with: those of the checkpoint's own data and
     classes; with `other_data` those that are there, if it is other data.
 
     Raises:
         ConfigError: other data that is not asked for, or that tests what was trained on.
     """
-    if not config["resume"]:
+    splits, path = experiment.splits, experiment.resume
+    if path is None:
         return splits
-    content, path = _resumed(config)
+    content = _said(path)
     if own := own_data(splits, content):
         return own
-    if not config["other_data"]:
-        raise other_data(splits, config, content, f"resume={path}")
+    if not experiment.other_data:
+        raise other_data(splits, experiment.source, content, f"resume={path}")
     trained = (content.get("classes") or {}).get("train", [])
     for name in splits:
         seen = [] if name == "train" else among(splits[name], trained)
         if seen:
             raise ConfigError(
                 f"resume={path}: was trained on {len(seen)} of the {len(splits[name].classes)} "
-                f"{name} classes of {place(config)} ({some(seen)}), which would no longer be new. "
-                "Give lists without them with dataset.split_files, or start a new run"
+                f"{name} classes of {experiment.source.place} ({some(seen)}), which would no "
+                "longer be new. Give lists without them with dataset.split_files, or start a new "
+                "run"
             )
     return splits
 
 
-def _resumed(config: Config) -> tuple[Content, Path]:
-    """What the checkpoint that a run is resumed from says, and its file."""
-    path = checkpoint.find(config["resume"], key="resume")
-    return checkpoint.read(path, "resume")["fewstep"], path
+def _said(path: Path) -> Content:
+    """What the checkpoint that a run is resumed from says of its run."""
+    return checkpoint.read(path, "resume")["fewstep"]
 
 
 def own_data(splits: Splits, content: Content) -> Splits | None:
@@ -141,19 +143,13 @@ def some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}"
 
 
-def place(config: Config) -> str:
-    """Where a configuration's data is, in the words of the command line."""
-    root = config["dataset"].get("root")
-    return f"dataset.root={root}" if root else f"dataset={config['dataset']['name']}"
-
-
-def other_data(splits: Splits, config: Config, content: Content, key: str) -> ConfigError:
+def other_data(splits: Splits, source: Source, content: Content, key: str) -> ConfigError:
     """The refusal of data that a checkpoint was not trained on; `key` is how it was given."""
     split, classes = next(iter(splits.values())), content.get("classes") or {}
     names = [name for part in classes.values() for name in part]
     gone = absent(split, names) if isinstance(split, ImageSplit) else []
     lost = f" and lacks {len(gone)} of its classes ({some(gone)})" if gone else ""
-    was, here = place(content["config"]), place(config)
+    was, here = build_source(content["config"]).place, source.place
     which = "what is there now" if was == here else here
     digests = short(content.get("data_sha256")), short(getattr(split, "data_sha256", None))
     return ConfigError(

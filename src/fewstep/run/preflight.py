@@ -9,7 +9,7 @@ numbers are put back.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,8 +20,7 @@ from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.meta_test import Setting, evaluate_task
-from fewstep.algorithms import Algorithm
-from fewstep.config.ranks import count, outside
+from fewstep.config.ranks import outside
 from fewstep.core.chance import untouched
 from fewstep.core.memory import copied
 from fewstep.core.net import Net
@@ -33,15 +32,12 @@ from fewstep.execution.choice import make_execution
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.execution.serial import Serial
 from fewstep.messages.errors import ConfigError
-from fewstep.run import build
 from fewstep.run.answers import check_answers, check_derivative
 from fewstep.run.diagnosis import Place, explained
-from fewstep.run.learner import MetaLearner
+from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.lightning import device_of
-from fewstep.run.sizes import Graph, check_copies, check_graph
+from fewstep.run.sizes import Graph, Graphs, check_copies, check_graphs
 
-
-Config = Mapping[str, Any]
 
 LONG = 100
 """Inner steps up to which a direction is tried whole; a longer loop is tried with so many."""
@@ -51,20 +47,21 @@ SHORT = 2  # inner steps before the predictions that are tried
 
 
 class Preflight:
-    """A learner's parts where they will run, those that could remember anything as copies."""
+    """An experiment's parts where they will run, those that could remember anything as copies."""
 
-    def __init__(self, learner: MetaLearner, config: Config) -> None:
+    def __init__(self, experiment: Experiment) -> None:
         """
         Raises:
             ConfigError: a network that cannot be copied, or that is too large.
         """
-        alone = count(config["trainer"]) == 1 or outside() is not None
-        self.learner, self.config = learner, config
+        machine, learner = experiment.machine, experiment.learner
+        alone = machine.ranks == 1 or outside() is not None
+        self.experiment, self.learner = experiment, learner
         self.plain: Execution | None = None  # the execution's way of derivatives, no programs
         self.vmap = False
-        check_copies(learner.module, config)
-        self.device = device_of(config) if alone else torch.device("cpu")
-        with explained(Place(config, "build")):
+        check_copies(learner.module, experiment.model, machine.accelerator)
+        self.device = device_of(machine) if alone else torch.device("cpu")
+        with explained(Place(experiment, "build")):
             self.module = copied(learner.module).to(self.device)
         self.objective = copy.deepcopy(learner.objective)
         self.hands_over = alone and self.device.type == "cpu"
@@ -79,12 +76,10 @@ class Preflight:
             ConfigError: what failed, and the way out.
         """
         with untouched():
-            self._direction(self.learner.algorithm, split, self.config)
-            if joint := self.config["baselines"]["joint"]:
-                algorithm = {**joint, "inner": self.config["algorithm"]["inner"]}
-                changed = {**self.config, "algorithm": algorithm}
+            self._direction(self.experiment, split)
+            if joint := self.experiment.joint:
                 self.hands_over = False
-                self._direction(build.build_algorithm(algorithm), split, changed)
+                self._direction(replace(self.experiment, recipe=joint), split)
 
     def test(self, split: Split) -> None:
         """Measure one task in each setting and protocol, after fewer inner steps than it has.
@@ -93,18 +88,17 @@ class Preflight:
             ConfigError: what failed, and the way out.
         """
         with untouched():
-            for number, setting in enumerate(build.build_settings(self.config)):
+            for number, setting in enumerate(self.experiment.test.settings):
                 self._measure(setting, split, number)
 
-    def _direction(self, algorithm: Algorithm, split: Split, asked: Config) -> None:
-        algorithm, config, whole = copy.deepcopy(algorithm), asked, self.hands_over
-        if build.train_spec(asked).steps > LONG:
-            config, whole = _shortened(asked), False
-            algorithm = build.build_algorithm(config["algorithm"])
-        spec = build.train_spec(config)
-        episodes = self._episodes(split, spec, config["seed"], config["meta_batch"])
-        place, batch = Place(config, "training", spec, episodes[0]), episodes[0].batches[0]
-        self._check_room(place, algorithm.inner, batch, asked)
+    def _direction(self, asked: Experiment, split: Split) -> None:
+        recipe, whole = asked.recipe, self.hands_over
+        if recipe.spec.steps > LONG:
+            recipe, whole = _shortened(recipe), False
+        algorithm, spec = copy.deepcopy(recipe.algorithm), recipe.spec
+        episodes = self._episodes(split, spec, asked.seed, asked.schedule.meta_batch)
+        place, batch = Place(asked, "training", spec, episodes[0]), episodes[0].batches[0]
+        self._check_room(place, algorithm.inner, batch)
         examples = self._problem().minibatch(episodes[0], batch)
         self._answers(place, examples)
         with explained(place):
@@ -114,10 +108,10 @@ class Preflight:
         self._run(place, run, MetaBatch(algorithm, self.objective).total, episodes)
 
     def _measure(self, setting: Setting, split: Split, number: int) -> None:
-        test = self.config["eval"]
+        test = self.experiment.test
         spec = replace(setting.spec, steps=min(setting.spec.steps, SHORT))
-        episodes = self._episodes(split, spec, test["seed"], test["tasks"])
-        place = Place(self.config, "test", spec, episodes[0], number)
+        episodes = self._episodes(split, spec, test.seed, test.tasks)
+        place = Place(self.experiment, "test", spec, episodes[0], number)
         self._answers(place, self._problem().support(episodes[0]))
         inner = copy.deepcopy(self.learner.algorithm.inner)
         for protocol in setting.protocols:  # one by one, to tell which of them cannot be measured
@@ -138,23 +132,25 @@ class Preflight:
         if self.plain is not None:
             return
         name = self.learner.execution_name
-        with explained(Place(self.config, "training", spec, episode)):
+        with explained(Place(self.experiment, "training", spec, episode)):
             chosen = make_execution(name, self.module, self.device, episode)
         serial = Serial(self.module, chosen.traits)
         self.plain, self.vmap = (chosen, True) if chosen.name == "vmap" else (serial, False)
 
-    def _check_room(self, place: Place, inner: InnerLoop, batch: Tensor, config: Config) -> None:
+    def _check_room(self, place: Place, inner: InnerLoop, batch: Tensor) -> None:
         """Refuse an inner loop whose graph fits nowhere, by that of a few examples."""
-        algorithm, tasks = config["algorithm"], config["meta_batch"]
-        whole = algorithm["inner"]["steps"] if "checkpoint_steps" in algorithm else 1  # of MAML
-        steps, tasks = algorithm.get("checkpoint_steps") or whole, tasks if self.vmap else 1
+        recipe = place.experiment.recipe
+        whole = recipe.inner_steps if recipe.can_checkpoint else 1  # of MAML
+        steps = recipe.checkpoint_steps or whole
+        tasks = place.experiment.schedule.meta_batch if self.vmap else 1
         if tasks * steps * len(batch) < MANY:
             return
         examples = self._problem().minibatch(place.episode, batch[:PROBE])
         self._answers(place, examples)
         with explained(place), Graph() as graph:
             inner.whole.gradient(self._problem(), self.start.params, examples)
-        check_graph(graph.bytes / len(examples.x), len(batch), steps, tasks, config)
+        graphs = Graphs(graph.bytes / len(examples.x), len(batch), steps, tasks, recipe)
+        check_graphs(graphs, place.experiment.machine.accelerator)
 
     def _problem(self) -> Problem:
         return Problem(Net(self.module).replica(), self.objective)
@@ -182,17 +178,13 @@ class Preflight:
                 raise
 
 
-def _shortened(config: Config) -> Config:
+def _shortened(recipe: Recipe) -> Recipe:
     """The same with an inner loop of `LONG` steps; as it is where the algorithm refuses that."""
-    algorithm = config["algorithm"]
-    changed = {**algorithm, "inner": {**algorithm["inner"], "steps": LONG}}
-    if (algorithm.get("checkpoint_steps") or 0) >= LONG:
-        changed["checkpoint_steps"] = LONG - 1
+    held = recipe.checkpoint_steps
     try:
-        build.build_algorithm(changed)
+        return recipe.again(LONG, held and min(held, LONG - 1))
     except ConfigError:  # a combination has one weight for each step
-        return config
-    return {**config, "algorithm": changed}
+        return recipe
 
 
 def _map(task: Callable, run: Execution, start: Start, episodes: Any) -> None:

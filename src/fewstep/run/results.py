@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from fewstep.execution.base import CPU_THREADS
 from fewstep.records.identity import config_hash, git_commit, hashed, recipe_hash
 from fewstep.records.results import write_per_task
 from fewstep.run.callbacks import Stopwatch
+from fewstep.run.experiment import Experiment
 
 
 SCHEMA = 1
@@ -39,23 +41,24 @@ def _processor() -> str:
     return platform.machine()
 
 
-def header(config: Mapping[str, Any], command: str) -> dict[str, Any]:
+def header(experiment: Experiment, command: str) -> dict[str, Any]:
     """What identifies a run, before anything was computed."""
+    labels, source, config = experiment.labels, experiment.source, experiment.config
     return {
         "schema": SCHEMA,
-        "name": config["name"],
-        "label": config["label"],
+        "name": labels.name,
+        "label": labels.label,
         "command": command,
-        "algorithm": config["algorithm"]["name"],
-        "dataset": config["dataset"]["name"],
-        "dataset_split": config["dataset"].get("split"),
-        "seed": config["seed"],
+        "algorithm": experiment.recipe.name,
+        "dataset": source.name,
+        "dataset_split": source.split,
+        "seed": experiment.seed,
         "config_hash": config_hash(config),
         "recipe_hash": recipe_hash(config),  # what runs share that differ in their seeds alone
         "versions": {"fewstep": fewstep.__version__, "torch": str(torch.__version__)},
         "git_commit": git_commit(),
         # So that the file alone says what was run.
-        "config": {**hashed(config), "point": config["point"]},
+        "config": {**hashed(config), "point": labels.point},
     }
 
 
@@ -70,15 +73,24 @@ def progress(stopwatch: Stopwatch, meta_iterations: int, meta_batch: int) -> dic
     }
 
 
+@dataclass(frozen=True)
+class Entrant:
+    """What is tested, as results.json names it."""
+
+    init: str
+    """`trained`, or a baseline."""
+    checkpoint: str | None
+    """`best` or `last`, or the name of a file; None of a network that was never trained."""
+    folder: Path
+    """The run directory."""
+    split: str = "test"
+
+
 def result(
-    record: Mapping[str, Any],
-    split: Split,
-    eval_seed: int,
-    init: str,
-    checkpoint: str | None,
-    folder: Path,
+    record: Mapping[str, Any], split: Split, eval_seed: int, entrant: Entrant
 ) -> dict[str, Any]:
     """One entry of `results`; its per-task figures go into a CSV file of their own."""
+    init, checkpoint, folder = entrant.init, entrant.checkpoint, entrant.folder
     setting: Setting = record["setting"]
     spec, per_task = setting.spec, record["per_task"]
     tasks = len(per_task["loss"])

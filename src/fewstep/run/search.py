@@ -6,7 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+
+from fewstep.core.objectives import Classification, Regression
+from fewstep.core.problem import Problem
+from fewstep.core.types import Examples
 from fewstep.messages.errors import ConfigError
+from fewstep.run.assembly import draft, opened
+from fewstep.run.build import build_schedule, build_source
+from fewstep.run.experiment import Experiment, Schedule
 
 
 Config = Mapping[str, Any]
@@ -32,9 +40,9 @@ def direction(configs: Sequence[Config], given: Any) -> str:
             worst training would be named best.
     """
     for config in configs:
-        _check_objective(config)
-    kinds = {json.dumps(config["dataset"], sort_keys=True): config for config in configs}
-    figures = {figure(config): config["dataset"]["name"] for config in kinds.values()}
+        _check_objective(build_schedule(config))
+    kinds = {json.dumps(config.get("dataset"), sort_keys=True): config for config in configs}
+    figures = {figure(c): build_source(c).name for c in kinds.values()}
     if len(figures) > 1:
         told = " and ".join(f"dataset={name} of {f}" for f, name in figures.items())
         raise ConfigError(
@@ -59,37 +67,27 @@ def figure(config: Config) -> str:
     Raises:
         ConfigError: data or a network of the user's that cannot be tried.
     """
-    from fewstep.core.objectives import Classification, Regression
-    from fewstep.run import build
-
-    dataset = build.build_dataset(config["dataset"])
-    if isinstance(dataset.objective, (Classification, Regression)):
-        return "acc" if isinstance(dataset.objective, Classification) else "loss"
-    return "acc" if "acc" in _tried(dataset, config) else "loss"
+    experiment = draft(config)
+    if isinstance(experiment.objective, (Classification, Regression)):
+        return "acc" if isinstance(experiment.objective, Classification) else "loss"
+    return "acc" if "acc" in _tried(opened(experiment)) else "loss"
 
 
-def _tried(dataset: Any, config: Config) -> Mapping[str, Any]:
-    """What a user's own task measures, on one episode."""
-    import torch
-
-    from fewstep.core.problem import Problem
-    from fewstep.core.types import Examples
-    from fewstep.run import build
-
-    splits = build.open_splits(dataset, config)
-    learner = build.build_learner(config, dataset.objective)
-    split = splits["train"].to("cpu", next(learner.parameters()).dtype)
-    episode = split.episode(build.train_spec(config), config["seed"], 0)
+def _tried(experiment: Experiment) -> Mapping[str, Any]:
+    """What a user's own objective measures, on one episode."""
+    learner = experiment.learner
+    split = experiment.splits["train"].to("cpu", next(learner.parameters()).dtype)
+    episode = split.episode(experiment.recipe.spec, experiment.seed, 0)
     with torch.no_grad():
-        problem = Problem(learner.net, dataset.objective)
+        problem = Problem(learner.net, experiment.objective)
         x, y, given = problem.support(episode)
         return problem.metrics(learner.net(learner.net.params(), x, given), Examples(x, y, given))
 
 
-def _check_objective(config: Config) -> None:
+def _check_objective(schedule: Schedule) -> None:
     """Refuse a search by meta-validation where there is none."""
-    every = config["eval"].get("val_every")
-    if every is None or every > config["max_meta_iterations"]:
+    every = schedule.val_every
+    if every is None or every > schedule.max_meta_iterations:
         raise ConfigError(
             f"eval.val_every={every}: a search goes by meta-validation, at least once in a "
             "training of max_meta_iterations. For example eval.val_every=100"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from fewstep.config import room
 from fewstep.messages.errors import ConfigError
+from fewstep.run.experiment import Recipe
 
 
 MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}
@@ -23,8 +25,8 @@ LARGE = 64 << 20
 """Bytes from which a new tensor is held against what the machine has left."""
 
 
-def with_sizes(make: Callable[[], nn.Module], config: Mapping[str, Any]) -> nn.Module:
-    """The module that is made.
+def with_sizes(make: Callable[[], nn.Module], target: str) -> nn.Module:
+    """The module that is made, which a configuration calls `target`.
 
     Raises:
         ConfigError: one that no memory could hold, or whose parameters wait for a first batch to
@@ -38,14 +40,14 @@ def with_sizes(make: Callable[[], nn.Module], config: Mapping[str, Any]) -> nn.M
         if any(map(is_lazy, (*layer._parameters.values(), *layer._buffers.values()))):
             eager = type(layer).__name__.replace("Lazy", "")
             raise ConfigError(
-                f"model={config['_target_']}: its layer {name or 'itself'} "
+                f"model={target}: its layer {name or 'itself'} "
                 f"({type(layer).__name__}) has no sizes before it has met data. Give them, with "
                 f"nn.{eager}"
             )
     return module
 
 
-def check_copies(module: nn.Module, config: Mapping[str, Any]) -> None:
+def check_copies(module: nn.Module, model: str, accelerator: str) -> None:
     """Refuse a network of which a task cannot have a copy, a gradient and a direction.
 
     Raises:
@@ -53,35 +55,58 @@ def check_copies(module: nn.Module, config: Mapping[str, Any]) -> None:
     """
     one = sum(p.numel() * p.element_size() for p in module.parameters())
     free = room.of_machine()
-    if COPIES * one > max(free, room.of_gpu(config["trainer"]["accelerator"])):
+    if COPIES * one > max(free, room.of_gpu(accelerator)):
         raise ConfigError(
-            f"model={config['model']['_target_']}: its parameters take {room.size(one)}, a "
+            f"model={model}: its parameters take {room.size(one)}, a "
             f"training {COPIES} times as much, and {room.size(free)} are free. Lower the model's "
             "sizes, or shots.ways"
         )
 
 
-def check_graph(
-    each: float, examples: int, steps: int, tasks: int, config: Mapping[str, Any]
-) -> None:
-    """Refuse inner loops whose graphs, of `each` bytes an example, fit nowhere.
+@dataclass(frozen=True)
+class Graphs:
+    """What a derivative through inner loops keeps, and the keys that it grows with."""
+
+    each: float
+    """Bytes an example."""
+    examples: int
+    """Of a minibatch."""
+    steps: int
+    """Inner steps whose graphs are held together."""
+    tasks: int
+    """Side by side."""
+    recipe: Recipe
+
+    @property
+    def bytes(self) -> float:
+        """Of all of them."""
+        return self.each * self.examples * self.steps * self.tasks
+
+    @property
+    def keys(self) -> list[str]:
+        """`key=value` of what it grows with."""
+        spec = self.recipe.spec
+        batch = f"algorithm.inner.batch_size={spec.batch_size}"
+        found = [batch if spec.batch_size else f"shots.train_shots={spec.shots}"]
+        found += [f"algorithm.inner.steps={self.recipe.inner_steps}"] if self.steps > 1 else []
+        return found + ([f"meta_batch={self.tasks}"] if self.tasks > 1 else [])
+
+
+def check_graphs(graphs: Graphs, accelerator: str) -> None:
+    """Refuse inner loops whose graphs fit nowhere.
 
     Raises:
         ConfigError: naming the bytes and the keys that they grow with.
     """
-    needed, free = each * examples * steps * tasks, room.of_machine()
-    if needed <= max(free, room.of_gpu(config["trainer"]["accelerator"])):
+    needed, free = graphs.bytes, room.of_machine()
+    if needed <= max(free, room.of_gpu(accelerator)):
         return
-    shots, inner = config["shots"], config["algorithm"]["inner"]
-    batch = f"algorithm.inner.batch_size={inner['batch_size']}"
-    keys = [batch if inner["batch_size"] else f"shots.train_shots={shots['train_shots']}"]
-    keys += [f"algorithm.inner.steps={inner['steps']}"] if steps > 1 else []
-    keys += [f"meta_batch={tasks}"] if tasks > 1 else []
-    ways_out = " or ".join(key.partition("=")[0] for key in keys)
-    more = ", or use algorithm.checkpoint_steps" if steps > 1 else ""
+    ways_out = " or ".join(key.partition("=")[0] for key in graphs.keys)
+    more = ", or use algorithm.checkpoint_steps" if graphs.steps > 1 else ""
     raise ConfigError(
-        f"{', '.join(keys)}: the derivative needs about {room.size(needed)} of memory "
-        f"({room.size(each)} an example), and {room.size(free)} are free. Lower {ways_out}{more}"
+        f"{', '.join(graphs.keys)}: the derivative needs about {room.size(needed)} of memory "
+        f"({room.size(graphs.each)} an example), and {room.size(free)} are free. Lower "
+        f"{ways_out}{more}"
     )
 
 

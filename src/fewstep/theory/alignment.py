@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,16 +19,18 @@ import torch
 from torch import Tensor
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
+from fewstep.config.limits import check_training
 from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
 from fewstep.core.types import Episode, EpisodeSpec, Params
-from fewstep.launch.start import plain
 from fewstep.records.intervals import mean_ci95
-from fewstep.run import build
+from fewstep.run.assembly import draft, opened
+from fewstep.run.build import build_tasks
 from fewstep.run.episodes import TaskModule
+from fewstep.run.experiment import Experiment
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.theory.problem import flat
@@ -61,28 +64,21 @@ TRAININGS = {
 }
 
 
-def configurations(overrides: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """The checked configuration of each training.
+def experiments(overrides: Sequence[str]) -> dict[str, Experiment]:
+    """Each training, checked and with the data open that both share.
 
     Raises:
-        ConfigError: naming the key, the value, the limit and the fix.
+        ConfigError: naming the key, the value, the limit and the fix; or data that is missing or
+            damaged.
     """
-    configs = {}
+    drafts = {}
     for name, outer in TRAININGS.items():
         words = [f"algorithm={name}", *COMMON, outer, *overrides]
-        configs[name] = plain(compose_config("train", words))
-        build.check(configs[name])
-    return configs
-
-
-def open_tasks(config: Mapping[str, Any]) -> tuple[TaskModule, Any]:
-    """The tasks of a training, and what is learned in them.
-
-    Raises:
-        ConfigError: data that is missing or damaged.
-    """
-    dataset = build.build_dataset(config["dataset"])
-    return build.build_tasks(config, build.open_splits(dataset, config)), dataset.objective
+        config = plain(compose_config("train", words))
+        check_training(config)
+        drafts[name] = draft(config)
+    splits = opened(drafts["reptile"]).splits
+    return {name: replace(made, splits=splits) for name, made in drafts.items()}
 
 
 class Agreement(pl.Callback):
@@ -128,43 +124,39 @@ def task_agreement(
     return products.mean(), cosines.mean(), torch.stack(losses).mean()
 
 
-def during_training(
-    configs: Mapping[str, Mapping[str, Any]], tasks: TaskModule, objective: Any
-) -> dict[str, Any]:
+def during_training(trainings: Mapping[str, Experiment]) -> dict[str, Any]:
     """The agreement along each training, means with 95 % half-widths over tasks.
 
     It is measured on tasks of the training classes that no training meets: those of the next seed.
     """
     quiet_lightning()
-    spec, first = EpisodeSpec(5, SHOTS, 0, K, BATCH), configs["reptile"]
-    split = tasks.splits["train"].to("cpu", torch.float32)
-    episodes = [split.episode(spec, first["seed"] + 1, i) for i in range(TASKS)]
-    trainings = [
+    spec, first = EpisodeSpec(5, SHOTS, 0, K, BATCH), trainings["reptile"]
+    split = first.splits["train"].to("cpu", torch.float32)
+    episodes = [split.episode(spec, first.seed + 1, i) for i in range(TASKS)]
+    found = [
         {
             "algorithm": name,
             "k": 1 if name == "joint" else K,
-            "points": _train(build.build_learner(config, objective), tasks, config, episodes),
+            "points": _train(experiment, build_tasks(first), episodes),
         }
-        for name, config in configs.items()
+        for name, experiment in trainings.items()
     ]
-    return {"dataset": first["dataset"]["name"], "tasks": TASKS, "trainings": trainings}
+    return {"dataset": first.source.name, "tasks": TASKS, "trainings": found}
 
 
 def _train(
-    learner: MetaLearner,
-    tasks: TaskModule,
-    config: Mapping[str, Any],
-    episodes: Sequence[Episode],
+    experiment: Experiment, tasks: TaskModule, episodes: Sequence[Episode]
 ) -> list[dict[str, float]]:
-    end = config["max_meta_iterations"]
+    end = experiment.schedule.max_meta_iterations
+    torch.set_rng_state(experiment.chance)
     agreement = Agreement(episodes, max(1, end // MEASUREMENTS))
     trainer = pl.Trainer(
-        **trainer_options(config),
+        **trainer_options(experiment.machine),
         max_steps=end,
         max_epochs=-1,
         limit_val_batches=0,
         logger=False,
         callbacks=[agreement],
     )
-    trainer.fit(learner, tasks)
+    trainer.fit(experiment.learner, tasks)
     return agreement.points

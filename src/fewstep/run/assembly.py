@@ -1,0 +1,187 @@
+"""From a checked configuration to an experiment: every part is built once, and held to the others.
+
+Below this file nobody reads a configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fewstep.config.limits import check_training
+from fewstep.core.types import EpisodeSpec, Split
+from fewstep.messages.errors import ConfigError
+from fewstep.run import build, checkpoint
+from fewstep.run.consistency import (
+    check_fixed,
+    check_logger,
+    check_shots,
+    check_splits,
+    check_trainer,
+    check_ways,
+    to_train,
+)
+from fewstep.run.experiment import Experiment, Labels, Recipe
+from fewstep.run.learner import MetaLearner
+from fewstep.run.origin import resumed
+
+
+Config = Mapping[str, Any]
+
+
+def check(config: Config) -> None:
+    """Hold the whole configuration of a training against its limits; opens no file.
+
+    Raises:
+        ConfigError: naming the key, the value, the limit and the fix.
+    """
+    check_training(config)
+    _tried(config)
+
+
+def draft(config: Config) -> Experiment:
+    """What a checked configuration says, its parts held to each other; no data is opened yet.
+
+    Raises:
+        ConfigError: as `check` does, or a checkpoint to resume from that is not there.
+    """
+    recipe, model, joint, chance = _tried(config)
+    dataset, resume = build.dataset_of(config), config["resume"]
+    made: dict[str, Any] = {
+        "labels": Labels(config["name"], config["label"], config["point"]),
+        "seed": config["seed"],
+        "source": build.build_source(config),
+        "dataset": dataset,
+        "splits": {},
+        "model": config["model"]["_target_"],
+        "chance": chance,
+        "recipe": recipe,
+        "schedule": build.build_schedule(config),
+        "test": build.build_test(config),
+        "machine": build.build_machine(config),
+        "logger": config["logger"],
+        "random": config["baselines"]["random"],
+        "joint": joint,
+        "resume": checkpoint.find(resume, "resume") if resume else None,
+        "other_data": config["other_data"],
+        "config": config,
+        "new_model": partial(_new_model, config),
+    }
+    learner = _learner(model, recipe, dataset.objective, made)
+    return Experiment(**made, learner=learner)
+
+
+def assemble(config: Config) -> Experiment:
+    """What a checked configuration says, with its data open: of a run that goes on, the data and
+    classes that it began with.
+
+    Raises:
+        ConfigError: as `draft` does, or data that is missing, damaged or not enough.
+    """
+    experiment = opened(draft(config))
+    return replace(experiment, splits=resumed(experiment))
+
+
+def opened(experiment: Experiment) -> Experiment:
+    """With the dataset's splits, train, test and val if it is used, checked against their tasks.
+
+    Raises:
+        ConfigError: data that is missing or damaged, or a task that a split cannot fill.
+    """
+    check_ways(experiment)
+    try:
+        splits: Mapping[str, Split] = experiment.dataset.open()
+        to_train(splits, experiment.source).check(experiment.recipe.spec)
+        check_splits(splits, experiment)
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(error)) from None
+    if experiment.test.checkpoint == "best" and "val" not in splits:
+        raise ConfigError(
+            f"eval.checkpoint=best: {experiment.dataset.name} has no validation split here to pick "
+            "it by. Use eval.checkpoint=last, or a split that has one (for omniglot "
+            "dataset.split=with_val)"
+        )
+    check_fixed(experiment.learner)
+    return replace(experiment, splits=splits)
+
+
+def untrained(experiment: Experiment) -> Experiment:
+    """The same with a learner of its own, as yet untrained."""
+    made = vars(experiment)
+    learner = _learner(experiment.new_model(), experiment.recipe, experiment.objective, made)
+    return replace(experiment, learner=learner)
+
+
+def joint_baseline(experiment: Experiment) -> Experiment:
+    """Joint training from the same start, on the same tasks: its outer step alone is its own."""
+    config, joint = experiment.config, experiment.joint
+    assert joint is not None, "there is no joint baseline"
+    algorithm = {**config["baselines"]["joint"], "inner": config["algorithm"]["inner"]}
+    changed = {**config, "algorithm": algorithm, "resume": None, "logger": {}}
+    return untrained(replace(experiment, recipe=joint, config=changed, resume=None, logger={}))
+
+
+def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
+    """The parts that need no data: recipe, network, joint recipe, the state of random numbers."""
+    recipe = _recipe(config["algorithm"], config["shots"])
+    model, chance = _new_model(config), torch.get_rng_state()
+    joint = None
+    if node := config["baselines"]["joint"]:
+        shared = {**node, "inner": config["algorithm"]["inner"]}
+        joint = _recipe(shared, config["shots"], "baselines.joint")
+    check_trainer(config["trainer"])
+    check_logger(config["logger"])
+    check_shots(recipe)
+    return recipe, model, joint, chance
+
+
+def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
+    algorithm, outer = build.build_algorithm(node, key), build.build_outer(node["outer"], key)
+    spec = EpisodeSpec(
+        shots["ways"],
+        shots["train_shots"],
+        shots["queries"] if algorithm.needs_queries else 0,
+        algorithm.batches,
+        algorithm.inner.batch_size,
+        algorithm.replacement,
+    )
+    again = partial(_recipe_again, node, shots)
+    return Recipe(node.get("name", key), algorithm, outer, spec, again)
+
+
+def _recipe_again(node: Config, shots: Config, steps: int, held: int | None) -> Recipe:
+    changed = {**node, "inner": {**node["inner"], "steps": steps}}
+    if "checkpoint_steps" in node:
+        changed["checkpoint_steps"] = held
+    return _recipe(changed, shots)
+
+
+def _new_model(config: Config) -> nn.Module:
+    """The network in the state that the run's seed gives it."""
+    torch.manual_seed(config["seed"])
+    model = build.build_model(config["model"])
+    double = str(config["trainer"]["precision"]) == "64"  # before a checkpoint is read into it
+    return model.double() if double else model
+
+
+def _learner(
+    model: nn.Module, recipe: Recipe, objective: Any, made: Mapping[str, Any]
+) -> MetaLearner:
+    schedule = made["schedule"]
+    learner = MetaLearner(
+        model,
+        recipe.algorithm,
+        objective,
+        recipe.outer,
+        max_meta_iterations=schedule.max_meta_iterations,
+        meta_batch=schedule.meta_batch,
+        execution=made["machine"].execution,
+        log_every=schedule.log_every,
+    )
+    learner.config = dict(made["config"])
+    return learner

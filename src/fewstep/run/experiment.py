@@ -1,0 +1,179 @@
+"""One typed object between the configuration and the run: everything a run is, built once.
+
+`fewstep.run.assembly` makes it from a checked configuration; whatever comes after takes it, or a
+part of it, and reads no configuration any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from fewstep.adapters.meta_test import Setting
+from fewstep.algorithms import Algorithm
+from fewstep.core.outer import OuterStep
+from fewstep.core.types import EpisodeSpec, Split
+from fewstep.run.learner import MetaLearner
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a learner learns."""
+
+    name: str
+    algorithm: Algorithm
+    outer: OuterStep
+    spec: EpisodeSpec
+    """Of a task in meta-training."""
+    again: Callable[[int, int | None], Recipe] = field(repr=False)
+    """The same with so many inner steps, and so many whose graph is held at a time (None: all of
+    them; an algorithm that cannot do otherwise is not asked).
+
+    Raises:
+        ConfigError: the algorithm refuses that.
+    """
+
+    @property
+    def inner_steps(self) -> int:
+        """Updates in meta-training."""
+        return self.algorithm.inner.steps
+
+    @property
+    def checkpoint_steps(self) -> int | None:
+        """Inner steps whose graph is held at a time; None where it is not cut into pieces."""
+        return getattr(self.algorithm, "checkpoint_steps", None)
+
+    @property
+    def can_checkpoint(self) -> bool:
+        """Whether a derivative leads through the inner loop, which may be cut into pieces."""
+        return hasattr(self.algorithm, "checkpoint_steps")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a training is, and after how many meta-iterations it does what."""
+
+    max_meta_iterations: int
+    meta_batch: int
+    log_every: int
+    checkpoint_every: int
+    val_every: int | None
+    """None: never, as for `test_every`."""
+    val_tasks: int
+    test_every: int | None
+    test_tasks: int
+
+
+@dataclass(frozen=True)
+class MetaTest:
+    """What the end of a run measures."""
+
+    settings: tuple[Setting, ...]
+    """Validation uses the first, and its first protocol."""
+    seed: int
+    tasks: int
+    curve_tasks: int
+    checkpoint: str | None
+    """`best` or `last`; None is best where there is validation."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it runs."""
+
+    trainer: Mapping[str, Any]
+    """Arguments of Lightning's trainer."""
+    accelerator: str
+    precision: str
+    ranks: int
+    """On all machines."""
+    execution: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Whose tasks they are, in the words of the command line."""
+
+    name: str
+    target: str
+    split: str | None
+    root: str | None
+    from_lists: bool
+    """Whether lists of the user's own say which class is in which split."""
+
+    @property
+    def place(self) -> str:
+        """Where the data is."""
+        return f"dataset.root={self.root}" if self.root else f"dataset={self.name}"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a run is called."""
+
+    name: str
+    label: str | None
+    """Of its curve, among the runs of one figure."""
+    point: Any
+    """Of a sweep."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A run: what is learned, how, for how long, from what, and where."""
+
+    labels: Labels
+    seed: int
+    """Of the initialization and of the training tasks."""
+    source: Source
+    dataset: Any
+    splits: Mapping[str, Split]
+    """Empty before the data is opened."""
+    model: str
+    """The dotted path of the network, for messages."""
+    learner: MetaLearner
+    chance: Tensor = field(repr=False)
+    """Where building the network has left torch's random numbers."""
+    recipe: Recipe
+    schedule: Schedule
+    test: MetaTest
+    machine: Machine
+    logger: Mapping[str, Any]
+    """A `_target_` and its arguments; nothing where metrics.csv is enough."""
+    random: bool
+    """Whether an untrained learner is tested beside the trained one."""
+    joint: Recipe | None
+    """Of the baseline that is trained beside it."""
+    resume: Path | None
+    """The checkpoint that the run goes on from."""
+    other_data: bool
+    """Whether it may do so on other data."""
+    config: Mapping[str, Any] = field(repr=False)
+    """What all of it was made from: to be kept, hashed and shown, and not to be read."""
+    new_model: Callable[[], nn.Module] = field(repr=False)
+    """The network once more, in the state that the run's seed gives it."""
+
+    @property
+    def objective(self) -> Any:
+        """What is learned in a task: losses and metrics."""
+        return self.dataset.objective
+
+    @property
+    def ways(self) -> int:
+        """Classes of a task."""
+        return self.recipe.spec.ways
+
+    @property
+    def criterion(self) -> tuple[Any, ...]:
+        """What the figures of two meta-validations must share to be held against each other."""
+        return criterion(self.test, self.schedule)
+
+
+def criterion(test: MetaTest, schedule: Schedule) -> tuple[Any, ...]:
+    """The setting and protocol of meta-validation, and its tasks."""
+    first = test.settings[0]
+    return first.spec, first.protocols[0], schedule.val_tasks, test.seed
