@@ -14,6 +14,7 @@ from fewstep.core.types import Params
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
+from fewstep.records.identity import LATER
 from fewstep.run.checkpoint_contents import check_contents, check_file, check_finite, difference
 from fewstep.run.learner import MetaLearner
 
@@ -141,7 +142,8 @@ FREE += ("other_data",)
 PATHS = ("dataset.root", "dataset.max_megapixels", "dataset.max_file_mb")
 PATHS += ("algorithm.checkpoint_steps",)
 """What a resumed run may do otherwise than before."""
-BEFORE = {"algorithm.inner.fixed": [], "dataset.skip": [], "dataset.white": None}
+BEFORE = {"dataset.skip": [], "dataset.white": None}
+BEFORE |= {f"algorithm.{part}.{n}": v for part, later in LATER.items() for n, v in later.items()}
 """What runs did that are older than a key."""
 
 
