@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.meta_test import PROTOCOLS, Setting, evaluate_task
 from fewstep.adapters.path import Path
 from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
@@ -16,15 +21,26 @@ from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
+from fewstep.core.aggregate import PerEntry
 from fewstep.core.net import Net
+from fewstep.core.outer import OuterStep, cosine
 from fewstep.core.problem import Problem
-from fewstep.core.rules import SGD, Adam, ClippedSGD, MetaSGD, Prox, Sign
-from fewstep.core.types import Episode, Params, Start
+from fewstep.core.rules import SGD, Adam, ClippedSGD, MetaSGD, Prox, Sign, total_of
+from fewstep.core.types import Episode, EpisodeSpec, Params, Start
 from fewstep.execution.choice import EXECUTIONS
+from fewstep.execution.serial import Serial
+from fewstep.execution.threads import Threads
+from fewstep.messages.errors import ConfigError
+from fewstep.models import Prototypes
+from fewstep.programs.library import Programs
+from fewstep.run.consistency import check_fixed
+from fewstep.run.learner import MetaLearner
 from problems import (
+    CLASSIFICATION,
     REGRESSION,
     HalfSquare,
     finite_differences,
+    image_episode,
     largest_difference,
     linear,
     small_episode,
@@ -246,11 +262,12 @@ def test_a_norm_is_that_of_a_tensor_and_not_of_all(execution: str) -> None:
     start, inner = Start(PARAMS, {}), InnerLoop(ClippedSGD(0.1, clip=0.01), 1)
     _, grads = inner.gradient(PROBLEM, PARAMS, PROBLEM.minibatch(EPISODE, EPISODE.batches[0]))
     run = EXECUTIONS[execution](small_net().module)
-    (end,) = run.map(
-        lambda net, *args: inner.adapt(Problem(net, REGRESSION), *args).params,
-        (start,),
-        [EPISODE._replace(batches=EPISODE.batches[:1])],
-    )
+    episode = EPISODE._replace(batches=EPISODE.batches[:1])
+
+    def adapted(net: Net, start: Start, episode: Episode) -> Params:
+        return inner.adapt(Problem(net, REGRESSION), start, episode).params
+
+    (end,) = run.map(adapted, (start,), [episode])
     for name, g in grads.items():
         step = 0.1 * g * min(1.0, 0.01 / g.norm().item())
         torch.testing.assert_close(PARAMS[name] - end[name], step, rtol=1e-9, atol=1e-12)
@@ -292,3 +309,143 @@ def test_a_task_starts_anew_what_it_brings() -> None:
     assert torch.equal(begun["2.bias"], fresh)
     assert torch.equal(begun["2.weight"], PARAMS["2.weight"])
     assert not MAML(inner).direction(PROBLEM, Start(PARAMS, {}), episode)[0]["2.bias"].any()
+
+
+# --- what a network takes, and a learner with all of it
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_prototypes_take_the_support_set(execution: str) -> None:
+    """The logits are minus the squared distances to the classes' means, written out."""
+    torch.manual_seed(0)
+    module = Prototypes(nn.Flatten(), ways=3).double()
+    module.scale.data *= 2.0
+    episode = image_episode(0, steps=1, size=4)
+    run = EXECUTIONS[execution](module)
+    setting = Setting(EpisodeSpec(3, 4, 2, 0), PROTOCOLS, (0,))
+    inner = InnerLoop(SGD(0.1), 1)
+    test = partial(evaluate_task, inner=inner, objective=CLASSIFICATION, setting=setting)
+    (found,) = run.map(test, (Start(Net(module).params(), {}),), [episode])
+    x, q = episode.support_x.flatten(1), episode.query_x.flatten(1)
+    means = torch.stack([x[episode.support_y == c].mean(0) for c in range(3)])
+    logits = -2.0 * (q[:, None] - means).square().sum(-1)
+    wanted = nn.functional.cross_entropy(logits, episode.query_y).item()
+    for protocol in PROTOCOLS:
+        assert found[protocol]["loss"].item() == pytest.approx(wanted, rel=1e-10)
+
+
+def test_what_a_task_does_not_bring_is_refused() -> None:
+    module = Prototypes(nn.Flatten(), ways=3)
+    module.takes = ("support_x", "width")
+    with pytest.raises(ConfigError, match=r"Prototypes takes width, .* they have support_x, supp"):
+        Problem(Net(module), CLASSIFICATION).support(image_episode())
+
+
+class Probing:
+    """Regression in units that the task brings, which looks at the parameters besides."""
+
+    inner_loss = outer_loss = staticmethod(REGRESSION.inner_loss)
+
+    def metrics(self, outputs: Tensor, targets: Tensor, given: Params) -> Params:
+        return {"loss": given["unit"] * REGRESSION.metrics(outputs, targets)["loss"]}
+
+    def probe(self, net: Net, params: Params, episode: Episode) -> Params:
+        return {"largest": params["0.weight"].abs().max()}
+
+
+def test_an_objective_is_given_extras_and_may_probe() -> None:
+    episode = EPISODE._replace(extras={"unit": torch.tensor(10.0).double()})
+    setting = Setting(EpisodeSpec(1, 6, 4, 3, 2), ("transductive",), (3,))
+    how = {"inner": InnerLoop(SGD(0.1), 3), "setting": setting}
+    start = Start(PARAMS, {})
+    ours = evaluate_task(NET, start, episode, objective=Probing(), **how)["transductive"]
+    plain = evaluate_task(NET, start, EPISODE, objective=REGRESSION, **how)["transductive"]
+    assert ours["loss"].item() == pytest.approx(10 * plain["loss"].item(), rel=1e-12)
+    end = how["inner"].adapt(PROBLEM, start, EPISODE).params
+    assert ours["largest"].item() == end["0.weight"].abs().max().item()
+
+
+def learner(inner: InnerLoop, **outer: Any) -> MetaLearner:
+    step = OuterStep(torch.optim.AdamW, lr=0.1, options={"weight_decay": 0.5}, **outer)
+    module = small_net().module
+    return MetaLearner(
+        module,
+        MAML(inner),
+        REGRESSION,
+        step,
+        max_meta_iterations=4,
+        meta_batch=1,
+        execution="serial",
+    )
+
+
+def test_the_outer_step_moves_what_it_is_to_and_nothing_else() -> None:
+    inner = InnerLoop(MetaSGD(0.1), 3, fixed=["0.bias"], reset=["2.bias"], frozen=["0.weight"])
+    ours = learner(inner, rates={"inner/*": 0.0})
+    check_fixed(ours)
+    before = {name: p.clone() for name, p in ours.module.state_dict().items()}
+    (optimizer,), _ = ours.configure_optimizers()
+    direction, ours.state, _ = ours.directions([EPISODE])
+    ours.hand_over(direction)
+    optimizer.step()
+    moved = {n for n, p in ours.module.state_dict().items() if not torch.equal(p, before[n])}
+    assert moved == {"0.bias", "2.weight"}
+    assert all((p == 0.1).all() for p in ours.learned.by_name().values())
+    assert ours.learned.summary()["inner_lr_max"] == pytest.approx(0.1)
+    again = learner(inner)
+    again.load_state_dict(ours.state_dict())
+    assert set(again.params()) == set(direction)
+
+
+@pytest.mark.parametrize(
+    ("lists", "rates", "words"),
+    [
+        ({"reset": ["3.*"]}, {}, "algorithm.inner.reset=[3.*]: no parameter of the model is"),
+        ({"fixed": ["0.*"], "reset": ["0.bias"]}, {}, "both hold 0.bias"),
+        ({"reset": ["*"]}, {}, "leaves nothing for the outer step to learn"),
+        ({}, {"inner/*": 0.1}, "algorithm.outer.rates.inner/*=0.1: the outer step moves nothing"),
+    ],
+)
+def test_lists_that_cannot_be(lists: dict, rates: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        check_fixed(learner(InnerLoop(SGD(0.1), 3, **lists), rates=rates))
+
+
+def test_a_cosine_ends_where_a_line_does() -> None:
+    step = OuterStep(torch.optim.SGD, lr=2.0, final_lr=0.5, schedule=cosine)
+    rates = [2.0 * step.scale(i, of=4) for i in range(5)]
+    wanted = [0.5 + 1.5 * (1 + math.cos(math.pi * i / 4)) / 2 for i in range(5)]
+    assert rates == pytest.approx(wanted, rel=1e-12)
+
+
+def test_each_entry_is_the_mean_over_the_tasks_that_have_it() -> None:
+    some = [{"w": torch.tensor([1.0, 0.0, 0.0])}, {"w": torch.tensor([3.0, 4.0, 0.0])}]
+    parts = [PerEntry().contribution(d, EPISODE) for d in some]
+    assert PerEntry().apply(total_of(parts), 2)["w"].tolist() == [2.0, 4.0, 0.0]
+
+
+@dataclass(frozen=True)
+class Silent(Reptile):
+    """Surrounds its inner loop with a mode of its thread."""
+
+    def direction(self, problem, start, episode):
+        with torch.no_grad():
+            return super().direction(problem, start, episode)
+
+
+def test_a_mode_around_an_inner_loop_stays_in_its_thread() -> None:
+    some, inner = [small_episode(seed, steps=8) for seed in range(5)], InnerLoop(SGD(0.05), 8)
+
+    def direction(net: Net, start: Start, episode: Episode) -> Params:
+        return Silent(inner).direction(Problem(net, REGRESSION), start, episode)[0]
+
+    found = Threads(small_net().module, 2).map(direction, (Start(PARAMS, {}),), some)
+    wanted = Serial(small_net().module).map(direction, (Start(PARAMS, {}),), some)
+    for one, other in zip(found, wanted, strict=True):
+        assert largest_difference(other, one) < 1e-12
+
+
+def test_a_module_may_ask_to_run_as_it_is() -> None:
+    module = small_net().module
+    module.programs = False
+    assert Net(module, programs=Programs()).programs is None

@@ -176,9 +176,7 @@ class Net:
             return aux, grads
         second_order = any(p.requires_grad for p in params.values())
         # Of a task, some may start at constants: these are leaves here as where none asks.
-        leaves = {
-            n: p if p.requires_grad else p.detach().requires_grad_() for n, p in params.items()
-        }
+        leaves = {n: p if p.requires_grad else _leaf(p) for n, p in params.items()}
         with torch.enable_grad():
             value, aux = f(leaves)
             grads = torch.autograd.grad(
