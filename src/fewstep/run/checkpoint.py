@@ -118,6 +118,12 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
             f"Use shots.ways={there['shots']['ways']}, or train one for {here['shots']['ways']}"
         )
     name, ours, theirs = found
+    if name.startswith("learned."):
+        raise ConfigError(
+            f"{key}={path}: is of another inner rule ({there['algorithm']['inner']['rule']}, "
+            f"{printable(name)} {theirs}) than {here['algorithm']['inner']['rule']} ({ours}). Use "
+            "the algorithm.inner.rule it was trained with"
+        )
     raise ConfigError(
         f"{key}={path}: is of another model ({there['model']['_target_']}, {name} "
         f"{theirs}) than {here['model']['_target_']} ({name} "
