@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
@@ -24,6 +25,7 @@ ALGORITHMS: dict[str, Callable] = {
     "fomaml": FOMAML,
     "maml": MAML,
     "joint": Joint,
+    "binomial": lambda inner: Binomial(inner, order=2),
     "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
 }
 """Of three inner steps."""

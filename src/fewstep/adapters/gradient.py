@@ -153,6 +153,14 @@ class InnerLoop:
         params, state = self.rule.step(params, grads, joined(start.state, learned))
         return Start({**params, **learned}, without(state, learned))
 
+    def one_step(
+        self, problem: Problem, start: Start, examples: Examples, first_order: bool
+    ) -> Params:
+        """Where a step on some examples leads: differentiable, and with `first_order` by all but
+        its gradient."""
+        at = {n: p.detach() for n, p in start.params.items()} if first_order else start.params
+        return self.step(start, self.gradient(problem, at, examples)[1]).params
+
     def gradient(
         self, problem: Problem, params: Params, examples: Examples
     ) -> tuple[Metrics, Params]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from fewstep.core.rules.learned import LEARNED
+
 
 LISTS = ("fixed", "reset", "frozen")
 
@@ -46,9 +48,15 @@ def check_partition(inner: Any, names: Iterable[str], frozen: Iterable[str]) -> 
     do not.
 
     Raises:
-        ValueError: a pattern without a parameter, a parameter in two lists, or nothing to learn.
+        ValueError: a pattern without a parameter, a parameter in two lists, one that is called as
+            what a rule learns is, or nothing to learn.
     """
     names, frozen = list(names), list(frozen)
+    if taken := [name for name in names if name.startswith(LEARNED)]:
+        raise ValueError(
+            f"model: its parameter {taken[0]} is called as what an inner rule learns is. Name it "
+            f"without {LEARNED}"
+        )
     for key in LISTS:
         for pattern in getattr(inner, key):
             among = [*names, *frozen] if key == "frozen" else names

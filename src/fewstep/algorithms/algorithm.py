@@ -60,3 +60,12 @@ def refuse_learned(inner: InnerLoop, algorithm: str) -> None:
             f"{type(inner.rule).__name__} learns. Use algorithm=maml or fomaml, or another rule, "
             "for example algorithm.inner.rule=sgd"
         )
+
+
+def refuse_memory(inner: InnerLoop, algorithm: str) -> None:
+    """Raise ValueError, for an algorithm that takes each step for itself."""
+    if inner.rule.remembers:
+        raise ValueError(
+            f"algorithm.inner.rule: {algorithm} needs an inner rule without memory, e.g. sgd, and "
+            f"{type(inner.rule).__name__} remembers. Use algorithm.inner.rule=sgd"
+        )

@@ -122,7 +122,8 @@ def check_training(config: Mapping[str, Any]) -> None:
         node = config
         for name in part.split("."):
             node = node[name]
-        check_names(f"{part}.", node, known | more)
+        later = {"schedule", "rates"} & node.keys() if part == "algorithm.outer" else set()
+        check_names(f"{part}.", node, known | more | later)
     _check_joint(config["baselines"]["joint"])
 
 

@@ -175,7 +175,8 @@ class Net:
             grads, (_, aux) = torch.func.grad_and_value(f, has_aux=True)(params)
             return aux, grads
         second_order = any(p.requires_grad for p in params.values())
-        leaves = params if second_order else {n: p.requires_grad_() for n, p in _alias(params)}
+        # Of a task, some may start at constants: these are leaves here as where none asks.
+        leaves = {n: p if p.requires_grad else _leaf(p) for n, p in params.items()}
         with torch.enable_grad():
             value, aux = f(leaves)
             grads = torch.autograd.grad(
@@ -184,9 +185,9 @@ class Net:
         return aux, dict(zip(leaves, grads, strict=True))
 
 
-def _alias(params: Params) -> list[tuple[str, Tensor]]:
-    """The same memory under new tensors, so that asking for gradients marks nobody else's."""
-    return [(name, p.detach()) for name, p in params.items()]
+def _leaf(p: Tensor) -> Tensor:
+    """The same memory under a new tensor, so that asking for gradients marks nobody else's."""
+    return p.detach().requires_grad_()
 
 
 Mark = tuple[int, list[Any] | None]

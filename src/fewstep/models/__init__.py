@@ -2,6 +2,7 @@
 
 from fewstep.models.convolutions import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv
 from fewstep.models.mlp import SineMLP
+from fewstep.models.prototypes import Prototypes
 
 
-__all__ = ["MAMLOmniglotConv", "MiniImagenetConv", "OmniglotConv", "SineMLP"]
+__all__ = ["MAMLOmniglotConv", "MiniImagenetConv", "OmniglotConv", "Prototypes", "SineMLP"]

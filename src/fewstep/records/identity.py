@@ -16,8 +16,14 @@ NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_ev
 NOT_HASHED += ("checkpoint_every", "trust", "other_data")
 """What a configuration says of where and how a run goes, and not of what it computes."""
 NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb")
+INNER_LOOP = "fewstep.adapters.gradient.InnerLoop"
 LATER_OF_DATASET = {"skip": [], "white": None}
 """Keys that older runs lack, and what those did."""
+LATER = {
+    "inner": {"fixed": [], "reset": [], "frozen": [], "head": "trained", "_target_": INNER_LOOP},
+    "outer": {"schedule": "linear", "rates": {}},
+}
+"""The same of the parts of an algorithm."""
 
 
 def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,9 +37,10 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     }
     recipe = (config.get("algorithm") or {}).items()  # an evaluation has its checkpoint's
     kept["algorithm"] = {n: v for n, v in recipe if n != "checkpoint_steps"}
-    if "inner" in kept["algorithm"]:  # nothing is fixed in runs that are older than the key
-        inner = kept["algorithm"]["inner"].items()
-        kept["algorithm"]["inner"] = {n: v for n, v in inner if n != "fixed" or v}
+    for part, later in LATER.items():
+        if part in kept["algorithm"]:
+            items = kept["algorithm"][part].items()
+            kept["algorithm"][part] = {n: v for n, v in items if n not in later or v != later[n]}
     kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
     return kept
 

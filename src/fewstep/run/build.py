@@ -15,7 +15,7 @@ from fewstep.algorithms import Algorithm
 from fewstep.config.instantiate import call, locate, make
 from fewstep.config.ranks import count
 from fewstep.core.contents import check_contents
-from fewstep.core.outer import OuterStep
+from fewstep.core.outer import SCHEDULES, OuterStep, Schedule
 from fewstep.core.rules import RULES
 from fewstep.core.types import EpisodeSpec
 from fewstep.messages.errors import ConfigError, did_you_mean
@@ -48,9 +48,17 @@ def build_algorithm(config: Config, key: str = "algorithm") -> Algorithm:
         )
     make_rule = RULES.get(rule) or locate(f"{key}.inner.rule", rule)
     made_rule = call(make_rule, f"{key}.inner.options", {"lr": lr, **options})
-    loop = call(InnerLoop, f"{key}.inner", {"rule": made_rule, **inner})
+    target = inner.pop("_target_", None)
+    make_loop = locate(f"{key}.inner._target_", target) if target else InnerLoop
+    loop = call(make_loop, f"{key}.inner", {"rule": made_rule, **inner})
     arguments = {name: value for name, value in config.items() if name not in RECIPE}
-    return make(key, {**arguments, "inner": loop})
+    made = make(key, {**arguments, "inner": loop})
+    if not isinstance(made, Algorithm):
+        raise ConfigError(
+            f"{key}._target_={config['_target_']}: is no algorithm. Let it inherit from "
+            "fewstep.algorithms.Algorithm"
+        )
+    return made
 
 
 def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
@@ -67,7 +75,14 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
             f"{did_you_mean(name, known)} For example {key}.optimizer=Adam"
         )
     optimizer = locate(f"{key}.optimizer", name if "." in name else f"torch.optim.{name}")
-    outer = OuterStep(optimizer, config["lr"], config["final_lr"], dict(config["options"] or {}))
+    outer = OuterStep(
+        optimizer,
+        config["lr"],
+        config["final_lr"],
+        dict(config["options"] or {}),
+        _schedule(config, key),
+        check_rates(config.get("rates") or {}, key),
+    )
     try:
         optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
     except Exception as error:  # whatever somebody's optimizer raises
@@ -76,6 +91,40 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
             f"+{key}.options.weight_decay=0.01"
         ) from None
     return outer
+
+
+def _schedule(config: Config, key: str) -> Schedule:
+    """What `schedule` names; nothing falls where there is nothing to fall to."""
+    name = config.get("schedule", "linear")
+    if name not in SCHEDULES and "." not in str(name):
+        raise ConfigError(
+            f"{key}.schedule={name}: must be one of {', '.join(SCHEDULES)}, or the dotted path of "
+            f"a function of your own. For example {key}.schedule=cosine"
+        )
+    if name != "linear" and config["final_lr"] is None:
+        raise ConfigError(
+            f"{key}.schedule={name}: has no rate to fall to with {key}.final_lr=null. Give one, "
+            f"for example {key}.final_lr=0.00001"
+        )
+    return SCHEDULES.get(name) or locate(f"{key}.schedule", name)
+
+
+def check_rates(rates: Any, key: str) -> dict[str, float]:
+    """Hold the rates by pattern against their limits.
+
+    Raises:
+        ConfigError: what is no rate, or no pattern with one.
+    """
+    fix = f"For example {key}.rates={{inner/*: 0.0001}}"
+    if not isinstance(rates, Mapping):
+        raise ConfigError(f"{key}.rates={rates}: must be patterns of names with rates. {fix}")
+    for pattern, rate in rates.items():
+        number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+        if not number or not 0 <= rate < float("inf"):
+            raise ConfigError(
+                f"{key}.rates.{pattern}={rate}: must be a finite number of at least 0. {fix}"
+            )
+    return dict(rates)
 
 
 def build_model(config: Config) -> nn.Module:
@@ -94,7 +143,13 @@ def build_model(config: Config) -> nn.Module:
 
 def build_dataset(config: Config) -> Any:
     """The dataset of a `dataset/` file; opening it is up to the caller."""
-    return make("dataset", config, spare=FACTS)
+    made = make("dataset", config, spare=FACTS)
+    if not hasattr(made, "objective"):
+        raise ConfigError(
+            f"dataset._target_={config['_target_']}: has no objective, the losses and metrics that "
+            "it is learned by. For example objective = fewstep.core.objectives.Classification()"
+        )
+    return made
 
 
 def build_source(config: Config) -> Source:

@@ -15,6 +15,7 @@ from fewstep.core.types import Params
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
+from fewstep.records.identity import LATER
 from fewstep.run.build import build_test, fit_of
 from fewstep.run.checkpoint_contents import check_contents, check_file, check_finite, difference
 from fewstep.run.experiment import Experiment
@@ -119,6 +120,12 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
             f"last layer would not fit. Use shots.ways={there}, or train one for {here}"
         )
     name, ours, theirs = found
+    if name.startswith("learned."):
+        raise ConfigError(
+            f"{key}={path}: is of another inner rule ({there['algorithm']['inner']['rule']}, "
+            f"{printable(name)} {theirs}) than {here['algorithm']['inner']['rule']} ({ours}). Use "
+            "the algorithm.inner.rule it was trained with"
+        )
     raise ConfigError(
         f"{key}={path}: is of another model ({other}, {name} {theirs}) than {model} ({name} "
         f"{ours}). Use the model it was trained with"
@@ -142,6 +149,10 @@ FREE += ("other_data",)
 PATHS = ("dataset.root", "dataset.max_megapixels", "dataset.max_file_mb")
 PATHS += ("algorithm.checkpoint_steps",)
 """What a resumed run may do otherwise than before."""
+OLDER = BEFORE | {
+    f"algorithm.{part}.{n}": v for part, later in LATER.items() for n, v in later.items()
+}
+"""What runs did that are older than a key."""
 
 
 def same_recipe(experiment: Experiment, content: dict[str, Any], path: Path) -> None:
@@ -152,7 +163,7 @@ def same_recipe(experiment: Experiment, content: dict[str, Any], path: Path) -> 
     """
     theirs = content["fewstep"]["config"]
     here, there = (
-        BEFORE | {k: v for k, v in flatten(c) if k.partition(".")[0] not in FREE and k not in PATHS}
+        OLDER | {k: v for k, v in flatten(c) if k.partition(".")[0] not in FREE and k not in PATHS}
         for c in (experiment.config, theirs)
     )
     for key in sorted({*here, *there}):

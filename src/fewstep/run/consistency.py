@@ -94,6 +94,7 @@ def check_fixed(learner: MetaLearner) -> None:
     network = learner.net
     try:
         check_partition(learner.algorithm.inner, network.params(), network.frozen())
+        learner.outer.groups(learner.moved())
     except ValueError as error:
         raise ConfigError(str(error)) from None
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fewstep.core.rules.rule import Rule, State
+from fewstep.core.rules.rule import State
+from fewstep.core.rules.sgd import SGD
 from fewstep.core.types import Params
 
 
 @dataclass(frozen=True)
-class Prox(Rule):
+class Prox(SGD):
     """`w <- w - lr (g + lam (w - w0))`, for the loss `L(w) + lam/2 |w - w0|^2`.
 
     The anchor `w0` is the task's own and keeps its derivative. Where a gradient is 0 from the
     start, `w` stays at its anchor.
     """
 
-    lr: float
     lam: float = 1.0
 
     def __post_init__(self) -> None:
@@ -29,9 +29,13 @@ class Prox(Rule):
         return params, {**state, "anchor": params}
 
     def step(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
-        anchor = state["anchor"]
+        return super().step(params, self._drawn_back(params, grads, state), state)
+
+    def step_(self, params: Params, grads: Params, state: State) -> None:
+        super().step_(params, self._drawn_back(params, grads, state), state)
+
+    def _drawn_back(self, params: Params, grads: Params, state: State) -> Params:
         if not self.lam:  # gradient descent to the last digit
-            return {name: p - self.lr * grads[name] for name, p in params.items()}, state
-        return {
-            n: p - self.lr * (grads[n] + self.lam * (p - anchor[n])) for n, p in params.items()
-        }, state
+            return grads
+        anchor = state["anchor"]
+        return {name: g + self.lam * (params[name] - anchor[name]) for name, g in grads.items()}

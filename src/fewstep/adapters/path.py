@@ -1,0 +1,113 @@
+"""The way that a task took from where it started, and derivatives at each of its steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from fewstep.adapters.beginning import pull_back
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.outer import query_gradient
+from fewstep.core.attention import twice_differentiable
+from fewstep.core.net import Net
+from fewstep.core.objectives import Objective
+from fewstep.core.problem import Problem
+from fewstep.core.types import Episode, Examples, Metrics, Params, Start, State
+
+
+class Path:
+    """Steps k = 0, 1, ... of an inner loop on one task, from `params[0]` to `params[steps]`.
+
+    Parameters hold what the rule learns too, below `inner/`. All derivatives are products with a
+    vector that has the names of the parameters; one step's graph is held at a time.
+    """
+
+    def __init__(self, inner: InnerLoop, problem: Problem, start: Start, episode: Episode) -> None:
+        self.inner, self.problem, self.steps = inner, problem, inner.steps
+        self._origin, self._episode = start, episode
+        self._at = [inner.start(problem, start, episode)]
+        for k in range(inner.steps):
+            step = inner.go_on(problem, self._at[-1], episode, slice(k, k + 1))
+            self._at.append(step.start)
+
+    @property
+    def params(self) -> list[Params]:
+        """The parameters before each step, and after the last."""
+        return [at.params for at in self._at]
+
+    @property
+    def state(self) -> State:
+        """What the rule remembers at the end."""
+        return self._at[-1].state
+
+    def query_gradient(self) -> tuple[Metrics, Params]:
+        """`(metrics, v)`, with v the gradient of the query loss at the adapted parameters."""
+        queries = self.problem.queries(self._episode)
+        return query_gradient(self.problem, self.inner.finish(self._at[-1]), queries)
+
+    def gradient(self, k: int, at: Params) -> Params:
+        """That of step k's inner objective at some parameters: 0 for what is fixed."""
+        return self.inner.gradient(self.problem, at, self._minibatch(k))[1]
+
+    def vjp(self, k: int, v: Params) -> Params:
+        """J^T v, with J the derivative of step k's end by its start, the rule's memory a constant:
+        under SGD (I - a H) v."""
+        return self._run(_vjp, self._at[k], self._minibatch(k), v, False)
+
+    def first_order(self, k: int, v: Params) -> Params:
+        """The same with the gradient a constant: under SGD v itself."""
+        return self._run(_vjp, self._at[k], self._minibatch(k), v, True)
+
+    def hessian(self, k: int, at: Params, v: Params) -> Params:
+        """H v, with H the Hessian of step k's inner objective at some parameters."""
+        return self._run(_hessian, at, self._minibatch(k), v)
+
+    def to_start(self, v: Params) -> Params:
+        """From a derivative by `params[0]` to one by the initialization."""
+        return pull_back(self.inner, self.problem, self._origin, self._episode, v)
+
+    def _minibatch(self, k: int) -> Examples:
+        return self.problem.minibatch(self._episode, self._episode.batches[k])
+
+    def _run(self, function: Any, at: Any, examples: Examples, v: Params, *how: Any) -> Params:
+        fixed = (self.inner, self.problem.objective, *how)
+        with twice_differentiable():
+            return self.problem.net.run(function, fixed, at, examples, v)
+
+
+def _vjp(
+    net: Net,
+    inner: InnerLoop,
+    objective: Objective,
+    first_order: bool,
+    at: Start,
+    examples: Examples,
+    v: Params,
+) -> Params:
+    def along(params: Params) -> tuple[Tensor, tuple[()]]:
+        end = inner.one_step(
+            Problem(net, objective), at._replace(params=params), examples, first_order
+        )
+        return _product(end, v), ()
+
+    return net.value_and_grad(along, at.params)[1]
+
+
+def _hessian(
+    net: Net,
+    inner: InnerLoop,
+    objective: Objective,
+    at: Params,
+    examples: Examples,
+    v: Params,
+) -> Params:
+    def along(params: Params) -> tuple[Tensor, tuple[()]]:
+        gradient = inner.gradient(Problem(net, objective), params, examples)[1]
+        return _product(gradient, v), ()
+
+    return net.value_and_grad(along, at)[1]
+
+
+def _product(one: Params, other: Params) -> Tensor:
+    return sum((value * other[name]).sum() for name, value in one.items())
