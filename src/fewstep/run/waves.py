@@ -10,11 +10,10 @@ import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
-from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.meta_test import predict
 from fewstep.core.net import Net
 from fewstep.core.rules import State, place_state
-from fewstep.core.types import Episode, Params, Task
+from fewstep.core.types import Episode, Params
 from fewstep.disk.files import replacing
 from fewstep.execution.serial import Serial
 from fewstep.records.curves import COLORS
@@ -33,7 +32,7 @@ def draw_waves(
     setting = tasks.settings[0]
     episode = tasks.splits["test"].episode(setting.spec, tasks.eval_seed, 0)
     x, alone = episode.query_x[:, 0], Serial(learner.module, learner.execution.traits)
-    wave = partial(_wave, inner=learner.algorithm.inner, objective=learner.task)
+    wave = partial(_wave, learner=learner)
     with plt.rc_context(STYLE):
         size = (4 * len(initializations), 3.6)
         figure, panels = plt.subplots(
@@ -57,10 +56,11 @@ def draw_waves(
 
 
 def _wave(
-    net: Net, params: Params, state: State, episode: Episode, *, inner: InnerLoop, objective: Task
+    net: Net, params: Params, state: State, episode: Episode, *, learner: MetaLearner
 ) -> tuple[Tensor, Tensor]:
     """The function on the query's points [points], before and after adapting."""
-    adapted = inner.adapt(net, params, state, episode, objective).params
+    inner = learner.algorithm.inner
+    adapted = inner.adapt(net, params, state, episode, learner.task).params
     with torch.no_grad():
         prior, after = (predict(net, p, episode, "transductive")[:, 0] for p in (params, adapted))
     return prior, after
