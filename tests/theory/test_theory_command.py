@@ -12,6 +12,8 @@ import torch
 from fewstep import cli
 from fewstep.commands import theory as command
 from fewstep.core.net import Net
+from fewstep.core.problem import Problem
+from fewstep.core.types import Start
 from fewstep.theory import alignment, manifolds
 from fewstep.theory.problem import flat, sine_problem
 from fewstep.theory.tables import markdown

@@ -44,6 +44,11 @@ class Check:
         note = f" ({self.note})" if self.note else ""
         return f"must be {self._limit(too_large)}{note}{written}"
 
+    @property
+    def told(self) -> str:
+        """What it may be, for the reference."""
+        return self._limit(too_large=False)
+
     def _fits(self, value: Any) -> bool:
         if self.choices:
             return str(value) in self.choices

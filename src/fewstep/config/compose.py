@@ -6,7 +6,7 @@ import copy
 import operator
 import re
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,17 +29,14 @@ MANDATORY = {
 }
 """What a value without a default is to be, for messages."""
 
-
 PLUGINS = ("joblib", "submitit", "ray", "optuna")
 """The extras that bring Hydra's plugins; a plugin's own options begin with these."""
 
 OPEN = re.compile(r"(trainer|logger)\.|.*\.options\.")
 """Where keys may be added that our files do not have: what others' classes take."""
 
-
 OmegaConf.register_new_resolver("minus", operator.sub, replace=True)
 """`${minus:20,${point.tail_shots}}`: for keys of a sweep that follow from others."""
-
 
 RESOLVERS = ("minus", "now", "oc.select")
 """Those that our files use. Others tell of the user's environment, or are somebody's functions."""
@@ -130,12 +127,10 @@ def _compose(name: str, overrides: Sequence[str], hydra: bool) -> DictConfig:
 def _check_plugin(choice: str, config: DictConfig) -> None:
     module = config._target_.rpartition(".")[0]
     if plugin := re.match(r"hydra_plugins\.hydra_([a-z]+)_", module):
-        try:
-            found = find_spec(module)
-        except ModuleNotFoundError:
-            found = None
-        if not found:
-            raise ConfigError(_no_plugin(choice, plugin.group(1)))
+        with suppress(ModuleNotFoundError):
+            if find_spec(module):
+                return
+        raise ConfigError(_no_plugin(choice, plugin.group(1)))
 
 
 def _no_plugin(choice: str, extra: str) -> str:
@@ -168,7 +163,7 @@ def options(group: str) -> list[str]:
 
 def groups() -> list[str]:
     """The groups of our own configuration, and those of Hydra's that it adds options to."""
-    own = [folder.name for folder in conf_dir().iterdir() if folder.is_dir()]
+    own = {folder.name for folder in conf_dir().iterdir() if folder.is_dir()}
     return sorted({*own, "hydra/launcher", "hydra/sweeper"} - {"hydra"})
 
 

@@ -78,6 +78,13 @@ MODEL = {"model.channels": count(1, 64), "model.hidden": count(1, 64)}
 MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
 """Keys that one algorithm has."""
 
+OPTIONAL = {"algorithm.inner.batch_size", "algorithm.inner.loss", "algorithm.inner.state"}
+OPTIONAL |= {"algorithm.meta_batch", "algorithm.train_shots", "algorithm.queries"}
+OPTIONAL |= {"algorithm.eval.steps", "algorithm.eval.batch_size"}
+"""Keys of which an algorithm has those that it, or another key, asks for."""
+CHOSEN = ("algorithm.eval",)
+"""Parts that need not have all of their keys."""
+
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
 TOP = {*GROUPS, "eval", "baselines", "point", "trust"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
@@ -106,8 +113,9 @@ def check_training(config: Mapping[str, Any]) -> None:
                 "`fewstep train --cfg job` prints them"
             )
     tables = {**TRAIN, **RUN, **EVAL}
-    check_values(config, tables)
-    check_values(config, {**MODEL, **MAML}, optional=True)
+    check_values(config, {key: c for key, c in tables.items() if key not in OPTIONAL})
+    some = {key: c for key, c in tables.items() if key in OPTIONAL}
+    check_values(config, {**some, **MODEL, **MAML}, optional=True)
     check_settings(config["eval"]["settings"])
     for part in ("inner", "outer"):
         _check_options(f"algorithm.{part}.options", config["algorithm"][part].get("options"))
@@ -121,8 +129,10 @@ def check_training(config: Mapping[str, Any]) -> None:
         known = {key[len(part) + 1 :] for key in tables if key.startswith(f"{part}.")}
         node = config
         for name in part.split("."):
-            node = node[name]
-        later = {"schedule", "rates"} & node.keys() if part == "algorithm.outer" else set()
+            node = node.get(name) or {}
+        later = {"schedule", "rates"} & set(node) if part == "algorithm.outer" else set()
+        if part in CHOSEN:  # what it does not have, it does not need
+            known &= set(node) | (known if set(node) - known - more - later else set())
         check_names(f"{part}.", node, known | more | later)
     _check_joint(config["baselines"]["joint"])
 
@@ -168,7 +178,7 @@ def check_sharing(config: Mapping[str, Any]) -> None:
             f"{devices}: that makes {ranks} processes for meta_batch={config['meta_batch']} "
             f"tasks, and some would have none. Use meta_batch={ranks} or more, or fewer devices"
         )
-    if ranks > 1 and config["algorithm"]["inner"]["state"] == "sequential":
+    if ranks > 1 and config["algorithm"]["inner"].get("state") == "sequential":
         raise ConfigError(
             f"algorithm.inner.state=sequential: runs one task after another, which {devices} "
             "cannot share. Use trainer.devices=1, or algorithm.inner.state=carry"

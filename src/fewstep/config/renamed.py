@@ -11,12 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 
-MOVED = {
-    "fewstep.dashboard": "fewstep.loggers.dashboard",
-    "fewstep.rules": "fewstep.core.rules",
-    "fewstep.patches": "fewstep.models.patches",
-}
-"""Modules whose classes a stored configuration may name, and where they are now."""
+MOVED = {"dashboard": "loggers.dashboard", "rules": "core.rules", "patches": "models.patches"}
+"""Modules of fewstep whose classes a stored configuration may name, and where they are now."""
 
 SINCE = {"label": None, "point": None}
 """Keys that a stored configuration may lack, and what it meant without them."""
@@ -32,10 +28,10 @@ def current(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def renamed(path: str) -> str:
     """Where a dotted path leads today."""
-    for old, new in MOVED.items():
-        if path == old or path.startswith(f"{old}."):
-            return f"{new}{path.removeprefix(old)}"
-    return path
+    first, *rest = path.removeprefix("fewstep.").split(".")
+    if not path.startswith("fewstep.") or first not in MOVED:
+        return path
+    return ".".join(["fewstep", MOVED[first], *rest])
 
 
 def renamed_word(word: str) -> str:
@@ -48,4 +44,4 @@ def _renamed(node: Any) -> Any:
         return {name: _renamed(value) for name, value in node.items()}
     if isinstance(node, list):
         return [_renamed(value) for value in node]
-    return renamed(node) if isinstance(node, str) and node.startswith("fewstep.") else node
+    return renamed(node) if isinstance(node, str) else node

@@ -16,7 +16,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
 from fewstep.records.identity import LATER
-from fewstep.run.build import build_test, fit_of
+from fewstep.run.build import fit_of
 from fewstep.run.checkpoint_contents import check_contents, check_file, check_finite, difference
 from fewstep.run.experiment import Experiment
 from fewstep.run.learner import MetaLearner
@@ -55,7 +55,7 @@ def _reported(folder: Path) -> str | None:
         pass
     try:
         content = read(folder / "checkpoints" / "last.ckpt")
-        return build_test(content["fewstep"]["config"]).checkpoint
+        return content["fewstep"]["config"].get("eval")["checkpoint"]
     except (ConfigError, LookupError, TypeError):
         return None
 

@@ -10,10 +10,8 @@ import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
-from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.meta_test import predict
 from fewstep.core.net import Net
-from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
 from fewstep.core.rules import State, place_state
 from fewstep.core.types import Episode, Params, Start
@@ -35,7 +33,7 @@ def draw_waves(
     setting = tasks.settings[0]
     episode = tasks.splits["test"].episode(setting.spec, tasks.eval_seed, 0)
     x, alone = episode.query_x[:, 0], Serial(learner.module, learner.execution.traits)
-    wave = partial(_wave, inner=learner.algorithm.inner, objective=learner.objective)
+    wave = partial(_wave, learner=learner)
     with plt.rc_context(STYLE):
         size = (4 * len(initializations), 3.6)
         figure, panels = plt.subplots(
@@ -59,10 +57,10 @@ def draw_waves(
 
 
 def _wave(
-    net: Net, start: Start, episode: Episode, *, inner: InnerLoop, objective: Objective
+    net: Net, start: Start, episode: Episode, *, learner: MetaLearner
 ) -> tuple[Tensor, Tensor]:
     """The function on the query's points [points], before and after adapting."""
-    problem = Problem(net, objective)
+    inner, problem = learner.algorithm.inner, Problem(net, learner.objective)
     before = inner.start(problem, start, episode)
     after = inner.go_on(problem, before, episode).start
     with torch.no_grad():

@@ -68,7 +68,7 @@ def slopes(problem: Problem) -> list[dict[str, Any]]:
     gb, hb = derivatives(problem)
     table = []
     for name, k in itertools.product(ALGORITHMS, KS):
-        residuals = [_residual(problem, name, k, lr, gb, hb) for lr in RATES]
+        residuals = [_residual(problem, name, k, lr, (gb, hb)) for lr in RATES]
         slope = float(np.polyfit(np.log(RATES), np.log(residuals), 1)[0])
         table.append(
             {"algorithm": name, "k": k, "slope": slope, "rates": RATES, "residuals": residuals}
@@ -76,7 +76,10 @@ def slopes(problem: Problem) -> list[dict[str, Any]]:
     return table
 
 
-def _residual(problem: Problem, name: str, k: int, lr: float, gb: Tensor, hb: Tensor) -> float:
+def _residual(
+    problem: Problem, name: str, k: int, lr: float, terms: tuple[Tensor, Tensor]
+) -> float:
+    gb, hb = terms
     ours, order = algorithm(name, lr, k), range(k)
     norms = [
         in_paper_units(name, lr, problem.direction(ours, episode, order))

@@ -94,7 +94,8 @@ def _alignment(figure: Figure, panels: np.ndarray, found: Mapping[str, Any]) -> 
     for axes, (term, label) in zip(panels, labels.items(), strict=True):
         for training, color, marker in zip(found["trainings"], COLORS, MARKERS, strict=False):
             name = NAMES[training["algorithm"]]
-            _band(axes, training["points"], term, color, marker, f"{name}, k = {training['k']}")
+            look = {"color": color, "marker": marker, "label": f"{name}, k = {training['k']}"}
+            _band(axes, training["points"], term, look)
         axes.set(title=label, xlabel="meta-iteration")
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     panels[0].set_ylabel(f"mean over {found['tasks']} tasks, 95 % band")
@@ -102,14 +103,12 @@ def _alignment(figure: Figure, panels: np.ndarray, found: Mapping[str, Any]) -> 
     figure.suptitle(f"Gradients of a task's minibatches during training on {found['dataset']}")
 
 
-def _band(
-    axes: Axes, points: list[Mapping[str, Any]], term: str, color: str, marker: str, label: str
-) -> None:
+def _band(axes: Axes, points: list[Mapping[str, Any]], term: str, look: Mapping[str, str]) -> None:
     x = [point["meta_iteration"] for point in points]
     y = np.array([point[term] for point in points], dtype=float)
     half = np.array([point[f"{term}_ci95"] for point in points], dtype=float)
-    axes.plot(x, y, color=color, marker=marker, ms=4, lw=1.6, label=label)
-    axes.fill_between(x, y - half, y + half, color=color, alpha=0.18, lw=0)
+    axes.plot(x, y, ms=4, lw=1.6, **look)
+    axes.fill_between(x, y - half, y + half, color=look["color"], alpha=0.18, lw=0)
 
 
 PICTURES: dict[str, tuple[int, Callable[..., None]]] = {
