@@ -14,7 +14,7 @@ from fewstep.adapters.meta_test import PROTOCOLS, Setting, curve_steps
 from fewstep.algorithms import Algorithm
 from fewstep.config.instantiate import call, locate, make
 from fewstep.config.ranks import count
-from fewstep.core import outer
+from fewstep.core import outer as outer_steps
 from fewstep.core.contents import check_contents
 from fewstep.core.outer import SCHEDULES, OuterStep
 from fewstep.core.rules import RULES
@@ -94,7 +94,7 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
     return outer
 
 
-def _schedule(config: Config, key: str) -> outer.Schedule:
+def _schedule(config: Config, key: str) -> outer_steps.Schedule:
     """What `schedule` names; nothing falls where there is nothing to fall to."""
     name = config.get("schedule", "linear")
     if name not in SCHEDULES and "." not in str(name):
