@@ -22,7 +22,7 @@ KEY = "trust"
 NAMED = ("_target_", "rule", "optimizer")
 """The last piece of every key whose value may be a dotted path."""
 
-OURS = ("algorithms", "data", "models", "rules", "loggers", "dashboard")
+OURS = ("algorithms", "data", "models", "core.rules", "loggers")
 """The modules of fewstep whose classes a stored configuration may name: making one of them does
 nothing but hold its arguments. The others have functions that start programs or write files."""
 
