@@ -29,8 +29,7 @@ from fewstep.execution.choice import make_execution
 from fewstep.execution.serial import Serial
 from fewstep.execution.threads import Threads
 from fewstep.messages.errors import ConfigError
-from fewstep.run import build, training
-from fewstep.run.tested import Tested
+from fewstep.run import build, tested, training
 from networks import LARGE, NETWORKS, REFUSED, SIZE, TRIED, Counting, named
 from problems import CLASSIFICATION, REGRESSION
 
@@ -335,8 +334,8 @@ def test_a_run_a_resume_and_an_evaluation_agree(name, tmp_path):
     last = whole / "checkpoints" / "last.ckpt"
     config = config_of(name, "max_meta_iterations=4")
     dataset = build.build_dataset(config["dataset"])
-    tested = Tested(dataset.task, build.open_splits(dataset, config), "test", None)
-    assert figures(training.evaluate(config, last, again, "", tested)) == figures(full)
+    whole_test = tested.Tested(dataset.task, build.open_splits(dataset, config), "test", None)
+    assert figures(training.evaluate(config, last, again, "", whole_test)) == figures(full)
     assert_same_tensors(last, parts / "checkpoints" / "last.ckpt")
 
 

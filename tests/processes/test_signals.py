@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_survival import TINY, content, run_in, undisturbed
 
 from fewstep.commands import train
 from fewstep.processes import signals
@@ -21,7 +22,6 @@ from fewstep.run import checkpoint
 from fewstep.run.callbacks import Measure
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
-from test_survival import TINY, content, run_in, undisturbed
 
 
 __all__ = ["undisturbed"]
