@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKERS ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-slow test-gpu gates lint format bench bench-costs bench-peers clean
@@ -20,8 +21,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 train: setup  ## the main job: Reptile beside its baselines on the embedded dataset, three minutes
 	$(BIN)/fewstep train experiment=quickstart
 
-test: setup  ## the tests, under six minutes; real data is used where $$FEWSTEP_DATA names it
-	$(BIN)/python -m pytest
+test: setup  ## the tests, on two cores; real data is used where $$FEWSTEP_DATA names it
+	$(BIN)/python -m pytest $(WORKERS)
 
 test-slow: setup  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow
@@ -45,6 +46,7 @@ bench-peers:  ## the same work beside learn2learn, higher, TorchOpt and a plain 
 lint: setup  ## what must be clean before a commit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
 
 format: setup  ## mend what lint can mend
 	$(BIN)/ruff check --fix .

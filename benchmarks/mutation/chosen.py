@@ -55,7 +55,11 @@ NAMED = {
         'new["loss"] < best["loss"]',
         'new["loss"] > best["loss"]',
     ),
-    "a loss that is not a number is the best": ("chosen", "if not _whole(new):", "if not new:"),
+    "a loss that is not a number is the best": (
+        "run/chosen",
+        "if not _whole(new):",
+        "if not new:",
+    ),
     "training tasks hang on eval.seed": (
         "run/episodes",
         "self.train_spec, self.seed, self.meta_batch, start",
@@ -63,8 +67,8 @@ NAMED = {
     ),
     "validation goes by the last protocol": (
         "run/learner",
-        "summarize(collectives.all_gather(outcomes), setting.protocols[0]",
-        "summarize(collectives.all_gather(outcomes), setting.protocols[-1]",
+        "collectives.all_gather(outcomes), setting.protocols[0]",
+        "collectives.all_gather(outcomes), setting.protocols[-1]",
     ),
     "the record names the last protocol": (
         "run/chosen",
@@ -86,7 +90,7 @@ NAMED = {
         "rows[:, : spec.queries].ravel()",
         "rows[:, spec.queries : 2 * spec.queries].ravel()",
     ),
-    "the stopwatch counts validation": ("callbacks", "self.stopwatch.resume()", "pass"),
+    "the stopwatch counts validation": ("run/callbacks", "self.stopwatch.resume()", "pass"),
     "what is tested is the last iterate": (
         "run/training",
         "    checkpoint.adopt(learner, content)\n",

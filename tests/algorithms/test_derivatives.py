@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
@@ -15,6 +14,7 @@ from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
 from fewstep.core.types import Params, Start
 from problems import (
+    ALGORITHMS,
     REGRESSION,
     finite_differences,
     largest_difference,
@@ -104,11 +104,7 @@ def test_one_step_is_the_learning_rate_times_the_gradient() -> None:
     assert largest_difference({n: 0.1 * g for n, g in joint.items()}, reptile) < 1e-13
 
 
-def combination(inner: InnerLoop) -> Combination:
-    return Combination(inner, [1, 0, 2])
-
-
-@pytest.mark.parametrize("make", [Reptile, FOMAML, Joint, MAML, combination])
+@pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS)
 @pytest.mark.parametrize("rule", [SGD(0.1), Adam(0.1)])
 def test_what_goes_in_is_never_changed(make, rule) -> None:
     params = {name: p.clone() for name, p in PARAMS.items()}

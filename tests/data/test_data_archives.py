@@ -353,7 +353,7 @@ def bomb(path: Path, size: int, declared: int | None = None, **fields) -> Path:
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from fewstep.data import pictures
+from fewstep.data.images import pictures
 for path in sys.argv[1:]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:

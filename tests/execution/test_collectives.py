@@ -10,19 +10,14 @@ import torch
 from torch import distributed, multiprocessing
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.algorithms.fomaml import FOMAML
-from fewstep.algorithms.joint import Joint
-from fewstep.algorithms.maml import MAML
-from fewstep.algorithms.reptile import Reptile
 from fewstep.core.outer import OuterStep
 from fewstep.core.rules import Adam
 from fewstep.execution import collectives
 from fewstep.models import OmniglotConv
 from fewstep.run.learner import MetaLearner
-from problems import CLASSIFICATION, image_episode, largest_difference
+from problems import ALGORITHMS, CLASSIFICATION, image_episode, largest_difference
 
 
-ALGORITHMS = {"reptile": Reptile, "fomaml": FOMAML, "maml": MAML, "joint": Joint}
 CASES = [(name, meta_batch) for name in ALGORITHMS for meta_batch in (4, 5)]
 RANKS = 2
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -49,11 +51,22 @@ def episodes(model: str) -> list:
     return network_episodes(model)
 
 
-@pytest.mark.parametrize("execution", OTHERS)
-@pytest.mark.parametrize("model", [name for name in MODELS if name != "maml omniglot"])
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("algorithm", SHIPPED)
-def test_directions(execution: str, model: str, rule: str, algorithm: str) -> None:
+def ways() -> Iterator[Any]:
+    """Every algorithm under every rule, on every network, in every execution.
+
+    The programs of MAML's steps through convolutions take ten seconds each to write: of those, one
+    is for every day.
+    """
+    models = [name for name in MODELS if name != "maml omniglot"]
+    for way in product(SHIPPED, RULES, models, OTHERS):
+        algorithm, rule, model, execution = way
+        dear = algorithm == "maml" and model != "mlp" and execution == "threads"
+        late = dear and (rule, model) != ("sgd", "miniimagenet")
+        yield pytest.param(*way, id="-".join(way), marks=[pytest.mark.slow] if late else [])
+
+
+@pytest.mark.parametrize(("algorithm", "rule", "model", "execution"), list(ways()))
+def test_directions(algorithm: str, rule: str, model: str, execution: str) -> None:
     # A tail takes a minibatch more, and to write a program of three MAML steps takes seconds.
     steps = 2 if algorithm in ("fomaml cycle last_step", "maml") else 3
     check_directions(execution, model, SHIPPED[algorithm](InnerLoop(RULES[rule], steps)))

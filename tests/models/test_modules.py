@@ -30,8 +30,7 @@ from fewstep.execution.choice import make_execution
 from fewstep.execution.serial import Serial
 from fewstep.execution.threads import Threads
 from fewstep.messages.errors import ConfigError
-from fewstep.run import assembly, training
-from fewstep.run.tested import Tested
+from fewstep.run import assembly, tested, training
 from networks import LARGE, NETWORKS, REFUSED, SIZE, TRIED, Counting, named
 from problems import CLASSIFICATION, REGRESSION
 
@@ -336,8 +335,8 @@ def test_a_run_a_resume_and_an_evaluation_agree(name, tmp_path):
     last = whole / "checkpoints" / "last.ckpt"
     config = config_of(name, "max_meta_iterations=4")
     experiment = assembly.assemble(config)
-    tested = Tested(experiment.splits, "test")
-    assert figures(training.evaluate(experiment, last, again, "", tested)) == figures(full)
+    whole_test = tested.Tested(experiment.splits, "test")
+    assert figures(training.evaluate(experiment, last, again, "", whole_test)) == figures(full)
     assert_same_tensors(last, parts / "checkpoints" / "last.ckpt")
 
 

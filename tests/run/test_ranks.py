@@ -15,12 +15,12 @@ import torch
 from test_runs import BASELINES, MEASURED, TINY, Run, run
 
 from fewstep.commands import evaluate, train
+from problems import ALGORITHMS
 
 
 DOUBLE = [*TINY, *MEASURED, "trainer.precision=64", "max_meta_iterations=4", "checkpoint_every=2"]
 EVERYTHING = [*DOUBLE, *BASELINES, "meta_batch=5", "eval.tasks=7"]
 TWO = "trainer=ddp_cpu"
-ALGORITHMS = ("reptile", "fomaml", "maml", "joint")
 
 
 def agree(one: object, two: object, key: str = "") -> None:
@@ -86,7 +86,7 @@ def test_every_algorithm_agrees_on_even_and_uneven_shares(tmp_path):
         same(alone, two[job])
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_single_precision_agrees_within_the_interval(tmp_path):
     words = [*TINY, "eval.val_every=null", "max_meta_iterations=20", "eval.tasks=50"]
     one, two = (run(train.main, tmp_path / t, *words, f"trainer={t}") for t in ("cpu", "ddp_cpu"))
@@ -121,7 +121,7 @@ def finished(*processes: subprocess.Popen) -> None:
         assert process.returncode == 0, out
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_ranks_of_torchrun_take_their_places(tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     words = ["--nproc-per-node=2", "-m", "fewstep.cli", "train", *EVERYTHING, TWO]
@@ -130,7 +130,7 @@ def test_ranks_of_torchrun_take_their_places(tmp_path):
     same(run(train.main, tmp_path / "one", *EVERYTHING), Run(folder))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_ranks_take_their_places_from_the_variables_of_srun(tmp_path):
     """No SLURM here: two machines of one process each, told so as srun does."""
     with socket.socket() as probe:
@@ -191,7 +191,7 @@ def all_gone(pids: list[int]) -> bool:
     return not any(map(alive, pids))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_ranks_and_keeps_what_there_is(under_way, tmp_path, number):
     starter, pids = under_way
@@ -205,7 +205,7 @@ def test_a_signal_ends_all_ranks_and_keeps_what_there_is(under_way, tmp_path, nu
     assert "Connection closed" not in log
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rank_that_dies_ends_the_run_and_is_named(under_way, tmp_path, rank):
     starter, pids = under_way
@@ -217,7 +217,7 @@ def test_a_rank_that_dies_ends_the_run_and_is_named(under_way, tmp_path, rank):
     assert "Traceback" not in log
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_ranks_do_not_outlive_what_started_them(under_way):
     starter, pids = under_way
     starter.kill()
@@ -225,7 +225,7 @@ def test_ranks_do_not_outlive_what_started_them(under_way):
     assert all_gone(pids)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rank_that_somebody_has_stopped_does_not_keep_the_run_from_ending(
     under_way, tmp_path, rank

@@ -110,7 +110,7 @@ def test_a_task_of_the_users_own_is_asked_what_it_measures(tmp_path, monkeypatch
     assert found == f"hydra.sweeper.direction={right}"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_optuna_names_the_smallest_loss_best(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["fewstep"])
