@@ -23,7 +23,16 @@ REPORT = re.compile(r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)? -
 PEERS = re.compile(r"<!-- (?P<file>\S+\.json) -->\n(\|.*\n)+")
 THEORY = re.compile(r"<!-- fewstep theory -->\n.*?\n<!-- end theory -->\n", re.S)
 
-MEASUREMENTS = ("memory", "growth", "classes", "start", "overhead", "timeline", "meta_tests", "ranks")
+MEASUREMENTS = (
+    "memory",
+    "growth",
+    "classes",
+    "start",
+    "overhead",
+    "timeline",
+    "meta_tests",
+    "ranks",
+)
 
 
 def pages() -> list[Path]:
