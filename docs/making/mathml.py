@@ -21,7 +21,7 @@ INLINE = r"(?<![\\\w$])\$(?P<inline>\S|\S[^$\n]*?\S)\$(?![\w$])"
 class Equation(InlineProcessor):
     """One equation, anywhere but in code, which is set aside before."""
 
-    def handleMatch(  # noqa: N802
+    def handleMatch(
         self, m: re.Match[str], data: str
     ) -> tuple[ElementTree.Element | str, int, int]:
         """The equation as a stashed piece of HTML, and where its text began and ended."""
@@ -33,13 +33,13 @@ class Equation(InlineProcessor):
 class MathML(Extension):
     """Registers the two forms ahead of emphasis and links, and behind code."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+    def extendMarkdown(self, md: Markdown) -> None:
         """Add the patterns to a converter."""
         md.inlinePatterns.register(Equation(BLOCK, md), "equation-block", 187)
         md.inlinePatterns.register(Equation(INLINE, md), "equation-inline", 186)
         md.ESCAPED_CHARS.append("$")
 
 
-def makeExtension(**options: object) -> MathML:  # noqa: N802
+def makeExtension(**options: object) -> MathML:
     """What Markdown calls."""
     return MathML(**options)

@@ -23,7 +23,7 @@ REPORT = re.compile(r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)? -
 PEERS = re.compile(r"<!-- (?P<file>\S+\.json) -->\n(\|.*\n)+")
 THEORY = re.compile(r"<!-- fewstep theory -->\n.*?\n<!-- end theory -->\n", re.S)
 
-MEASUREMENTS = (
+COSTS = (
     "memory",
     "growth",
     "classes",
@@ -103,7 +103,7 @@ def _file(name: Path, text: str) -> str:
 def measurements() -> str:
     """The committed files of `make bench-costs` and of the runs on a GPU, under one head."""
     folder = ROOT / "benchmarks" / "results"
-    files = [*(f"costs_{part}" for part in MEASUREMENTS), "gpu_h200", "peers"]
+    files = [*(f"costs_{part}" for part in COSTS), "gpu_h200", "peers"]
     texts = [(folder / f"{name}.md").read_text().strip() for name in files]
     return "\n\n".join(re.sub(r"^#+ ", "## ", text, flags=re.M) for text in texts) + "\n"
 
