@@ -87,17 +87,17 @@ def configuration() -> str:
 
 
 def _files() -> list[str]:
-    conf, found = ROOT / "conf", ["## The files"]
-    for file in [conf / "train.yaml", conf / "evaluate.yaml"]:
-        found.append(_file(file.relative_to(conf), file.read_text()))
+    conf = ROOT / "conf"
+    found = ["## The files", *map(_file, (conf / "train.yaml", conf / "evaluate.yaml"))]
     for group in sorted(path for path in conf.rglob("*") if path.is_dir()):
-        for file in sorted(group.glob("*.yaml")):
-            found.append(_file(file.relative_to(conf), file.read_text()))
+        if files := sorted(group.glob("*.yaml")):
+            found += [f"### {group.relative_to(conf)}", *map(_file, files)]
     return found
 
 
-def _file(name: Path, text: str) -> str:
-    return f"### `{name.with_suffix('')}`\n\n```yaml\n{text.strip()}\n```"
+def _file(path: Path) -> str:
+    name = path.relative_to(ROOT / "conf").with_suffix("")
+    return f"#### `{name}`\n\n```yaml\n{path.read_text().strip()}\n```"
 
 
 def measurements() -> str:
