@@ -19,7 +19,15 @@ SMALL = ["max_meta_iterations=3", "eval.tasks=4", "eval.curve_tasks=0", "eval.va
 SMALL += ["execution=serial"]  # threads trace a program first
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def cases() -> list[object]:
+    """The example of the README and the objective's are quick; the others are run by CI as well."""
+    slow = {
+        page: () if page.stem in ("algorithm", "objective") else pytest.mark.slow for page in PAGES
+    }
+    return [pytest.param(page, id=page.stem, marks=slow[page]) for page in PAGES]
+
+
+@pytest.mark.parametrize("page", cases())
 def test_the_example_of_a_page_trains(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
