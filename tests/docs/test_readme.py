@@ -12,7 +12,7 @@ from fewstep import report
 from fewstep.report import paper
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
 

@@ -13,7 +13,7 @@ from fewstep.report.contrast import contrast
 from peers.report import ratios
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ALL = "\n\n".join(page.read_text() for page in PAGES)
 PROSE = re.sub(r"\s+", " ", ALL)

@@ -19,7 +19,7 @@ import pytest
 
 pytest.importorskip("mkdocs", reason="pip install 'fewstep[docs]'")
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PATHS = os.pathsep.join(str(ROOT / name) for name in ("docs", "benchmarks", "src", "."))
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 QUIET = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]

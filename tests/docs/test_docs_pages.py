@@ -15,7 +15,7 @@ from fewstep.commands import report as report_command
 from fewstep.config.compose import compose_config, options
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
 from making.parts import pages, refreshed  # noqa: E402
 

@@ -12,7 +12,7 @@ import pytest
 from fewstep.commands import train
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "extend").glob("[!i]*.md"))
 FILE = re.compile(r"^`([\w/]+\.(?:py|yaml))`\n\n```\w+\n(.*?)```", re.S | re.M)
 SMALL = ["max_meta_iterations=3", "eval.tasks=4", "eval.curve_tasks=0", "eval.val_every=null"]

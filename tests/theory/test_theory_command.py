@@ -18,7 +18,7 @@ from fewstep.theory.tables import markdown
 from problems import REGRESSION
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "theory.md").read_text()
 COMMITTED = json.loads((ROOT / "docs" / "results" / "theory" / "theory.json").read_text())
 
