@@ -23,7 +23,7 @@ FLOORS: dict[str, str] = {
     "core": "messages programs",
     "records": "messages disk",
     "models": "core",
-    "adapters": "core programs",
+    "adapters": "core",
     "data": "core disk",
     "algorithms": "adapters core",
     "execution": "algorithms adapters core programs messages",

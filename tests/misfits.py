@@ -244,14 +244,14 @@ class Noise:
 class Dataset:
     """A user's own dataset, which brings an objective of this name along."""
 
-    objective: str = "Objective"
+    brings: str = "Objective"
     spoilt: str = "nothing"
 
     name: ClassVar[str] = "noise"
-    task: Any = field(init=False)
+    objective: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.task = globals()[self.objective]()
+        self.objective = globals()[self.brings]()
 
     def open(self) -> dict[str, Any]:
         return {name: Noise(name, SPOILS[self.spoilt]) for name in ("train", "val", "test")}

@@ -12,8 +12,9 @@ from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
-from fewstep.core.types import Episode
+from fewstep.core.types import Episode, Start
 from problems import HalfSquare, linear, one_example
 
 
@@ -64,20 +65,20 @@ def test_fixtures_exactly(name: str) -> None:
     net, task, inner = linear(W), HalfSquare(linear_outer), InnerLoop(SGD(lr), steps)
     episode, params = one_example(support, query, steps), linear(W).params()
 
-    end = inner.adapt(net, params, {}, episode, task).params
+    end = inner.adapt(Problem(net, task), Start(params, {}), episode).params
     assert end["weight"].tolist() == [adapted]
     assert float(task.outer_loss(net(end, episode.query_x), episode.query_y)) == outer
 
     for algorithm, expected in ((MAML(inner), maml), (FOMAML(inner), fomaml)):
-        direction, _, _ = algorithm.direction(net, params, {}, episode, task)
+        direction, _, _ = algorithm.direction(Problem(net, task), Start(params, {}), episode)
         assert direction["weight"].tolist() == [expected], type(algorithm).__name__
 
 
 def test_reptile_with_one_step_is_the_learning_rate_times_the_joint_gradient() -> None:
     net, task, inner = linear(W), HalfSquare(), InnerLoop(SGD(0.5), steps=1)
     episode, params = one_example([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], 1), linear(W).params()
-    reptile, _, _ = Reptile(inner).direction(net, params, {}, episode, task)
-    joint, _, _ = Joint(inner).direction(net, params, {}, episode, task)
+    reptile, _, _ = Reptile(inner).direction(Problem(net, task), Start(params, {}), episode)
+    joint, _, _ = Joint(inner).direction(Problem(net, task), Start(params, {}), episode)
     assert reptile["weight"].tolist() == [[11.5, 23.0, 34.5]]
     assert joint["weight"].tolist() == [[23.0, 46.0, 69.0]]
 
@@ -86,7 +87,7 @@ def test_reptile_with_more_steps_is_not_joint_training() -> None:
     """Trap 25: the difference is that the steps are taken on one task before returning."""
     net, task, inner = linear(W), HalfSquare(), InnerLoop(SGD(0.5), steps=2)
     episode, params = one_example([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], 2), linear(W).params()
-    reptile, _, _ = Reptile(inner).direction(net, params, {}, episode, task)
+    reptile, _, _ = Reptile(inner).direction(Problem(net, task), Start(params, {}), episode)
     # g1 = 23 x at w; then w' = w - 11.5 x, x.w' = 23 - 11.5 * 14 = -138, g2 = -138 x.
     assert reptile["weight"].tolist() == [[0.5 * (23 - 138) * i for i in (1, 2, 3)]]
 
@@ -96,7 +97,7 @@ def test_authors_fomaml_is_the_last_optimizer_step() -> None:
     net, task = linear(W), HalfSquare()
     episode, params = one_example([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], 2), linear(W).params()
     algorithm = FOMAML(InnerLoop(SGD(0.5), steps=1), tail="cycle", direction="last_step")
-    direction, _, _ = algorithm.direction(net, params, {}, episode, task)
+    direction, _, _ = algorithm.direction(Problem(net, task), Start(params, {}), episode)
     assert direction["weight"].tolist() == [[0.5 * -138 * i for i in (1, 2, 3)]]
 
 
@@ -109,7 +110,9 @@ def test_under_adam_the_last_step_goes_on_from_the_memory_of_the_inner_loop(tail
     episode = Episode(*(t.double() for t in one_example([1.0], [1.0], 2)[:4]), TWICE)
     algorithm = FOMAML(InnerLoop(rule, steps=1), tail=tail, direction="last_step")
     params = net.params()
-    direction, end, _ = algorithm.direction(net, params, rule.init(params), episode, HalfSquare())
+    direction, end, _ = algorithm.direction(
+        Problem(net, HalfSquare()), Start(params, rule.init(params)), episode
+    )
     v = 0.999 * 0.001 * 8**2 + 0.001 * 7.99**2
     step = 0.01 * math.sqrt(1 - 0.999**2) * 7.99 / math.sqrt(v)
     assert step == pytest.approx(0.0099937, abs=1e-7)
@@ -133,7 +136,7 @@ def test_fomaml_refuses_unknown_variants(argument: dict, message: str) -> None:
 def test_zero_rows_return_the_initialization() -> None:
     net, params = linear(W), linear(W).params()
     episode = one_example([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], 0)
-    adapted = InnerLoop(SGD(0.5), 1).adapt(net, params, {}, episode, HalfSquare())
+    adapted = InnerLoop(SGD(0.5), 1).adapt(Problem(net, HalfSquare()), Start(params, {}), episode)
     assert torch.equal(adapted.params["weight"], params["weight"])
     assert adapted.metrics == {}
 

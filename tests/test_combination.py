@@ -9,8 +9,9 @@ from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.reptile import Reptile
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam, Rule
-from fewstep.core.types import Params
+from fewstep.core.types import Params, Start
 from fewstep.messages.errors import ConfigError
 from fewstep.run.build import build_algorithm
 from problems import (
@@ -25,13 +26,13 @@ from problems import (
 
 
 NET, EPISODE, LR = small_net(), small_episode(steps=3), 0.1
-PARAMS = NET.params()
+PARAMS, PROBLEM = NET.params(), Problem(NET, REGRESSION)
 
 
 def direction(algorithm) -> Params:
     episode = EPISODE._replace(batches=EPISODE.batches[: algorithm.batches])
     state = algorithm.inner.rule.init(PARAMS)
-    return algorithm.direction(NET, PARAMS, state, episode, REGRESSION)[0]
+    return algorithm.direction(PROBLEM, Start(PARAMS, state), episode)[0]
 
 
 def combined(*weights: float, rule: Rule | None = None, loss: str = "mean") -> Params:
@@ -43,7 +44,7 @@ def test_two_gradients_worked_out_by_hand() -> None:
     net, params = linear([2.0, 3.0, 5.0]), linear([2.0, 3.0, 5.0]).params()
     episode = one_example([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], 2)
     algorithm = Combination(InnerLoop(SGD(0.5), 2), [2, 3])
-    got, _, metrics = algorithm.direction(net, params, {}, episode, HalfSquare())
+    got, _, metrics = algorithm.direction(Problem(net, HalfSquare()), Start(params, {}), episode)
     # g1 = 23 x at w; then w' = w - 11.5 x, x.w' = -138, g2 = -138 x.
     assert got["weight"].tolist() == [[(2 * 23 - 3 * 138) * i for i in (1, 2, 3)]]
     assert float(metrics["loss"]) == 0.5 * 138**2
@@ -95,8 +96,8 @@ def test_the_direction_is_linear_in_the_weights() -> None:
 def test_the_rule_meets_every_gradient_whatever_its_weight(weights) -> None:
     rule = Adam(LR)
     algorithm = Combination(InnerLoop(rule, 3), weights)
-    _, end, _ = algorithm.direction(NET, PARAMS, rule.init(PARAMS), EPISODE, REGRESSION)
-    adapted = algorithm.inner.adapt(NET, PARAMS, rule.init(PARAMS), EPISODE, REGRESSION)
+    _, end, _ = algorithm.direction(PROBLEM, Start(PARAMS, rule.init(PARAMS)), EPISODE)
+    adapted = algorithm.inner.adapt(PROBLEM, Start(PARAMS, rule.init(PARAMS)), EPISODE)
     assert int(end["t"]) == int(adapted.state["t"]) == 3
     assert largest_difference(adapted.state["v"], end["v"]) < 1e-13
 

@@ -11,8 +11,9 @@ from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
-from fewstep.core.types import Params
+from fewstep.core.types import Params, Start
 from problems import (
     REGRESSION,
     finite_differences,
@@ -23,7 +24,7 @@ from problems import (
 
 
 NET, EPISODE = small_net(), small_episode()
-PARAMS = NET.params()
+PARAMS, PROBLEM = NET.params(), Problem(NET, REGRESSION)
 
 
 def query_loss(params: Params) -> torch.Tensor:
@@ -39,20 +40,20 @@ def test_maml(rule, steps: int, fixed: tuple[str, ...]) -> None:
     episode = EPISODE._replace(batches=EPISODE.batches[:steps])
 
     def objective(params: Params) -> torch.Tensor:
-        return query_loss(inner.adapt(NET, params, state, episode, REGRESSION).params)
+        return query_loss(inner.adapt(PROBLEM, Start(params, state), episode).params)
 
-    direction, _, _ = MAML(inner).direction(NET, PARAMS, state, episode, REGRESSION)
+    direction, _, _ = MAML(inner).direction(PROBLEM, Start(PARAMS, state), episode)
     assert largest_difference(finite_differences(objective, PARAMS), direction) < 1e-7
 
 
 @pytest.mark.parametrize("rule", [SGD(0.1), Adam(0.05)])
 def test_what_is_fixed_stays_and_the_rest_goes_on_as_if_it_were_a_constant(rule) -> None:
     inner = InnerLoop(rule, 3, fixed=["2.bias", "0.w*"])
-    adapted = inner.adapt(NET, PARAMS, rule.init(PARAMS), EPISODE, REGRESSION).params
+    adapted = inner.adapt(PROBLEM, Start(PARAMS, rule.init(PARAMS)), EPISODE).params
     for name, value in PARAMS.items():
         assert torch.equal(adapted[name], value) == (name in ("2.bias", "0.weight"))
     free = {name: PARAMS[name] for name in ("0.bias", "2.weight")}
-    _, grads = inner.gradient(NET, PARAMS, EPISODE.query_x, EPISODE.query_y, REGRESSION)
+    _, grads = inner.gradient(PROBLEM, PARAMS, PROBLEM.queries(EPISODE))
     slopes = finite_differences(lambda some: query_loss(PARAMS | some), free)
     assert largest_difference(slopes, {name: grads[name] for name in free}) < 1e-7
     assert not grads["2.bias"].any()
@@ -61,10 +62,10 @@ def test_what_is_fixed_stays_and_the_rest_goes_on_as_if_it_were_a_constant(rule)
 
 def test_fomaml_at_the_adapted_parameters_and_not_at_the_initialization() -> None:
     inner = InnerLoop(SGD(0.1), 3)
-    adapted = inner.adapt(NET, PARAMS, {}, EPISODE, REGRESSION).params
-    direction, _, _ = FOMAML(inner).direction(NET, PARAMS, {}, EPISODE, REGRESSION)
+    adapted = inner.adapt(PROBLEM, Start(PARAMS, {}), EPISODE).params
+    direction, _, _ = FOMAML(inner).direction(PROBLEM, Start(PARAMS, {}), EPISODE)
     assert largest_difference(finite_differences(query_loss, adapted), direction) < 1e-8
-    maml, _, _ = MAML(inner).direction(NET, PARAMS, {}, EPISODE, REGRESSION)
+    maml, _, _ = MAML(inner).direction(PROBLEM, Start(PARAMS, {}), EPISODE)
     assert largest_difference(maml, direction) > 0.01
 
 
@@ -80,7 +81,7 @@ def test_joint(fixed: tuple[str, ...]) -> None:
         ]
         return sum(losses) / len(losses)
 
-    direction, _, _ = Joint(inner).direction(NET, PARAMS, {}, EPISODE, REGRESSION)
+    direction, _, _ = Joint(inner).direction(PROBLEM, Start(PARAMS, {}), EPISODE)
     assert largest_difference(finite_differences(objective, PARAMS), direction) < 1e-8
 
 
@@ -88,21 +89,18 @@ def test_reptile_is_the_learning_rate_times_the_sum_of_gradients_along_its_path(
     inner = InnerLoop(SGD(0.1), 3)
     total = {name: torch.zeros_like(p) for name, p in PARAMS.items()}
     for step in range(3):
-        at = inner.adapt(NET, PARAMS, {}, EPISODE, REGRESSION, slice(0, step)).params
-        rows = EPISODE.batches[step]
-        _, grads = inner.gradient(
-            NET, at, EPISODE.support_x[rows], EPISODE.support_y[rows], REGRESSION
-        )
+        at = inner.adapt(PROBLEM, Start(PARAMS, {}), EPISODE, slice(0, step)).params
+        _, grads = inner.gradient(PROBLEM, at, PROBLEM.minibatch(EPISODE, EPISODE.batches[step]))
         total = {name: t + grads[name] for name, t in total.items()}
-    direction, _, _ = Reptile(inner).direction(NET, PARAMS, {}, EPISODE, REGRESSION)
+    direction, _, _ = Reptile(inner).direction(PROBLEM, Start(PARAMS, {}), EPISODE)
     assert largest_difference({n: 0.1 * t for n, t in total.items()}, direction) < 1e-13
 
 
 def test_one_step_is_the_learning_rate_times_the_gradient() -> None:
     inner = InnerLoop(SGD(0.1), 1)
     episode = EPISODE._replace(batches=EPISODE.batches[:1])
-    reptile, _, _ = Reptile(inner).direction(NET, PARAMS, {}, episode, REGRESSION)
-    joint, _, _ = Joint(inner).direction(NET, PARAMS, {}, episode, REGRESSION)
+    reptile, _, _ = Reptile(inner).direction(PROBLEM, Start(PARAMS, {}), episode)
+    joint, _, _ = Joint(inner).direction(PROBLEM, Start(PARAMS, {}), episode)
     assert largest_difference({n: 0.1 * g for n, g in joint.items()}, reptile) < 1e-13
 
 
@@ -116,7 +114,7 @@ def test_what_goes_in_is_never_changed(make, rule) -> None:
     params = {name: p.clone() for name, p in PARAMS.items()}
     state = rule.init(params)
     before = {name: p.clone() for name, p in params.items()}
-    direction, end, _ = make(InnerLoop(rule, 3)).direction(NET, params, state, EPISODE, REGRESSION)
+    direction, end, _ = make(InnerLoop(rule, 3)).direction(PROBLEM, Start(params, state), EPISODE)
     assert all(torch.equal(params[name], before[name]) for name in before)
     assert all(not p.requires_grad for p in params.values())
     assert all(not d.requires_grad for d in direction.values())
@@ -129,15 +127,15 @@ def test_what_goes_in_is_never_changed(make, rule) -> None:
 
 def test_first_order_builds_no_graph_through_the_inner_loop() -> None:
     inner = InnerLoop(SGD(0.1), 3)
-    adapted = inner.adapt(NET, PARAMS, {}, EPISODE, REGRESSION).params
+    adapted = inner.adapt(PROBLEM, Start(PARAMS, {}), EPISODE).params
     assert all(p.grad_fn is None for p in adapted.values())
     leaves = {name: p.clone().requires_grad_() for name, p in PARAMS.items()}
-    through = inner.adapt(NET, leaves, {}, EPISODE, REGRESSION).params
+    through = inner.adapt(PROBLEM, Start(leaves, {}), EPISODE).params
     assert all(p.grad_fn is not None for p in through.values())
 
 
 def test_no_adapted_weight_stays_in_the_module() -> None:
     own = [id(p) for p in NET.module.parameters()]
-    InnerLoop(SGD(0.1), 3).adapt(NET, PARAMS, {}, EPISODE, REGRESSION)
+    InnerLoop(SGD(0.1), 3).adapt(PROBLEM, Start(PARAMS, {}), EPISODE)
     assert [id(p) for p in NET.module.parameters()] == own
     assert all(torch.equal(p, PARAMS[n]) for n, p in NET.module.named_parameters())

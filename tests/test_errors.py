@@ -387,7 +387,7 @@ def content(*overrides: str) -> dict:
     """What a checkpoint of a tiny net holds, untrained."""
     words = ["dataset.classes=60", "model.channels=4", *overrides]
     config = plain(compose_config("train", words))
-    learner = build.build_learner(config, build.build_dataset(config["dataset"]).task)
+    learner = build.build_learner(config, build.build_dataset(config["dataset"]).objective)
     ours = {"config": config, "meta_iteration": 3, "inner_state": learner.state}
     return {"state_dict": learner.state_dict(), "fewstep": ours}
 

@@ -13,8 +13,9 @@ from torch import nn
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.meta_test import Setting, curve_steps, evaluate_task, predict
 from fewstep.core.net import Net
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
-from fewstep.core.types import Episode, EpisodeSpec
+from fewstep.core.types import Episode, EpisodeSpec, Start
 from fewstep.models import OmniglotConv
 from fewstep.records.intervals import mean_ci95
 from fewstep.run.summary import summarize
@@ -33,11 +34,15 @@ def test_what_batch_norm_sees_in_each_protocol() -> None:
     nothing = torch.zeros(0)
     episode = Episode(torch.tensor(support), nothing, torch.tensor(query), nothing, nothing)
 
-    inductive = predict(net, net.params(), episode, "inductive").detach().numpy()
+    inductive = (
+        predict(Problem(net, REGRESSION), net.params(), episode, "inductive").detach().numpy()
+    )
     by_hand = [normalized(np.vstack([support, q]))[-1] for q in query]
     np.testing.assert_allclose(inductive, by_hand, rtol=1e-12)
 
-    transductive = predict(net, net.params(), episode, "transductive").detach().numpy()
+    transductive = (
+        predict(Problem(net, REGRESSION), net.params(), episode, "transductive").detach().numpy()
+    )
     np.testing.assert_allclose(transductive, normalized(query), rtol=1e-12)
     support_statistics = (query - support.mean(0)) / np.sqrt(support.var(0) + 1e-3)
     assert not np.allclose(inductive, support_statistics, rtol=0.05)
@@ -47,11 +52,15 @@ def test_inductive_predictions_do_not_depend_on_the_other_queries() -> None:
     net, episode = Net(OmniglotConv(3).double()), image_episode()
     alone = episode._replace(query_x=episode.query_x[2:3])
     params = net.params()
-    whole = predict(net, params, episode, "inductive")
-    torch.testing.assert_close(whole[2:3], predict(net, params, alone, "inductive"))
-    together = predict(net, params, episode, "transductive")
+    whole = predict(Problem(net, REGRESSION), params, episode, "inductive")
+    torch.testing.assert_close(
+        whole[2:3], predict(Problem(net, REGRESSION), params, alone, "inductive")
+    )
+    together = predict(Problem(net, REGRESSION), params, episode, "transductive")
     shuffled = episode._replace(query_x=episode.query_x.roll(1, 0) + 1.0)
-    assert not torch.allclose(together, predict(net, params, shuffled, "transductive").roll(-1, 0))
+    assert not torch.allclose(
+        together, predict(Problem(net, REGRESSION), params, shuffled, "transductive").roll(-1, 0)
+    )
 
 
 def test_meta_test_starts_from_the_trained_state_and_rolls_it_back() -> None:
@@ -66,7 +75,7 @@ def test_meta_test_starts_from_the_trained_state_and_rolls_it_back() -> None:
     def loss(state: dict) -> float:
         inner = InnerLoop(rule, 3)
         outcome = evaluate_task(
-            net, params, state, episode, inner=inner, task=REGRESSION, setting=setting
+            net, Start(params, state), episode, inner=inner, objective=REGRESSION, setting=setting
         )
         return float(outcome["transductive"]["loss"][-1])
 
@@ -85,7 +94,12 @@ def test_the_curve_is_the_adaptation_itself() -> None:
     def losses(steps: tuple[int, ...]) -> list[float]:
         setting = Setting(spec, ("inductive", "transductive"), steps)
         outcome = evaluate_task(
-            net, net.params(), {}, episode, inner=inner, task=REGRESSION, setting=setting
+            net,
+            Start(net.params(), {}),
+            episode,
+            inner=inner,
+            objective=REGRESSION,
+            setting=setting,
         )
         return outcome["transductive"]["loss"].tolist()
 

@@ -16,8 +16,9 @@ from fewstep.algorithms import Algorithm
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.core.net import Net
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
-from fewstep.core.types import EpisodeSpec
+from fewstep.core.types import EpisodeSpec, Start
 from fewstep.execution.choice import EXECUTIONS, make_execution
 from fewstep.execution.serial import Serial
 from fewstep.execution.threads import Threads
@@ -67,7 +68,7 @@ def test_threads_give_the_same_however_the_tasks_divide(tasks: int, threads: int
     some = [small_episode(seed, steps=8) for seed in range(tasks)]
 
     def direction(net: Net, params, episode):
-        return reptile.direction(net, params, {}, episode, REGRESSION)[0]
+        return reptile.direction(Problem(net, REGRESSION), Start(params, {}), episode)[0]
 
     wanted = Serial(module).map(direction, (params,), some)
     found = Threads(module, threads).map(direction, (params,), some)
@@ -114,7 +115,7 @@ def check_directions(execution: str, model: str, strategy: Algorithm) -> None:
         state["v"] = {name: v + 1e-3 for name, v in state["v"].items()}
 
     def direction(net: Net, params, state, episode):
-        return strategy.direction(net, params, state, episode, task)
+        return strategy.direction(Problem(net, task), Start(params, state), episode)
 
     reference = Serial(module).map(direction, (params, state), episodes(model))
     ours = EXECUTIONS[execution](module).map(direction, (params, state), episodes(model))
@@ -135,10 +136,10 @@ def test_evaluation(execution: str, model: str) -> None:
     torch.manual_seed(0)
     module = MODELS[model]().double()
     inner = InnerLoop(SGD(0.05), 3)
-    task = REGRESSION if model == "mlp" else CLASSIFICATION
+    objective = REGRESSION if model == "mlp" else CLASSIFICATION
     setting = Setting(EpisodeSpec(3, 4, 2, 3, 4), PROTOCOLS, (0, 1, 3))
-    shared = (Net(module).params(), {})
-    evaluate = partial(evaluate_task, inner=inner, task=task, setting=setting)
+    shared = (Start(Net(module).params(), {}),)
+    evaluate = partial(evaluate_task, inner=inner, objective=objective, setting=setting)
     reference = Serial(module).map(evaluate, shared, episodes(model))
     ours = EXECUTIONS[execution](module).map(evaluate, shared, episodes(model))
     for want, got in zip(reference, ours, strict=True):

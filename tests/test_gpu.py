@@ -23,9 +23,9 @@ from fewstep.algorithms.reptile import Reptile
 from fewstep.commands.train import main
 from fewstep.core.net import Net
 from fewstep.core.rules import SGD, Adam
-from fewstep.core.types import Episode, EpisodeSpec
+from fewstep.core.types import Episode, EpisodeSpec, Start
 from fewstep.execution.choice import EXECUTIONS, make_execution
-from fewstep.execution.meta_batch import total_direction
+from fewstep.execution.meta_batch import MetaBatch
 from fewstep.execution.serial import Serial
 from fewstep.execution.vmap import Vmap
 from fewstep.models import OmniglotConv
@@ -76,14 +76,8 @@ def test_directions(algorithm: str, rule: str, model: str, state: str) -> None:
     memory = strategy.inner.rule.init(params)
     if memory:
         memory["v"] = {name: v + 1e-3 for name, v in memory["v"].items()}
-    run = partial(
-        total_direction,
-        algorithm=strategy,
-        task=CLASSIFICATION,
-        params=params,
-        state=memory,
-        episodes=episodes(model),
-    )
+    batch = MetaBatch(strategy, CLASSIFICATION)
+    run = partial(batch.total, start=Start(params, memory), episodes=episodes(model))
     want, want_memory, _ = run(Serial(module))
     vmap = Vmap(module)
     for _ in range(3):  # as it is, recorded, and launched from the recording
@@ -99,9 +93,9 @@ def test_evaluation(model: str) -> None:
     module = module_of(model)
     setting = Setting(EpisodeSpec(3, 4, 2, 3, 4), PROTOCOLS, (0, 1, 3))
     evaluate = partial(
-        evaluate_task, inner=InnerLoop(SGD(0.05), 3), task=CLASSIFICATION, setting=setting
+        evaluate_task, inner=InnerLoop(SGD(0.05), 3), objective=CLASSIFICATION, setting=setting
     )
-    shared = (Net(module).params(), {})
+    shared = (Start(Net(module).params(), {}),)
     reference = Serial(module).map(evaluate, shared, episodes(model))
     ours = Vmap(module)
     for _ in range(3):
@@ -149,7 +143,8 @@ def test_runs_differ_by_nothing_from_call_to_call() -> None:
     algorithm, params = Reptile(InnerLoop(Adam(0.001), 5)), Net(module).params()
     state, vmap = algorithm.inner.rule.init(params), Vmap(module)
     found = [
-        total_direction(vmap, algorithm, CLASSIFICATION, params, state, some)[0] for _ in range(4)
+        MetaBatch(algorithm, CLASSIFICATION).total(vmap, Start(params, state), some)[0]
+        for _ in range(4)
     ]
     assert all(torch.equal(found[2][name], found[3][name]) for name in params)
 

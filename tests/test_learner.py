@@ -10,7 +10,9 @@ from torch import nn
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.reptile import Reptile
 from fewstep.core.outer import OuterStep
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
+from fewstep.core.types import Start
 from fewstep.run.learner import MetaLearner
 from problems import REGRESSION, HalfSquare, one_example, small_episode, small_net
 
@@ -96,7 +98,9 @@ def test_only_trainable_parameters_are_interpolated() -> None:
         execution="serial",
     )
     end = learner.algorithm.inner.adapt(
-        learner.net, learner.net.params(), learner.state, small_episode(), REGRESSION
+        Problem(learner.net, REGRESSION),
+        Start(learner.net.params(), learner.state),
+        small_episode(),
     )
     fit(learner, [small_episode()])
     assert learner.module.mine.item() == 3.0
@@ -136,7 +140,7 @@ def test_sequential_is_one_task_after_another() -> None:
     )
     params, state, ends = net.params(), learner.state, []
     for task in tasks:
-        end = inner.adapt(net, params, state, task, REGRESSION)
+        end = inner.adapt(Problem(net, REGRESSION), Start(params, state), task)
         state, ends = end.state, [*ends, end.params]
     expected = {name: (ends[0][name] + ends[1][name]) / 2 for name in params}
     fit(learner, tasks)

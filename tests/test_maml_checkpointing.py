@@ -12,7 +12,9 @@ from fewstep.algorithms.maml import MAML
 from fewstep.bench.memory import tensor_peak
 from fewstep.config.compose import compose_config
 from fewstep.core.net import Net
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
+from fewstep.core.types import Start
 from fewstep.execution.choice import EXECUTIONS
 from fewstep.execution.serial import Serial
 from fewstep.launch.start import plain
@@ -46,8 +48,8 @@ def test_the_direction_is_the_same(execution: str, rule: str) -> None:
     def run(checkpoint_steps: int | None, execution: type) -> list:
         maml = MAML(inner, checkpoint_steps)
         return execution(module).map(
-            lambda net, *args: maml.direction(net, *args, CLASSIFICATION),
-            (params, state),
+            lambda net, *args: maml.direction(Problem(net, CLASSIFICATION), *args),
+            (Start(params, state),),
             episodes,
         )
 
@@ -65,14 +67,16 @@ def test_the_direction_goes_through_the_rules_state() -> None:
     net, inner = Net(conv()), InnerLoop(RULES["adam"], 4)
     params, episode = net.params(), image_episode(0, steps=4, size=12)
     state = inner.rule.init(params)
-    whole, _, _ = MAML(inner).direction(net, params, state, episode, CLASSIFICATION)
+    whole, _, _ = MAML(inner).direction(Problem(net, CLASSIFICATION), Start(params, state), episode)
 
     class Forgetful(MAML):
         def _pull_back(self, net, segment, slopes, *rest):
             kept = {n: s if "'v'" not in n else 0 * s for n, s in slopes.items()}
             return super()._pull_back(net, segment, kept, *rest)
 
-    forgetful, _, _ = Forgetful(inner, 1).direction(net, params, state, episode, CLASSIFICATION)
+    forgetful, _, _ = Forgetful(inner, 1).direction(
+        Problem(net, CLASSIFICATION), Start(params, state), episode
+    )
     assert largest_difference({"head.weight": whole["head.weight"]}, forgetful) > 1e-6
 
 
@@ -80,7 +84,8 @@ def peak(steps: int, checkpoint_steps: int | None) -> int:
     net, maml = Net(conv()), MAML(InnerLoop(SGD(0.05), steps), checkpoint_steps)
     params, episode = net.params(), image_episode(0, steps=steps, size=12)
     return tensor_peak(
-        lambda: maml.direction(net, params, {}, episode, CLASSIFICATION), torch.device("cpu")
+        lambda: maml.direction(Problem(net, CLASSIFICATION), Start(params, {}), episode),
+        torch.device("cpu"),
     )
 
 

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.core.net import Net
+from fewstep.core.problem import Problem
 from fewstep.core.rules import Adam
+from fewstep.core.types import Start
 from fewstep.models import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv, SineMLP
 from fewstep.models.layers import BATCH_NORM_EPS, SameConv2d, _same_padding
 from fewstep.models.patches import strided_conv2d
@@ -139,8 +141,8 @@ def test_a_bias_in_front_of_a_batch_norm_stays_at_zero(model: type) -> None:
     net, episode = Net(model(3, in_channels=1, size=12)), image_episode(steps=4, size=12)
     episode = episode._replace(support_x=episode.support_x.float())
     rule = Adam(0.01)
-    args = (net.params(), rule.init(net.params()), episode, CLASSIFICATION)
-    adapted = InnerLoop(rule, 4).adapt(net, *args).params
+    start = Start(net.params(), rule.init(net.params()))
+    adapted = InnerLoop(rule, 4).adapt(Problem(net, CLASSIFICATION), start, episode).params
     for name, before in net.params().items():
         fixed = name.startswith("features") and isinstance(
             net.module.get_submodule(name.rpartition(".")[0]), SameConv2d

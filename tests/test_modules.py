@@ -22,9 +22,10 @@ from fewstep.config.compose import compose_config
 from fewstep.config.limits import check_training
 from fewstep.core.contents import check_contents
 from fewstep.core.net import Net
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam, place_state
 from fewstep.core.traits import PLAIN, traits_of
-from fewstep.core.types import Episode, EpisodeSpec, Params
+from fewstep.core.types import Episode, EpisodeSpec, Params, Start
 from fewstep.execution.choice import make_execution
 from fewstep.execution.serial import Serial
 from fewstep.execution.threads import Threads
@@ -107,7 +108,7 @@ def directions(module: nn.Module, algorithm: Any, tasks: list[Episode], executio
     state = algorithm.inner.rule.init(params)
 
     def direction(net: Net, params: Params, task: Episode) -> Params:
-        return algorithm.direction(net, params, state, task, CLASSIFICATION)[0]
+        return algorithm.direction(Problem(net, CLASSIFICATION), Start(params, state), task)[0]
 
     return run.map(direction, (params,), tasks)
 
@@ -182,7 +183,7 @@ def measure(module: nn.Module, tasks: list[Episode], points: tuple[int, ...] = (
 
     def one(net: Net, params: Params, task: Episode):
         return evaluate_task(
-            net, params, {}, task, inner=inner, task=CLASSIFICATION, setting=setting
+            net, Start(params, {}), task, inner=inner, objective=CLASSIFICATION, setting=setting
         )
 
     return run.map(one, (params,), tasks)
@@ -335,7 +336,7 @@ def test_a_run_a_resume_and_an_evaluation_agree(name, tmp_path):
     last = whole / "checkpoints" / "last.ckpt"
     config = config_of(name, "max_meta_iterations=4")
     dataset = build.build_dataset(config["dataset"])
-    tested = Tested(dataset.task, build.open_splits(dataset, config), "test", None)
+    tested = Tested(dataset.objective, build.open_splits(dataset, config), "test", None)
     assert figures(training.evaluate(config, last, again, "", tested)) == figures(full)
     assert_same_tensors(last, parts / "checkpoints" / "last.ckpt")
 

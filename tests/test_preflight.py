@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from fewstep.algorithms import Algorithm
 from fewstep.commands import train
 from fewstep.config import room
 from fewstep.config.capacity import check_capacity
@@ -21,7 +22,7 @@ from fewstep.run.preflight import Preflight
 
 FEW = ["dataset.classes=60", "trainer=cpu", "execution=serial", "model.channels=4"]
 WAVES = ["dataset=sine", "trainer=cpu", "execution=threads"]
-OWN = ["+dataset.objective=Objective", "+dataset.spoilt=nothing", "~dataset.classes"]
+OWN = ["+dataset.brings=Objective", "+dataset.spoilt=nothing", "~dataset.classes"]
 OWN += ["~dataset.drawings", "~dataset.seed", "~dataset.val", "~dataset.test"]
 OWN = ["dataset._target_=misfits.Dataset", "dataset.name=noise", *OWN]
 
@@ -122,7 +123,7 @@ OBJECTIVES = [
 
 @pytest.mark.parametrize(("objective", "parts"), OBJECTIVES)
 def test_an_objective_that_lacks_what_a_run_needs(objective, parts):
-    message = refusal(*OWN, f"dataset.objective={objective}", model="plain")
+    message = refusal(*OWN, f"dataset.brings={objective}", model="plain")
     for part in parts:
         assert part in message
 
@@ -147,22 +148,20 @@ def test_a_joint_baseline_is_tried_as_well(monkeypatch):
     assert "does not fit" in refusal(*words)
 
 
-class Broken:
+class Broken(Algorithm):
     """An algorithm that cannot find its direction."""
 
-    needs_queries = replacement = False
-
     def __init__(self, inner):
-        self.inner, self.batches = inner, 1
+        self.inner = inner
 
-    def direction(self, net, params, state, episode, task):
+    def direction(self, problem, start, episode):
         raise RuntimeError("no way")
 
 
 def test_nothing_of_the_run_is_changed():
     config = plain(compose_config("train", WAVES))
     dataset = build_dataset(config["dataset"])
-    splits, learner = open_splits(dataset, config), build_learner(config, dataset.task)
+    splits, learner = open_splits(dataset, config), build_learner(config, dataset.objective)
     before = [value.clone() for value in learner.state_dict().values()]
     versions = [value._version for value in learner.state_dict().values()]
     chance = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
@@ -186,7 +185,7 @@ def test_the_run_takes_over_the_programs_that_were_written():
     learner = handover.take(config)
     assert handover.take(config) is None
     place = torch.get_rng_state()
-    fresh = build_learner(config, learner.task)
+    fresh = build_learner(config, learner.objective)
     assert torch.equal(place, torch.get_rng_state())  # as if it had just been built
     known = learner.execution._programs._known
     assert len(known) == 1

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.maml import MAML
 from fewstep.core.net import Net
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam, Rule, State
-from fewstep.core.types import Params
+from fewstep.core.types import Params, Start
 from fewstep.models import MiniImagenetConv, OmniglotConv
 from fewstep.models.layers import SameConv2d
 from fewstep.programs import tracing
@@ -72,8 +73,8 @@ def test_an_inner_loop_is_the_same(model: Callable, rule: Rule) -> None:
     net = Net(model(3, in_channels=1, size=12, channels=8).double())
     params, inner, episode = net.params(), InnerLoop(rule, 3), image_episode(size=12)
     state = rule.init(params)
-    want = inner.adapt(net, params, state, episode, CLASSIFICATION)
-    got = inner.adapt(with_programs(net), params, state, episode, CLASSIFICATION)
+    want = inner.adapt(Problem(net, CLASSIFICATION), Start(params, state), episode)
+    got = inner.adapt(Problem(with_programs(net), CLASSIFICATION), Start(params, state), episode)
     torch.testing.assert_close(got, want, rtol=0, atol=1e-10)
 
 
@@ -87,20 +88,20 @@ def test_rounding_that_adam_remembers_is_no_reason_to_refuse_a_program() -> None
     net, episode = Net(module), image_episode(steps=40)
     images = episode.support_x.float().to(memory_format=torch.channels_last)
     episode, inner = episode._replace(support_x=images), InnerLoop(Adam(0.001), 40)
-    args = (net.params(), inner.rule.init(net.params()), episode, CLASSIFICATION)
-    params, state, _ = inner.adapt(net, *args)
+    args = Start(net.params(), inner.rule.init(net.params())), episode
+    params, state, _ = inner.adapt(Problem(net, CLASSIFICATION), *args)
     assert 0 < state["v"]["features.0.bias"].max() < 1e-10
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        inner.adapt(with_programs(net), params, state, episode, CLASSIFICATION)
+        inner.adapt(Problem(with_programs(net), CLASSIFICATION), Start(params, state), episode)
 
 
 def test_a_second_derivative_is_part_of_the_program() -> None:
     net, episode = small_net(), small_episode(steps=3)
     params, maml = net.params(), MAML(InnerLoop(Adam(0.01), 3))
     state = maml.inner.rule.init(params)
-    want = maml.direction(net, params, state, episode, REGRESSION)
-    got = maml.direction(with_programs(net), params, state, episode, REGRESSION)
+    want = maml.direction(Problem(net, REGRESSION), Start(params, state), episode)
+    got = maml.direction(Problem(with_programs(net), REGRESSION), Start(params, state), episode)
     torch.testing.assert_close(got, want, rtol=0, atol=0)
 
 
@@ -177,8 +178,8 @@ def test_one_program_for_each_rule() -> None:
     net, episode = with_programs(small_net()), small_episode(steps=1)
     for lr in (0.1, 0.2):
         inner, params = InnerLoop(SGD(lr), 1), net.params()
-        got = inner.adapt(net, params, {}, episode, REGRESSION).params
-        want = inner.adapt(small_net(), params, {}, episode, REGRESSION).params
+        got = inner.adapt(Problem(net, REGRESSION), Start(params, {}), episode).params
+        want = inner.adapt(Problem(small_net(), REGRESSION), Start(params, {}), episode).params
         torch.testing.assert_close(got, want, rtol=0, atol=0)
 
 
@@ -401,11 +402,13 @@ def test_a_rule_may_remember_more_with_each_gradient() -> None:
             return {n: p - self.lr * grads[n] / mean for n, p in params.items()}, {"norms": norms}
 
     net, inner, episode = small_net(), InnerLoop(Recent(), 5), small_episode(steps=5)
-    args = net.params(), inner.rule.init(net.params()), episode, REGRESSION
+    args = Start(net.params(), inner.rule.init(net.params())), episode
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        got = inner.adapt(with_programs(net), *args)
-    torch.testing.assert_close(got, inner.adapt(net, *args), rtol=0, atol=1e-12)
+        got = inner.adapt(Problem(with_programs(net), REGRESSION), *args)
+    torch.testing.assert_close(
+        got, inner.adapt(Problem(net, REGRESSION), *args), rtol=0, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e7])
@@ -461,10 +464,10 @@ def test_a_rule_may_begin_to_remember_with_its_first_gradient() -> None:
             return {n: p - self.lr * moved[n] for n, p in params.items()}, {"past": moved}
 
     net, inner, episode = small_net(), InnerLoop(Momentum(), 3), small_episode()
-    want = inner.adapt(net, net.params(), {}, episode, REGRESSION)
+    want = inner.adapt(Problem(net, REGRESSION), Start(net.params(), {}), episode)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        got = inner.adapt(with_programs(net), net.params(), {}, episode, REGRESSION)
+        got = inner.adapt(Problem(with_programs(net), REGRESSION), Start(net.params(), {}), episode)
     torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
 
 
@@ -485,7 +488,9 @@ def test_a_parameter_that_nothing_uses_stays_where_it_is() -> None:
 
     net, inner = Net(Spare()), InnerLoop(SGD(0.1), 2)
     for one in (net, with_programs(net)):
-        params = inner.adapt(one, net.params(), {}, small_episode(), REGRESSION).params
+        params = inner.adapt(
+            Problem(one, REGRESSION), Start(net.params(), {}), small_episode()
+        ).params
         assert torch.equal(params["spare.weight"], net.params()["spare.weight"])
         assert not torch.equal(params["used.weight"], net.params()["used.weight"])
 

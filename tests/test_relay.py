@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fewstep.core.follow import Follow, to_the_end
+from fewstep.core.fast.follow import Follow, to_the_end
 from fewstep.execution.relay import Relay
 
 

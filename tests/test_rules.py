@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
+from fewstep.core.types import Start
 from problems import REGRESSION, small_episode, small_net
 
 
@@ -81,7 +83,11 @@ def test_merge_forgets_as_fast_as_the_authors_sequence() -> None:
 def test_merging_one_task_is_that_tasks_end() -> None:
     rule, net = Adam(0.01), small_net()
     start = rule.init(net.params())
-    end = InnerLoop(rule, 3).adapt(net, net.params(), start, small_episode(), REGRESSION).state
+    end = (
+        InnerLoop(rule, 3)
+        .adapt(Problem(net, REGRESSION), Start(net.params(), start), small_episode())
+        .state
+    )
     merged = rule.merge(start, [end])
     assert int(merged["t"]) == 3
     for name, v in end["v"].items():
@@ -115,7 +121,7 @@ def test_sum_and_mean_differ_by_the_batch_under_sgd() -> None:
         support_y=episode.support_y.repeat(5, 1)[:25],
         batches=torch.arange(25).repeat(2, 1),
     )
-    args = (net, net.params(), {}, big, REGRESSION)
+    args = (Problem(net, REGRESSION), Start(net.params(), {}), big)
     summed = InnerLoop(SGD(0.003), 2, loss="sum").adapt(*args).params
     meant = InnerLoop(SGD(0.075), 2, loss="mean").adapt(*args).params
     slow = InnerLoop(SGD(0.003), 2, loss="mean").adapt(*args).params

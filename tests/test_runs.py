@@ -227,7 +227,7 @@ def test_another_seed_changes_the_training_and_not_the_test(first, tmp_path):
 
     configs = other.config, first.config
     datasets = [build.build_dataset(config["dataset"]) for config in configs]
-    learners = [build.build_learner(c, d.task) for c, d in zip(configs, datasets, strict=True)]
+    learners = [build.build_learner(c, d.objective) for c, d in zip(configs, datasets, strict=True)]
     weights = [learner.state_dict()["module.head.weight"] for learner in learners]
     assert not torch.equal(*weights)
     splits = [dataset.open() for dataset in datasets]
@@ -450,7 +450,7 @@ def test_every_algorithm_trains(algorithm, tmp_path):
     assert done.results["algorithm"] == algorithm
     assert done.results["meta_iterations"] == 2
     assert [e["checkpoint"] for e in done.trained] == ["last", "last"]
-    start = build.build_learner(done.config, build.build_dataset(done.config["dataset"]).task)
+    start = build.build_learner(done.config, build.build_dataset(done.config["dataset"]).objective)
     moved = done.checkpoint()["state_dict"]
     for name, tensor in start.state_dict().items():
         assert torch.isfinite(moved[name]).all()

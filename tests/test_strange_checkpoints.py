@@ -34,7 +34,7 @@ def config(command: str, *words: str) -> dict:
 @cache
 def learner() -> MetaLearner:
     own = config("train", *WORDS)
-    return build.build_learner(own, build.build_dataset(own["dataset"]).task)
+    return build.build_learner(own, build.build_dataset(own["dataset"]).objective)
 
 
 def content() -> dict:
@@ -73,7 +73,7 @@ def evaluated(path: Path) -> dict:
     given = {**config("evaluate", "checkpoint=any"), "checkpoint": str(path)}
     base, file = evaluate.merged(given)
     build.check(base)
-    restored = checkpoint.restore(build.build_learner(base, learner().task), file)
+    restored = checkpoint.restore(build.build_learner(base, learner().objective), file)
     stopwatch(restored, file, "checkpoint")
     return restored
 

@@ -62,14 +62,14 @@ TASKS = []
 class Unlucky(Reptile):
     fate: str = "live"
 
-    def direction(self, net, params, state, episode, task):
+    def direction(self, problem, start, episode):
         TASKS.append(1)
         if len(TASKS) == 5 and not Path("mended").exists():
             if self.fate == "raise":
                 raise RuntimeError("fails by design")
             if self.fate == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
-        return super().direction(net, params, state, episode, task)
+        return super().direction(problem, start, episode)
 '''
 
 

@@ -78,7 +78,7 @@ def stored() -> dict:
 @cache
 def learner() -> MetaLearner:
     own = stored()
-    return build.build_learner(own, build.build_dataset(own["dataset"]).task)
+    return build.build_learner(own, build.build_dataset(own["dataset"]).objective)
 
 
 def change(config: dict, key: str, value: object) -> dict:

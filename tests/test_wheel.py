@@ -37,8 +37,8 @@ from fewstep.algorithms.reptile import Reptile
 class Halfway(Reptile):
     share: float = 0.5
 
-    def direction(self, net, params, state, episode, task):
-        direction, state, metrics = super().direction(net, params, state, episode, task)
+    def direction(self, problem, start, episode):
+        direction, state, metrics = super().direction(problem, start, episode)
         return {name: self.share * d for name, d in direction.items()}, state, metrics
 '''
 TINY = """dataset.classes=60 model.channels=4 meta_batch=2 max_meta_iterations=2 eval.tasks=4

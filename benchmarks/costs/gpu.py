@@ -21,6 +21,7 @@ from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.subject import Subject, open_subject
 from fewstep.config.compose import compose_config
 from fewstep.core.net import Net
+from fewstep.core.problem import Problem
 from fewstep.core.types import Episode, Params
 from fewstep.execution.base import PerTask
 from fewstep.execution.serial import Serial
@@ -120,8 +121,8 @@ def markdown(figures: dict[str, Any]) -> str:
 def ways(subject: Subject, compiled: bool = True) -> dict[str, Way]:
     """Each way of finding the directions of the subject's first meta-batch."""
     learner, episodes = subject.learner, next(subject.meta_batches())
-    stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
-    shared = (learner.net.params(), subject.state)
+    stacked = pytree.tree_map(lambda *same: torch.stack(same), *episodes)
+    shared = (learner.start(),)
     inputs = pytree.tree_map(in_plain_memory, (shared, stacked))
     direction = partial(_direction, learner)
     loop = partial(_loop, Serial(learner.module), direction, shared, episodes)
@@ -176,7 +177,7 @@ def _loop(execution: Serial, direction: PerTask, shared: tuple, episodes: list[E
 
 
 def _direction(learner: MetaLearner, net: Net, *given: Any) -> Params:
-    return learner.algorithm.direction(net, *given, learner.task)[0]
+    return learner.algorithm.direction(Problem(net, learner.objective), *given)[0]
 
 
 def _flat(directions: Params) -> Tensor:

@@ -68,7 +68,7 @@ def one_task(words: list[str]) -> dict[str, float]:
     algorithm, spec = subject.with_steps(2)
     episode = subject.split.episode(spec, 0, 0)
     learner = subject.learner
-    algorithm.direction(learner.net, learner.net.params(), learner.state, episode, learner.task)
+    algorithm.direction(learner.problem, learner.start(), episode)
     episodes, times = next(subject.meta_batches()), []
 
     def direction() -> None:

@@ -17,9 +17,9 @@ from fewstep.algorithms.reptile import Reptile
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.core.rules import SGD, Adam, Rule
-from fewstep.core.types import Episode, EpisodeSpec
+from fewstep.core.types import Episode, EpisodeSpec, Start
 from fewstep.execution.choice import make_execution
-from fewstep.execution.meta_batch import total_direction
+from fewstep.execution.meta_batch import MetaBatch
 from peers.work import BETA2, Work
 
 
@@ -37,9 +37,10 @@ class Fewstep:
         self.inner = InnerLoop(rule, work.steps, work.batch_size, loss="mean", state="carry")
         self.algorithm: Algorithm = ALGORITHMS[work.algorithm](self.inner)
         self.model = model.to(memory_format=torch.channels_last)
-        self.net, self.task = Net(self.model), Classification()
+        self.net, self.objective = Net(self.model), Classification()
         self.execution = make_execution("auto", self.model, torch.device("cpu"))
         self.state = rule.init(self.net.params())
+        self.meta_batch = MetaBatch(self.algorithm, self.objective)
         spec = EpisodeSpec(work.ways, work.shots, work.queries, work.steps, work.batch_size)
         self.setting = Setting(spec, curve_steps=(work.steps,))
 
@@ -50,17 +51,17 @@ class Fewstep:
 
     def directions(self, episodes: Sequence[Episode]) -> None:
         """Leave the tasks' mean direction in `.grad` of the model's parameters."""
-        params = self.net.params()
-        total, self.state, _ = total_direction(
-            self.execution, self.algorithm, self.task, params, self.state, episodes
-        )
+        start = Start(self.net.params(), self.state)
+        total, self.state, _ = self.meta_batch.total(self.execution, start, episodes)
         for name, parameter in self.model.named_parameters():
             parameter.grad = total[name] / len(episodes)
 
     def meta_test(self, episodes: Sequence[Episode]) -> dict[str, Tensor]:
         """For each protocol, [tasks, 2]: the loss and the accuracy of every task."""
-        evaluate = partial(evaluate_task, inner=self.inner, task=self.task, setting=self.setting)
-        outcomes = self.execution.map(evaluate, (self.net.params(), self.state), episodes)
+        evaluate = partial(
+            evaluate_task, inner=self.inner, objective=self.objective, setting=self.setting
+        )
+        outcomes = self.execution.map(evaluate, (Start(self.net.params(), self.state),), episodes)
         return {
             protocol: torch.stack(
                 [torch.cat([o[protocol]["loss"], o[protocol]["acc"]]) for o in outcomes]

@@ -12,6 +12,8 @@ import torch
 from fewstep import cli
 from fewstep.commands import theory as command
 from fewstep.core.net import Net
+from fewstep.core.problem import Problem
+from fewstep.core.types import Start
 from fewstep.theory import alignment, manifolds
 from fewstep.theory.problem import flat, sine_problem
 from fewstep.theory.tables import markdown
@@ -81,7 +83,7 @@ def test_agreement_is_over_all_pairs_of_minibatches() -> None:
     gb = [flat(problem.gradient(episode, i, problem.params)) for i in range(4)]
     pairs = [(gb[i], gb[j]) for i in range(4) for j in range(i)]
     product, cosine, loss = alignment.task_agreement(
-        problem.net, problem.params, episode, problem.task
+        problem.net, problem.params, episode, problem.objective
     )
     assert float(product) == pytest.approx(sum(float(a @ b) for a, b in pairs) / 6)
     cosines = [float(a @ b / (a.norm() * b.norm())) for a, b in pairs]
@@ -104,7 +106,9 @@ def test_both_trainings_take_the_same_step_but_for_the_order_of_gradients() -> N
         config = {**config, "algorithm": {**config["algorithm"], "inner": inner}}
         learner = alignment.build.build_learner(config, task)
         net = Net(learner.module)
-        direction, _, _ = learner.algorithm.direction(net, net.params(), {}, episode, task)
+        direction, _, _ = learner.algorithm.direction(
+            Problem(net, task), Start(net.params(), {}), episode
+        )
         rate = config["algorithm"]["outer"]["lr"]
         # Reptile's direction carries its own inner rate, joint training's outer rate the usual one.
         moved[name] = rate * flat(direction) / (tiny if name == "reptile" else alignment.INNER_LR)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
-from fewstep.core.flat import ALL, Layout
+from fewstep.adapters.heads import HEADS
+from fewstep.adapters.partition import check_lists, matches
+from fewstep.core.fast.steps import Descent, take
 from fewstep.core.net import Net
-from fewstep.core.rules import Rule, State
-from fewstep.core.types import Episode, Metrics, Params, Task
-from fewstep.programs.library import signature
+from fewstep.core.objectives import Objective, ask
+from fewstep.core.problem import Problem
+from fewstep.core.rules import Rule
+from fewstep.core.rules.learned import joined, split, without
+from fewstep.core.types import Episode, Examples, Metrics, Params, Start, State
 
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {"mean": torch.mean, "sum": torch.sum}
@@ -27,6 +31,11 @@ class Adapted(NamedTuple):
     state: State
     metrics: Metrics
     """Of the last inner minibatch, before its step; empty after zero steps."""
+
+    @property
+    def start(self) -> Start:
+        """The same as a place to go on from."""
+        return Start(self.params, self.state)
 
 
 @dataclass(frozen=True)
@@ -51,147 +60,128 @@ class InnerLoop:
     fixed: Sequence[str] = ()
     """Names of parameters, or patterns of them, that no task moves: the outer step alone learns
     them, from the query loss. `["features.*"]` adapts the head alone (ANIL)."""
+    reset: Sequence[str] = ()
+    """Those that the outer step never moves: each task starts them anew, at the network's value or
+    at `extras["fresh.NAME"]`."""
+    frozen: Sequence[str] = ()
+    """Those that nobody moves, as if they had `requires_grad=False` in the network."""
+    head: str = "trained"
+    """Where a task starts the network's last linear layer: as `trained`, at `zeros`, or every
+    class at the `mean` of the trained ones."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.fixed, str) or not all(isinstance(name, str) for name in self.fixed):
+        check_lists(self)
+        for name in ("fixed", "reset", "frozen"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.head not in HEADS:
             raise ValueError(
-                f"algorithm.inner.fixed={self.fixed}: must be a list of parameter names or "
-                "patterns. For example algorithm.inner.fixed=[features.*]"
+                f"algorithm.inner.head={self.head}: must be one of {', '.join(HEADS)}. For example "
+                "algorithm.inner.head=trained"
             )
-        object.__setattr__(self, "fixed", tuple(self.fixed))
 
     @property
     def whole(self) -> InnerLoop:
         """The same with nothing fixed."""
         return replace(self, fixed=())
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a task starts at the initialization itself, with nothing learned but it, and
+        ends where the last step led: the derivative of all this is the identity."""
+        kind = type(self.rule)
+        own = any(getattr(kind, n) is not getattr(Rule, n) for n in ("begin", "finish", "learned"))
+        return not own and not self.reset and self.head == "trained"
+
     def adapts(self, name: str) -> bool:
         """Whether a task moves the parameter of this name."""
-        return not any(fnmatchcase(name, pattern) for pattern in self.fixed)
+        return not matches(name, self.fixed)
 
-    def objective(self, task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The scalar that an update descends."""
-        return REDUCTIONS[self.loss](task.inner_loss(outputs, targets))
+    def start(self, problem: Problem, start: Start, episode: Episode) -> Start:
+        """Where this task starts, once a task; differentiable.
 
-    def gradient(
-        self, net: Net, params: Params, x: Tensor, y: Tensor, task: Task
-    ) -> tuple[Metrics, Params]:
-        """`(metrics, gradient)` of the inner objective on one minibatch."""
-        outputs, grads = net.run(_gradient, (self, task), params, x, y)
-        return task.metrics(outputs, y), grads
+        What each task starts anew, then the head, then what the rule does to begin.
+        """
+        if self.is_plain:
+            return start
+        params, learned = split(start.params)
+        fresh = {n: episode.extras.get(f"fresh.{n}", p) for n, p in params.items()}
+        params = {n: fresh[n] if matches(n, self.reset) else p for n, p in params.items()}
+        params |= HEADS[self.head](problem, params)
+        state = joined(start.state, learned)
+        params, state = self.rule.begin(params, state, episode.key)
+        return Start({**params, **learned}, without(state, learned))
 
     def adapt(
-        self,
-        net: Net,
-        params: Params,
-        state: State,
-        episode: Episode,
-        task: Task,
-        rows: slice = slice(None),
+        self, problem: Problem, start: Start, episode: Episode, rows: slice = slice(None)
     ) -> Adapted:
-        """Follow `episode.batches[rows]`, one update for each row: U^k of the paper (section 2).
+        """Start the task and follow `episode.batches[rows]`, one update for each row: U^k of the
+        paper (section 2).
 
-        What goes in is never changed, what comes out is new. The result is differentiable with
-        respect to `params` exactly when they ask for gradients; zero rows return `params`.
+        What goes in is never changed. The result is differentiable with respect to `start` exactly
+        when that asks for gradients; zero rows return where the task starts.
         """
+        return self.go_on(problem, self.start(problem, start, episode), episode, rows)
+
+    def go_on(
+        self,
+        problem: Problem,
+        start: Start,
+        episode: Episode,
+        rows: slice = slice(None),
+        first_order: bool = False,
+    ) -> Adapted:
+        """The same from a place on the way of a task that has started. With `first_order`, the
+        gradients on the way are constants where a derivative is asked for."""
         batches = episode.batches[rows]
-        several = len({p.dtype for p in params.values()}) > 1  # of which there is no one vector
-        if several or any(p.requires_grad for p in params.values()):
-            return self._adapt_anew(net, params, state, episode, batches, task)
-        layout = Layout.of(params)
-        packed = layout.packed(params), layout.pack_state(state)
-        adapt = self._adapt_anew if net.functional else self._adapt_in_place
-        end = adapt(net, *packed, episode, batches, task, layout)
-        return Adapted(layout.unpacked(end.params), layout.unpack_state(end.state), end.metrics)
-
-    def _adapt_in_place(
-        self,
-        net: Net,
-        params: Params,
-        state: State,
-        episode: Episode,
-        batches: Tensor,
-        task: Task,
-        layout: Layout,
-    ) -> Adapted:
-        """First order: every step overwrites the packed parameters and state, which are its own."""
         if not len(batches):
-            return Adapted(params, state, {})
-        steps = self._steps_in_place(net, params[ALL], state, episode, batches, task, layout)
-        outputs, state = net.follow(steps, len(batches))
-        return Adapted(params, state, task.metrics(outputs, episode.support_y[batches[-1]]))
+            return Adapted(*start, {})
+        params, learned = split(start.params)
+        descent = Descent(self.rule, _gradient, (self, problem.objective), first_order)
+        begun, support = Start(params, joined(start.state, learned)), problem.support(episode)
+        end = take(problem.net, descent, begun, support, batches)
+        metrics = problem.metrics(end.outputs, support._replace(y=support.y[batches[-1]]))
+        return Adapted({**end.params, **learned}, without(end.state, learned), metrics)
 
-    def _steps_in_place(
-        self,
-        net: Net,
-        vector: Tensor,
-        state: State,
-        episode: Episode,
-        batches: Tensor,
-        task: Task,
-        layout: Layout,
-    ) -> Iterator[tuple[Tensor, State]]:
-        """After each step, the outputs before it and the state; any thread may take the next."""
-        support = episode.support_x, episode.support_y
-        step, form = None, None
-        for batch in batches:
-            if (now := signature(state)) != form:  # a rule may remember more with each gradient
-                form = now
-                args = (vector, state, *support, batch)
-                step = net.program(_step, (self, layout, task), args)
-            outputs, state = step(vector, state, *support, batch)
-            yield outputs, state
+    def finish(self, end: Start) -> Params:
+        """What predicts at a place on the way of a task."""
+        params, learned = split(end.params)
+        return {**self.rule.finish(params, joined(end.state, learned)), **learned}
 
-    def _adapt_anew(
-        self,
-        net: Net,
-        params: Params,
-        state: State,
-        episode: Episode,
-        batches: Tensor,
-        task: Task,
-        layout: Layout | None = None,
-    ) -> Adapted:
-        """Every step makes new parameters: for derivatives, and under `vmap`, which knows no
-        writing into what the tasks share. All of them are packed, where there is a layout."""
-        metrics: Metrics = {}
-        for batch in batches:
-            x, y = episode.support_x[batch], episode.support_y[batch]
-            whole = layout.unpacked(params) if layout else params
-            outputs, grads = _gradient(net, self, task, whole, x, y)
-            grads = layout.packed(grads) if layout else grads
-            params, state = self.rule.step(params, grads, state)
-            metrics = task.metrics(outputs, y)
-        return Adapted(params, state, metrics)
+    def step(self, start: Start, grads: Params) -> Start:
+        """One update of the rule with a gradient that is at hand."""
+        params, learned = split(start.params)
+        params, state = self.rule.step(params, grads, joined(start.state, learned))
+        return Start({**params, **learned}, without(state, learned))
+
+    def gradient(
+        self, problem: Problem, params: Params, examples: Examples
+    ) -> tuple[Metrics, Params]:
+        """`(metrics, gradient)` of the inner objective on a minibatch: of the network's parameters
+        alone, and 0 for what is fixed."""
+        own, _ = split(params)
+        outputs, grads = problem.net.run(_gradient, (self, problem.objective), own, examples)
+        return problem.metrics(outputs, examples), grads
+
+    def descends(self, objective: Objective, outputs: Any, examples: Examples) -> Tensor:
+        """The scalar that an update descends."""
+        losses = ask(objective, "inner_loss", outputs, examples.y, examples.given)
+        return REDUCTIONS[self.loss](losses)
 
 
 def _gradient(
-    net: Net, inner: InnerLoop, task: Task, params: Params, x: Tensor, y: Tensor
-) -> tuple[Tensor, Params]:
+    net: Net, inner: InnerLoop, objective: Objective, params: Params, examples: Examples
+) -> tuple[Any, Params]:
     """`(outputs, gradient)` of the inner objective on one minibatch; 0 for what is fixed."""
 
-    def objective(adapted: Params) -> tuple[Tensor, Tensor]:
-        outputs = net(params | adapted, x)
-        return inner.objective(task, outputs, y), outputs.detach()
+    def descended(adapted: Params) -> tuple[Tensor, Any]:
+        outputs = net(params | adapted, examples.x, examples.given)
+        return inner.descends(objective, outputs, examples), detached(outputs)
 
     adapted = {name: p for name, p in params.items() if inner.adapts(name)}
-    outputs, grads = net.value_and_grad(objective, adapted)
+    outputs, grads = net.value_and_grad(descended, adapted)
     return outputs, {n: grads[n] if n in grads else torch.zeros_like(p) for n, p in params.items()}
 
 
-def _step(
-    net: Net,
-    inner: InnerLoop,
-    layout: Layout,
-    task: Task,
-    vector: Tensor,
-    state: State,
-    support_x: Tensor,
-    support_y: Tensor,
-    batch: Tensor,
-) -> tuple[Tensor, State]:
-    """One update, written into `vector`; `(outputs, state)` of the minibatch before it."""
-    x, y = support_x.index_select(0, batch), support_y.index_select(0, batch)
-    outputs, grads = _gradient(net, inner, task, layout.views(vector), x, y)
-    inner.rule.step_({ALL: vector}, layout.packed(grads), state)
-    return outputs, state
+def detached(outputs: Any) -> Any:
+    """The same values without a graph: of a tensor, or a dictionary of them."""
+    return pytree.tree_map(torch.detach, outputs)

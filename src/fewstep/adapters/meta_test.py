@@ -11,15 +11,19 @@ reference code reptile.py:125-134):
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.core.net import Net
-from fewstep.core.rules import State
-from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params, Task
+from fewstep.core.objectives import Objective
+from fewstep.core.problem import Problem
+from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params, Start
 
 
 PROTOCOLS = ("inductive", "transductive")
@@ -47,56 +51,67 @@ def curve_steps(steps: int) -> tuple[int, ...]:
     return (*(step for step in CURVE_STEPS if step < steps), steps)
 
 
-def predict(net: Net, params: Params, episode: Episode, protocol: str) -> Tensor:
+def predict(problem: Problem, params: Params, episode: Episode, protocol: str) -> Any:
     """Outputs [N*Q, ...] for the queries of a task, under one of `PROTOCOLS`; the network is in
     evaluation mode, and no answer depends on which were given before."""
-    with net.answering():
-        return _answers(net, params, episode, protocol)
+    with problem.net.answering():
+        return _answers(problem, params, episode, protocol)
 
 
-def _answers(net: Net, params: Params, episode: Episode, protocol: str) -> Tensor:
-    if protocol == "transductive":
-        return net.run(Net.__call__, (), params, episode.query_x)
-
+def _answers(problem: Problem, params: Params, episode: Episode, protocol: str) -> Any:
+    net, given = problem.net, problem.given(episode)
     queries, support_x = episode.query_x, episode.support_x
-    one = net.program(_last_output, (), (params, support_x, queries[0]))
+    if protocol == "transductive":
+        return net.run(Net.__call__, (), params, queries, given)
+
+    one = net.program(_last_output, (), (params, support_x, queries[0], given))
     if net.functional:
-        return torch.func.vmap(lambda query: one(params, support_x, query))(queries)
+        return torch.func.vmap(lambda query: one(params, support_x, query, given))(queries)
     # Batch norm of one query after another: folding them into one pass measured slower on a CPU.
-    return torch.stack([one(params, support_x, query) for query in queries])
+    answers = [one(params, support_x, query, given) for query in queries]
+    return pytree.tree_map(lambda *same: torch.stack(same), *answers)
 
 
-def _last_output(net: Net, params: Params, support_x: Tensor, query: Tensor) -> Tensor:
-    return net(params, torch.cat([support_x, query.unsqueeze(0)]))[-1]
+def _last_output(
+    net: Net, params: Params, support_x: Tensor, query: Tensor, given: Mapping[str, Tensor]
+) -> Any:
+    outputs = net(params, torch.cat([support_x, query.unsqueeze(0)]), given)
+    return pytree.tree_map(lambda output: output[-1], outputs)
 
 
 def evaluate_task(
     net: Net,
-    params: Params,
-    state: State,
+    start: Start,
     episode: Episode,
     *,
     inner: InnerLoop,
-    task: Task,
+    objective: Objective,
     setting: Setting,
 ) -> dict[str, Metrics]:
     """Adapt to one task and measure it: for each protocol, metrics [len(setting.curve_steps)].
 
-    The inner rule starts from `state`, the one that training left, and what it becomes here is
+    The inner rule starts from the one that training left, and what it becomes here is
     dropped with the adapted parameters (trap 3). The curve continues one adaptation from point to
     point, so that it costs its predictions alone.
     """
+    problem = Problem(net, objective)
     points: dict[str, list[Metrics]] = {protocol: [] for protocol in setting.protocols}
-    done = 0
+    done, here = 0, inner.start(problem, start, episode)
     for step in setting.curve_steps:
-        if step > done:
-            params, state, _ = inner.adapt(net, params, state, episode, task, slice(done, step))
-            done = step
+        here = inner.go_on(problem, here, episode, slice(done, step)).start
+        done, predicts = step, inner.finish(here)
         with torch.no_grad():
             for protocol, metrics in points.items():
-                outputs = predict(net, params, episode, protocol)
-                metrics.append(task.metrics(outputs, episode.query_y))
+                outputs = predict(problem, predicts, episode, protocol)
+                found = problem.metrics(outputs, problem.queries(episode))
+                metrics.append(found | _probed(problem, predicts, episode))
     return {
         protocol: {name: torch.stack([m[name] for m in metrics]) for name in metrics[0]}
         for protocol, metrics in points.items()
     }
+
+
+def _probed(problem: Problem, params: Params, episode: Episode) -> Metrics:
+    """What the objective measures besides, where it has a `probe(net, params, episode)`."""
+    probe = getattr(problem.objective, "probe", None)
+    return probe(problem.net, params, episode) if probe else {}

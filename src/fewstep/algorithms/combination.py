@@ -6,14 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from fewstep.adapters.beginning import pull_back
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.algorithms import refuse_fixed
-from fewstep.core.net import Net
-from fewstep.core.rules import State, total_of
-from fewstep.core.types import Episode, Metrics, Params, Task
+from fewstep.algorithms.algorithm import Algorithm, refuse_fixed, refuse_learned
+from fewstep.core.problem import Problem
+from fewstep.core.rules import total_of
+from fewstep.core.types import Episode, Metrics, Params, Start, State
 
 
-class Combination:
+class Combination(Algorithm):
     """Adapt, and say which of the gradients met on the way count, and how much.
 
     `direction = sum_i weights[i] g_i`, where `g_i` is the gradient of the inner objective on the
@@ -24,9 +25,6 @@ class Combination:
     weights of one are that direction over `inner.lr`, so that the authors' outer step eps is an
     outer learning rate of `eps * inner.lr` here.
     """
-
-    needs_queries = False
-    replacement = False
 
     def __init__(self, inner: InnerLoop, weights: Sequence[float]) -> None:
         """
@@ -49,24 +47,22 @@ class Combination:
         if not any(weights):
             raise ValueError(f"{given}: are all zero, so that nothing is learned. {fix}")
         refuse_fixed(inner, "a combination")
+        refuse_learned(inner, "a combination")
         self.inner = inner
         self.weights = tuple(weights)
 
-    @property
-    def batches(self) -> int:
-        return self.inner.steps
-
     def direction(
-        self, net: Net, params: Params, state: State, episode: Episode, task: Task
+        self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
-        terms, metrics = [], {}
+        terms, metrics, here = [], {}, self.inner.start(problem, start, episode)
         for weight, batch in zip(self.weights, episode.batches, strict=True):
-            x, y = episode.support_x[batch], episode.support_y[batch]
-            metrics, grads = self.inner.gradient(net, params, x, y, task)
-            params, state = self.inner.rule.step(params, grads, state)
+            examples = problem.minibatch(episode, batch)
+            metrics, grads = self.inner.gradient(problem, here.params, examples)
+            here = self.inner.step(here, grads)
             if weight:
                 terms.append({name: weight * g for name, g in grads.items()})
-        return total_of(terms), state, metrics
+        direction = pull_back(self.inner, problem, start, episode, total_of(terms))
+        return direction, here.state, metrics
 
 
 def _are_numbers(weights: Any) -> bool:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import Any
 
+from fewstep.adapters.beginning import pull_back
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.algorithms import refuse_fixed
-from fewstep.core.net import Net
-from fewstep.core.rules import State
-from fewstep.core.types import Episode, Metrics, Params, Task
+from fewstep.adapters.outer import query_gradient, query_loss
+from fewstep.algorithms.algorithm import Algorithm, refuse_fixed, refuse_learned
+from fewstep.core.problem import Problem
+from fewstep.core.rules import detach_state
+from fewstep.core.types import Episode, Examples, Metrics, Params, Start, State
 
 
 TAILS = ("separate", "cycle", "replacement")
 DIRECTIONS = ("gradient", "last_step")
 
 
-class FOMAML:
+class FOMAML(Algorithm):
     """Adapt, then take the gradient of one more minibatch, the tail, at the adapted parameters.
 
     `direction = grad L_tail(phi~)`: MAML's gradient with the derivative of the inner loop
@@ -46,6 +48,7 @@ class FOMAML:
             raise ValueError(f"algorithm.direction={direction!r}: must be one of {known}")
         if direction == "last_step":
             refuse_fixed(inner, "algorithm.direction=last_step")
+            refuse_learned(inner, "algorithm.direction=last_step")
         self.inner = inner
         self.tail = tail
         self.last_step = direction == "last_step"
@@ -63,31 +66,47 @@ class FOMAML:
         return self.inner.steps + (self.tail != "separate")
 
     def direction(
-        self, net: Net, params: Params, state: State, episode: Episode, task: Task
+        self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
-        rows = slice(0, self.inner.steps)
-        adapted = self.inner.adapt(net, params, state, episode, task, rows)
-        x, y = self._tail(episode)
         if self.last_step:
-            metrics, grads = self.inner.gradient(net, adapted.params, x, y, task)
-            end, last = self.inner.rule.step(adapted.params, grads, adapted.state)
-            return {n: p - end[n] for n, p in adapted.params.items()}, last, metrics
+            return self._last_step(problem, start, episode)
+        if not self.inner.is_plain:
+            return self._through_the_rule(problem, start, episode)
+        adapted = self.inner.adapt(problem, start, episode, self._rows)
+        metrics, grads = query_gradient(problem, adapted.params, self._tail(problem, episode))
+        return grads, adapted.state, metrics
 
-        outputs, grads = net.run(_outer_gradient, (task,), adapted.params, x, y)
-        return grads, adapted.state, task.metrics(outputs, y)
+    def _last_step(
+        self, problem: Problem, start: Start, episode: Episode
+    ) -> tuple[Params, State, Metrics]:
+        adapted = self.inner.adapt(problem, start, episode, self._rows)
+        tail = self._tail(problem, episode)
+        metrics, grads = self.inner.gradient(problem, adapted.params, tail)
+        end, last = self.inner.step(adapted.start, grads)
+        way = {name: p - end[name] for name, p in adapted.params.items()}
+        return pull_back(self.inner, problem, start, episode, way), last, metrics
 
-    def _tail(self, episode: Episode) -> tuple[Tensor, Tensor]:
+    def _through_the_rule(
+        self, problem: Problem, start: Start, episode: Episode
+    ) -> tuple[Params, State, Metrics]:
+        """Where the start, the rule's hyper-parameters or what predicts have derivatives of their
+        own: these are taken, with the gradients on the way as constants."""
+
+        def after(params: Params) -> tuple[Any, tuple[State, Metrics]]:
+            begun = self.inner.start(problem, Start(params, start.state), episode)
+            end = self.inner.go_on(problem, begun, episode, self._rows, first_order=True)
+            predicts, tail = self.inner.finish(end.start), self._tail(problem, episode)
+            loss, metrics = query_loss(problem, predicts, tail)
+            return loss, (detach_state(end.state), metrics)
+
+        (state, metrics), direction = problem.net.value_and_grad(after, start.params)
+        return direction, state, metrics
+
+    @property
+    def _rows(self) -> slice:
+        return slice(0, self.inner.steps)
+
+    def _tail(self, problem: Problem, episode: Episode) -> Examples:
         if self.tail == "separate":
-            return episode.query_x, episode.query_y
-        last = episode.batches[self.inner.steps]
-        return episode.support_x[last], episode.support_y[last]
-
-
-def _outer_gradient(
-    net: Net, task: Task, params: Params, x: Tensor, y: Tensor
-) -> tuple[Tensor, Params]:
-    def objective(params: Params) -> tuple[Tensor, Tensor]:
-        outputs = net(params, x)
-        return task.outer_loss(outputs, y).mean(), outputs.detach()
-
-    return net.value_and_grad(objective, params)
+            return problem.queries(episode)
+        return problem.minibatch(episode, episode.batches[self.inner.steps])

@@ -4,38 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.core.net import Net
-from fewstep.core.rules import State, total_of
-from fewstep.core.types import Episode, Metrics, Params, Task
+from fewstep.algorithms.algorithm import Algorithm
+from fewstep.core.problem import Problem
+from fewstep.core.rules import total_of
+from fewstep.core.types import Episode, Metrics, Params, Start, State
 
 
 @dataclass(frozen=True)
-class Joint:
+class Joint(Algorithm):
     """Descend the average loss of all tasks, without adapting to any (section 5.1, k = 1).
 
     `direction = mean_j grad L_j(phi)` over the minibatches j of the inner loop, each taken at the
     initialization itself: as many inner gradients as Reptile takes, but none sees another.
     The inner rule does not move anything; it still meets the gradients, so that meta-test starts
-    from a trained second moment here as it does for the others.
+    from a trained second moment here as it does for the others. What it could learn stays at its
+    initial values.
     """
 
     inner: InnerLoop
-    needs_queries: bool = False
-    replacement: bool = False
-
-    @property
-    def batches(self) -> int:
-        return self.inner.steps
 
     def direction(
-        self, net: Net, params: Params, state: State, episode: Episode, task: Task
+        self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
         grads, metrics, whole = [], {}, self.inner.whole
+        params, state = self.inner.start(problem, start, episode)
         for batch in episode.batches:
-            x, y = episode.support_x[batch], episode.support_y[batch]
-            metrics, grad = whole.gradient(net, params, x, y, task)
-            _, state = self.inner.rule.step(params, grad, state)
+            examples = problem.minibatch(episode, batch)
+            metrics, grad = whole.gradient(problem, start.params, examples)
+            _, state = self.inner.step(Start(params, state), grad)
             grads.append(grad)
-        direction = {name: g / len(grads) for name, g in total_of(grads).items()}
+        mean = {name: g / len(grads) for name, g in total_of(grads).items()}
+        direction = {n: mean[n] if n in mean else torch.zeros_like(p) for n, p in params.items()}
         return direction, state, metrics

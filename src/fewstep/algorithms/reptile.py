@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fewstep.adapters.beginning import pull_back
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.algorithms import refuse_fixed
-from fewstep.core.net import Net
-from fewstep.core.rules import State
-from fewstep.core.types import Episode, Metrics, Params, Task
+from fewstep.algorithms.algorithm import Algorithm, refuse_fixed, refuse_learned
+from fewstep.core.problem import Problem
+from fewstep.core.types import Episode, Metrics, Params, Start, State
 
 
 @dataclass(frozen=True)
-class Reptile:
+class Reptile(Algorithm):
     """Learn the task; the way from where that ended back to the start is the gradient.
 
     `direction = phi - phi~`, with `phi~ = U^k(phi)`: an outer SGD with learning rate eps then does
@@ -21,19 +21,17 @@ class Reptile:
     """
 
     inner: InnerLoop
-    needs_queries: bool = False
-    replacement: bool = False
 
     def __post_init__(self) -> None:
         refuse_fixed(self.inner, "Reptile")
-
-    @property
-    def batches(self) -> int:
-        return self.inner.steps
+        refuse_learned(self.inner, "Reptile")
 
     def direction(
-        self, net: Net, params: Params, state: State, episode: Episode, task: Task
+        self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
-        adapted = self.inner.adapt(net, params, state, episode, task)
-        direction = {name: p - adapted.params[name] for name, p in params.items()}
+        begun = self.inner.start(problem, start, episode)
+        adapted = self.inner.go_on(problem, begun, episode)
+        end = self.inner.finish(adapted.start)
+        way = {name: p - end[name] for name, p in begun.params.items()}
+        direction = pull_back(self.inner, problem, start, episode, way)
         return direction, adapted.state, adapted.metrics

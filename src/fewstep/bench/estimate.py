@@ -58,7 +58,7 @@ def estimate(subject: Subject) -> Need:
     algorithm, steps = subject.learner.algorithm, subject.config["algorithm"]["inner"]["steps"]
     segment = getattr(algorithm, "checkpoint_steps", None) or steps
     starts = math.ceil(steps / segment) if segment < steps else 0
-    start = _bytes((subject.learner.net.params(), subject.learner.state))
+    start = _bytes((subject.learner.params(), subject.learner.state))
     return Need(
         inner_loop=small + (segment - PROBE) * a_step + starts * start,
         a_step=a_step,
@@ -106,12 +106,9 @@ def _probe(subject: Subject, steps: int) -> tuple[int, int, int]:
     learner, outcome = subject.learner, []
     algorithm, spec = subject.with_steps(steps)
     episode = subject.split.episode(spec, subject.config["seed"], 0)
-    params = learner.net.params()
 
     def direction() -> None:
-        outcome.append(
-            algorithm.direction(learner.net, params, learner.state, episode, learner.task)
-        )
+        outcome.append(algorithm.direction(learner.problem, learner.start(), episode))
 
     return tensor_peak(direction, subject.device), _bytes(episode), _bytes(outcome)
 

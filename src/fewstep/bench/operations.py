@@ -12,7 +12,5 @@ def operations(subject: Subject, episode: Episode) -> int:
     """What the direction of one task takes; a product and a sum are two."""
     learner = subject.learner
     with FlopCounterMode(display=False) as counter:
-        learner.algorithm.direction(
-            learner.net, learner.net.params(), learner.state, episode, learner.task
-        )
+        learner.algorithm.direction(learner.problem, learner.start(), episode)
     return counter.get_total_flops()

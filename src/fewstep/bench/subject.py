@@ -74,8 +74,7 @@ class BareLoop:
 
     def outer_step(self, direction: Params) -> None:
         """Step along the mean of the tasks' directions, whose sum is given."""
-        for name, parameter in self.subject.learner.net.parameters().items():
-            parameter.grad = direction[name] / self.subject.meta_batch
+        self.subject.learner.hand_over(direction)
         self.optimizer.step()
         self.schedule.step()
 
@@ -84,7 +83,7 @@ def open_subject(config: Config) -> Subject:
     """Build what a checked configuration says, on its device."""
     dataset = build.build_dataset(config["dataset"])
     tasks = build.build_tasks(config, build.open_splits(dataset, config))
-    learner = build.build_learner(config, dataset.task)
+    learner = build.build_learner(config, dataset.objective)
     gpu = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
     learner.to("cuda" if gpu else "cpu").place_state()
     dtype = next(iter(learner.net.params().values())).dtype

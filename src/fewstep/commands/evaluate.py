@@ -131,7 +131,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check_capacity(base, training=False)
     content = checkpoint.read(path)
     tested = opened(config, base, content["fewstep"], path)
-    learner = build.build_learner(base, tested.task)
+    learner = build.build_learner(base, tested.objective)
     stopwatch(checkpoint.restore(learner, path), path, "checkpoint")
     check_inputs(learner, tested, base, path)
     return {}

@@ -6,7 +6,7 @@ parameters go by the module's own, which are others by then: the gradient would 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,9 @@ TOLERANCE = {torch.bfloat16: 0.1}
 EXACT = 1e-3
 
 
-def check_lending(module: nn.Module, traits: Traits, x: Tensor) -> None:
+def check_lending(
+    module: nn.Module, traits: Traits, x: Tensor, given: Mapping[str, Tensor]
+) -> None:
     """Lend other parameters to a copy, set the same ones in the module, and compare gradients.
 
     The module is put back as it was.
@@ -37,12 +39,13 @@ def check_lending(module: nn.Module, traits: Traits, x: Tensor) -> None:
     lent = Net(module, traits=traits).replica()
     moved = {name: MOVED * p for name, p in lent.params().items()}
     leaves = {name: p.requires_grad_() for name, p in moved.items()}
-    found = _gradient(lambda: lent(leaves, x), leaves)
+    found = _gradient(lambda: lent(leaves, x, given), leaves)
     own, layers = Net(module).parameters(), [*module.modules()]
+    taken = {name: given[name] for name in getattr(module, "takes", ())}
     kept, memory = {n: p.detach().clone() for n, p in own.items()}, [*map(memory_of, layers)]
     try:
         _set(own, moved)
-        expected = _gradient(lambda: _seeded(module, x), own)
+        expected = _gradient(lambda: _seeded(module, x, taken), own)
     finally:
         _set(own, kept)
         any(map(remember, layers, memory))
@@ -57,9 +60,9 @@ def check_lending(module: nn.Module, traits: Traits, x: Tensor) -> None:
             )
 
 
-def _seeded(module: nn.Module, x: Tensor) -> Tensor:
+def _seeded(module: nn.Module, x: Tensor, taken: Mapping[str, Tensor]) -> Tensor:
     with noise(0, 1):  # as in the first forward pass of a task
-        return module(x)
+        return module(x, **taken)
 
 
 def _set(parameters: Params, values: Params) -> None:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
-from fewstep.core.follow import Follow, to_the_end
+from fewstep.core.fast.follow import Follow, to_the_end
+from fewstep.core.fast.programs import Function, Programs, is_short, program_for
 from fewstep.core.memory import copied, copies, memory_of, remember, without_running_statistics
 from fewstep.core.noise import noise
 from fewstep.core.traits import PLAIN, Traits
-from fewstep.core.types import Episode, Params
-from fewstep.programs.library import Function, Programs
+from fewstep.core.types import NOTHING, Episode, Params
 
 
 class Net:
@@ -41,12 +40,16 @@ class Net:
         Args:
             module: any network.
             functional: take derivatives with `torch.func`, which `vmap` needs; else autograd.
-            programs: where `program` looks; None calls every function as it is.
+            programs: where `program` looks; None calls every function as it is, and so does a
+                layer with an attribute `programs` that is False.
             traits: what the module does besides computing.
         """
         self.module = without_running_statistics(module).train()
         self.functional = functional
-        self.programs = programs
+        self.may_be_traced = all(getattr(la, "programs", True) for la in module.modules())
+        self.programs = programs if self.may_be_traced else None
+        self.takes: tuple[str, ...] = tuple(getattr(module, "takes", ()))
+        """What a forward pass is given besides x, by name."""
         self.traits = traits
         self.answers = False
         """Whether the module is in evaluation mode."""
@@ -68,9 +71,12 @@ class Net:
 
     def constants(self) -> Params:
         """What the module has besides: buffers, and parameters that nobody moves."""
+        return self.frozen() | dict(self.module.named_buffers())
+
+    def frozen(self) -> Params:
+        """Parameters that nobody moves."""
         named = self.module.named_parameters()
-        frozen = {n: p.detach() for n, p in named if not p.requires_grad}
-        return frozen | dict(self.module.named_buffers())
+        return {name: p.detach() for name, p in named if not p.requires_grad}
 
     def replica(self) -> Net:
         """A private copy of the module, for another task."""
@@ -122,17 +128,22 @@ class Net:
         What it returns is for this net's task. Where an argument asks for gradients it is the
         function itself, for no derivative flows through a program.
         """
-        found = None
-        if self.programs and not any(leaf.requires_grad for leaf in pytree.tree_leaves(args)):
-            found = self.programs.find(self, function, fixed, args)
-        return found or functools.partial(function, self, *fixed)
+        return program_for(self, function, fixed, args) or functools.partial(function, self, *fixed)
 
     def run(self, function: Function, fixed: tuple, *args: Any) -> Any:
         """`function(net, *fixed, *args)`, as a program where there are programs."""
         return self.program(function, fixed, args)(*args)
 
-    def __call__(self, params: Params, x: Tensor) -> Tensor:
-        """Outputs [B, ...] for inputs [B, *x]. `params` has every name that `params()` has."""
+    def run_whole(self, steps: int, function: Function, fixed: tuple, *args: Any) -> Any:
+        """The same of a function that takes so many inner steps, where they are not too many."""
+        if is_short(steps):
+            return self.run(function, fixed, *args)
+        return function(self, *fixed, *args)
+
+    def __call__(self, params: Params, x: Tensor, given: Mapping[str, Tensor] = NOTHING) -> Any:
+        """Outputs [B, ...] for inputs [B, *x]. `params` has every name that `params()` has, and
+        `given` every name that the module takes: they are arguments of its forward."""
+        taken = {name: given[name] for name in self.takes}
         own = {}
         self._passes += 1
         if self.traits.writes:
@@ -144,9 +155,9 @@ class Net:
                 for owner, local in places:
                     owner[local] = params[name]
             if not self.traits.draws:
-                return self.module(x)
+                return self.module(x, **taken)
             with noise(self._key, self._passes):
-                return self.module(x)
+                return self.module(x, **taken)
         finally:
             for name, value in own.items():
                 for owner, local in self._slots[name]:

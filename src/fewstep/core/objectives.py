@@ -1,19 +1,61 @@
 """What is learned in a task: the losses and metrics that a dataset brings along.
 
-Both classes implement `fewstep.core.types.Task`. Losses are per example, because whether an inner
+Losses are per example, because whether an inner
 loop sums or averages them is the algorithm's choice (the authors sum, paper section 3), and they
 are built from functions that `torch.func` can differentiate and map.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from inspect import signature
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fewstep.core.types import Metrics
+
+
+class Objective(Protocol):
+    """The losses and metrics that a dataset brings along.
+
+    Losses are per example, so that the inner loop may sum or average. `outputs` are a tensor or a
+    dictionary of tensors, an entry an example. Each method may have a third parameter `given`: the
+    task's `extras` by name, with what the network takes.
+    """
+
+    def inner_loss(self, outputs: Any, targets: Tensor) -> Tensor:
+        """The loss of each example, [B], that the inner loop descends."""
+        ...
+
+    def outer_loss(self, outputs: Any, targets: Tensor) -> Tensor:
+        """The loss of each query example, [B], that the outer loop descends."""
+        ...
+
+    def metrics(self, outputs: Any, targets: Tensor) -> Metrics:
+        """Scalars for the log and the results: `loss`, and `acc` (a fraction) where it exists."""
+        ...
+
+
+def ask(
+    objective: Objective, name: str, outputs: Any, targets: Tensor, given: Mapping[str, Tensor]
+) -> Any:
+    """What its method of this name says, which is told what is given where it wants to know."""
+    method = getattr(objective, name)
+    wants = _wants_given(getattr(method, "__func__", method))
+    return method(outputs, targets, given) if wants else method(outputs, targets)
+
+
+@lru_cache
+def _wants_given(method: Callable[..., Any]) -> bool:
+    try:
+        return "given" in signature(method).parameters
+    except ValueError:  # of some built-in functions
+        return False
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
+from torch import nn
+
+from fewstep.core.aggregate import Aggregator, Mean
+
+
+Schedule = Callable[[float], float]
+"""From the share of the training that is done to the share of the way to `final_lr` that is."""
+
+
+def linear(done: float) -> float:
+    """In a straight line (train.py:54-55)."""
+    return done
+
+
+def cosine(done: float) -> float:
+    """Slowly at either end: half a cosine wave."""
+    return (1.0 - math.cos(math.pi * done)) / 2
+
+
+SCHEDULES: dict[str, Schedule] = {"linear": linear, "cosine": cosine}
+"""The names that `algorithm.outer.schedule` knows; it also takes the dotted path of a function."""
 
 
 @dataclass(frozen=True)
 class OuterStep:
-    """The outer optimizer and how its learning rate falls.
+    """The outer optimizer, what it is handed, and how its learning rate falls.
 
     The paper: plain SGD, eps falling linearly from 1 to 0, which with Reptile's direction is
     `phi <- phi + eps (mean phi~ - phi)`.
@@ -21,10 +45,39 @@ class OuterStep:
     final_lr: float | None = None
     """What the rate would reach at `max_meta_iterations`; None keeps it constant."""
     options: dict[str, Any] = field(default_factory=dict)
+    schedule: Schedule = linear
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Rates of their own by pattern of parameters' names, the first that fits; what the inner rule
+    learns is called `inner/*`. They fall as `lr` does."""
+    aggregator: Aggregator = field(default_factory=Mean)
 
     def scale(self, meta_iteration: int, of: int) -> float:
-        """`eps_i / eps_0` with `eps_i = (i/T) final + (1 - i/T) initial` (train.py:54-55)."""
+        """`eps_i / eps_0`, with `eps_i = way final + (1 - way) initial`."""
         if self.final_lr is None:
             return 1.0
-        done = min(meta_iteration / of, 1.0)
-        return done * self.final_lr / self.lr + (1.0 - done)
+        way = self.schedule(min(meta_iteration / of, 1.0))
+        return way * self.final_lr / self.lr + (1.0 - way)
+
+    def groups(self, named: Mapping[str, nn.Parameter]) -> list[Any]:
+        """What the optimizer is made of: the parameters, and apart those with rates of their own.
+
+        Raises:
+            ValueError: a pattern that no name fits.
+        """
+        if not self.rates:
+            return list(named.values())
+        parts: dict[str | None, list[nn.Parameter]] = {None: [], **{p: [] for p in self.rates}}
+        for name, parameter in named.items():
+            fits = [pattern for pattern in self.rates if fnmatchcase(name, pattern)]
+            parts[fits[0] if fits else None].append(parameter)
+        for pattern in self.rates:
+            if not any(fnmatchcase(name, pattern) for name in named):
+                raise ValueError(
+                    f"algorithm.outer.rates.{pattern}={self.rates[pattern]}: the outer step moves "
+                    f"nothing of that name. There are {', '.join(named)}"
+                )
+        rest = parts.pop(None)
+        groups: list[Any] = [{"params": rest}] if rest else []
+        for pattern, parameters in parts.items():
+            groups += [{"params": parameters, "lr": self.rates[pattern]}] if parameters else []
+        return groups

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 from fewstep.core.chance import drew, generators
 from fewstep.core.memory import MODULE, copied
 from fewstep.core.noise import noise
+from fewstep.core.types import NOTHING
 from fewstep.messages.errors import ConfigError
 
 
@@ -34,18 +35,22 @@ class Traits:
 PLAIN = Traits()
 
 
-def traits_of(module: nn.Module, inputs: Sequence[Tensor]) -> Traits:
-    """Try copies of a module on some inputs, each in training and in evaluation, twice.
+def traits_of(
+    module: nn.Module, inputs: Sequence[Tensor], given: Mapping[str, Tensor] = NOTHING
+) -> Traits:
+    """Try copies of a module on some inputs, each in training and in evaluation, twice, with what
+    it takes of `given`.
 
     Raises:
         ConfigError: its forward pass writes into a parameter, remembers something outside of the
             module, or does not go by the parameters that it is lent.
         Exception: whatever the module itself raises.
     """
+    taken = {name: given[name] for name in getattr(module, "takes", ())}
     draws = writes = False
     answers: list[list[Any]] = []
     for one in (copied(module), copied(module)):
-        tried = [_tried(one.train(mode), x) for mode in (True, False) for x in inputs]
+        tried = [_tried(one.train(mode), x, taken) for mode in (True, False) for x in inputs]
         draws |= any(seen.draws for seen, _ in tried)
         writes |= any(seen.writes for seen, _ in tried)
         answers.append([outputs for _, outputs in tried])
@@ -57,18 +62,18 @@ def traits_of(module: nn.Module, inputs: Sequence[Tensor]) -> Traits:
     return Traits(draws, writes)
 
 
-def _tried(module: nn.Module, x: Tensor) -> tuple[Traits, list[Any]]:
+def _tried(module: nn.Module, x: Tensor, taken: Mapping[str, Tensor]) -> tuple[Traits, list[Any]]:
     """What two calls with the same random numbers show, and what they answered."""
     before = _attributes(module)
     kept = _values(module.parameters())
     buffers = _values(module.buffers())
     with noise(0, 0):
         at_start = generators()
-        one = module(x)
+        one = module(x, **taken)
         draws = drew(at_start)
     writes = before != _attributes(module) or not _same(buffers, module.buffers())
     with noise(0, 0):
-        other = module(x)
+        other = module(x, **taken)
     if not _same(kept, module.parameters()):
         raise ConfigError(
             f"model: {type(module).__name__} writes into its parameters in forward, which would "

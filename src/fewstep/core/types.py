@@ -11,7 +11,7 @@ Shape legend, used in every docstring of the package:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -20,8 +20,34 @@ from torch import Tensor
 Params = dict[str, Tensor]
 """A network's trainable tensors by their name in the module."""
 
+NOTHING: Params = {}
+"""What nobody writes into."""
+
+State = dict[str, Any]
+"""What an inner rule remembers: a dictionary of tensors, or of dictionaries of tensors; may be
+empty."""
+
 Metrics = dict[str, Tensor]
 """Scalars to log, by name."""
+
+
+class Start(NamedTuple):
+    """Where a task starts: the initialization, and what the inner rule remembers."""
+
+    params: Params
+    """The network's, and below `inner/` what the rule learns."""
+    state: State
+
+
+class Examples(NamedTuple):
+    """Some of a task's examples."""
+
+    x: Tensor
+    """[B, *x]."""
+    y: Tensor
+    """[B] or [B, 1]."""
+    given: Params = NOTHING
+    """What else the network takes and the objective may look at, by name."""
 
 
 class Episode(NamedTuple):
@@ -39,6 +65,8 @@ class Episode(NamedTuple):
     """[k, B] int64, the support rows of each inner minibatch: no randomness is left in the loop."""
     key: Tensor = torch.zeros((), dtype=torch.int64)
     """[] int64, a number of the task's own: what is random inside a network hangs on it."""
+    extras: Params = NOTHING
+    """What the task brings besides, by name; the same names and shapes in all tasks of a split."""
 
 
 @dataclass(frozen=True)
@@ -57,26 +85,6 @@ class EpisodeSpec:
     replacement: bool = False
     """False: one shuffled stream carried over reshuffles (paper code, reptile.py:236-248).
     True: every minibatch drawn on its own, without repeats inside it (reptile.py:232-235)."""
-
-
-class Task(Protocol):
-    """What is learned in a task. Losses are per example, so that the inner loop may sum or average.
-
-    It comes with the dataset: classification and regression are two of these, and a test's
-    linear loss is a third.
-    """
-
-    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each example, [B], that the inner loop descends."""
-        ...
-
-    def outer_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each query example, [B], that the outer loop descends."""
-        ...
-
-    def metrics(self, outputs: Tensor, targets: Tensor) -> Metrics:
-        """Scalars for the log and the results: `loss`, and `acc` (a fraction) where it exists."""
-        ...
 
 
 class Split(Protocol):

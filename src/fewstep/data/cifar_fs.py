@@ -46,7 +46,7 @@ class CifarFS:
     """`all`: all 100 classes are in the test split."""
 
     name: ClassVar[str] = "cifar_fs"
-    task: Classification = field(default_factory=Classification, init=False)
+    objective: Classification = field(default_factory=Classification, init=False)
 
     def __post_init__(self) -> None:
         class_lists.check_split(self.split)

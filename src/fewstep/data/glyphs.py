@@ -53,7 +53,7 @@ class Glyphs:
     """`all`: every character is in the test split."""
 
     name: ClassVar[str] = "glyphs"
-    task: Classification = field(default_factory=Classification, init=False)
+    objective: Classification = field(default_factory=Classification, init=False)
 
     def __post_init__(self) -> None:
         check_split(self.split)

@@ -67,7 +67,7 @@ class ImageFolder:
     max_file_mb: float = USUAL.max_file_mb
     """The most a file may take, unpacked, in MB."""
 
-    task: Classification = field(default_factory=Classification, init=False)
+    objective: Classification = field(default_factory=Classification, init=False)
 
     def __post_init__(self) -> None:
         if not self.root:

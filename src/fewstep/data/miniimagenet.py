@@ -51,7 +51,7 @@ class MiniImageNet:
     """`all`: all 100 classes are in the test split."""
 
     name: ClassVar[str] = "miniimagenet"
-    task: Classification = field(default_factory=Classification, init=False)
+    objective: Classification = field(default_factory=Classification, init=False)
 
     def __post_init__(self) -> None:
         class_lists.check_split(self.split)

@@ -64,7 +64,7 @@ class Omniglot:
     """Characters turned by 90, 180 and 270 degrees are training classes of their own (trap 16)."""
 
     name: ClassVar[str] = "omniglot"
-    task: Classification = field(default_factory=Classification, init=False)
+    objective: Classification = field(default_factory=Classification, init=False)
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:

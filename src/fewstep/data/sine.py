@@ -31,7 +31,7 @@ class Sine:
     """The grid's last x, in radians."""
 
     name: ClassVar[str] = "sine"
-    task: Regression = field(default_factory=Regression, init=False)
+    objective: Regression = field(default_factory=Regression, init=False)
 
     def __post_init__(self) -> None:
         if self.points < 2:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fewstep.core.lending import check_lending
 from fewstep.core.net import Net
+from fewstep.core.problem import given
 from fewstep.core.traits import PLAIN, Traits, traits_of
 from fewstep.core.types import Episode
 from fewstep.execution.allocator import keep_freed_memory
@@ -42,10 +43,10 @@ def make_execution(
     """
     traits = PLAIN
     if episode is not None:
-        inputs = _inputs(episode)
+        inputs, extra = _inputs(episode), given(module, episode)
         try:
-            traits = traits_of(Net(module).module, inputs)
-            check_lending(module, traits, inputs[0])
+            traits = traits_of(Net(module).module, inputs, extra)
+            check_lending(module, traits, inputs[0], extra)
         except ConfigError:
             raise
         except Exception:  # a network that fails: whoever runs it says where and why

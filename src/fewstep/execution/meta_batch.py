@@ -3,53 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass, field
 
 from fewstep.algorithms import Algorithm
+from fewstep.core.aggregate import Aggregator, Mean
 from fewstep.core.net import Net
+from fewstep.core.objectives import Objective
+from fewstep.core.problem import Problem
 from fewstep.core.rules import State, total_of
-from fewstep.core.types import Episode, Metrics, Params, Task
+from fewstep.core.types import Episode, Metrics, Params, Start
 from fewstep.execution import collectives
 from fewstep.execution.base import Execution
 
 
-def total_direction(
-    execution: Execution,
-    algorithm: Algorithm,
-    task: Task,
-    params: Params,
-    state: State,
-    episodes: Sequence[Episode],
-) -> tuple[Params, State, Metrics]:
-    """Sums of the tasks' directions and metrics, and the state that the inner rule is left in.
+@dataclass(frozen=True)
+class MetaBatch:
+    """What is made of the tasks of a meta-iteration."""
 
-    All tasks start from the same parameters (trap 8); only the rule's state moves on. `episodes`
-    are this rank's share of the meta-batch, the sums are over all ranks.
-    """
-    run, inner = partial(_outcome, algorithm=algorithm, task=task), algorithm.inner
-    if inner.state == "sequential":
-        found = []
-        for episode in episodes:
-            ((direction, state, metrics),) = execution.map(run, (params, state), [episode])
-            found.append((direction, metrics))
-        direction, metrics = collectives.all_reduce(total_of(found))
-        return direction, state, metrics
-    start = inner.rule.init(params) if inner.state == "reset" else state
-    direction, added, metrics = collectives.all_reduce(
-        execution.total(run, (params, start), episodes)
-    )
-    return direction, inner.rule.apply(start, added) if inner.state == "carry" else start, metrics
+    algorithm: Algorithm
+    objective: Objective
+    aggregator: Aggregator = field(default_factory=Mean)
 
+    def total(
+        self, execution: Execution, start: Start, episodes: Sequence[Episode]
+    ) -> tuple[Params, State, Metrics]:
+        """Sums of what the tasks contribute and of their metrics, and the state that the inner rule
+        is left in.
 
-def _outcome(
-    net: Net, params: Params, state: State, episode: Episode, algorithm: Algorithm, task: Task
-) -> tuple[Params, State, Metrics]:
-    """One task's direction, what is kept of the rule's state, and metrics."""
-    direction, end, metrics = algorithm.direction(net, params, state, episode, task)
-    inner, kept = algorithm.inner, end
-    if inner.state == "carry":
-        # What is summed over tasks is worked out here, where tasks run side by side.
-        kept = inner.rule.contribution(state, end)
-    elif inner.state == "reset":
-        kept = {}
-    return direction, kept, metrics
+        All tasks start from the same parameters (trap 8); only the rule's state moves on.
+        `episodes` are this rank's share of the meta-batch, the sums are over all ranks.
+        """
+        inner, (params, state) = self.algorithm.inner, start
+        if inner.state == "sequential":
+            found = []
+            for episode in episodes:
+                (one,) = execution.map(self._outcome, (Start(params, state),), [episode])
+                contribution, state, metrics = one
+                found.append((contribution, metrics))
+            total, metrics = collectives.all_reduce(total_of(found))
+            return total, state, metrics
+        begun = inner.rule.init(params) if inner.state == "reset" else state
+        total, added, metrics = collectives.all_reduce(
+            execution.total(self._outcome, (Start(params, begun),), episodes)
+        )
+        return total, inner.rule.apply(begun, added) if inner.state == "carry" else begun, metrics
+
+    def _outcome(self, net: Net, start: Start, episode: Episode) -> tuple[Params, State, Metrics]:
+        """One task's contribution, what is kept of the rule's state, and metrics."""
+        problem, inner = Problem(net, self.objective), self.algorithm.inner
+        direction, end, metrics = self.algorithm.direction(problem, start, episode)
+        contribution, kept = self.aggregator.contribution(direction, episode), end
+        if inner.state == "carry":
+            # What is summed over tasks is worked out here, where tasks run side by side.
+            kept = inner.rule.contribution(start.state, end)
+        elif inner.state == "reset":
+            kept = {}
+        return contribution, kept, metrics

@@ -16,16 +16,15 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from fewstep.core.follow import Follow, to_the_end
+from fewstep.core.fast.follow import Follow, to_the_end
 
 
 class Relay:
     """`run(i, follow)` for each of some tasks, shared out among the threads that call `work`.
 
     A task takes the steps of an inner loop by `follow`, which may hand some of them on to another
-    thread while this one does other tasks. So nothing that belongs to a thread, like a gradient
-    mode, may surround it, and what a task uses must be its own until it ends. A task of several
-    loops is left in the first of them that can be cut.
+    thread while this one does other tasks. What a task uses must be its own until it ends. A task
+    of several loops is left in the first of them that can be cut.
     """
 
     def __init__(self, run: Callable[[int, Follow], Any], tasks: int, threads: int) -> None:

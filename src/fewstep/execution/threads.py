@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fewstep.core.follow import Follow, to_the_end
+from fewstep.core.fast.follow import Follow, to_the_end
 from fewstep.core.memory import copied
 from fewstep.core.net import Net
 from fewstep.core.traits import PLAIN

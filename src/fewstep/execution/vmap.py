@@ -28,7 +28,7 @@ class Vmap:
         weight = next(module.parameters(), None)
         on_gpu = weight is not None and weight.device.type == "cuda"
         # The last tasks of a meta-test are fewer, and once is not worth a recording.
-        self._programs = Programs(record, patience=1) if on_gpu else None
+        self._programs = Programs(record, patience=1) if on_gpu and self.net.may_be_traced else None
 
     def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
         leaves, structure = pytree.tree_flatten(self._run(every_task, function, shared, episodes))
@@ -44,7 +44,7 @@ class Vmap:
         self, whole: Callable, function: PerTask, shared: tuple, episodes: Sequence[Episode]
     ) -> Any:
         torch.set_num_threads(CPU_THREADS)
-        stacked = Episode(*(torch.stack(field) for field in zip(*episodes, strict=True)))
+        stacked = pytree.tree_map(lambda *same: torch.stack(same), *episodes)
         args = pytree.tree_map(in_plain_memory, (shared, stacked))
         program = self._programs and self._programs.find(self.net, whole, (function,), args)
         return program(*args) if program else whole(self.net, function, *args)

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fewstep.core.objectives import Classification, Regression
-from fewstep.core.types import Params, Task
+from fewstep.adapters.gradient import detached
+from fewstep.core.objectives import Classification, Objective, Regression, ask
+from fewstep.core.types import Examples, Params
 from fewstep.messages.errors import ConfigError
 from fewstep.run.diagnosis import Place, no_fit, one_line
 
 
-def check_answers(place: Place, outputs: Any, targets: Tensor, task: Task) -> None:
+def check_answers(place: Place, outputs: Any, examples: Examples, objective: Objective) -> None:
     """Hold the outputs for some examples, and their losses and metrics, against their contracts.
 
     Raises:
         ConfigError: naming what is answered, what is needed and the way out.
     """
-    _check_outputs(place, outputs, targets, task)
+    targets = examples.y
+    _check_outputs(place, outputs, targets, objective)
     for name in ("inner_loss", "outer_loss"):
-        loss = _made(place, task, name, outputs, targets)
+        loss = _made(place, objective, name, outputs, examples)
         if not isinstance(loss, Tensor) or loss.shape != targets.shape[:1]:
             raise ConfigError(
-                f"{_objective(place, task)}.{name} gives {form(loss)} for {len(targets)} examples: "
-                f"must be the loss of each, a tensor of [{len(targets)}], for example with "
-                'reduction="none"'
+                f"{_objective(place, objective)}.{name} gives {form(loss)} for {len(targets)} "
+                f"examples: must be the loss of each, a tensor of [{len(targets)}], for example "
+                'with reduction="none"'
             )
         _check_finite(place, loss, f"the {name} of an untrained network")
-    _check_metrics(place, task, _made(place, task, "metrics", outputs, targets))
+    _check_metrics(place, objective, _made(place, objective, "metrics", outputs, examples))
 
 
 def check_derivative(place: Place, gradient: Params) -> None:
@@ -52,7 +54,11 @@ def form(value: Any) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _check_outputs(place: Place, outputs: Any, targets: Tensor, task: Task) -> None:
+def _check_outputs(place: Place, outputs: Any, targets: Tensor, objective: Objective) -> None:
+    if isinstance(outputs, Mapping) and not isinstance(objective, (Classification, Regression)):
+        for entry in outputs.values():  # what an objective of one's own is made for
+            _check_outputs(place, entry, targets, objective)
+        return
     if not isinstance(outputs, Tensor):
         raise ConfigError(
             f"{place.model}: its forward returns {form(outputs)}: must be one tensor, an entry an "
@@ -69,10 +75,10 @@ def _check_outputs(place: Place, outputs: Any, targets: Tensor, task: Task) -> N
             "be an entry an example, however many there are. Reshape with x.flatten(1), which "
             "takes any number of them"
         )
-    if isinstance(task, Classification) and outputs.shape[1:] != (place.spec.ways,):
+    if isinstance(objective, Classification) and outputs.shape[1:] != (place.spec.ways,):
         ways = place.spec.ways
         raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not [examples, {ways}]"))
-    if isinstance(task, Regression) and outputs.shape != targets.shape:
+    if isinstance(objective, Regression) and outputs.shape != targets.shape:
         shape = list(targets.shape)
         raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not {shape}"))
     _check_finite(place, outputs, "what an untrained network answers")
@@ -92,8 +98,8 @@ def _check_finite(place: Place, values: Tensor, what: str) -> None:
     )
 
 
-def _check_metrics(place: Place, task: Task, metrics: Any) -> None:
-    whose = f"{_objective(place, task)}.metrics"
+def _check_metrics(place: Place, objective: Objective, metrics: Any) -> None:
+    whose = f"{_objective(place, objective)}.metrics"
     if not isinstance(metrics, Mapping) or "loss" not in metrics:
         raise ConfigError(
             f"{whose} gives {form(metrics)}: must be a dictionary with a loss, by which results "
@@ -108,21 +114,25 @@ def _check_metrics(place: Place, task: Task, metrics: Any) -> None:
             )
 
 
-def _made(place: Place, task: Task, name: str, outputs: Tensor, targets: Tensor) -> Any:
-    method: Callable | None = getattr(task, name, None)
-    if method is None:
+def _made(place: Place, objective: Objective, name: str, outputs: Any, examples: Examples) -> Any:
+    if not hasattr(objective, name):
         raise ConfigError(
-            f"{_objective(place, task)} has no {name}. It needs inner_loss, outer_loss and metrics"
+            f"{_objective(place, objective)} has no {name}. It needs inner_loss, outer_loss and "
+            "metrics"
         )
     try:
-        return method(outputs.detach(), targets)
+        return ask(objective, name, detached(outputs), examples.y, examples.given)
     except Exception as error:  # whatever somebody's objective raises
         raise ConfigError(
-            f"{_objective(place, task)}.{name} fails on outputs of {list(outputs.shape)} and "
-            f"targets of {list(targets.shape)} ({one_line(error)}). Correct it, or the network's "
-            "sizes"
+            f"{_objective(place, objective)}.{name} fails on {_shape(outputs)} and "
+            f"targets of {list(examples.y.shape)} ({one_line(error)}). Correct it, or the "
+            "network's sizes"
         ) from None
 
 
-def _objective(place: Place, task: Task) -> str:
-    return f"dataset={place.dataset}: its objective {type(task).__name__}"
+def _shape(outputs: Any) -> str:
+    return f"outputs of {list(outputs.shape)}" if isinstance(outputs, Tensor) else form(outputs)
+
+
+def _objective(place: Place, objective: Objective) -> str:
+    return f"dataset={place.dataset}: its objective {type(objective).__name__}"

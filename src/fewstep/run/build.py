@@ -179,7 +179,7 @@ def build_tasks(config: Config, splits: Mapping[str, Split]) -> TaskModule:
     )
 
 
-def build_learner(config: Config, task: Any) -> MetaLearner:
+def build_learner(config: Config, objective: Any) -> MetaLearner:
     """The learner, its network initialized from the run's seed."""
     torch.manual_seed(config["seed"])
     model = build_model(config["model"])
@@ -187,7 +187,7 @@ def build_learner(config: Config, task: Any) -> MetaLearner:
     learner = MetaLearner(
         model.double() if double else model,
         build_algorithm(config["algorithm"]),
-        task,
+        objective,
         build_outer(config["algorithm"]["outer"]),
         max_meta_iterations=config["max_meta_iterations"],
         meta_batch=config["meta_batch"],

@@ -173,5 +173,5 @@ def same_recipe(config: dict[str, Any], content: dict[str, Any], path: Path) -> 
 
 def weights(learner: MetaLearner) -> tuple[Params, State]:
     """A copy of the initialization, on the CPU, and the inner rule's state as it is."""
-    params = {name: p.detach().cpu().clone() for name, p in learner.net.params().items()}
+    params = {name: p.detach().cpu().clone() for name, p in learner.params().items()}
     return params, learner.state

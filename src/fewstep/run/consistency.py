@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import Any
 
 import pytorch_lightning as pl
 
+from fewstep.adapters.partition import check_partition
 from fewstep.algorithms import Algorithm
 from fewstep.config.names import check_name
-from fewstep.core.objectives import Classification
-from fewstep.core.types import EpisodeSpec, Split, Task
+from fewstep.core.objectives import Classification, Objective
+from fewstep.core.types import EpisodeSpec, Split
 from fewstep.messages.errors import ConfigError
 from fewstep.run.learner import MetaLearner
 
@@ -86,31 +86,26 @@ def check_shots(config: Config, algorithm: Algorithm) -> None:
 
 
 def check_fixed(learner: MetaLearner) -> None:
-    """Hold `algorithm.inner.fixed` against the names of the network's parameters.
+    """Hold `algorithm.inner.fixed`, `reset` and `frozen` against the network's parameters.
 
     Raises:
-        ConfigError: a pattern without a parameter, or nothing left to adapt.
+        ConfigError: a pattern without a parameter, one in two lists, or nothing left to learn.
     """
-    inner, names = learner.algorithm.inner, list(learner.net.params())
-    given = f"algorithm.inner.fixed=[{','.join(inner.fixed)}]"
-    for pattern in inner.fixed:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise ConfigError(
-                f"{given}: no parameter of the model is called {pattern}. They are "
-                f"{', '.join(names)}"
-            )
-    if not any(map(inner.adapts, names)):
-        raise ConfigError(f"{given}: leaves nothing for a task to learn. Fix fewer of them")
+    network = learner.net
+    try:
+        check_partition(learner.algorithm.inner, network.params(), network.frozen())
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
-def check_ways(task: Task, config: Config) -> None:
+def check_ways(objective: Objective, config: Config) -> None:
     """Refuse to tell one class from no other, at which every network is right.
 
     Raises:
         ConfigError: classification of fewer than two classes.
     """
     ways = config["shots"]["ways"]
-    if isinstance(task, Classification) and ways < 2:
+    if isinstance(objective, Classification) and ways < 2:
         raise ConfigError(
             f"shots.ways={ways}: with one class every answer is right, and nothing is learned. "
             "Use shots.ways=2 or more"

@@ -11,18 +11,22 @@ import torch
 from torch import nn
 
 from fewstep.adapters.meta_test import evaluate_task
+from fewstep.adapters.partition import matches
 from fewstep.algorithms import Algorithm
-from fewstep.core.flat import channels_last
+from fewstep.core.channels import channels_last
 from fewstep.core.net import Net
+from fewstep.core.objectives import Objective
 from fewstep.core.outer import OuterStep
+from fewstep.core.problem import Problem
 from fewstep.core.rules import State, place_state, total_of
-from fewstep.core.types import Episode, Metrics, Params, Task
+from fewstep.core.types import Episode, Metrics, Params, Start
 from fewstep.execution import collectives
 from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
-from fewstep.execution.meta_batch import total_direction
+from fewstep.execution.meta_batch import MetaBatch
 from fewstep.processes import signals
 from fewstep.run.episodes import Chunk, TaskModule
+from fewstep.run.learned import Learned
 from fewstep.run.summary import records, summarize
 
 
@@ -33,7 +37,7 @@ class MetaLearner(pl.LightningModule):
         self,
         module: nn.Module,
         algorithm: Algorithm,
-        task: Task,
+        objective: Objective,
         outer: OuterStep,
         *,
         max_meta_iterations: int,
@@ -45,13 +49,17 @@ class MetaLearner(pl.LightningModule):
         self.automatic_optimization = False
         self.module = channels_last(module)
         self.algorithm = algorithm
-        self.task = task
+        self.objective = objective
         self.outer = outer
         self.max_meta_iterations = max_meta_iterations
         self.meta_batch = meta_batch
         self.execution_name = execution
         self.log_every = log_every
+        for name, parameter in self.module.named_parameters():
+            if matches(name, algorithm.inner.frozen):
+                parameter.requires_grad_(False)
         self.net = Net(self.module)
+        self.learned = Learned(algorithm.inner.rule.learned(self.net.params()))
         self.state: State = algorithm.inner.rule.init(self.net.params())
         self.meta_iteration = 0
         self.whole = True
@@ -69,6 +77,29 @@ class MetaLearner(pl.LightningModule):
     @property
     def tasks_seen(self) -> int:
         return self.meta_iteration * self.meta_batch
+
+    @property
+    def problem(self) -> Problem:
+        """What is learned in each task, by the learner's own network."""
+        return Problem(self.net, self.objective)
+
+    def parameters_by_name(self) -> dict[str, nn.Parameter]:
+        """The network's parameters that may move, and what the inner rule learns."""
+        return self.net.parameters() | self.learned.by_name()
+
+    def params(self) -> Params:
+        """The initialization: their values."""
+        return {name: p.detach() for name, p in self.parameters_by_name().items()}
+
+    def start(self) -> Start:
+        """Where every task starts."""
+        return Start(self.params(), self.state)
+
+    def moved(self) -> dict[str, nn.Parameter]:
+        """What the outer step moves of it: not what each task starts anew."""
+        inner = self.algorithm.inner
+        named = self.parameters_by_name().items()
+        return {name: p for name, p in named if not matches(name, inner.reset)}
 
     @property
     def execution(self) -> Execution:
@@ -93,7 +124,7 @@ class MetaLearner(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         options = {"lr": self.outer.lr, **self.outer.options}
-        optimizer = self.outer.optimizer([*self.net.parameters().values()], **options)
+        optimizer = self.outer.optimizer(self.outer.groups(self.moved()), **options)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda i: self.outer.scale(i, of=self.max_meta_iterations)
         )
@@ -113,8 +144,7 @@ class MetaLearner(pl.LightningModule):
     def training_step(self, batch: list[Episode], batch_idx: int) -> None:
         """One meta-iteration: every task's direction, their mean, one outer step."""
         direction, state, metrics = self.directions(batch)
-        for name, parameter in self.net.parameters().items():
-            parameter.grad = direction[name] / self.meta_batch
+        self.hand_over(direction)
         self.optimizers().step()
         self.state = state
         self.lr_schedulers().step()  # Lightning leaves schedules alone in manual optimization
@@ -130,15 +160,23 @@ class MetaLearner(pl.LightningModule):
         self, episodes: Sequence[Episode], execution: Execution | None = None
     ) -> tuple[Params, State, Metrics]:
         """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state."""
-        run, params = execution or self.meet(episodes[0]), self.net.params()
-        return total_direction(run, self.algorithm, self.task, params, self.state, episodes)
+        algorithm = self.algorithm.at(self.meta_iteration, of=self.max_meta_iterations)
+        batch = MetaBatch(algorithm, self.objective, self.outer.aggregator)
+        return batch.total(execution or self.meet(episodes[0]), self.start(), episodes)
+
+    def hand_over(self, total: Any) -> None:
+        """Give the outer optimizer what the tasks of a meta-batch say together."""
+        direction = self.outer.aggregator.apply(total, self.meta_batch)
+        for name, parameter in self.moved().items():
+            parameter.grad = direction[name]
 
     def _log_training(self, metrics: Metrics) -> None:
         self._recent.append(metrics)
         if self.meta_iteration % self.log_every and self.meta_iteration != self.max_meta_iterations:
             return
         tasks, sums = len(self._recent) * self.meta_batch, total_of(self._recent)
-        self.publish({f"train/{name}": float(value) / tasks for name, value in sums.items()})
+        means = {f"train/{name}": float(value) / tasks for name, value in sums.items()}
+        self.publish(means | {f"train/{n}": value for n, value in self.learned.summary().items()})
         self._recent = []
 
     def publish(self, metrics: dict[str, float]) -> None:
@@ -176,9 +214,9 @@ class MetaLearner(pl.LightningModule):
     @torch.enable_grad()  # Lightning switches gradients off here, and adapting needs them
     def _evaluate(self, chunk: Chunk) -> list[dict[str, Metrics]]:
         inner, setting = self.algorithm.inner, chunk.setting
-        evaluate = partial(evaluate_task, inner=inner, task=self.task, setting=setting)
+        evaluate = partial(evaluate_task, inner=inner, objective=self.objective, setting=setting)
         execution = self.meet(chunk.episodes[0])
-        return execution.map(evaluate, (self.net.params(), self.state), chunk.episodes)
+        return execution.map(evaluate, (self.start(),), chunk.episodes)
 
     def _record(self) -> None:
         outcomes, self._outcomes = self._outcomes, {}

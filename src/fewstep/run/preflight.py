@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.meta_test import Setting, evaluate_task
@@ -24,11 +25,12 @@ from fewstep.config.ranks import count, outside
 from fewstep.core.chance import untouched
 from fewstep.core.memory import copied
 from fewstep.core.net import Net
-from fewstep.core.rules import State, place_state
-from fewstep.core.types import Episode, EpisodeSpec, Params, Split
+from fewstep.core.problem import Problem
+from fewstep.core.rules import place_state
+from fewstep.core.types import Episode, EpisodeSpec, Examples, Split, Start
 from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
-from fewstep.execution.meta_batch import total_direction
+from fewstep.execution.meta_batch import MetaBatch
 from fewstep.execution.serial import Serial
 from fewstep.messages.errors import ConfigError
 from fewstep.run import build
@@ -64,11 +66,11 @@ class Preflight:
         self.device = device_of(config) if alone else torch.device("cpu")
         with explained(Place(config, "build")):
             self.module = copied(learner.module).to(self.device)
-        self.task = copy.deepcopy(learner.task)
+        self.objective = copy.deepcopy(learner.objective)
         self.hands_over = alone and self.device.type == "cpu"
         """Whether the run will take over the learner's own execution, with its programs."""
-        params = {name: p.to(self.device) for name, p in learner.net.params().items()}
-        self.start = params, place_state(learner.state, params)
+        params = {name: p.to(self.device) for name, p in learner.params().items()}
+        self.start = Start(params, place_state(learner.state, params))
 
     def training(self, split: Split) -> None:
         """Try one task of the algorithm, and one of the joint baseline where there is one.
@@ -103,31 +105,31 @@ class Preflight:
         episodes = self._episodes(split, spec, config["seed"], config["meta_batch"])
         place, batch = Place(config, "training", spec, episodes[0]), episodes[0].batches[0]
         self._check_room(place, algorithm.inner, batch, asked)
-        x, y = episodes[0].support_x[batch], episodes[0].support_y[batch]
-        self._answers(place, x, y)
+        examples = self._problem().minibatch(episodes[0], batch)
+        self._answers(place, examples)
         with explained(place):
-            _, grads = algorithm.inner.whole.gradient(self._net(), self.start[0], x, y, self.task)
+            _, grads = algorithm.inner.whole.gradient(self._problem(), self.start.params, examples)
         check_derivative(place, grads)
         run = self.learner.meet(episodes[0]) if whole else self.plain
-        self._run(place, run, partial(_directions, algorithm, self.task), episodes)
+        self._run(place, run, MetaBatch(algorithm, self.objective).total, episodes)
 
     def _measure(self, setting: Setting, split: Split, number: int) -> None:
         test = self.config["eval"]
         spec = replace(setting.spec, steps=min(setting.spec.steps, SHORT))
         episodes = self._episodes(split, spec, test["seed"], test["tasks"])
         place = Place(self.config, "test", spec, episodes[0], number)
-        self._answers(place, episodes[0].support_x, episodes[0].support_y)
+        self._answers(place, self._problem().support(episodes[0]))
         inner = copy.deepcopy(self.learner.algorithm.inner)
         for protocol in setting.protocols:  # one by one, to tell which of them cannot be measured
             short = Setting(spec, (protocol,), (spec.steps,))
-            task = partial(evaluate_task, inner=inner, task=self.task, setting=short)
+            task = partial(evaluate_task, inner=inner, objective=self.objective, setting=short)
             self._run(replace(place, stage=protocol), self.plain, partial(_map, task), episodes)
 
     def _episodes(self, split: Split, spec: EpisodeSpec, seed: int, tasks: int) -> list[Episode]:
         """One, or under `vmap` two, which it stacks."""
-        split = split.to("cpu", next(iter(self.start[0].values())).dtype)
+        split = split.to("cpu", next(iter(self.start.params.values())).dtype)
         some = [split.episode(spec, seed, index) for index in range(min(2, tasks))]
-        episodes = [Episode(*(tensor.to(self.device) for tensor in one)) for one in some]
+        episodes = pytree.tree_map(lambda tensor: tensor.to(self.device), some)
         self._meet(episodes[0], spec)
         return episodes if self.vmap else episodes[:1]
 
@@ -148,34 +150,34 @@ class Preflight:
         steps, tasks = algorithm.get("checkpoint_steps") or whole, tasks if self.vmap else 1
         if tasks * steps * len(batch) < MANY:
             return
-        x, y = (of[batch[:PROBE]] for of in place.episode[:2])
-        self._answers(place, x, y)
+        examples = self._problem().minibatch(place.episode, batch[:PROBE])
+        self._answers(place, examples)
         with explained(place), Graph() as graph:
-            inner.whole.gradient(self._net(), self.start[0], x, y, self.task)
-        check_graph(graph.bytes / len(x), len(batch), steps, tasks, config)
+            inner.whole.gradient(self._problem(), self.start.params, examples)
+        check_graph(graph.bytes / len(examples.x), len(batch), steps, tasks, config)
 
-    def _net(self) -> Net:
-        return Net(self.module).replica()
+    def _problem(self) -> Problem:
+        return Problem(Net(self.module).replica(), self.objective)
 
-    def _answers(self, place: Place, x: Tensor, y: Tensor) -> None:
+    def _answers(self, place: Place, examples: Examples) -> None:
         """The network takes the data, and answers as its objective asks."""
         with explained(place), torch.no_grad():
-            outputs = self._net()(self.start[0], x)
-        check_answers(place, outputs, y, self.task)
+            outputs = self._problem().net(self.start.params, examples.x, examples.given)
+        check_answers(place, outputs, examples, self.objective)
 
     def _run(
         self, place: Place, execution: Execution, work: Callable, episodes: Sequence[Episode]
     ) -> None:
         """`work`, which under `vmap` alone is what fails if it does so nowhere else."""
         try:
-            work(execution, *self.start, episodes)
+            work(execution, self.start, episodes)
         except Exception:
             if execution.name != "vmap":
                 with explained(place):
                     raise
             with explained(place):
                 for episode in episodes:
-                    work(Serial(self.module), *self.start, [episode])
+                    work(Serial(self.module), self.start, [episode])
             with explained(replace(place, stage="vmap")):
                 raise
 
@@ -193,9 +195,5 @@ def _shortened(config: Config) -> Config:
     return {**config, "algorithm": changed}
 
 
-def _directions(algorithm: Algorithm, task: Any, run: Execution, *rest: Any) -> None:
-    total_direction(run, algorithm, task, *rest)
-
-
-def _map(task: Callable, run: Execution, params: Params, state: State, episodes: Any) -> None:
-    run.map(task, (params, state), episodes)
+def _map(task: Callable, run: Execution, start: Start, episodes: Any) -> None:
+    run.map(task, (start,), episodes)

@@ -63,8 +63,8 @@ def figure(config: Config) -> str:
     from fewstep.run import build
 
     dataset = build.build_dataset(config["dataset"])
-    if isinstance(dataset.task, (Classification, Regression)):
-        return "acc" if isinstance(dataset.task, Classification) else "loss"
+    if isinstance(dataset.objective, (Classification, Regression)):
+        return "acc" if isinstance(dataset.objective, Classification) else "loss"
     return "acc" if "acc" in _tried(dataset, config) else "loss"
 
 
@@ -72,14 +72,18 @@ def _tried(dataset: Any, config: Config) -> Mapping[str, Any]:
     """What a user's own task measures, on one episode."""
     import torch
 
+    from fewstep.core.problem import Problem
+    from fewstep.core.types import Examples
     from fewstep.run import build
 
     splits = build.open_splits(dataset, config)
-    learner = build.build_learner(config, dataset.task)
+    learner = build.build_learner(config, dataset.objective)
     split = splits["train"].to("cpu", next(learner.parameters()).dtype)
     episode = split.episode(build.train_spec(config), config["seed"], 0)
     with torch.no_grad():
-        return dataset.task.metrics(learner.module(episode.support_x), episode.support_y)
+        problem = Problem(learner.net, dataset.objective)
+        x, y, given = problem.support(episode)
+        return problem.metrics(learner.net(learner.net.params(), x, given), Examples(x, y, given))
 
 
 def _check_objective(config: Config) -> None:

@@ -29,7 +29,7 @@ TRAINED = Check(str, choices=("refuse", "leave_out"), example="refuse")
 class Tested:
     """The data of an evaluation."""
 
-    task: Any
+    objective: Any
     """What is learned in a task of it: losses and metrics."""
     splits: Mapping[str, Split]
     split: str
@@ -82,7 +82,8 @@ def opened(config: Config, base: Config, content: Config, path: Path) -> Tested:
         )
     splits[name] = _unseen(splits[name], config, base, content, path)
     _check_tasks(splits[name], base, elsewhere)
-    return Tested(dataset.task, splits, name, _trained_on(splits, content) if elsewhere else None)
+    trained_on = _trained_on(splits, content) if elsewhere else None
+    return Tested(dataset.objective, splits, name, trained_on)
 
 
 def _own(
@@ -127,11 +128,12 @@ def _unseen(split: Split, config: Config, base: Config, content: Config, path: P
 def _check_kind(dataset: Any, base: Config, content: Config) -> None:
     """Refuse waves for a classifier, and pictures for what has learned waves."""
     own = build.build_dataset(content["config"]["dataset"])
-    if type(own.task) is not type(dataset.task):
+    if type(own.objective) is not type(dataset.objective):
         raise ConfigError(
             f"dataset={base['dataset']['name']}: its tasks are of another kind "
-            f"({type(dataset.task).__name__}) than those that the checkpoint was trained for "
-            f"({type(own.task).__name__}, dataset={own.name}). Choose a dataset of the same kind"
+            f"({type(dataset.objective).__name__}) than those that the checkpoint was trained for "
+            f"({type(own.objective).__name__}, dataset={own.name}). Choose a dataset of the same "
+            "kind"
         )
 
 

@@ -44,7 +44,7 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
     dataset = build.build_dataset(config["dataset"])
     splits = resumed(build.open_splits(dataset, config), config)
     tasks = build.build_tasks(config, splits)
-    learner = handover.take(config) or build.build_learner(config, dataset.task)
+    learner = handover.take(config) or build.build_learner(config, dataset.objective)
     report = header(config, command) | data_record.seen(folder, digests(splits))
     with open_loggers(config, folder) as loggers:
         watch, saved = fit(learner, tasks, config, folder, "train", loggers)
@@ -52,7 +52,7 @@ def train(config: Config, folder: Path, command: str) -> dict[str, Any]:
         results = _test_chosen(learner, tasks, config, folder, "trained", saved)
         report |= environment(learner, config) | done | {"results": results}
         waves = {"trained": checkpoint.weights(learner)}
-        for init, baseline, its in _baselines(config, tasks, dataset.task, folder):
+        for init, baseline, its in _baselines(config, tasks, dataset.objective, folder):
             report["results"] += _test_chosen(baseline, tasks, config, folder, init, its)
             waves[init] = checkpoint.weights(baseline)
         log_results(loggers, report["results"])
@@ -68,7 +68,7 @@ def evaluate(
     """Test a checkpoint and return what results.json says."""
     quiet_lightning()
     tasks = build.build_tasks(config, tested.splits)
-    learner = build.build_learner(config, tested.task)
+    learner = build.build_learner(config, tested.objective)
     content = checkpoint.restore(learner, path)
     report = header(config, command) | data_record.seen(folder, digests(tested.splits))
     report |= {"checkpoint": str(path), "trained_on": tested.trained_on}
@@ -179,7 +179,7 @@ def _test_chosen(
 
 
 def _baselines(
-    config: Config, tasks: TaskModule, task: Any, folder: Path
+    config: Config, tasks: TaskModule, objective: Any, folder: Path
 ) -> Iterator[tuple[str, MetaLearner, Checkpoints | None]]:
     """`(init, learner, its checkpoints)` of each baseline.
 
@@ -187,11 +187,11 @@ def _baselines(
     has an outer step of its own and nothing else.
     """
     if config["baselines"]["random"]:
-        yield "random", build.build_learner(config, task), None
+        yield "random", build.build_learner(config, objective), None
     if joint := config["baselines"]["joint"]:
         algorithm = {**joint, "inner": config["algorithm"]["inner"]}
         changed = {**config, "algorithm": algorithm, "resume": None, "logger": {}}
-        learner = build.build_learner(changed, task)
+        learner = build.build_learner(changed, objective)
         aside = folder / "joint"
         if tasks.trainer.is_global_zero:
             aside.mkdir(exist_ok=True)

@@ -13,8 +13,10 @@ from torch import Tensor
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.meta_test import predict
 from fewstep.core.net import Net
+from fewstep.core.objectives import Objective
+from fewstep.core.problem import Problem
 from fewstep.core.rules import State, place_state
-from fewstep.core.types import Episode, Params, Task
+from fewstep.core.types import Episode, Params, Start
 from fewstep.disk.files import replacing
 from fewstep.execution.serial import Serial
 from fewstep.records.curves import COLORS
@@ -33,7 +35,7 @@ def draw_waves(
     setting = tasks.settings[0]
     episode = tasks.splits["test"].episode(setting.spec, tasks.eval_seed, 0)
     x, alone = episode.query_x[:, 0], Serial(learner.module, learner.execution.traits)
-    wave = partial(_wave, inner=learner.algorithm.inner, objective=learner.task)
+    wave = partial(_wave, inner=learner.algorithm.inner, objective=learner.objective)
     with plt.rc_context(STYLE):
         size = (4 * len(initializations), 3.6)
         figure, panels = plt.subplots(
@@ -42,7 +44,7 @@ def draw_waves(
         for axes, (init, (params, state)) in zip(panels[0], initializations.items(), strict=True):
             state = place_state(state, params)  # a GPU's run leaves it there
             with torch.enable_grad():
-                ((prior, after),) = alone.map(wave, (params, state), [episode])
+                ((prior, after),) = alone.map(wave, (Start(params, state),), [episode])
             axes.plot(x, episode.query_y[:, 0], color="#333333", lw=1, label="true wave")
             axes.plot(x, prior, color="#adb5bd", lw=1.5, ls="--", label="before adapting")
             axes.plot(x, after, color=COLORS.get(init), lw=2.2, label="adapted")
@@ -57,10 +59,15 @@ def draw_waves(
 
 
 def _wave(
-    net: Net, params: Params, state: State, episode: Episode, *, inner: InnerLoop, objective: Task
+    net: Net, start: Start, episode: Episode, *, inner: InnerLoop, objective: Objective
 ) -> tuple[Tensor, Tensor]:
     """The function on the query's points [points], before and after adapting."""
-    adapted = inner.adapt(net, params, state, episode, objective).params
+    problem = Problem(net, objective)
+    before = inner.start(problem, start, episode)
+    after = inner.go_on(problem, before, episode).start
     with torch.no_grad():
-        prior, after = (predict(net, p, episode, "transductive")[:, 0] for p in (params, adapted))
-    return prior, after
+        prior, adapted = (
+            predict(problem, inner.finish(at), episode, "transductive")[:, 0]
+            for at in (before, after)
+        )
+    return prior, adapted

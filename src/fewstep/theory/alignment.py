@@ -20,8 +20,10 @@ from torch import Tensor
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.config.compose import compose_config
 from fewstep.core.net import Net
+from fewstep.core.objectives import Objective
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
-from fewstep.core.types import Episode, EpisodeSpec, Params, Task
+from fewstep.core.types import Episode, EpisodeSpec, Params
 from fewstep.launch.start import plain
 from fewstep.records.intervals import mean_ci95
 from fewstep.run import build
@@ -80,7 +82,7 @@ def open_tasks(config: Mapping[str, Any]) -> tuple[TaskModule, Any]:
         ConfigError: data that is missing or damaged.
     """
     dataset = build.build_dataset(config["dataset"])
-    return build.build_tasks(config, build.open_splits(dataset, config)), dataset.task
+    return build.build_tasks(config, build.open_splits(dataset, config)), dataset.objective
 
 
 class Agreement(pl.Callback):
@@ -98,7 +100,7 @@ class Agreement(pl.Callback):
             self._measure(learner)
 
     def _measure(self, learner: MetaLearner) -> None:
-        agreement = partial(task_agreement, task=learner.task)
+        agreement = partial(task_agreement, objective=learner.objective)
         execution = learner.meet(self.episodes[0])
         measured = execution.map(agreement, (learner.net.params(),), self.episodes)
         point: dict[str, float] = {"meta_iteration": learner.meta_iteration}
@@ -109,14 +111,15 @@ class Agreement(pl.Callback):
 
 
 def task_agreement(
-    net: Net, params: Params, episode: Episode, task: Task
+    net: Net, params: Params, episode: Episode, objective: Objective
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Inner product and cosine of the gradients of a task's minibatches, averaged over all pairs,
     and the mean loss: scalars. The gradients are of mean losses, whatever is trained with."""
     mean, gradients, losses = InnerLoop(SGD(lr=1.0), steps=1), [], []
+    problem = Problem(net, objective)
     for rows in episode.batches:
-        x, y = episode.support_x[rows], episode.support_y[rows]
-        metrics, gradient = mean.gradient(net, params, x, y, task)
+        examples = problem.minibatch(episode, rows)
+        metrics, gradient = mean.gradient(problem, params, examples)
         gradients.append(flat(gradient))
         losses.append(metrics["loss"])
     pairs = list(itertools.combinations(gradients, 2))
@@ -126,7 +129,7 @@ def task_agreement(
 
 
 def during_training(
-    configs: Mapping[str, Mapping[str, Any]], tasks: TaskModule, task: Any
+    configs: Mapping[str, Mapping[str, Any]], tasks: TaskModule, objective: Any
 ) -> dict[str, Any]:
     """The agreement along each training, means with 95 % half-widths over tasks.
 
@@ -140,7 +143,7 @@ def during_training(
         {
             "algorithm": name,
             "k": 1 if name == "joint" else K,
-            "points": _train(build.build_learner(config, task), tasks, config, episodes),
+            "points": _train(build.build_learner(config, objective), tasks, config, episodes),
         }
         for name, config in configs.items()
     ]

@@ -19,8 +19,9 @@ from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.reptile import Reptile
 from fewstep.core.net import Net
 from fewstep.core.objectives import Regression
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
-from fewstep.core.types import Episode
+from fewstep.core.types import Episode, Start
 
 
 WEIGHTS, EXAMPLES, TASKS = 6, 2, 6
@@ -82,10 +83,10 @@ def linear_tasks(seed: int) -> LinearTasks:
 
 def reptile_direction(tasks: LinearTasks, phi: Tensor, steps: int) -> Tensor:
     """Reptile's direction at phi [d], averaged over all tasks: its expected update."""
-    net = Net(nn.Linear(len(phi), 1, bias=False).double())
-    reptile, params = Reptile(InnerLoop(SGD(tasks.lr), steps)), {"weight": phi[None]}
+    problem = Problem(Net(nn.Linear(len(phi), 1, bias=False).double()), Regression())
+    reptile, start = Reptile(InnerLoop(SGD(tasks.lr), steps)), Start({"weight": phi[None]}, {})
     directions = [
-        reptile.direction(net, params, {}, tasks.episode(task, steps), Regression())[0]["weight"]
+        reptile.direction(problem, start, tasks.episode(task, steps))[0]["weight"]
         for task in range(len(tasks.a))
     ]
     return torch.cat(directions).mean(dim=0)

@@ -18,8 +18,10 @@ from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
 from fewstep.core.net import Net
+from fewstep.core.objectives import Objective
+from fewstep.core.problem import Problem as Learning
 from fewstep.core.rules import SGD
-from fewstep.core.types import Episode, EpisodeSpec, Params, Task
+from fewstep.core.types import Episode, EpisodeSpec, Params, Start
 from fewstep.data.sine import Sine
 from fewstep.models import SineMLP
 
@@ -43,15 +45,19 @@ class Problem:
     net: Net
     params: Params
     """The initialization, phi_1 in the paper's section 5.1."""
-    task: Task
+    objective: Objective
     episodes: Sequence[Episode]
     """Their `batches` [M, B] are the disjoint minibatches of a task."""
 
+    @property
+    def learning(self) -> Learning:
+        """What is learned in each task, with what."""
+        return Learning(self.net, self.objective)
+
     def gradient(self, episode: Episode, minibatch: int, params: Params) -> Params:
         """L'_i at some parameters, differentiable when they are."""
-        rows = episode.batches[minibatch]
-        x, y = episode.support_x[rows], episode.support_y[rows]
-        return ONE_STEP.gradient(self.net, params, x, y, self.task)[1]
+        examples = self.learning.minibatch(episode, episode.batches[minibatch])
+        return ONE_STEP.gradient(self.learning, params, examples)[1]
 
     def direction(self, algorithm: Algorithm, episode: Episode, order: Sequence[int]) -> Tensor:
         """What an algorithm hands the outer optimizer [P] after minibatches in some order.
@@ -62,7 +68,7 @@ class Problem:
         query_x, query_y = episode.support_x[batches[-1]], episode.support_y[batches[-1]]
         path = batches[: algorithm.batches]
         one = Episode(episode.support_x, episode.support_y, query_x, query_y, path)
-        return flat(algorithm.direction(self.net, self.params, {}, one, self.task)[0])
+        return flat(algorithm.direction(self.learning, Start(self.params, {}), one)[0])
 
 
 def sine_problem(seed: int) -> Problem:
@@ -72,7 +78,7 @@ def sine_problem(seed: int) -> Problem:
     split = data.open()["train"].to("cpu", torch.float64)
     spec = EpisodeSpec(1, MINIBATCHES * POINTS, 0, MINIBATCHES, POINTS)
     episodes = [split.episode(spec, seed, index) for index in range(TASKS)]
-    return Problem(net, net.params(), data.task, episodes)
+    return Problem(net, net.params(), data.objective, episodes)
 
 
 def algorithm(name: str, lr: float, k: int) -> Algorithm:

@@ -58,5 +58,5 @@ def _training(values: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
     given = ("seed", "dataset", "dataset.root", "max_meta_iterations")
     words = [f"{key}={values[key]}" for key in given if values[key] is not None]
     configs = alignment.configurations(words)
-    tasks, task = alignment.open_tasks(configs["reptile"])
-    return lambda: alignment.during_training(configs, tasks, task)
+    tasks, objective = alignment.open_tasks(configs["reptile"])
+    return lambda: alignment.during_training(configs, tasks, objective)

@@ -11,9 +11,9 @@ from functools import lru_cache
 from threading import Lock
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from fewstep.core.rules import State
+from fewstep.core.rules.trees import State
 from fewstep.core.types import Params
 from fewstep.programs.snapshot import Constant
 
@@ -88,11 +88,3 @@ def _layout(places: tuple[tuple[str, torch.Size, tuple[int, ...]], ...]) -> Layo
 def _memory_order(strides: tuple[int, ...]) -> list[int]:
     """Dimensions from the slowest to the fastest in memory."""
     return sorted(range(len(strides)), key=lambda d: (-strides[d], d))
-
-
-def channels_last(module: nn.Module) -> nn.Module:
-    """Kernels of images in the order that convolutions are fastest in; of volumes, as they are."""
-    for tensor in (*module.parameters(), *module.buffers()):
-        if tensor.dim() == 4:
-            tensor.data = tensor.data.to(memory_format=torch.channels_last)
-    return module

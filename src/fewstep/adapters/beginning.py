@@ -1,0 +1,24 @@
+"""The derivative of where a task starts, for algorithms that take no other."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.core.problem import Problem
+from fewstep.core.types import Episode, Params, Start
+
+
+def pull_back(
+    inner: InnerLoop, problem: Problem, start: Start, episode: Episode, direction: Params
+) -> Params:
+    """From a direction at where the task started to one at the initialization: the same wherever
+    the one is the other."""
+    if inner.is_plain:
+        return direction
+
+    def along(params: Params) -> tuple[Tensor, tuple[()]]:
+        begun = inner.start(problem, Start(params, start.state), episode).params
+        return sum((begun[name] * slope).sum() for name, slope in direction.items()), ()
+
+    return problem.net.value_and_grad(along, start.params)[1]

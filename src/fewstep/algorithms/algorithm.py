@@ -1,0 +1,62 @@
+"""What an algorithm is, and what some of them refuse."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.core.problem import Problem
+from fewstep.core.rules import Rule
+from fewstep.core.types import Episode, Metrics, Params, Start, State
+
+
+class Algorithm(ABC):
+    """A small object with fields and one method. To add one, write a subclass in a file of its own
+    and a YAML that names it: nothing else knows the list of algorithms."""
+
+    inner: InnerLoop
+
+    needs_queries: bool = False
+    """Whether training reads the query set at all."""
+    replacement: bool = False
+    """Whether each minibatch is drawn on its own (see `EpisodeSpec.replacement`)."""
+
+    @property
+    def batches(self) -> int:
+        """Inner minibatches that an episode must hold."""
+        return self.inner.steps
+
+    @abstractmethod
+    def direction(
+        self, problem: Problem, start: Start, episode: Episode
+    ) -> tuple[Params, State, Metrics]:
+        """What one task hands the outer optimizer as the gradient, for every name in
+        `start.params`; the state of the inner rule that it leaves behind; and scalars to log.
+
+        Pure: nothing that goes in is changed, nothing random happens inside, and no other task or
+        device is known.
+        """
+
+    def at(self, meta_iteration: int, of: int) -> Algorithm:
+        """What takes its place at a meta-iteration; asked once before each."""
+        return self
+
+
+def refuse_fixed(inner: InnerLoop, algorithm: str) -> None:
+    """Raise ValueError, for an algorithm that learns from what its tasks adapt alone."""
+    if inner.fixed:
+        raise ValueError(
+            f"algorithm.inner.fixed=[{','.join(inner.fixed)}]: {algorithm} learns nothing but "
+            "what its tasks adapt, so these would keep their random values. Use "
+            "algorithm.inner.fixed=[], or algorithm=maml or fomaml"
+        )
+
+
+def refuse_learned(inner: InnerLoop, algorithm: str) -> None:
+    """Raise ValueError, for an algorithm that has no derivative by what its inner rule learns."""
+    if type(inner.rule).learned is not Rule.learned:
+        raise ValueError(
+            f"algorithm.inner.rule: {algorithm} has no derivative by what "
+            f"{type(inner.rule).__name__} learns. Use algorithm=maml or fomaml, or another rule, "
+            "for example algorithm.inner.rule=sgd"
+        )

@@ -1,0 +1,24 @@
+"""The inner optimizers: pure functions with an explicit state, one file each."""
+
+from fewstep.core.rules.adam import Adam
+from fewstep.core.rules.clipped import ClippedSGD
+from fewstep.core.rules.metasgd import MetaSGD
+from fewstep.core.rules.prox import Prox
+from fewstep.core.rules.rule import Rule
+from fewstep.core.rules.sgd import SGD
+from fewstep.core.rules.sign import Sign
+from fewstep.core.rules.trees import State, detach_state, place_state, total_of
+
+
+__all__ = ["SGD", "Adam", "ClippedSGD", "MetaSGD", "Prox", "Rule", "Sign", "State"]
+__all__ += ["detach_state", "place_state", "total_of"]
+
+RULES: dict[str, type[Rule]] = {
+    "sgd": SGD,
+    "adam": Adam,
+    "sign": Sign,
+    "prox": Prox,
+    "metasgd": MetaSGD,
+    "clipped": ClippedSGD,
+}
+"""The names that `algorithm.inner.rule` knows; it also takes the dotted path of a class."""
