@@ -13,6 +13,7 @@ import yaml
 from fewstep import cli
 from fewstep.commands import report as report_command
 from fewstep.config.compose import compose_config, options
+from fewstep.core.rules import RULES
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +89,11 @@ def test_the_table_of_groups_is_whole(group: str) -> None:
         lines = [line for line in lines if line.startswith(f"| `{group}`")]
     named = set(re.findall(r"`([\w]+)`", " ".join(lines))) - {group}
     assert set(options(group)) - {"10p"} <= named
+
+
+def test_every_rule_is_named() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", PAGES["docs/extend/rule.md"], re.M)
+    assert set(named) == set(RULES)
 
 
 def test_every_algorithm_has_a_card_and_every_page_a_place() -> None:
