@@ -37,16 +37,17 @@ def test_the_example_of_a_page_trains(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     monkeypatch.chdir(tmp_path)
-    (command, *_) = re.findall(r"^fewstep train (.*)$", text, re.M)
-    fewer = [] if "dataset=" in command else ["dataset.classes=60"]
-    assert train.main([*shlex.split(command), *fewer, *SMALL]) == 0
-    (results,) = tmp_path.glob("outputs/runs/*/*/results.json")
-    content = json.loads(results.read_text())
-    assert content["meta_iterations"] == 3
+    commands = re.findall(r"^fewstep train (.*)$", text, re.M)
+    for command in commands:
+        fewer = [] if "dataset=" in command else ["dataset.classes=60"]
+        assert train.main([*shlex.split(command), *fewer, *SMALL]) == 0
+    results = [*tmp_path.glob("outputs/runs/*/*/results.json")]
+    assert len(results) == len(commands)
+    assert {json.loads(file.read_text())["meta_iterations"] for file in results} == {3}
     modules = [name.removesuffix(".py") for name, _ in files if name.endswith(".py")]
     assert modules
-    config = (results.parent / "config.yaml").read_text()
-    assert all(f"{module}." in config for module in modules)
+    configs = "".join((file.parent / "config.yaml").read_text() for file in results)
+    assert all(f"{module}." in configs for module in modules)
 
 
 def test_there_is_a_page_for_everything_that_can_be_added() -> None:
