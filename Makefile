@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow test-gpu gates lint format bench bench-costs bench-peers clean
+.PHONY: help setup train test test-slow test-gpu gates lint format docs bench bench-costs bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -33,6 +33,11 @@ test-gpu: setup  ## the tests that need a GPU
 gates: lint test  ## what must hold before a release: lint, tests, and that these notice some fifty wrong programs
 	$(BIN)/python -m pytest -m long
 	PYTHONPATH=benchmarks $(BIN)/python -W ignore -m mutation.run
+
+docs: setup  ## the site of docs/ into build/site, warnings are errors; no page asks another host
+	PYTHONPATH=docs:benchmarks:src:. $(BIN)/python -m making
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=docs:src $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 bench: setup  ## time the default configuration in every execution
 	$(BIN)/fewstep bench

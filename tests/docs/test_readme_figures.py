@@ -1,4 +1,4 @@
-"""Every figure of the README follows from a file that is here."""
+"""Every figure of the README and of the pages follows from a file that is here."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from peers.report import ratios
 
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
-PROSE = re.sub(r"\s+", " ", README)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ALL = "\n\n".join(page.read_text() for page in PAGES)
+PROSE = re.sub(r"\s+", " ", ALL)
 
 
 def test_the_table_of_peers_is_what_was_measured() -> None:
-    (file, table), *more = re.findall(r"<!-- (\S+\.json) -->\n((?:\|.*\n)+)", README)
+    (file, table), *more = re.findall(r"<!-- (\S+\.json) -->\n((?:\|.*\n)+)", ALL)
     assert not more
     measured = json.loads((ROOT / file).read_text())
     assert table.strip() == ratios(measured)
     missed = [row["title"] for row in measured["rows"] if row["ratio"] < row["at_least"]]
     assert [title.partition(",")[2].partition(":")[0] for title in missed] == [" 20-way"]
-    assert "20-way Reptile does not reach what was asked of it" in README
+    assert "20-way Reptile does not reach what was asked of it" in ALL
     told = f"commit {measured['git_commit']}, three rounds at a load of {measured['load_before']}"
     assert told in PROSE
     assert measured["rounds"] == 3
@@ -35,7 +36,7 @@ def test_every_table_of_figures_follows_from_a_file() -> None:
     """A table with a decimal number stands under a comment that names where it comes from, or
     under the head of one that does."""
     inside = False
-    for block in README.split("\n\n"):
+    for block in ALL.split("\n\n"):
         if "<!-- " in block:
             inside = "<!-- end" not in block.splitlines()[-1]
         if any(line.startswith("|") and re.search(r"\d\.\d", line) for line in block.splitlines()):
@@ -182,4 +183,4 @@ def test_what_is_told_of_where_the_runs_come_from_is_in_their_files() -> None:
 
 
 UNNAMED = {"gradient_combinations"}
-"""Of which the README gives the command alone."""
+"""Of which a page gives the command alone."""

@@ -21,7 +21,7 @@ from problems import REGRESSION
 
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "theory.md").read_text()
 COMMITTED = json.loads((ROOT / "docs" / "results" / "theory" / "theory.json").read_text())
 
 
@@ -126,11 +126,11 @@ def test_the_two_trainings_start_alike_and_are_measured_alike(monkeypatch) -> No
     assert joint[0]["cosine_ci95"] > 0
 
 
-# --- the committed run, which the README shows
+# --- the committed run, which docs/theory.md shows
 
 
 def test_every_theory_command_of_the_readme_is_understood() -> None:
-    commands = re.findall(r"^fewstep theory(.*?)(?:\s+#.*)?$", README, re.M)
+    commands = re.findall(r"^fewstep theory(.*?)(?:\s+#.*)?$", PAGE, re.M)
     assert len(commands) > 1
     for words in commands:
         assert command.read(words.split()).parts
@@ -138,7 +138,7 @@ def test_every_theory_command_of_the_readme_is_understood() -> None:
 
 
 def test_the_table_of_the_readme_is_that_of_the_committed_run() -> None:
-    shown = re.search(r"<!-- fewstep theory -->\n(.*?)\n<!-- end theory -->", README, re.S)
+    shown = re.search(r"<!-- fewstep theory -->\n(.*?)\n<!-- end theory -->", PAGE, re.S)
     assert shown
     assert shown.group(1) == markdown(COMMITTED)
 

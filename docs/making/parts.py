@@ -1,0 +1,123 @@
+"""The parts of pages that are made: tables of results, the configuration, the house.
+
+Tables of results stand in the pages under a comment that says where they come from, so that they
+are read everywhere; `refreshed` makes them anew. What changes with every commit of the code is
+made when the site is built, into `build/docs`, and the pages include it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ROOT / "build" / "docs"
+
+REPORT = re.compile(r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)? -->\n(\|.*\n)+")
+PEERS = re.compile(r"<!-- (?P<file>\S+\.json) -->\n(\|.*\n)+")
+THEORY = re.compile(r"<!-- fewstep theory -->\n.*?\n<!-- end theory -->\n", re.S)
+
+COSTS = (
+    "memory",
+    "growth",
+    "classes",
+    "start",
+    "overhead",
+    "timeline",
+    "meta_tests",
+    "ranks",
+)
+
+
+def pages() -> list[Path]:
+    """The README and every page of the site."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def refreshed(text: str) -> str:
+    """The same page with every table of results made anew from its file."""
+    text = REPORT.sub(_report, text)
+    text = PEERS.sub(_peers, text)
+    return THEORY.sub(_theory, text)
+
+
+def _report(found: re.Match[str]) -> str:
+    from fewstep import report
+    from fewstep.report import formats, paper
+
+    rows = report.rows(report.read([ROOT / found["folder"]]))
+    grid = paper.grid(paper.matches(rows)) if found["beside"] else formats.grid(rows)
+    return f"{found[0].splitlines()[0]}\n{formats.markdown_table(grid)}\n"
+
+
+def _peers(found: re.Match[str]) -> str:
+    from peers.report import ratios
+
+    return f"<!-- {found['file']} -->\n{ratios(json.loads((ROOT / found['file']).read_text()))}\n"
+
+
+def _theory(found: re.Match[str]) -> str:
+    from fewstep.theory.tables import markdown
+
+    figures = json.loads((ROOT / "docs" / "results" / "theory" / "theory.json").read_text())
+    return f"<!-- fewstep theory -->\n{markdown(figures)}\n<!-- end theory -->\n"
+
+
+def house() -> str:
+    """What `python -m tests.house` prints."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        import_module("tests.house").main()
+    return out.getvalue()
+
+
+def configuration() -> str:
+    """The keys as their types tell them, where there is a table of them, and every file."""
+    try:
+        keys = import_module("fewstep.config.reference").reference()
+    except ModuleNotFoundError:
+        keys = ""
+    return "\n\n".join([keys, *_files()]) + "\n"
+
+
+def _files() -> list[str]:
+    conf = ROOT / "conf"
+    found = ["## The files", *map(_file, (conf / "train.yaml", conf / "evaluate.yaml"))]
+    for group in sorted(path for path in conf.rglob("*") if path.is_dir()):
+        if files := sorted(group.glob("*.yaml")):
+            found += [f"### {group.relative_to(conf)}", *map(_file, files)]
+    return found
+
+
+def _file(path: Path) -> str:
+    name = path.relative_to(ROOT / "conf").with_suffix("")
+    return f"#### `{name}`\n\n```yaml\n{path.read_text().strip()}\n```"
+
+
+def measurements() -> str:
+    """The committed files of `make bench-costs` and of the runs on a GPU, under one head."""
+    folder = ROOT / "benchmarks" / "results"
+    files = [*(f"costs_{part}" for part in COSTS), "gpu_h200", "peers"]
+    texts = [(folder / f"{name}.md").read_text().strip() for name in files]
+    return "\n\n".join(re.sub(r"^#+ ", "## ", text, flags=re.M) for text in texts) + "\n"
+
+
+MADE: dict[str, Callable[[], str]] = {
+    "house": house,
+    "configuration": configuration,
+    "measurements": measurements,
+}
+"""What the pages include by `--8<--`, by the name of its file in `build/docs`."""
+
+
+def write() -> None:
+    """Make every part that is included when the site is built."""
+    FILES.mkdir(parents=True, exist_ok=True)
+    for name, make in MADE.items():
+        (FILES / f"{name}.md").write_text(make())
