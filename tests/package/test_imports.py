@@ -26,7 +26,7 @@ PUBLIC = ("train", "evaluate", "predict", "adapt", "export", "draw", "load")
 """Names that are kept for functions of the package's own face."""
 ARGUMENTS = 5
 LINES = 200
-TALL = {"run.learner"}
+TALL = {"run.learner", "config.limits"}
 """Still to be mended."""
 CALLED_BY_OTHERS = {"loggers.dashboard.Dashboard.__init__", "run.learner.MetaLearner.__init__"}
 """Whose arguments are keys of a configuration, or a library's."""
