@@ -70,7 +70,7 @@ def check_rates(rates: Any, key: str) -> dict[str, float]:
     Raises:
         ConfigError: what is no rate, or no pattern with one.
     """
-    fix = f"For example {key}.rates={{inner/*: 0.0001}}"
+    fix = f"For example +{key}.rates={{inner/*: 0.0001}}"
     if not isinstance(rates, Mapping):
         raise ConfigError(f"{key}.rates={rates}: must be patterns of names with rates. {fix}")
     for pattern, rate in rates.items():
