@@ -89,3 +89,15 @@ def without_running_statistics(module: nn.Module) -> nn.Module:
             layer.track_running_stats = False
             layer.running_mean = layer.running_var = layer.num_batches_tracked = None
     return module
+
+
+def slots_of(module: nn.Module) -> dict[str, list[tuple[dict[str, Any], str]]]:
+    """Where each trainable parameter is lent to: every dictionary that holds it, and under which
+    name there."""
+    slots: dict[int, tuple[str, list[tuple[dict[str, Any], str]]]] = {}
+    for path, owner in module.named_modules():
+        for local, parameter in owner._parameters.items():
+            if parameter is not None and parameter.requires_grad:
+                name = f"{path}.{local}" if path else local
+                slots.setdefault(id(parameter), (name, []))[1].append((owner._parameters, local))
+    return dict(slots.values())

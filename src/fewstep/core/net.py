@@ -12,7 +12,14 @@ from torch import Tensor, nn
 
 from fewstep.core.fast.follow import Follow, to_the_end
 from fewstep.core.fast.programs import Function, Programs, is_short, program_for
-from fewstep.core.memory import copied, copies, memory_of, remember, without_running_statistics
+from fewstep.core.memory import (
+    copied,
+    copies,
+    memory_of,
+    remember,
+    slots_of,
+    without_running_statistics,
+)
 from fewstep.core.noise import noise
 from fewstep.core.traits import PLAIN, Traits
 from fewstep.core.types import NOTHING, Episode, Params
@@ -58,7 +65,7 @@ class Net:
         self._key = self._passes = 0
         self._layers = [*module.modules()]
         self._has_own_modes = any(type(la).train is not nn.Module.train for la in self._layers)
-        self._slots = _slots(module)
+        self._slots = slots_of(module)
 
     def params(self) -> Params:
         """The trainable parameters, detached; a shared one has the first of its names."""
@@ -186,21 +193,9 @@ class Net:
 
 
 def _leaf(p: Tensor) -> Tensor:
-    """The same memory under a new tensor, so that asking for gradients marks nobody else's."""
+    """The same memory as a tensor of its own: asking it for gradients marks nobody else's."""
     return p.detach().requires_grad_()
 
 
 Mark = tuple[int, list[Any] | None]
 """How many forward passes a task has had, and what each layer remembered then."""
-
-
-def _slots(module: nn.Module) -> dict[str, list[tuple[dict[str, Any], str]]]:
-    """Where each trainable parameter is lent to: every dictionary that holds it, and under which
-    name there."""
-    slots: dict[int, tuple[str, list[tuple[dict[str, Any], str]]]] = {}
-    for path, owner in module.named_modules():
-        for local, parameter in owner._parameters.items():
-            if parameter is not None and parameter.requires_grad:
-                name = f"{path}.{local}" if path else local
-                slots.setdefault(id(parameter), (name, []))[1].append((owner._parameters, local))
-    return dict(slots.values())

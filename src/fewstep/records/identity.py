@@ -16,11 +16,10 @@ NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_ev
 NOT_HASHED += ("checkpoint_every", "trust", "other_data")
 """What a configuration says of where and how a run goes, and not of what it computes."""
 NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb")
-INNER_LOOP = "fewstep.adapters.gradient.InnerLoop"
 LATER_OF_DATASET = {"skip": [], "white": None}
 """Keys that older runs lack, and what those did."""
 LATER = {
-    "inner": {"fixed": [], "reset": [], "frozen": [], "head": "trained", "_target_": INNER_LOOP},
+    "inner": {"fixed": [], "reset": [], "frozen": [], "head": "trained"},
     "outer": {"schedule": "linear", "rates": {}},
 }
 """The same of the parts of an algorithm."""

@@ -115,7 +115,7 @@ def _check_metrics(place: Place, objective: Objective, metrics: Any) -> None:
 
 
 def _made(place: Place, objective: Objective, name: str, outputs: Any, examples: Examples) -> Any:
-    if not hasattr(objective, name):
+    if getattr(objective, name, None) is None:
         raise ConfigError(
             f"{_objective(place, objective)} has no {name}. It needs inner_loss, outer_loss and "
             "metrics"

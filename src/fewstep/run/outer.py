@@ -1,0 +1,82 @@
+"""The outer step that a configuration asks for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from fewstep.config.instantiate import locate
+from fewstep.core.outer import SCHEDULES, OuterStep, Schedule
+from fewstep.messages.errors import ConfigError, did_you_mean
+
+
+Config = Mapping[str, Any]
+
+
+def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
+    """The outer optimizer of an `algorithm.outer` node: a name in `torch.optim`, or a path.
+
+    Raises:
+        ConfigError: an optimizer that does not exist, or options that it does not take.
+    """
+    name, key = config["optimizer"], f"{key}.outer"
+    known = [n for n, o in vars(torch.optim).items() if inspect.isclass(o)]
+    if "." not in name and name not in known:
+        raise ConfigError(
+            f"{key}.optimizer={name}: torch.optim has no such class."
+            f"{did_you_mean(name, known)} For example {key}.optimizer=Adam"
+        )
+    optimizer = locate(f"{key}.optimizer", name if "." in name else f"torch.optim.{name}")
+    outer = OuterStep(
+        optimizer,
+        config["lr"],
+        config["final_lr"],
+        dict(config["options"] or {}),
+        _schedule(config, key),
+        check_rates(config.get("rates") or {}, key),
+    )
+    try:
+        optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
+    except Exception as error:  # whatever somebody's optimizer raises
+        raise ConfigError(
+            f"{key}.options={outer.options}: {name} refuses them ({error}). For example "
+            f"+{key}.options.weight_decay=0.01"
+        ) from None
+    return outer
+
+
+def _schedule(config: Config, key: str) -> Schedule:
+    """What `schedule` names; nothing falls where there is nothing to fall to."""
+    name = config.get("schedule", "linear")
+    if name not in SCHEDULES and "." not in str(name):
+        raise ConfigError(
+            f"{key}.schedule={name}: must be one of {', '.join(SCHEDULES)}, or the dotted path of "
+            f"a function of your own. For example {key}.schedule=cosine"
+        )
+    if name != "linear" and config["final_lr"] is None:
+        raise ConfigError(
+            f"{key}.schedule={name}: has no rate to fall to with {key}.final_lr=null. Give one, "
+            f"for example {key}.final_lr=0.00001"
+        )
+    return SCHEDULES.get(name) or locate(f"{key}.schedule", name)
+
+
+def check_rates(rates: Any, key: str) -> dict[str, float]:
+    """Hold the rates by pattern against their limits.
+
+    Raises:
+        ConfigError: what is no rate, or no pattern with one.
+    """
+    fix = f"For example +{key}.rates={{inner/*: 0.0001}}"
+    if not isinstance(rates, Mapping):
+        raise ConfigError(f"{key}.rates={rates}: must be patterns of names with rates. {fix}")
+    for pattern, rate in rates.items():
+        number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+        if not number or not 0 <= rate < float("inf"):
+            raise ConfigError(
+                f"{key}.rates.{pattern}={rate}: must be a finite number of at least 0. {fix}"
+            )
+    return dict(rates)
