@@ -31,7 +31,7 @@ PARTS = {
         tuple(f"algorithms/{n}" for n in ("combination", "fomaml", "joint", "maml", "reptile")),
         [*ONE_TASK, "maml_checkpointing", "oracle"],
     ),
-    "learner": Part(("run/learner", "execution/meta_batch", "core/outer"), RUNS),
+    "learner": Part(("run/learner", "run/measuring", "execution/meta_batch", "core/outer"), RUNS),
     "sampler": Part(("data/sampler", "data/images/split", "run/episodes"), [*TASKS, "oracle"]),
     "evaluation": Part(
         ("adapters/meta_test", "run/summary", "records/intervals", "run/chosen"),
@@ -41,14 +41,15 @@ PARTS = {
 
 NAMED = {
     "meta-validation is measured on the test split": (
-        "run/learner",
+        "run/measuring",
         "loader = module.loader(split, setting, tasks)",
         'loader = module.loader("test", setting, tasks)',
     ),
     "meta-test starts from a fresh Adam": (
-        "run/learner",
-        "(self.net.params(), self.state), chunk.episodes",
-        "(self.net.params(), self.algorithm.inner.rule.init(self.net.params())), chunk.episodes",
+        "run/measuring",
+        "(self.start(),), chunk.episodes",
+        "(Start(self.start().params, self.algorithm.inner.rule.init(self.start().params)),), "
+        "chunk.episodes",
     ),
     "the largest loss is the best": (
         "run/chosen",
@@ -66,7 +67,7 @@ NAMED = {
         "self.train_spec, self.eval_seed, self.meta_batch, start",
     ),
     "validation goes by the last protocol": (
-        "run/learner",
+        "run/measuring",
         "collectives.all_gather(outcomes), setting.protocols[0]",
         "collectives.all_gather(outcomes), setting.protocols[-1]",
     ),

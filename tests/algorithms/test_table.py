@@ -11,7 +11,7 @@ import yaml
 
 from fewstep import algorithms
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.config.compose import conf_dir
+from fewstep.config.groups import conf_dir
 from fewstep.core.rules import SGD
 from problems import ALGORITHMS
 

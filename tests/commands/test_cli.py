@@ -11,7 +11,7 @@ import yaml
 
 from fewstep import __version__, cli
 from fewstep.commands.completion import BASH, query
-from fewstep.config.compose import groups, options
+from fewstep.config.groups import groups, options
 
 
 COMMANDS = ("train", "evaluate", "completion")

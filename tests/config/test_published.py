@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from fewstep.config.arguments import combinations
-from fewstep.config.compose import compose_config, conf_dir
+from fewstep.config.compose import compose_config
+from fewstep.config.groups import conf_dir
 from fewstep.core.types import EpisodeSpec
 from fewstep.launch.start import plain
 from fewstep.records.identity import config_hash

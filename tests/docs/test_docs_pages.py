@@ -12,7 +12,8 @@ import yaml
 
 from fewstep import cli
 from fewstep.commands import report as report_command
-from fewstep.config.compose import compose_config, options
+from fewstep.config.compose import compose_config
+from fewstep.config.groups import options
 from fewstep.core.rules import RULES
 
 

@@ -17,7 +17,8 @@ from omegaconf import OmegaConf
 
 from fewstep.commands import train
 from fewstep.config.arguments import combinations, read
-from fewstep.config.compose import compose_config, compose_hydra, initialized, options
+from fewstep.config.compose import compose_config, compose_hydra
+from fewstep.config.groups import initialized, options
 from fewstep.disk import lock
 from fewstep.launch import resume
 from fewstep.launch import supervisor as sweeps

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fewstep.config.compose import conf_dir
+from fewstep.config.groups import conf_dir
 
 
 ROOT = Path(__file__).resolve().parents[2]

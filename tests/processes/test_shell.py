@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fewstep.config.compose import compose_config, options
+from fewstep.config.compose import compose_config
+from fewstep.config.groups import options
 from fewstep.messages.errors import ConfigError
 from fewstep.processes import children
 

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from fewstep.adapters.meta_test import Setting, curve_steps
-from fewstep.config.compose import conf_dir
+from fewstep.config.groups import conf_dir
 from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.glyphs import Glyphs
 from fewstep.data.images.split import ImageSplit

@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from fewstep.commands import evaluate, train
-from fewstep.config.compose import conf_dir
+from fewstep.config.groups import conf_dir
 from fewstep.disk import lock
 from fewstep.records.identity import config_hash, recipe_hash
 from fewstep.records.intervals import mean_ci95

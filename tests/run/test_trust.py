@@ -17,7 +17,8 @@ import yaml
 import fewstep
 from fewstep.commands import evaluate, train
 from fewstep.config.arguments import Arguments
-from fewstep.config.compose import compose_config, conf_dir
+from fewstep.config.compose import compose_config
+from fewstep.config.groups import conf_dir
 from fewstep.config.stored_overrides import read_overrides
 from fewstep.config.trust import NAMED, Untrusted, check_stored, check_trust, told
 from fewstep.launch.resume import resumed

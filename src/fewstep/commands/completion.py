@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 
 from fewstep.commands.evaluate import BESIDE
 from fewstep.config.checks import flatten
-from fewstep.config.compose import compose_config, groups, options
+from fewstep.config.compose import compose_config
+from fewstep.config.groups import groups, options
 from fewstep.config.limits import EVAL, RUN, TRAIN
 from fewstep.messages.errors import ConfigError
 

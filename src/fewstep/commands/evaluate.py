@@ -60,7 +60,7 @@ def prepared(arguments: Arguments) -> Arguments:
         ConfigError: naming it and what to do instead.
     """
     from fewstep.config.arguments import parsed
-    from fewstep.config.compose import foreign
+    from fewstep.config.explain import foreign
     from fewstep.messages.errors import ConfigError
 
     for word in arguments.overrides:
@@ -76,7 +76,8 @@ def check(config: dict[str, Any]) -> None:
         ConfigError: naming the key and what to do instead.
     """
     from fewstep.config.checks import check_values, flatten
-    from fewstep.config.compose import compose_config, foreign
+    from fewstep.config.compose import compose_config
+    from fewstep.config.explain import foreign
     from fewstep.config.limits import EVALUATE
     from fewstep.config.names import check_name
     from fewstep.config.trust import check_trust

@@ -62,7 +62,8 @@ def check_keys(config: dict[str, Any]) -> None:
         ConfigError: naming the key, the value, the limit and the fix.
     """
     from fewstep.config.capacity import check_capacity
-    from fewstep.config.limits import check_sharing, check_training
+    from fewstep.config.limits import check_training
+    from fewstep.config.ranks import check_sharing
 
     check_training(config)
     check_sharing(config)

@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 
-from fewstep.config.compose import groups, options
+from fewstep.config.groups import groups, options
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import typed
 

@@ -6,21 +6,19 @@ import copy
 import operator
 import re
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException
+from hydra import compose
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from fewstep.config.checks import flatten
-from fewstep.config.own_conf import UNREADABLE, check_all, check_chosen, own_conf
-from fewstep.messages.errors import ConfigError, did_you_mean
-from fewstep.messages.words import quoted
+from fewstep.config.explain import explained, no_plugin
+from fewstep.config.groups import initialized, search_path
+from fewstep.config.own_conf import UNREADABLE, check_all, check_chosen
+from fewstep.messages.errors import ConfigError
 
 
 MANDATORY = {
@@ -29,32 +27,12 @@ MANDATORY = {
 }
 """What a value without a default is to be, for messages."""
 
-PLUGINS = ("joblib", "submitit", "ray", "optuna")
-"""The extras that bring Hydra's plugins; a plugin's own options begin with these."""
-
-OPEN = re.compile(r"(trainer|logger)\.|.*\.options\.")
-"""Where keys may be added that our files do not have: what others' classes take."""
 
 OmegaConf.register_new_resolver("minus", operator.sub, replace=True)
 """`${minus:20,${point.tail_shots}}`: for keys of a sweep that follow from others."""
 
 RESOLVERS = ("minus", "now", "oc.select")
 """Those that our files use. Others tell of the user's environment, or are somebody's functions."""
-
-
-def conf_dir() -> Path:
-    """The configuration of the installed package, or of the checkout that it runs from."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parents[1] / "conf"
-
-
-def search_path() -> list[str]:
-    """The override that lets a user of the installed package add options in `./conf`."""
-    own = own_conf()
-    if not own.is_dir() or own.resolve() == conf_dir():
-        return []
-    return [f"hydra.searchpath=[{quoted(f'file://{own}')}]"]
 
 
 def compose_config(name: str, overrides: Sequence[str], complete: bool = True) -> DictConfig:
@@ -121,7 +99,7 @@ def _compose(name: str, overrides: Sequence[str], hydra: bool) -> DictConfig:
         except (HydraException, OmegaConfBaseException, ValueError, *UNREADABLE) as error:
             if not isinstance(error, HydraException) or not str(error):
                 check_all()
-            raise ConfigError(_explain(name, list(overrides), error)) from None
+            raise ConfigError(explained(name, list(overrides), error)) from None
 
 
 def _check_plugin(choice: str, config: DictConfig) -> None:
@@ -130,17 +108,7 @@ def _check_plugin(choice: str, config: DictConfig) -> None:
         with suppress(ModuleNotFoundError):
             if find_spec(module):
                 return
-        raise ConfigError(_no_plugin(choice, plugin.group(1)))
-
-
-def _no_plugin(choice: str, extra: str) -> str:
-    return f"{choice}: its plugin is not installed. Install it with pip install 'fewstep[{extra}]'"
-
-
-def initialized() -> AbstractContextManager:
-    """Hydra's composition in our configuration; inside another one, a fresh start."""
-    GlobalHydra.instance().clear()
-    return initialize_config_dir(str(conf_dir()), version_base="1.3")
+        raise ConfigError(no_plugin(choice, plugin.group(1)))
 
 
 def _check_complete(config: DictConfig) -> None:
@@ -153,75 +121,6 @@ def _check_complete(config: DictConfig) -> None:
     for key in missing:
         what = MANDATORY.get(key, "it has no default")
         raise ConfigError(f"{key} is missing: {what}. Give it, as {key}=...")
-
-
-def options(group: str) -> list[str]:
-    """The names that a group may be set to, in the checkout or package and in `./conf`."""
-    files = (file for conf in (conf_dir(), own_conf()) for file in (conf / group).glob("*.yaml"))
-    return sorted({file.stem for file in files if file.is_file()})
-
-
-def groups() -> list[str]:
-    """The groups of our own configuration, and those of Hydra's that it adds options to."""
-    own = {folder.name for folder in conf_dir().iterdir() if folder.is_dir()}
-    return sorted({*own, "hydra/launcher", "hydra/sweeper"} - {"hydra"})
-
-
-def foreign(name: str, override: str) -> str:
-    """What to say of an override that a command other than train does not take."""
-    with initialized():
-        known = [key for key, _ in flatten(_defaults(name, [], ""))]
-    hint = did_you_mean(_key(override), known)
-    return (
-        f"{override}: {name} keeps what the checkpoint was trained with, and takes settings of the "
-        f"evaluation alone: {', '.join(k for k in known if k.startswith(('eval.', 'dataset.')))}, "
-        f"name, execution, trainer, logger.{hint} To change what is trained, use fewstep train"
-    )
-
-
-def _explain(name: str, overrides: list[str], error: Exception) -> str:
-    """Hydra's complaint about one override, as key, value, limit and fix."""
-    text = str(error)
-    missing = re.search(r"Could not find '([\w/@.-]+)'", text)
-    if isinstance(error, MissingConfigException) and missing:
-        group, _, option = missing.group(1).rpartition("/")
-        if option.partition("_")[0] in PLUGINS and group in ("hydra/launcher", "hydra/sweeper"):
-            chosen = next((o for o in overrides if o.startswith(group)), f"{group}={option}")
-            return _no_plugin(chosen, option.partition("_")[0])
-        known = options(group)
-        return (
-            f"{group}={option}: there is no such {group}.{did_you_mean(option, known)} "
-            f"Choose one of {', '.join(known)}, or add conf/{group}/{option}.yaml"
-        )
-    unknown = re.search(r"Could not override '([^']+)'", text)
-    if unknown and text.startswith("Could not"):
-        key = unknown.group(1)
-        override = next((o for o in overrides if _key(o) == key), key)
-        if name != "train":
-            return foreign(name, override)
-        known = [*(k for k, _ in flatten(_defaults(name, overrides, override))), *groups()]
-        if key in known:
-            return f"{override}: gives {key} a new entry. Use +{key}.NAME=VALUE to add one"
-        more = f"; +{override} adds it" if OPEN.match(key) else ""
-        return (
-            f"{override}: there is no key {key}.{did_you_mean(key, known)} "
-            f"`fewstep {name} --cfg job` prints every key{more}"
-        )
-    override = next((o for o in overrides if o in text or f"'{_key(o)}'" in text), "")
-    return ": ".join(part for part in (override, " ".join(text.split())) if part)
-
-
-def _defaults(name: str, overrides: list[str], without: str) -> dict:
-    """The configuration without the override that broke it: what its author may have meant."""
-    rest = [o for o in overrides if o != without]
-    try:
-        return OmegaConf.to_container(compose(name, rest))  # pyright: ignore[reportReturnType]
-    except (HydraException, OmegaConfBaseException, ValueError):
-        return OmegaConf.to_container(compose(name))  # pyright: ignore[reportReturnType]
-
-
-def _key(override: str) -> str:
-    return override.lstrip("+~").partition("=")[0]
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

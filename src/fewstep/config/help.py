@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fewstep.config.compose import conf_dir, groups, options
+from fewstep.config.groups import conf_dir, groups, options
 
 
 def guide(command: str, examples: str, file: str) -> str:

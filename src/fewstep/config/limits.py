@@ -7,8 +7,7 @@ from typing import Any
 
 from fewstep.config.checks import Check, check_names, check_settings, check_values, count
 from fewstep.config.names import check_name
-from fewstep.config.ranks import count as count_ranks
-from fewstep.config.ranks import outside
+from fewstep.config.ranks import check_ranks
 from fewstep.config.trust import check_trust
 from fewstep.messages.errors import ConfigError
 
@@ -123,7 +122,7 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_name("name", config["name"], pieces=True)
     for part in ("algorithm", "dataset"):
         check_name(f"{part}.name", config[part]["name"])
-    _check_ranks(config)
+    check_ranks(config)
     _check_best(config)
     for part, more in PARTS.items():
         known = {key[len(part) + 1 :] for key in tables if key.startswith(f"{part}.")}
@@ -140,49 +139,6 @@ def check_training(config: Mapping[str, Any]) -> None:
 def _check_options(key: str, options: Any) -> None:
     if options is not None and not isinstance(options, Mapping):
         raise ConfigError(f"{key}={options}: must be names and values. For example +{key}.eps=1e-8")
-
-
-def _check_ranks(config: Mapping[str, Any]) -> None:
-    """A rank for each device: started by someone, and with something to test."""
-    trainer, others = config["trainer"], outside()
-    ranks, devices = count_ranks(trainer), f"trainer.devices={trainer['devices']}"
-    if others and others.ranks != ranks:
-        raise ConfigError(
-            f"{devices}: with trainer.num_nodes={trainer['num_nodes']} that makes {ranks} "
-            f"processes, but {others.starter} has started {others.ranks}. Their product must be "
-            f"{others.ranks}, for example trainer.devices={others.ranks} trainer.num_nodes=1"
-        )
-    if trainer["num_nodes"] > 1 and not others:
-        raise ConfigError(
-            f"trainer.num_nodes={trainer['num_nodes']}: fewstep starts the processes of one "
-            "machine only. Start those of several with torchrun or srun, or use "
-            "trainer.num_nodes=1"
-        )
-    if config["eval"]["tasks"] < ranks:
-        raise ConfigError(
-            f"eval.tasks={config['eval']['tasks']}: {devices} makes {ranks} processes, and each "
-            f"tests at least one task. Use eval.tasks={ranks} or more, or fewer devices"
-        )
-
-
-def check_sharing(config: Mapping[str, Any]) -> None:
-    """Refuse a meta-batch that the devices cannot share.
-
-    Raises:
-        ConfigError: fewer tasks than devices, or tasks that have to follow each other.
-    """
-    ranks = count_ranks(config["trainer"])
-    devices = f"trainer.devices={config['trainer']['devices']}"
-    if config["meta_batch"] < ranks:
-        raise ConfigError(
-            f"{devices}: that makes {ranks} processes for meta_batch={config['meta_batch']} "
-            f"tasks, and some would have none. Use meta_batch={ranks} or more, or fewer devices"
-        )
-    if ranks > 1 and config["algorithm"]["inner"].get("state") == "sequential":
-        raise ConfigError(
-            f"algorithm.inner.state=sequential: runs one task after another, which {devices} "
-            "cannot share. Use trainer.devices=1, or algorithm.inner.state=carry"
-        )
 
 
 def _check_best(config: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fewstep.config.compose import conf_dir
+from fewstep.config.groups import conf_dir
 from fewstep.config.limits import EVAL, EVALUATE, MAML, MODEL, RUN, TRAIN
 
 

@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fewstep.config.arguments import parsed
-from fewstep.config.compose import RESOLVERS, compose_config, options
+from fewstep.config.compose import RESOLVERS, compose_config
+from fewstep.config.groups import options
 from fewstep.config.renamed import renamed_word
 from fewstep.config.trust import KEY, check_stored, check_trust, names
 from fewstep.messages.errors import ConfigError

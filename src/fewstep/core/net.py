@@ -58,8 +58,7 @@ class Net:
         self.takes: tuple[str, ...] = tuple(getattr(module, "takes", ()))
         """What a forward pass is given besides x, by name."""
         self.traits = traits
-        self.answers = False
-        """Whether the module is in evaluation mode."""
+        self.answers = False  # whether the module is in evaluation mode
         self.follow: Follow = to_the_end
         """How the steps of an inner loop are taken."""
         self._key = self._passes = 0

@@ -20,7 +20,7 @@ from hydra.core.utils import run_job
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from fewstep.config.compose import conf_dir, initialized, search_path
+from fewstep.config.groups import conf_dir, initialized, search_path
 from fewstep.launch.supervisor import Sweep, running, supervise
 from fewstep.messages.words import quoted
 

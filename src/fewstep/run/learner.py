@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from fewstep.adapters.meta_test import evaluate_task
 from fewstep.adapters.partition import matches
 from fewstep.algorithms import Algorithm
 from fewstep.core.channels import channels_last
@@ -20,17 +17,14 @@ from fewstep.core.outer import OuterStep
 from fewstep.core.problem import Problem
 from fewstep.core.rules import State, place_state, total_of
 from fewstep.core.types import Episode, Metrics, Params, Start
-from fewstep.execution import collectives
 from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
 from fewstep.execution.meta_batch import MetaBatch
-from fewstep.processes import signals
-from fewstep.run.episodes import Chunk, TaskModule
 from fewstep.run.learned import Learned
-from fewstep.run.summary import records, summarize
+from fewstep.run.measuring import Measuring
 
 
-class MetaLearner(pl.LightningModule):
+class MetaLearner(Measuring):
     """Holds the initialization and learns it; the algorithm is a part, not a subclass."""
 
     def __init__(
@@ -68,11 +62,8 @@ class MetaLearner(pl.LightningModule):
         """The run's resolved configuration, kept in its checkpoints."""
         self.origin: dict[str, Any] = {}
         """What its checkpoints say of the data, by `fewstep.run.origin`."""
-        self.records: list[dict] = []
-        """What the last test measured, a record for each setting and protocol."""
         self._execution: Execution | None = None
         self._recent: list[Metrics] = []
-        self._outcomes: dict[int, list] = {}
 
     @property
     def tasks_seen(self) -> int:
@@ -184,48 +175,6 @@ class MetaLearner(pl.LightningModule):
         axes = {"meta_iteration": self.meta_iteration, "tasks_seen": self.tasks_seen}
         for logger in self.loggers:
             logger.log_metrics({**metrics, **axes}, step=self.meta_iteration)
-
-    # --- meta-validation and meta-test
-
-    def measure(self, split: str, tasks: int) -> dict:
-        """Mean figures of the first setting and protocol on some tasks of a split, now."""
-        module: TaskModule = self.trainer.datamodule
-        setting = module.settings[0].final
-        loader = module.loader(split, setting, tasks)
-        outcomes = [outcome for chunk in loader for outcome in self._evaluate(chunk)]
-        return summarize(
-            collectives.all_gather(outcomes), setting.protocols[0], setting.curve_steps
-        )
-
-    def on_test_start(self) -> None:
-        signals.listen()  # Lightning's handlers take part in a collective wherever they interrupt
-        self.place_state()
-
-    on_validation_start = on_test_start
-
-    def validation_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
-
-    def on_validation_epoch_end(self) -> None:
-        self._record()
-
-    test_step, on_test_epoch_end = validation_step, on_validation_epoch_end
-
-    @torch.enable_grad()  # Lightning switches gradients off here, and adapting needs them
-    def _evaluate(self, chunk: Chunk) -> list[dict[str, Metrics]]:
-        inner, setting = self.algorithm.inner, chunk.setting
-        evaluate = partial(evaluate_task, inner=inner, objective=self.objective, setting=setting)
-        execution = self.meet(chunk.episodes[0])
-        return execution.map(evaluate, (self.start(),), chunk.episodes)
-
-    def _record(self) -> None:
-        outcomes, self._outcomes = self._outcomes, {}
-        settings = self.trainer.datamodule.settings
-        self.records = [
-            record
-            for (_, share), setting in zip(sorted(outcomes.items()), settings, strict=True)
-            for record in records(collectives.all_gather(share), setting)
-        ]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["fewstep"] = {

@@ -1,0 +1,84 @@
+"""What Hydra says of an override, as key, value, limit and fix."""
+
+from __future__ import annotations
+
+import re
+
+from hydra import compose
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fewstep.config.checks import flatten
+from fewstep.config.groups import groups, initialized, options
+from fewstep.messages.errors import did_you_mean
+
+
+PLUGINS = ("joblib", "submitit", "ray", "optuna")
+"""The extras that bring Hydra's plugins; a plugin's own options begin with these."""
+
+
+OPEN = re.compile(r"(trainer|logger)\.|.*\.options\.")
+"""Where keys may be added that our files do not have: what others' classes take."""
+
+
+def no_plugin(choice: str, extra: str) -> str:
+    """What to say of a launcher or sweeper whose plugin is missing."""
+    return f"{choice}: its plugin is not installed. Install it with pip install 'fewstep[{extra}]'"
+
+
+def foreign(name: str, override: str) -> str:
+    """What to say of an override that a command other than train does not take."""
+    with initialized():
+        known = [key for key, _ in flatten(_defaults(name, [], ""))]
+    hint = did_you_mean(_key(override), known)
+    return (
+        f"{override}: {name} keeps what the checkpoint was trained with, and takes settings of the "
+        f"evaluation alone: {', '.join(k for k in known if k.startswith(('eval.', 'dataset.')))}, "
+        f"name, execution, trainer, logger.{hint} To change what is trained, use fewstep train"
+    )
+
+
+def explained(name: str, overrides: list[str], error: Exception) -> str:
+    """Hydra's complaint about one override, as key, value, limit and fix."""
+    text = str(error)
+    missing = re.search(r"Could not find '([\w/@.-]+)'", text)
+    if isinstance(error, MissingConfigException) and missing:
+        group, _, option = missing.group(1).rpartition("/")
+        if option.partition("_")[0] in PLUGINS and group in ("hydra/launcher", "hydra/sweeper"):
+            chosen = next((o for o in overrides if o.startswith(group)), f"{group}={option}")
+            return no_plugin(chosen, option.partition("_")[0])
+        known = options(group)
+        return (
+            f"{group}={option}: there is no such {group}.{did_you_mean(option, known)} "
+            f"Choose one of {', '.join(known)}, or add conf/{group}/{option}.yaml"
+        )
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown and text.startswith("Could not"):
+        key = unknown.group(1)
+        override = next((o for o in overrides if _key(o) == key), key)
+        if name != "train":
+            return foreign(name, override)
+        known = [*(k for k, _ in flatten(_defaults(name, overrides, override))), *groups()]
+        if key in known:
+            return f"{override}: gives {key} a new entry. Use +{key}.NAME=VALUE to add one"
+        more = f"; +{override} adds it" if OPEN.match(key) else ""
+        return (
+            f"{override}: there is no key {key}.{did_you_mean(key, known)} "
+            f"`fewstep {name} --cfg job` prints every key{more}"
+        )
+    override = next((o for o in overrides if o in text or f"'{_key(o)}'" in text), "")
+    return ": ".join(part for part in (override, " ".join(text.split())) if part)
+
+
+def _defaults(name: str, overrides: list[str], without: str) -> dict:
+    """The configuration without the override that broke it: what its author may have meant."""
+    rest = [o for o in overrides if o != without]
+    try:
+        return OmegaConf.to_container(compose(name, rest))  # pyright: ignore[reportReturnType]
+    except (HydraException, OmegaConfBaseException, ValueError):
+        return OmegaConf.to_container(compose(name))  # pyright: ignore[reportReturnType]
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]

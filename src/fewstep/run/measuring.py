@@ -1,0 +1,84 @@
+"""Meta-validation and meta-test of a learner, as Lightning asks for them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import partial
+
+import pytorch_lightning as pl
+import torch
+
+from fewstep.adapters.meta_test import evaluate_task
+from fewstep.algorithms import Algorithm
+from fewstep.core.objectives import Objective
+from fewstep.core.types import Episode, Metrics, Start
+from fewstep.execution import collectives
+from fewstep.execution.base import Execution
+from fewstep.processes import signals
+from fewstep.run.episodes import Chunk, TaskModule
+from fewstep.run.summary import records, summarize
+
+
+class Measuring(pl.LightningModule):
+    """What is measured of an initialization; whoever inherits holds it."""
+
+    algorithm: Algorithm
+    objective: Objective
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[dict] = []
+        """What the last test measured, a record for each setting and protocol."""
+        self._outcomes: dict[int, list] = {}
+
+    @abstractmethod
+    def start(self) -> Start:
+        """Where every task starts."""
+
+    @abstractmethod
+    def meet(self, episode: Episode) -> Execution:
+        """What runs the tasks."""
+
+    @abstractmethod
+    def place_state(self) -> None:
+        """Move the inner rule's state to where the parameters are."""
+
+    def measure(self, split: str, tasks: int) -> dict:
+        """Mean figures of the first setting and protocol on some tasks of a split, now."""
+        module: TaskModule = self.trainer.datamodule
+        setting = module.settings[0].final
+        loader = module.loader(split, setting, tasks)
+        outcomes = [outcome for chunk in loader for outcome in self._evaluate(chunk)]
+        return summarize(
+            collectives.all_gather(outcomes), setting.protocols[0], setting.curve_steps
+        )
+
+    def on_test_start(self) -> None:
+        signals.listen()  # Lightning's handlers take part in a collective wherever they interrupt
+        self.place_state()
+
+    on_validation_start = on_test_start
+
+    def validation_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
+
+    def on_validation_epoch_end(self) -> None:
+        self._record()
+
+    test_step, on_test_epoch_end = validation_step, on_validation_epoch_end
+
+    @torch.enable_grad()  # Lightning switches gradients off here, and adapting needs them
+    def _evaluate(self, chunk: Chunk) -> list[dict[str, Metrics]]:
+        inner, setting = self.algorithm.inner, chunk.setting
+        evaluate = partial(evaluate_task, inner=inner, objective=self.objective, setting=setting)
+        execution = self.meet(chunk.episodes[0])
+        return execution.map(evaluate, (self.start(),), chunk.episodes)
+
+    def _record(self) -> None:
+        outcomes, self._outcomes = self._outcomes, {}
+        settings = self.trainer.datamodule.settings
+        self.records = [
+            record
+            for (_, share), setting in zip(sorted(outcomes.items()), settings, strict=True)
+            for record in records(collectives.all_gather(share), setting)
+        ]
