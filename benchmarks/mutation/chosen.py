@@ -25,8 +25,14 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "rules": Part(("core/rules",), [*ONE_TASK, "maml_checkpointing", "oracle"]),
-    "inner": Part(("adapters/gradient",), [*ONE_TASK, "maml_checkpointing", "oracle"]),
+    "rules": Part(
+        ("core/rules/rule", "core/rules/sgd", "core/rules/adam", "core/rules/trees"),
+        [*ONE_TASK, "maml_checkpointing", "oracle"],
+    ),
+    "inner": Part(
+        ("adapters/gradient", "adapters/beginning", "core/fast/steps", "core/fast/layout"),
+        [*ONE_TASK, "maml_checkpointing", "oracle"],
+    ),
     "algorithms": Part(
         tuple(f"algorithms/{n}" for n in ("combination", "fomaml", "joint", "maml", "reptile")),
         [*ONE_TASK, "maml_checkpointing", "oracle"],
@@ -83,8 +89,8 @@ NAMED = {
     ),
     "last_step goes from the memory before the inner loop": (
         "algorithms/fomaml",
-        "self.inner.rule.step(adapted.params, grads, adapted.state)",
-        "self.inner.rule.step(adapted.params, grads, state)",
+        "self.inner.step(adapted.start, grads)",
+        "self.inner.step(Start(adapted.params, start.state), grads)",
     ),
     "a query image is in the support": (
         "data/images/split",

@@ -15,9 +15,9 @@ from fewstep.disk.files import CannotWrite, check_place, replacing
 from fewstep.disk.lock import check_free, held, in_use
 from fewstep.launch.job_folders import Folders
 from fewstep.launch.resume import keep
+from fewstep.loggers.metrics_file import MetricsFile
 from fewstep.messages.errors import ConfigError
 from fewstep.records.job_record import write_record
-from fewstep.records.metrics import MetricsFile
 from fewstep.records.results import write_json
 
 

@@ -20,7 +20,8 @@ import pytest
 from fewstep.commands import train
 from fewstep.disk import files
 from fewstep.disk.files import CannotWrite, replacing
-from fewstep.records.metrics import MetricsFile, read_metrics
+from fewstep.loggers.metrics_file import MetricsFile
+from fewstep.records.metrics import read_metrics
 from fewstep.run import checkpoint
 
 

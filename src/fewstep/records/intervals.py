@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 Z95 = 1.959963984540054

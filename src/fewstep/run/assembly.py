@@ -29,6 +29,7 @@ from fewstep.run.consistency import (
 from fewstep.run.experiment import Experiment, Labels, Recipe
 from fewstep.run.learner import MetaLearner
 from fewstep.run.origin import resumed
+from fewstep.run.outer import build_outer
 
 
 Config = Mapping[str, Any]
@@ -141,7 +142,7 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
 
 
 def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
-    algorithm, outer = build.build_algorithm(node, key), build.build_outer(node["outer"], key)
+    algorithm, outer = build.build_algorithm(node, key), build_outer(node["outer"], key)
     spec = EpisodeSpec(
         shots["ways"],
         shots["train_shots"],

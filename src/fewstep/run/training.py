@@ -12,11 +12,11 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fewstep.execution.collectives import broadcast
+from fewstep.loggers.metrics_file import MetricsFile
 from fewstep.loggers.opening import Shown, log_results, open_loggers
 from fewstep.messages.printable import printable
 from fewstep.records import data_record
 from fewstep.records.curves import draw_curves
-from fewstep.records.metrics import MetricsFile
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
 from fewstep.run.assembly import joint_baseline, untrained
