@@ -350,7 +350,7 @@ def test_a_run_that_was_cut_off_goes_on_where_its_schedule_was(first, tmp_path, 
 
     with monkeypatch.context() as patch:
         patch.setattr(MetaLearner, "publish", cut_off)
-        with pytest.raises(SystemExit):
+        with pytest.raises(RuntimeError, match="went away"):
             run(train.main, tmp_path, *FIRST)
     (folder,) = (tmp_path / "outputs" / "runs").glob("*/*")
     assert Run(folder).checkpoint()["fewstep"]["meta_iteration"] == 2
@@ -370,7 +370,7 @@ def test_resume_auto_goes_on_with_the_run_that_was_cut_off(first, tmp_path, monk
     words = [*FIRST, "resume=auto"]
     with monkeypatch.context() as patch:
         patch.setattr(WholeCheckpoints, "save_checkpoint", cut_off)
-        with pytest.raises(SystemExit):
+        with pytest.raises(RuntimeError, match="went away"):
             run(train.main, tmp_path, *words)
     (folder,) = (tmp_path / "outputs" / "runs").glob("*/*")
     assert "no run of this configuration" in capfd.readouterr().out
