@@ -25,7 +25,8 @@ from fewstep.loggers.scoreboard import labels
 
 
 SMALL = [
-    *("trainer=cpu", "dataset.classes=60", "model.channels=8", "meta_batch=2"),
+    *("trainer=cpu", "execution=serial", "dataset.classes=60", "model.channels=8"),
+    "meta_batch=2",
     *("algorithm.inner.steps=2", "log_every=1", "max_meta_iterations=2", "logger=wandb"),
     *("eval.tasks=6", "eval.steps=3", "eval.curve_tasks=4", "eval.val_every=2", "eval.val_tasks=4"),
     *("eval.test_every=2", "eval.test_tasks=3"),

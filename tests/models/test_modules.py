@@ -26,6 +26,7 @@ from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam, place_state
 from fewstep.core.traits import PLAIN, traits_of
 from fewstep.core.types import Episode, EpisodeSpec, Params, Start
+from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
 from fewstep.execution.serial import Serial
 from fewstep.execution.threads import Threads
@@ -100,9 +101,13 @@ def plain_loop(module: nn.Module, task: Episode, lr: float) -> tuple[Params, Par
     return params, gradient(task.query_x, task.query_y)
 
 
-def directions(module: nn.Module, algorithm: Any, tasks: list[Episode], execution: str) -> list:
-    """What each task says, in an execution as it is chosen for the module."""
-    run = make_execution(execution, module, CPU, tasks[0])
+def chosen(module: nn.Module, tasks: list[Episode], name: str = "auto") -> Execution:
+    """The execution of a module, which keeps the programs that it has written."""
+    return make_execution(name, module, CPU, tasks[0])
+
+
+def directions(module: nn.Module, algorithm: Any, tasks: list[Episode], run: Execution) -> list:
+    """What each task says, in an execution of the module."""
     params = Net(module).params()
     state = algorithm.inner.rule.init(params)
 
@@ -136,8 +141,10 @@ def _x(module: nn.Module) -> torch.Tensor:
 def test_a_task_computes_what_a_plain_loop_does(name):
     """Reptile's adapted parameters and FOMAML's query gradient, against `functional_call`."""
     tasks, inner = episodes(network(name)), InnerLoop(SGD(0.05), 3)
-    reptile = directions(network(name), Reptile(inner), tasks, "auto")
-    fomaml = directions(network(name), FOMAML(inner), tasks, "auto")
+    module = network(name)
+    run = chosen(module, tasks)
+    reptile = directions(module, Reptile(inner), tasks, run)
+    fomaml = directions(module, FOMAML(inner), tasks, run)
     for task, moved, slope in zip(tasks, reptile, fomaml, strict=True):
         module = network(name)
         start = {n: p.detach().clone() for n, p in module.named_parameters() if p.requires_grad}
@@ -154,9 +161,10 @@ def test_tasks_know_nothing_of_each_other(name, rule):
         rule = Adam(0.01, eps=1e-3)
     tasks, reptile = episodes(network(name)), Reptile(InnerLoop(rule, 3))
     module = network(name)
-    there = directions(module, reptile, tasks, "auto")
-    back = directions(module, reptile, tasks[::-1], "auto")[::-1]
-    one = directions(network(name), reptile, tasks[:1], "serial")
+    run, alone = chosen(module, tasks), network(name)
+    there = directions(module, reptile, tasks, run)
+    back = directions(module, reptile, tasks[::-1], run)[::-1]
+    one = directions(alone, reptile, tasks[:1], chosen(alone, tasks, "serial"))
     for mine, other in zip(there, back, strict=True):
         assert_close(mine, other, 1e-5)
     assert_close(there[0], one[0], 1e-5)
@@ -168,15 +176,17 @@ def test_the_module_itself_is_as_it_was(name):
     module = network(name)
     before = copy.deepcopy({n: t.clone() for n, t in as_today(module).state_dict().items()})
     tasks, inner = episodes(module), InnerLoop(SGD(0.05), 3)
-    directions(module, FOMAML(inner), tasks, "auto")
-    measure(module, tasks)
+    run = chosen(module, tasks)
+    directions(module, FOMAML(inner), tasks, run)
+    measure(module, tasks, run)
     now = module.state_dict()
     assert all(torch.equal(before[n], now[n]) for n in before)
 
 
-def measure(module: nn.Module, tasks: list[Episode], points: tuple[int, ...] = (0, 1, 3)) -> list:
+def measure(
+    module: nn.Module, tasks: list[Episode], run: Execution, points: tuple[int, ...] = (0, 1, 3)
+) -> list:
     """Meta-test's figures in both protocols."""
-    run = make_execution("auto", module, CPU, tasks[0])
     setting = Setting(EpisodeSpec(3, 3, 2, 3, 4), PROTOCOLS, points)
     inner, params = InnerLoop(SGD(0.05), 3), Net(module).params()
 
@@ -191,8 +201,9 @@ def measure(module: nn.Module, tasks: list[Episode], points: tuple[int, ...] = (
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_the_curve_changes_nothing_that_comes_after_it(name):
     """The last point is the same whether or not queries were answered on the way."""
-    tasks = episodes(network(name))
-    whole, last = measure(network(name), tasks), measure(network(name), tasks, (3,))
+    module, tasks = network(name), episodes(network(name))
+    run = chosen(module, tasks)
+    whole, last = measure(module, tasks, run), measure(module, tasks, run, (3,))
     for a, b in zip(whole, last, strict=True):
         for protocol in PROTOCOLS:
             torch.testing.assert_close(a[protocol]["loss"][-1:], b[protocol]["loss"])
@@ -203,7 +214,8 @@ def test_noise_is_off_when_queries_are_answered():
     tasks = episodes(network("dropout"))
     with_it, without = network("dropout"), network("dropout")
     without[3] = nn.Identity()
-    for a, b in zip(measure(with_it, tasks), measure(without, tasks), strict=True):
+    both = (measure(module, tasks, chosen(module, tasks)) for module in (with_it, without))
+    for a, b in zip(*both, strict=True):
         assert float(a["inductive"]["loss"][0]) == pytest.approx(float(b["inductive"]["loss"][0]))
 
 
@@ -211,7 +223,8 @@ def test_noise_hangs_on_the_key_of_the_task_and_on_the_step():
     module, (task, *_) = network("dropout"), episodes(network("dropout"))
     reptile = Reptile(InnerLoop(SGD(0.05), 3))
     other = task._replace(key=torch.tensor(7))
-    here, there, again = directions(module, reptile, [task, other, task], "auto")
+    run = chosen(module, [task])
+    here, there, again = directions(module, reptile, [task, other, task], run)
     assert_close(here, again, 1e-9)
     assert not torch.equal(here["4.weight"], there["4.weight"])
 
@@ -224,7 +237,9 @@ def test_random_numbers_outside_are_left_alone():
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    directions(network("dropout"), Reptile(InnerLoop(SGD(0.05), 3)), [episode(0)], "auto")
+    module = network("dropout")
+    run = chosen(module, [episode(0)])
+    directions(module, Reptile(InnerLoop(SGD(0.05), 3)), [episode(0)], run)
     torch.manual_seed(3)
     module, tasks = network("noise of three kinds"), episodes(network("dropout"), 2)
     torch.manual_seed(3)
@@ -237,9 +252,11 @@ def test_random_numbers_outside_are_left_alone():
 @pytest.mark.parametrize("name", ["dropout", "buffer written", "attributes written", "tied"])
 def test_segments_on_the_way_back_see_the_same_noise_and_memory(name):
     """MAML with and without `checkpoint_steps`."""
-    tasks, inner = episodes(network(name), 2), InnerLoop(SGD(0.05), 3)
-    whole = directions(network(name), MAML(inner), tasks, "auto")
-    parts = directions(network(name), MAML(inner, checkpoint_steps=1), tasks, "auto")
+    module, inner = network(name), InnerLoop(SGD(0.05), 3)
+    tasks = episodes(module, 2)
+    run = chosen(module, tasks)
+    whole = directions(module, MAML(inner), tasks, run)
+    parts = directions(module, MAML(inner, checkpoint_steps=1), tasks, run)
     for a, b in zip(whole, parts, strict=True):
         assert_close(a, b, 1e-5)
 

@@ -42,7 +42,7 @@ class Halfway(Reptile):
         return {name: self.share * d for name, d in direction.items()}, state, metrics
 '''
 TINY = """dataset.classes=60 model.channels=4 meta_batch=2 max_meta_iterations=2 eval.tasks=4
-eval.steps=2 eval.val_every=null trainer=cpu"""
+eval.steps=2 eval.val_every=null trainer=cpu execution=serial"""
 
 
 @pytest.fixture(scope="module")

@@ -117,7 +117,7 @@ def test_so_does_a_process_that_a_launcher_starts(shadowed):
 TINY = [
     *("trainer=cpu", "dataset.classes=60", "model.channels=4", "meta_batch=2", "eval.tasks=4"),
     *("eval.steps=1", "eval.curve_tasks=2", "max_meta_iterations=2", "eval.val_every=null"),
-    "algorithm=mine",
+    *("algorithm=mine", "execution=serial"),
 ]
 LAUNCHERS = {
     "ranks": ["trainer=ddp_cpu", "hydra.run.dir=run"],

@@ -26,7 +26,7 @@ from fewstep.run.lightning import WholeCheckpoints
 
 __all__ = ["undisturbed"]
 
-WORDS = [*TINY, "max_meta_iterations=6", "hydra.run.dir=run"]
+WORDS = [*TINY, "execution=auto", "max_meta_iterations=6", "hydra.run.dir=run"]
 STOPPING = "already stopping. Another one, 10 s after the first, ends this at once"
 
 
@@ -222,7 +222,13 @@ def test_twenty_stops_change_nothing(tmp_path):
         process.start()
         return process
 
-    words = [*TINY, "max_meta_iterations=400", "checkpoint_every=500", "hydra.run.dir=run"]
+    words = [
+        *TINY,
+        "execution=auto",
+        "max_meta_iterations=400",
+        "checkpoint_every=500",
+        "hydra.run.dir=run",
+    ]
     whole, moments = begun(tmp_path / "whole", *words), random.Random(0)
     whole.join()
     assert whole.exitcode == 0

@@ -26,7 +26,8 @@ from fewstep.run import checkpoint
 
 
 TINY = [
-    *("trainer=cpu", "dataset.classes=60", "model.channels=8", "meta_batch=2"),
+    *("trainer=cpu", "execution=serial", "dataset.classes=60", "model.channels=8"),
+    "meta_batch=2",
     *("algorithm.inner.steps=2", "log_every=3", "eval.tasks=6", "eval.steps=3"),
     *("eval.curve_tasks=4", "eval.val_every=2", "eval.val_tasks=4", "checkpoint_every=2"),
 ]

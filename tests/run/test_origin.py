@@ -141,7 +141,14 @@ def test_all_classes_can_be_the_test_split(tmp_path, make):
 Run = Callable[..., dict]
 
 DATA = ["dataset=image_folder", "dataset.size=8", "dataset.channels=1", "dataset.test=0.25"]
-TINY = [*DATA, "trainer=cpu", "model=omniglot_conv", "model.channels=2", "shots.ways=2"]
+TINY = [
+    *DATA,
+    "trainer=cpu",
+    "execution=serial",
+    "model=omniglot_conv",
+    "model.channels=2",
+    "shots.ways=2",
+]
 TINY += ["shots.train_shots=2", "meta_batch=1", "max_meta_iterations=2", "checkpoint_every=1"]
 TINY += ["algorithm.inner.steps=1", "eval.steps=1", "eval.tasks=20", "eval.curve_tasks=2"]
 TINY += ["eval.val_every=null", "log_every=1", "dataset.split_seed=5"]

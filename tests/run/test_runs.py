@@ -26,6 +26,7 @@ from fewstep.run.lightning import WholeCheckpoints
 
 TINY = [
     "trainer=cpu",
+    "execution=serial",
     "dataset.classes=60",
     "model.channels=8",
     "meta_batch=2",
@@ -238,7 +239,7 @@ def test_another_seed_changes_the_training_and_not_the_test(first, tmp_path):
 
 def test_a_name_or_an_execution_does_not_change_the_hash(first):
     kept = first.config
-    same = {**kept, "name": "other", "execution": "serial", "resume": "somewhere"}
+    same = {**kept, "name": "other", "execution": "threads", "resume": "somewhere"}
     assert config_hash(same) == config_hash(kept)
     other = {**kept, "meta_batch": 3}
     assert config_hash(other) != config_hash(kept)
@@ -445,6 +446,7 @@ def test_double_precision_is_double_throughout(tmp_path):
 @pytest.mark.parametrize("algorithm", sorted(f.stem for f in (conf_dir() / "algorithm").iterdir()))
 def test_every_algorithm_trains(algorithm, tmp_path):
     words = [*TINY, f"algorithm={algorithm}", "max_meta_iterations=2", "eval.val_every=null"]
+    words += ["execution=auto"]
     done = run(train.main, tmp_path, *words)
     assert done.results["algorithm"] == algorithm
     assert done.results["meta_iterations"] == 2
