@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow test-gpu gates lint format docs bench bench-costs bench-peers clean
+.PHONY: help setup train test test-slow test-next test-gpu gates lint types format docs bench bench-costs bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -51,6 +51,8 @@ bench-peers:  ## the same work beside learn2learn, higher, TorchOpt and a plain 
 lint: setup  ## what must be clean before a commit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: setup  ## what pyright says of src
 	$(BIN)/basedpyright
 
 format: setup  ## mend what lint can mend

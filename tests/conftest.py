@@ -19,6 +19,9 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 
 # Before torch is loaded: threads that spin while they wait take minutes on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# One intra-op thread in every process: two workers share two cores, and sums that are split over
+# threads come out the same on any machine, here and in the commands that are started from here.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

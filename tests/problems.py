@@ -26,9 +26,12 @@ ALGORITHMS: dict[str, Callable] = {
     "maml": MAML,
     "joint": Joint,
     "binomial": lambda inner: Binomial(inner, order=2),
+    "truncated": lambda inner: Binomial(inner, order=1, window=1),
     "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
 }
 """Of three inner steps."""
+MEMORYLESS = ("binomial", "truncated")
+"""Those of them that refuse a rule with a memory, as Adam."""
 RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
 NETWORKS = {
     "omniglot": lambda: OmniglotConv(3, size=12, channels=8),

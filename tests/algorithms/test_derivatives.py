@@ -15,6 +15,7 @@ from fewstep.core.rules import SGD, Adam
 from fewstep.core.types import Params, Start
 from problems import (
     ALGORITHMS,
+    MEMORYLESS,
     REGRESSION,
     finite_differences,
     largest_difference,
@@ -104,9 +105,12 @@ def test_one_step_is_the_learning_rate_times_the_gradient() -> None:
     assert largest_difference({n: 0.1 * g for n, g in joint.items()}, reptile) < 1e-13
 
 
-@pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHMS)
 @pytest.mark.parametrize("rule", [SGD(0.1), Adam(0.1)])
-def test_what_goes_in_is_never_changed(make, rule) -> None:
+def test_what_goes_in_is_never_changed(name, rule) -> None:
+    if name in MEMORYLESS:
+        rule = SGD(0.1)
+    make = ALGORITHMS[name]
     params = {name: p.clone() for name, p in PARAMS.items()}
     state = rule.init(params)
     before = {name: p.clone() for name, p in params.items()}

@@ -67,9 +67,9 @@ def names(message: str, *parts: str) -> None:
             ["algorithm=mamml", "Did you mean maml?", "fomaml, joint, maml, reptile"],
         ),
         ("dataset=glyph", ["dataset=glyph", "Did you mean glyphs?", "conf/dataset/glyph.yaml"]),
-        ("algorithm=[maml,reptile]", ["algorithm=[maml,reptile]", "one option of combination"]),
-        ("algorithm=null", ["algorithm=null", "one option of combination"]),
-        ("algorithm=", ["algorithm=", "one option of combination"]),
+        ("algorithm=[maml,reptile]", ["algorithm=[maml,reptile]", "one option of binomial"]),
+        ("algorithm=null", ["algorithm=null", "one option of binomial"]),
+        ("algorithm=", ["algorithm=", "one option of binomial"]),
         ("experiment=mine", ["experiment=mine", "quickstart", "conf/experiment/mine.yaml"]),
         ("sed=1", ["sed=1", "no key sed", "Did you mean seed?", "--cfg job"]),
         ("algoritm=maml", ["algoritm=maml", "Did you mean algorithm?"]),
@@ -253,7 +253,7 @@ def test_each_run_of_a_sweep_is_checked_before_the_first_one_runs(refused):
     message = refused("train", "-m", "dataset.classes=60", "seed=0,1", "meta_batch=2,0")
     names(message, "the sweep's dataset.classes=60 seed=0 meta_batch=0", "at least 1")
     names(refused("train", "--multirun", "algorithm=maml,mamml"), "algorithm=mamml", "mean maml?")
-    names(refused("train", "-m", "algorithm=glob(*)", "seed=-1"), "algorithm=combination seed=-1")
+    names(refused("train", "-m", "algorithm=glob(*)", "seed=-1"), "algorithm=binomial seed=-1")
     message = refused("train", "sweep=algorithms", "seed=-1")
     names(message, "the sweep's algorithm=reptile shots=5w1s seed=-1", "at least 0")
     names(refused("train", "sweep=algoritms"), "no such sweep", "Did you mean algorithms?")

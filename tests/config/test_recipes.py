@@ -29,6 +29,11 @@ class Recipe(NamedTuple):
 REPTILE = Recipe(10, 0, 5, ("adam", 0.001, 5, 10), (50, 5), ("SGD", 1.0, 0.0))
 JOINT = Recipe(10, 0, 5, ("adam", 0.001, 5, 10), (50, 5), ("Adam", 0.001, 0.0))
 COMBINATION = Recipe(10, 0, 1, ("sgd", 0.003, 2, 25), (5, None), ("SGD", 0.00075, 0.0))
+BINOMIAL = {
+    f"{ways}w{k}s": Recipe(k, k, 4, ("sgd", 0.01, 5, None), (10, None), ("Adam", 0.001, None))
+    for ways in (5, 20)
+    for k in (1, 5)
+}
 MAML_1 = Recipe(1, 1, 32, ("sgd", 0.1, 1, None), (3, None), ("Adam", 0.001, None))
 MAML_5 = Recipe(5, 5, 32, ("sgd", 0.1, 1, None), (3, None), ("Adam", 0.001, None))
 
@@ -41,6 +46,11 @@ RECIPES = {
     ("joint", "5w5s"): JOINT,
     ("joint", "20w1s"): JOINT,
     ("joint", "20w5s"): JOINT,
+    **{
+        (name, shots): made
+        for name in ("binomial", "truncated")
+        for shots, made in BINOMIAL.items()
+    },
     ("combination", "5w1s"): COMBINATION,
     ("combination", "5w5s"): COMBINATION,
     ("combination", "20w1s"): COMBINATION,

@@ -28,6 +28,7 @@ from fewstep.models import SineMLP
 from problems import (
     ALGORITHMS,
     CLASSIFICATION,
+    MEMORYLESS,
     NETWORKS,
     REGRESSION,
     RULES,
@@ -60,6 +61,8 @@ def ways() -> Iterator[Any]:
     models = [name for name in MODELS if name != "maml omniglot"]
     for way in product(SHIPPED, RULES, models, OTHERS):
         algorithm, rule, model, execution = way
+        if algorithm in MEMORYLESS and rule != "sgd":
+            continue
         dear = algorithm == "maml" and model != "mlp" and execution == "threads"
         late = dear and (rule, model) != ("sgd", "miniimagenet")
         yield pytest.param(*way, id="-".join(way), marks=[pytest.mark.slow] if late else [])

@@ -176,11 +176,9 @@ def test_labels_tell_settings_apart() -> None:
 
 
 def test_a_run_that_fails_is_marked_and_closed(tmp_path: Path) -> None:
-    config = {
-        "name": "one",
-        "logger": {"_target_": "fewstep.loggers.dashboard.Dashboard", "offline": True},
-    }
-    with pytest.raises(RuntimeError), loggers.open_loggers(config, tmp_path):
+    settings = {"_target_": "fewstep.loggers.dashboard.Dashboard", "offline": True}
+    shown = loggers.Shown(settings, "one", {"name": "one"})
+    with pytest.raises(RuntimeError), loggers.open_loggers(shown, tmp_path):
         raise RuntimeError("the machine went away")
     assert exit_code(whole(tmp_path)) == 1
 

@@ -170,7 +170,7 @@ def test_a_full_disk_leaves_the_rows_that_were_whole(tmp_path, monkeypatch):
     metrics = MetricsFile(tmp_path / "metrics.csv")
     metrics.log_metrics({"train/acc": 0.5, "meta_iteration": 1, "tasks_seen": 5})
     full = lambda *_, **__: open("/dev/full", "w")  # noqa: E731, SIM115
-    monkeypatch.setattr("fewstep.records.metrics.open", full, raising=False)
+    monkeypatch.setattr("fewstep.loggers.metrics_file.open", full, raising=False)
     with pytest.raises(CannotWrite, match=r"metrics.csv: cannot be written \(No space left"):
         metrics.log_metrics({"train/acc": 0.6, "meta_iteration": 2, "tasks_seen": 10})
     monkeypatch.undo()

@@ -11,6 +11,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import nn
+from torch.utils import _pytree as pytree
 
 from fewstep.adapters.meta_test import Setting, curve_steps
 from fewstep.config.groups import conf_dir
@@ -54,7 +55,9 @@ def in_test(tasks: TaskModule, which: int = 0) -> list[Episode]:
 
 def same(found: list[Episode], expected: list[Episode]) -> bool:
     return len(found) == len(expected) and all(
-        a.equal(b) for x, y in zip(found, expected, strict=True) for a, b in zip(x, y, strict=True)
+        torch.equal(a, b)
+        for x, y in zip(found, expected, strict=True)
+        for a, b in zip(pytree.tree_leaves(x), pytree.tree_leaves(y), strict=True)
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from fewstep.config.reference import reference
 from fewstep.config.renamed import current, renamed_word
 from fewstep.config.trust import check_stored
 from fewstep.messages.errors import ConfigError
-from fewstep.run import build, handover
+from fewstep.run import assembly, build, handover
 from fewstep.run.assembly import assemble
 
 
@@ -26,8 +27,13 @@ WORDS += ["eval.curve_tasks=1", "eval.val_every=null", "max_meta_iterations=2"]
 PARTS = ("build_algorithm", "build_outer", "build_model", "build_dataset", "build_test")
 
 
+def home(name: str) -> ModuleType:
+    """Where a part is made from."""
+    return assembly if name == "build_outer" else build
+
+
 def counting(calls: Counter[str], name: str) -> Callable[..., object]:
-    made = getattr(build, name)
+    made = getattr(home(name), name)
 
     def call(*args: object, **more: object) -> object:
         calls[name] += 1
@@ -39,7 +45,7 @@ def counting(calls: Counter[str], name: str) -> Callable[..., object]:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     calls: Counter[str] = Counter()
     for name in PARTS:
-        monkeypatch.setattr(build, name, counting(calls, name))
+        monkeypatch.setattr(home(name), name, counting(calls, name))
     return calls
 
 

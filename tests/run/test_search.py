@@ -93,7 +93,7 @@ class Ranks:
 
 @dataclass
 class Mine(Glyphs):
-    task: Ranks = field(default_factory=Ranks, init=False)
+    objective: Ranks = field(default_factory=Ranks, init=False)
 """
 
 

@@ -28,7 +28,10 @@ MANDATORY = {
 """What a value without a default is to be, for messages."""
 
 
-OmegaConf.register_new_resolver("minus", operator.sub, replace=True)
+_register = getattr(
+    OmegaConf, "register_resolver", OmegaConf.register_new_resolver
+)  # 2.4 renames it
+_register("minus", operator.sub, replace=True)
 """`${minus:20,${point.tail_shots}}`: for keys of a sweep that follow from others."""
 
 RESOLVERS = ("minus", "now", "oc.select")

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
+import hydra
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from fewstep.config.own_conf import own_conf
 from fewstep.messages.words import quoted
+
+
+VERSION_BASE: dict[str, Any] = {} if hydra.__version__ >= "1.4" else {"version_base": "1.3"}
+"""Hydra 1.3 is to behave as 1.3; from 1.4 on there is nothing to say."""
 
 
 def conf_dir() -> Path:
@@ -30,7 +36,7 @@ def search_path() -> list[str]:
 def initialized() -> AbstractContextManager:
     """Hydra's composition in our configuration; inside another one, a fresh start."""
     GlobalHydra.instance().clear()
-    return initialize_config_dir(str(conf_dir()), version_base="1.3")
+    return initialize_config_dir(str(conf_dir()), **VERSION_BASE)
 
 
 def options(group: str) -> list[str]:

@@ -19,7 +19,7 @@ from fewstep.messages.printable import printable
 
 KEY = "trust"
 
-NAMED = ("_target_", "rule", "optimizer")
+NAMED = ("_target_", "rule", "optimizer", "schedule")
 """The last piece of every key whose value may be a dotted path."""
 
 OURS = ("algorithms", "data", "models", "core.rules", "loggers")

@@ -32,7 +32,9 @@ def source_sha256(name: str, settings: Mapping[str, Any]) -> str:
 
 def classes_sha256(classes: Mapping[str, Iterable[str]] | None) -> str | None:
     """The digest of which class is in which split; None where there are no classes."""
-    return classes and _sha256({split: list(names) for split, names in sorted(classes.items())})
+    if not classes:
+        return None
+    return _sha256({split: list(names) for split, names in sorted(classes.items())})
 
 
 def _sha256(content: Any) -> str:

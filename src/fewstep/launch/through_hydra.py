@@ -20,7 +20,7 @@ from hydra.core.utils import run_job
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from fewstep.config.groups import conf_dir, initialized, search_path
+from fewstep.config.groups import VERSION_BASE, conf_dir, initialized, search_path
 from fewstep.launch.supervisor import Sweep, running, supervise
 from fewstep.messages.words import quoted
 
@@ -32,7 +32,7 @@ Task = Callable[[DictConfig], Any]
 def show(name: str, flags: Sequence[str], overrides: Sequence[str]) -> None:
     """Print what `--cfg` and its like ask for."""
     sys.argv = [f"fewstep-{name}", *flags, *overrides, *search_path()]
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(lambda _: None)()
+    hydra.main(**VERSION_BASE, config_path=str(conf_dir()), config_name=name)(lambda _: None)()
 
 
 def amend(composed: DictConfig, values: dict[str, str]) -> None:

@@ -67,7 +67,10 @@ class Dashboard(Logger):
         }
         self._offline = offline
         self._checkpoint = checkpoint and job_type == "train"
-        self._timeouts = {"init_timeout": init_timeout, "finish_timeout": finish_timeout}
+        self._timeouts: dict[str, Any] = {
+            "init_timeout": init_timeout,
+            "finish_timeout": finish_timeout,
+        }
         self._run: Any = None
         self._lost = False
 

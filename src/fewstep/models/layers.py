@@ -21,7 +21,8 @@ step takes a quarter less time with 5, a tenth less with 10, the same with 20, a
 def glorot(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
     """TensorFlow 1's default initialization: Glorot uniform kernels, zero biases."""
     nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
     return layer
 
 

@@ -75,7 +75,7 @@ def listening(to_all: bool = False) -> Iterator[None]:
         yield
         return
     _stop = Stop()
-    before = {number: signal.getsignal(number) for number in STOP}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in STOP}
     try:
         _handlers.update({n for n in STOP if to_all or before[n] is not signal.SIG_IGN})
         listen()

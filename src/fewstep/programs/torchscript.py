@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -86,11 +86,12 @@ class _Views(Interpreter):
         if node.op != "call_function":
             return None  # an input or a constant may begin anywhere in its memory
         if node.target is operator.getitem:
-            unsafe = "unsafe" in str(node.args[0].target)  # it shares memory and does not say so
-            return None if unsafe or _aliases(node.args[0]) else node
+            whole = cast(Node, node.args[0])
+            unsafe = "unsafe" in str(whole.target)  # it shares memory and does not say so
+            return None if unsafe or _aliases(whole) else node
         if not _aliases(node):
             return node
-        source = node.args[0] if _is_of_its_first(node) else None
+        source = cast(Node, node.args[0]) if _is_of_its_first(node) else None
         if source is None or value.dtype != self.env[source].dtype or value.is_conj():
             return None
         if node.target is torch.ops.aten.as_strided.default and len(node.args) == 4:
@@ -108,16 +109,17 @@ def _has_unknown_shape(node: Node, args: Sequence[Any]) -> bool:
     return torch.Tag.dynamic_output_shape in node.target.tags
 
 
-def _aliases(node: Node) -> list[torch._C._AliasInfo]:
-    """Of the results that share an argument's memory."""
-    is_operation = isinstance(node.target, torch._ops.OpOverload)
-    returns = node.target._schema.returns if is_operation else []
+def _aliases(node: Node) -> list[Any]:
+    """What PyTorch says of the results that share an argument's memory."""
+    operation = node.target
+    returns = operation._schema.returns if isinstance(operation, torch._ops.OpOverload) else []
     return [value.alias_info for value in returns if value.alias_info]
 
 
 def _is_of_its_first(node: Node) -> bool:
     """Whether the memory is that of the first argument, and of no other."""
-    (alias, *others), (first, *_) = _aliases(node), node.target._schema.arguments
+    operation = cast(torch._ops.OpOverload, node.target)
+    (alias, *others), (first, *_) = _aliases(node), operation._schema.arguments
     same = first.alias_info is not None and first.alias_info.before_set == alias.before_set
     return same and not others
 

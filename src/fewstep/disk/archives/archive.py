@@ -35,9 +35,11 @@ class Archive(Protocol):
 
     def paths(self) -> list[PurePosixPath]:
         """Where the files are, sorted; without folders and litter, and each name once."""
+        ...
 
     def read(self, path: PurePosixPath, most: int) -> bytes:
         """A file's bytes, `most` at the most; for several threads at once. Raises BadFile."""
+        ...
 
     def close(self) -> None:
         """Give the file back."""
