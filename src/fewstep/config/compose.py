@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
+import omegaconf
 from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -28,9 +29,8 @@ MANDATORY = {
 """What a value without a default is to be, for messages."""
 
 
-_register = getattr(
-    OmegaConf, "register_resolver", OmegaConf.register_new_resolver
-)  # 2.4 renames it
+_NEW = omegaconf.__version__ >= "2.4"  # which gives an old name back to what it now means
+_register = OmegaConf.register_resolver if _NEW else OmegaConf.register_new_resolver
 _register("minus", operator.sub, replace=True)
 """`${minus:20,${point.tail_shots}}`: for keys of a sweep that follow from others."""
 
