@@ -27,6 +27,10 @@ ALGORITHMS: dict[str, Callable] = {
     "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
 }
 """Of three inner steps."""
+REFUSES: dict[str, set[str]] = {}
+"""The `RULES` under which an algorithm cannot run, by its name."""
+DEAR = {"maml"}
+"""Those whose programs of steps through convolutions take ten seconds each to write."""
 RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
 NETWORKS = {
     "omniglot": lambda: OmniglotConv(3, size=12, channels=8),
@@ -34,6 +38,11 @@ NETWORKS = {
     "miniimagenet": lambda: MiniImagenetConv(3, in_channels=1, size=9, channels=4),
 }
 """The shipped convolutions, small; their tasks are those of `network_episodes`."""
+
+
+def runs_under(algorithm: str, rule: str) -> bool:
+    """Whether an algorithm of the table runs under a rule."""
+    return rule not in REFUSES.get(algorithm, ())
 
 
 class HalfSquare:

@@ -99,7 +99,8 @@ def test_the_working_directory_comes_last(shadowed):
 
 
 def test_a_process_of_ours_finds_pythons_modules_and_the_users(shadowed, capfd):
-    assert children.start("mine_too", [], {}).wait() == 0
+    with children.start("mine_too", [], {}) as child:
+        assert child.wait() == 0
     assert capfd.readouterr().out == "found\n"
 
 

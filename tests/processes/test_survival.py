@@ -72,16 +72,19 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> dict:
+def left_by(where: Path, *words: str) -> dict:
     """What six meta-iterations leave that nothing happened to."""
-    where = tmp_path_factory.mktemp("undisturbed")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(where)
         patch.setattr(sys, "argv", sys.argv)
         patch.setattr(sys, "path", list(sys.path))
-        assert train.main([*TINY, "max_meta_iterations=6", "hydra.run.dir=run"]) == 0
+        assert train.main([*words, "max_meta_iterations=6", "hydra.run.dir=run"]) == 0
     return content(where / "run")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> dict:
+    return left_by(tmp_path_factory.mktemp("undisturbed"), *TINY)
 
 
 # --- one file
