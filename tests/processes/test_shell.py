@@ -15,6 +15,9 @@ from fewstep.messages.errors import ConfigError
 from fewstep.processes import children
 
 
+pytestmark = pytest.mark.process
+
+
 COMMAND = f"{sys.executable} -P -m fewstep.cli"
 
 

@@ -25,6 +25,9 @@ from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 
 
+pytestmark = [pytest.mark.run, pytest.mark.process]
+
+
 WORDS = [*TINY, "max_meta_iterations=6", "hydra.run.dir=run"]
 STOPPING = "already stopping. Another one, 10 s after the first, ends this at once"
 

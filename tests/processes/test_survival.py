@@ -24,6 +24,9 @@ from fewstep.records.metrics import MetricsFile, read_metrics
 from fewstep.run import checkpoint
 
 
+pytestmark = [pytest.mark.run, pytest.mark.process]
+
+
 TINY = [
     *("trainer=cpu", "execution=serial", "dataset.classes=60", "model.channels=8"),
     "meta_batch=2",

@@ -211,6 +211,7 @@ def test_without_out_a_report_goes_where_outputs_go(tmp_path: Path, capsys) -> N
     assert str(folder) in capsys.readouterr().out
 
 
+@pytest.mark.process
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
     folder = write(tmp_path / "a", results(0, 0.8))
     code = (

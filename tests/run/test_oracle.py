@@ -29,6 +29,9 @@ from fewstep.models import OmniglotConv
 from fewstep.run import training
 
 
+pytestmark = pytest.mark.run
+
+
 SIZE, CHANNELS, DRAWINGS = 16, 4, 9
 CLASSES = {"train": range(8), "val": range(8, 12), "test": range(12, 16)}
 SEED, EVAL_SEED, WAYS, META_BATCH, ITERATIONS = 3, 7, 3, 2, 4

@@ -24,6 +24,9 @@ from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 
 
+pytestmark = pytest.mark.run
+
+
 TINY = [
     "trainer=cpu",
     "dataset.classes=60",
@@ -256,6 +259,7 @@ def test_a_seed_changes_the_hash_of_the_run_and_not_of_its_recipe(first):
 # --- evaluating a checkpoint
 
 
+@pytest.mark.process
 def test_evaluate_reproduces_the_results_as_a_module_in_a_shell(first, tmp_path):
     done = subprocess.run(
         [
