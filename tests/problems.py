@@ -30,8 +30,10 @@ ALGORITHMS: dict[str, Callable] = {
     "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
 }
 """Of three inner steps."""
-MEMORYLESS = ("binomial", "truncated")
-"""Those of them that refuse a rule with a memory, as Adam."""
+REFUSES: dict[str, set[str]] = {"binomial": {"adam"}, "truncated": {"adam"}}
+"""The `RULES` under which an algorithm cannot run, by its name."""
+DEAR = {"maml", "binomial", "truncated"}
+"""Those whose programs of steps through convolutions take ten seconds each to write."""
 RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
 NETWORKS = {
     "omniglot": lambda: OmniglotConv(3, size=12, channels=8),
@@ -39,6 +41,11 @@ NETWORKS = {
     "miniimagenet": lambda: MiniImagenetConv(3, in_channels=1, size=9, channels=4),
 }
 """The shipped convolutions, small; their tasks are those of `network_episodes`."""
+
+
+def runs_under(algorithm: str, rule: str) -> bool:
+    """Whether an algorithm of the table runs under a rule."""
+    return rule not in REFUSES.get(algorithm, ())
 
 
 class HalfSquare:

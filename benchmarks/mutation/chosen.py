@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -137,6 +138,12 @@ def named() -> list[Mutant]:
 
 def drawn(part: str, seed: int, each: int) -> list[Mutant]:
     """`each` mutants of a part's files by a seed, in the order of the text."""
-    every = [m for file in PARTS[part].files for m in mutants(file, source(file).read_text())]
+    every = _every(part)
     chosen = random.Random(f"{seed} {part}").sample(range(len(every)), min(each, len(every)))
     return [every[i] for i in sorted(chosen)]
+
+
+@cache
+def _every(part: str) -> list[Mutant]:
+    """All mutants of a part's files, in the order of the text."""
+    return [m for file in PARTS[part].files for m in mutants(file, source(file).read_text())]

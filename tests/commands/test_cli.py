@@ -47,6 +47,7 @@ def test_the_help_of_evaluate_has_its_keys(capsys):
     assert "settings: null" in text
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", ["train", "evaluate"])
 def test_a_module_prints_the_help_of_its_command(command):
     words = [sys.executable, "-m", "fewstep", command, "--help"]
@@ -102,6 +103,7 @@ def test_completion(line, expected):
     assert query(line, COMMANDS) == expected
 
 
+@pytest.mark.process
 def test_completion_in_bash(tmp_path):
     """The function that bash calls, with a `fewstep` that is this interpreter's."""
     script = f"""

@@ -376,6 +376,7 @@ def refused_within(*paths: Path) -> list[tuple[str, int]]:
     return [(message, int(peak)) for message, peak in zip(lines, lines, strict=True)]
 
 
+@pytest.mark.process
 def test_bombs_are_refused_without_memory(tmp_path):
     """By what is declared; where the declaration lies, by what comes out beyond it."""
     huge = bomb(tmp_path / "huge.zip", 2**20)
@@ -407,6 +408,7 @@ def one_bit(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+@pytest.mark.process
 @pytest.mark.slow
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_six_gigabytes_in_six_megabytes(method, tmp_path):

@@ -72,6 +72,7 @@ def test_every_layout_gives_the_same(files, tmp_path):
         assert splits["train"].class_names == [f"class{c}" for c in range(4)]
 
 
+@pytest.mark.filterwarnings("ignore:.*members are left out")
 def test_litter_is_skipped(files, tmp_path):
     litter = {
         ".DS_Store": b"?",

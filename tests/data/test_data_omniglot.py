@@ -176,6 +176,7 @@ def test_a_failed_download_says_what_to_do(monkeypatch, tmp_path):
         Omniglot().open()
 
 
+@pytest.mark.slow
 def test_real_pixels_are_paper_and_ink(real_data):
     # Trap 15: 0 and 1 alone, paper 1, not divided by anything.
     episode = Omniglot(real_data).open()["test"].episode(SPEC, 0, 0)

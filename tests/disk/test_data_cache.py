@@ -55,6 +55,7 @@ def test_built_once_then_mapped(own_cache, tmp_path):
     assert log.read_text() == "built\n" * 2
 
 
+@pytest.mark.process
 def test_two_processes_build_one_entry(own_cache, tmp_path):
     log = tmp_path / "log"
     context = multiprocessing.get_context("fork")

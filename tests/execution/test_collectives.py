@@ -11,23 +11,27 @@ from torch import distributed, multiprocessing
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.core.outer import OuterStep
-from fewstep.core.rules import Adam
+from fewstep.core.rules import SGD, Adam
 from fewstep.execution import collectives
 from fewstep.models import OmniglotConv
 from fewstep.run.learner import MetaLearner
-from problems import ALGORITHMS, CLASSIFICATION, MEMORYLESS, image_episode, largest_difference
+from problems import ALGORITHMS, CLASSIFICATION, image_episode, largest_difference, runs_under
 
 
-CASES = [(name, many) for name in ALGORITHMS for many in (4, 5) if name not in MEMORYLESS]
+pytestmark = pytest.mark.process
+
+
+CASES = [(name, many) for name in ALGORITHMS for many in (4, 5) if runs_under(name, "adam")]
 RANKS = 2
 
 
 def directions(algorithm: str, meta_batch: int) -> tuple:
     """What a learner sums over this process's own tasks and the other ranks."""
     torch.manual_seed(0)
+    rule = Adam(0.01) if runs_under(algorithm, "adam") else SGD(0.01)
     learner = MetaLearner(
         OmniglotConv(ways=3, channels=4).double(),
-        ALGORITHMS[algorithm](InnerLoop(Adam(0.01), 3)),
+        ALGORITHMS[algorithm](InnerLoop(rule, 3)),
         CLASSIFICATION,
         OuterStep(torch.optim.SGD, lr=1.0),
         max_meta_iterations=1,

@@ -28,12 +28,13 @@ from fewstep.models import SineMLP
 from problems import (
     ALGORITHMS,
     CLASSIFICATION,
-    MEMORYLESS,
+    DEAR,
     NETWORKS,
     REGRESSION,
     RULES,
     largest_difference,
     network_episodes,
+    runs_under,
     small_episode,
 )
 
@@ -55,17 +56,15 @@ def episodes(model: str) -> list:
 def ways() -> Iterator[Any]:
     """Every algorithm under every rule, on every network, in every execution.
 
-    The programs of MAML's steps through convolutions take ten seconds each to write: of those, one
-    is for every day.
+    Programs that are dear to write are for the slow tests; `test_directions_of_mamls_own_network`
+    writes one of them every day.
     """
     models = [name for name in MODELS if name != "maml omniglot"]
     for way in product(SHIPPED, RULES, models, OTHERS):
         algorithm, rule, model, execution = way
-        if algorithm in MEMORYLESS and rule != "sgd":
-            continue
-        dear = algorithm == "maml" and model != "mlp" and execution == "threads"
-        late = dear and (rule, model) != ("sgd", "miniimagenet")
-        yield pytest.param(*way, id="-".join(way), marks=[pytest.mark.slow] if late else [])
+        late = algorithm in DEAR and model != "mlp" and execution == "threads"
+        if runs_under(algorithm, rule):
+            yield pytest.param(*way, id="-".join(way), marks=[pytest.mark.slow] if late else [])
 
 
 @pytest.mark.parametrize(("algorithm", "rule", "model", "execution"), list(ways()))

@@ -17,6 +17,9 @@ from fewstep.processes import rank_watch, tether
 from fewstep.processes.rank_watch import LEFT, cause, tell, wait
 
 
+pytestmark = [pytest.mark.run, pytest.mark.process]
+
+
 TINY = [
     *("train", "-m", "seed=1,2,3", "trainer=cpu", "dataset.classes=60", "model.channels=4"),
     *("meta_batch=2", "eval.tasks=4", "eval.steps=2", "eval.curve_tasks=2", "log_every=1"),
@@ -139,8 +142,9 @@ def test_a_process_stops_when_it_is_let_go(hold: str, tmp_path: Path) -> None:
         if "parent" in hold:
             process.stdin.close()
             assert process.stdout.readline() == "stopped\n"
-    assert process.stdout.read() == ("" if "parent" in hold else "stopped\n")
-    assert process.wait(20) == 0
+    with process:  # whose pipes are closed
+        assert process.stdout.read() == ("" if "parent" in hold else "stopped\n")
+        assert process.wait(20) == 0
 
 
 # --- ranks that hang
@@ -194,4 +198,4 @@ def test_ranks_that_do_not_answer_are_ended(first: str, monkeypatch) -> None:
     finally:
         for rank in ranks:
             rank.kill()
-            rank.wait()
+            rank.communicate()

@@ -303,6 +303,7 @@ def test_every_launcher_and_sweeper_composes() -> None:
 # --- locks and resume=auto
 
 
+@pytest.mark.process
 def test_a_directory_is_held_by_one_process_until_it_dies(tmp_path: Path) -> None:
     code = (
         "import sys, time, pathlib; from fewstep.disk.lock import held\n"

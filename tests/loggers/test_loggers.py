@@ -24,6 +24,9 @@ from fewstep.loggers.dashboard import Dashboard
 from fewstep.loggers.scoreboard import labels
 
 
+pytestmark = pytest.mark.run
+
+
 SMALL = [
     *("trainer=cpu", "execution=serial", "dataset.classes=60", "model.channels=8"),
     "meta_batch=2",

@@ -16,6 +16,9 @@ from fewstep.messages.errors import ConfigError
 from fewstep.processes import children
 
 
+pytestmark = pytest.mark.process
+
+
 COMMAND = f"{sys.executable} -P -m fewstep.cli"
 
 
@@ -100,7 +103,8 @@ def test_the_working_directory_comes_last(shadowed):
 
 
 def test_a_process_of_ours_finds_pythons_modules_and_the_users(shadowed, capfd):
-    assert children.start("mine_too", [], {}).wait() == 0
+    with children.start("mine_too", [], {}) as child:
+        assert child.wait() == 0
     assert capfd.readouterr().out == "found\n"
 
 

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_survival import TINY, content, run_in, undisturbed
+from test_survival import TINY, content, left_by, run_in
 
 from fewstep.commands import train
 from fewstep.processes import signals
@@ -24,9 +25,10 @@ from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 
 
-__all__ = ["undisturbed"]
+pytestmark = [pytest.mark.run, pytest.mark.process]
 
-WORDS = [*TINY, "execution=auto", "max_meta_iterations=6", "hydra.run.dir=run"]
+
+WORDS = [*TINY, "max_meta_iterations=6", "hydra.run.dir=run"]
 STOPPING = "already stopping. Another one, 10 s after the first, ends this at once"
 
 
@@ -183,12 +185,28 @@ MOMENTS = {
 }
 """What a signal comes in, and the meta-iterations that are saved then."""
 FAST = ("in the first outer step", "in a validation")
+STOPS = [
+    *((moment, "serial") for moment in FAST),
+    *(pytest.param(moment, "auto", marks=pytest.mark.slow) for moment in MOMENTS),
+]
 
 
-@pytest.mark.parametrize(
-    "moment", [m if m in FAST else pytest.param(m, marks=pytest.mark.slow) for m in MOMENTS]
-)
-def test_a_stop_at_any_moment_is_saved(moment, tmp_path, undisturbed, monkeypatch, capfd):
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Callable[[str], dict]:
+    """What a run leaves in an execution."""
+
+    @cache
+    def left(execution: str) -> dict:
+        where = tmp_path_factory.mktemp("undisturbed")
+        return left_by(where, *TINY, f"execution={execution}")
+
+    return left
+
+
+@pytest.mark.parametrize(("moment", "execution"), STOPS)
+def test_a_stop_at_any_moment_is_saved(
+    moment, execution, tmp_path, undisturbed, monkeypatch, capfd
+):
     """With `checkpoint_every` at 500, as it is by itself: nothing else would be there."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", sys.argv)
@@ -197,7 +215,7 @@ def test_a_stop_at_any_moment_is_saved(moment, tmp_path, undisturbed, monkeypatc
     with monkeypatch.context() as patch:
         at(owner, name, when, patch, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         with pytest.raises(SystemExit) as stop:
-            train.main([*WORDS, "checkpoint_every=500"])
+            train.main([*WORDS, f"execution={execution}", "checkpoint_every=500"])
     assert stop.value.code == 1
     message = capfd.readouterr().err
     assert "fewstep: stopped. Continue with: fewstep train resume=" in message
@@ -207,7 +225,7 @@ def test_a_stop_at_any_moment_is_saved(moment, tmp_path, undisturbed, monkeypatc
     assert train.main([f"resume={tmp_path / 'run'}"]) == 0
     ours = content(tmp_path / "run")
     for kept in ("tensors", "metrics", "per_task"):
-        assert ours[kept] == undisturbed[kept]
+        assert ours[kept] == undisturbed(execution)[kept]
 
 
 @pytest.mark.long
@@ -222,13 +240,8 @@ def test_twenty_stops_change_nothing(tmp_path):
         process.start()
         return process
 
-    words = [
-        *TINY,
-        "execution=auto",
-        "max_meta_iterations=400",
-        "checkpoint_every=500",
-        "hydra.run.dir=run",
-    ]
+    words = [*TINY, "execution=auto", "max_meta_iterations=400", "checkpoint_every=500"]
+    words += ["hydra.run.dir=run"]
     whole, moments = begun(tmp_path / "whole", *words), random.Random(0)
     whole.join()
     assert whole.exitcode == 0

@@ -25,6 +25,9 @@ from fewstep.records.metrics import read_metrics
 from fewstep.run import checkpoint
 
 
+pytestmark = [pytest.mark.run, pytest.mark.process]
+
+
 TINY = [
     *("trainer=cpu", "execution=serial", "dataset.classes=60", "model.channels=8"),
     "meta_batch=2",
@@ -73,16 +76,19 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> dict:
+def left_by(where: Path, *words: str) -> dict:
     """What six meta-iterations leave that nothing happened to."""
-    where = tmp_path_factory.mktemp("undisturbed")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(where)
         patch.setattr(sys, "argv", sys.argv)
         patch.setattr(sys, "path", list(sys.path))
-        assert train.main([*TINY, "max_meta_iterations=6", "hydra.run.dir=run"]) == 0
+        assert train.main([*words, "max_meta_iterations=6", "hydra.run.dir=run"]) == 0
     return content(where / "run")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> dict:
+    return left_by(tmp_path_factory.mktemp("undisturbed"), *TINY)
 
 
 # --- one file

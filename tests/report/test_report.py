@@ -178,7 +178,7 @@ def test_the_files_of_a_report(tmp_path: Path, capsys) -> None:
     text = (out / "report.md").read_text()
     assert "| 80.00 ± 2.00 |" in text
     assert "![curves](curves.png)" in text
-    (line,) = csv.DictReader((out / "report.csv").open())
+    (line,) = csv.DictReader((out / "report.csv").read_text().splitlines())
     assert [line[n] for n in ("run", "shots", "protocol", "metric", "seeds")] == [
         *("run", "1", "inductive", "acc", "0")
     ]
@@ -211,6 +211,7 @@ def test_without_out_a_report_goes_where_outputs_go(tmp_path: Path, capsys) -> N
     assert str(folder) in capsys.readouterr().out
 
 
+@pytest.mark.process
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
     folder = write(tmp_path / "a", results(0, 0.8))
     code = (

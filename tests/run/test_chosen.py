@@ -21,6 +21,9 @@ from fewstep.run.chosen import better
 from fewstep.run.learner import MetaLearner
 
 
+pytestmark = pytest.mark.run
+
+
 NAN, INF = math.nan, math.inf
 
 

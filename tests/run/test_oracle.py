@@ -30,6 +30,9 @@ from fewstep.run import training
 from fewstep.run.assembly import assemble
 
 
+pytestmark = pytest.mark.run
+
+
 SIZE, CHANNELS, DRAWINGS = 16, 4, 9
 CLASSES = {"train": range(8), "val": range(8, 12), "test": range(12, 16)}
 SEED, EVAL_SEED, WAYS, META_BATCH, ITERATIONS = 3, 7, 3, 2, 4

@@ -141,14 +141,8 @@ def test_all_classes_can_be_the_test_split(tmp_path, make):
 Run = Callable[..., dict]
 
 DATA = ["dataset=image_folder", "dataset.size=8", "dataset.channels=1", "dataset.test=0.25"]
-TINY = [
-    *DATA,
-    "trainer=cpu",
-    "execution=serial",
-    "model=omniglot_conv",
-    "model.channels=2",
-    "shots.ways=2",
-]
+ALONE = ["trainer=cpu", "execution=serial"]
+TINY = [*DATA, *ALONE, "model=omniglot_conv", "model.channels=2", "shots.ways=2"]
 TINY += ["shots.train_shots=2", "meta_batch=1", "max_meta_iterations=2", "checkpoint_every=1"]
 TINY += ["algorithm.inner.steps=1", "eval.steps=1", "eval.tasks=20", "eval.curve_tasks=2"]
 TINY += ["eval.val_every=null", "log_every=1", "dataset.split_seed=5"]
@@ -230,7 +224,7 @@ def test_a_folder_with_more_classes_gives_the_same_test(trained, grown, run):
     afresh = opened(grown, val=0.15, split_seed=5)["test"]
     classes = saved(trained)["classes"]
     assert {afresh.class_names[i] for i in afresh.classes} & set(classes["train"])
-    again = run(evaluate.main, f"checkpoint={trained}", f"dataset.root={grown}", "trainer=cpu")
+    again = run(evaluate.main, f"checkpoint={trained}", f"dataset.root={grown}", *ALONE)
     same_tasks(again, reported(trained))
     for name in ("data_sha256", "classes_sha256"):
         assert again[name] == reported(trained)[name]
@@ -238,7 +232,7 @@ def test_a_folder_with_more_classes_gives_the_same_test(trained, grown, run):
 
 
 def test_other_data_is_refused_and_can_be_asked_for(trained, pictures, changed, run):
-    words = [f"checkpoint={trained}", f"dataset.root={changed}", "trainer=cpu"]
+    words = [f"checkpoint={trained}", f"dataset.root={changed}", *ALONE]
     error = run(evaluate.main, *words)["error"]
     for part in (f"dataset.root={pictures}", f"dataset.root={changed}", "other_data=true"):
         assert part in error
@@ -253,7 +247,7 @@ def test_a_class_that_is_gone_is_named(trained, pictures, tmp_path, run):
     root = shutil.copytree(pictures, tmp_path / "less")
     gone = saved(trained)["classes"]["test"][1]
     shutil.rmtree(root / gone)
-    words = [f"checkpoint={trained}", f"dataset.root={root}", "trainer=cpu"]
+    words = [f"checkpoint={trained}", f"dataset.root={root}", *ALONE]
     assert f"lacks 1 of its classes ({gone})" in run(evaluate.main, *words)["error"]
     error = run(evaluate.main, *words, "other_data=true")["error"]
     assert f"1 of its 3 test classes are not in dataset.root={root} ({gone})" in error
@@ -263,7 +257,7 @@ def test_training_images_may_be_gone_where_it_is_asked_for(trained, pictures, tm
     root = shutil.copytree(pictures, tmp_path / "less")
     for name in saved(trained)["classes"]["train"]:
         shutil.rmtree(root / name)
-    words = [f"checkpoint={trained}", f"dataset.root={root}", "trainer=cpu", "other_data=true"]
+    words = [f"checkpoint={trained}", f"dataset.root={root}", *ALONE, "other_data=true"]
     found = run(evaluate.main, *words)
     assert [r["acc"] for r in found["results"]] == [r["acc"] for r in reported(trained)["results"]]
 
@@ -272,7 +266,7 @@ def test_training_images_may_be_gone_where_it_is_asked_for(trained, pictures, tm
 
 
 def test_what_was_trained_on_is_no_test(trained, pictures, run):
-    words = [f"checkpoint={trained}", "dataset.split=all", "trainer=cpu"]
+    words = [f"checkpoint={trained}", "dataset.split=all", *ALONE]
     error = run(evaluate.main, *words)["error"]
     trained_on = saved(trained)["classes"]["train"]
     assert f"was trained on {len(trained_on)} of the 12 test classes of dataset.root=" in error
@@ -302,7 +296,7 @@ def test_across_domains(trained, tmp_path, run, words, name):
         shutil.rmtree(other), other.mkdir()
         shutil.move(tmp_path / "a.zip", other)
     words = [word.format(other=other) for word in words]
-    found = run(evaluate.main, f"checkpoint={trained}", "trainer=cpu", *words)
+    found = run(evaluate.main, f"checkpoint={trained}", *ALONE, *words)
     assert found["dataset"] == name
     known = reported(trained)
     assert found["trained_on"] == {"dataset": "image_folder", "data_sha256": known["data_sha256"]}
@@ -338,7 +332,7 @@ def test_across_domains(trained, tmp_path, run, words, name):
 def test_what_does_not_fit_is_said(trained, tmp_path, run, words, parts):
     other = draw(tmp_path / "other", [f"new{i}" for i in range(6)])
     words = [word.format(other=other) for word in words]
-    error = run(evaluate.main, f"checkpoint={trained}", "trainer=cpu", *words)["error"]
+    error = run(evaluate.main, f"checkpoint={trained}", *ALONE, *words)["error"]
     for part in parts:
         assert part in error
 
@@ -414,9 +408,9 @@ def test_an_older_checkpoint_is_tested_and_resumed_as_ever(trained, changed, tmp
             del content["fewstep"][name]
         del content["fewstep"]["config"]["other_data"]
         torch.save(content, file)
-    again = run(evaluate.main, f"checkpoint={folder}", "trainer=cpu")
+    again = run(evaluate.main, f"checkpoint={folder}", *ALONE)
     same_tasks(again, reported(trained))
-    assert run(evaluate.main, f"checkpoint={folder}", f"dataset.root={changed}", "trainer=cpu")
+    assert run(evaluate.main, f"checkpoint={folder}", f"dataset.root={changed}", *ALONE)
     assert train.main([f"resume={folder}", "max_meta_iterations=3"]) == 0
     assert saved(folder)["data_sha256"] == saved(trained)["data_sha256"]
 

@@ -18,6 +18,9 @@ from fewstep.commands import evaluate, train
 from problems import ALGORITHMS
 
 
+pytestmark = [pytest.mark.run, pytest.mark.process]
+
+
 DOUBLE = [*TINY, *MEASURED, "trainer.precision=64", "max_meta_iterations=4", "checkpoint_every=2"]
 EVERYTHING = [*DOUBLE, *BASELINES, "meta_batch=5", "eval.tasks=7"]
 TWO = "trainer=ddp_cpu"

@@ -15,6 +15,9 @@ from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 
 
+pytestmark = pytest.mark.run
+
+
 WORDS = ["dataset=sine", "trainer=cpu", "meta_batch=3", "algorithm.inner.steps=1", "eval.tasks=2"]
 WORDS += ["eval.steps=1", "eval.curve_tasks=1", "eval.val_tasks=2", "execution=serial"]
 WORDS += ["eval.val_every=2", "eval.test_every=3", "eval.test_tasks=2", "checkpoint_every=4"]

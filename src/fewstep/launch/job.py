@@ -52,7 +52,7 @@ def run(module: str, folder: Path, line: str) -> float | None:
         status = _wait(child)
     finally:
         child.kill()
-        child.wait()
+        child.communicate()  # it is over, and the pipe to it is closed
     signals.proceed()
     tether.leave_with(folder.parent)
     if not read_record(folder) and not (folder / "results.json").exists():

@@ -69,7 +69,7 @@ def run(target: str, config: Config, folder: Path, line: str) -> dict[str, Any]:
     finally:
         for process in processes:
             process.kill()  # also one that is stopped and hears of nothing else
-            process.wait()
+            process.communicate()  # it is over, and the pipe to it is closed
     if any(statuses) or None in statuses:
         if told:
             raise SystemExit(1)
