@@ -27,6 +27,11 @@ test: setup  ## the tests, on two cores; real data is used where $$FEWSTEP_DATA 
 test-slow: setup  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow
 
+test-next:  ## configuration, sweeps and launchers with what comes next: Hydra 1.4, Optuna 5
+	$(PYTHON) -m venv $(VENV)-next
+	$(VENV)-next/bin/python -m pip install --quiet --pre --constraint constraints-next.txt --editable '.[tensorboard,joblib,submitit]' hydra-optuna-sweeper pytest pytest-xdist hypothesis
+	$(VENV)-next/bin/python -m pytest $(WORKERS) tests/config tests/launch tests/commands/test_cli.py tests/records/test_places.py tests/run/test_search.py
+
 test-gpu: setup  ## the tests that need a GPU
 	$(BIN)/python -m pytest -m gpu
 
