@@ -88,9 +88,9 @@ def test_the_wheel_has_what_the_package_reads(wheel):
 
 @pytest.mark.process
 def test_the_wheel_reads_its_own_configuration(installed, tmp_path):
-    code = "import fewstep.config.compose as c; print(c.__file__, c.conf_dir())"
+    code = "import fewstep.config.groups as c; print(c.__file__, c.conf_dir())"
     file, conf = python(installed, tmp_path, "-c", code).stdout.split()
-    assert file == str(installed / "fewstep" / "compose.py")
+    assert file == str(installed / "fewstep" / "config" / "groups.py")
     assert conf == str(installed / "fewstep" / "conf")
     done = python(installed, tmp_path, "-m", "fewstep.cli", "train", "--cfg", "job")
     assert done.returncode == 0, done.stderr
