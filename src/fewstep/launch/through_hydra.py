@@ -66,7 +66,7 @@ def sweep(name: str, overrides: Sequence[str], digests: Any) -> Iterator[tuple[S
     with initialized():
         composed = _hydra().compose_config(
             config_name=name,
-            overrides=[*overrides, *search_path()],
+            overrides=[*overrides, "hydra.mode=MULTIRUN", *search_path()],
             run_mode=RunMode.MULTIRUN,
             with_log_configuration=True,
         )
