@@ -103,6 +103,13 @@ def test_an_algorithm_alone_is_its_own_recipe(algorithm, shots):
     assembly.check(config)
 
 
+@pytest.mark.parametrize("algorithm", ["reptile", "joint", "maml"])
+def test_minibatches_may_be_drawn_each_on_its_own(algorithm):
+    """Paper code, reptile.py:232-235."""
+    config = composed(f"algorithm={algorithm}", "+algorithm.replacement=true")
+    assert assembly.draft(config).recipe.spec.replacement
+
+
 def test_a_key_of_the_command_line_wins_over_the_recipe():
     config = composed("algorithm=maml", "meta_batch=3", "shots.train_shots=4", "eval.steps=7")
     assert config["meta_batch"] == 3

@@ -25,6 +25,7 @@ class Joint(Algorithm):
     """
 
     inner: InnerLoop
+    replacement: bool = False
 
     def direction(
         self, problem: Problem, start: Start, episode: Episode

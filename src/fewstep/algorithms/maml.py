@@ -43,6 +43,7 @@ class MAML(Algorithm):
     """Inner steps whose graph is held at a time; None holds that of the whole inner loop. The same
     direction, for one more pass of the inner loop: only the parameters that each segment of this
     many steps starts from are kept, and its graph is made again on the way back."""
+    replacement: bool = False
 
     needs_queries = True
 

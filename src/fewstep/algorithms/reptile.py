@@ -21,6 +21,7 @@ class Reptile(Algorithm):
     """
 
     inner: InnerLoop
+    replacement: bool = False
 
     def __post_init__(self) -> None:
         refuse_fixed(self.inner, "Reptile")
