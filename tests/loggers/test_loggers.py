@@ -210,10 +210,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, lis
 
 
 def test_each_job_of_a_sweep_is_a_run_of_its_own(swept: dict) -> None:
-    runs = [
-        max((r.run for r in found if r.run.run_id), key=lambda run: len(run.run_group))
-        for _, found in swept.values()
-    ]
+    runs = [next(r.run for r in found if r.run.run_id) for _, found in swept.values()]
     assert len({run.run_id for run in runs}) == 2
     assert [run.run_group for run in runs] == ["seeds", "seeds"]
     assert [run.display_name for run in runs] == ["seed=1", "seed=2"]

@@ -126,9 +126,7 @@ def test_results_have_exactly_the_documented_fields(first):
     assert list(results) == TOP.split()
     assert results["schema"] == 1
     assert results["name"] == "reptile_glyphs_5w1s"
-    assert results["command"].startswith(
-        "fewstep train trainer=cpu execution=serial dataset.classes=60 "
-    )
+    assert results["command"].startswith("fewstep train trainer=cpu dataset.classes=60 ")
     assert (results["algorithm"], results["dataset"]) == ("reptile", "glyphs")
     assert results["dataset_split"] is None
     assert (results["seed"], results["meta_iterations"], results["tasks_seen"]) == (0, 4, 8)
