@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import signal
@@ -11,11 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-from test_survival import TINY, content, left_by, run_in
+from test_survival import TINY, begun, content, left_by
 
 from fewstep.commands import train
 from fewstep.processes import signals
@@ -231,15 +229,6 @@ def test_a_stop_at_any_moment_is_saved(
 @pytest.mark.long
 def test_twenty_stops_change_nothing(tmp_path):
     """At random moments from the first meta-iteration on, and by any of the signals."""
-    clean = multiprocessing.get_context("forkserver")
-    clean.set_forkserver_preload(["fewstep.run.training"])
-
-    def begun(where: Path, *words: str) -> Any:
-        where.mkdir(exist_ok=True)
-        process = clean.Process(target=run_in, args=(where, list(words)))
-        process.start()
-        return process
-
     words = [*TINY, "execution=auto", "max_meta_iterations=400", "checkpoint_every=500"]
     words += ["hydra.run.dir=run"]
     whole, moments = begun(tmp_path / "whole", *words), random.Random(0)

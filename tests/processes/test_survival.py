@@ -277,21 +277,20 @@ def run_in(where: Path, words: list[str]) -> None:
     sys.exit(train.main(words))
 
 
-@pytest.mark.slow
-def test_twenty_kills_change_nothing(tmp_path):
-    """At random moments: of starting up, of training and saving, of testing.
-
-    The processes are forked from one that has imported torch, which takes longer than the run.
-    """
+def begun(where: Path, *words: str) -> Any:
+    """A training in a process that is forked from one which has imported torch: that takes longer
+    than the run."""
+    where.mkdir(exist_ok=True)
     clean = multiprocessing.get_context("forkserver")
     clean.set_forkserver_preload(["fewstep.run.training"])
+    process = clean.Process(target=run_in, args=(where, list(words)))
+    process.start()
+    return process
 
-    def begun(where: Path, *words: str) -> Any:
-        where.mkdir(exist_ok=True)
-        process = clean.Process(target=run_in, args=(where, list(words)))
-        process.start()
-        return process
 
+@pytest.mark.slow
+def test_twenty_kills_change_nothing(tmp_path):
+    """At random moments: of starting up, of training and saving, of testing."""
     words = [*TINY, "max_meta_iterations=200", "checkpoint_every=1", "hydra.run.dir=run"]
     whole, run, moments = begun(tmp_path / "whole", *words), tmp_path / "run", random.Random(0)
     whole.join()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.partition import written
 from fewstep.core.problem import Problem
 from fewstep.core.rules import Rule
 from fewstep.core.types import Episode, Metrics, Params, Start, State
@@ -46,7 +47,7 @@ def refuse_fixed(inner: InnerLoop, algorithm: str) -> None:
     """Raise ValueError, for an algorithm that learns from what its tasks adapt alone."""
     if inner.fixed:
         raise ValueError(
-            f"algorithm.inner.fixed=[{','.join(inner.fixed)}]: {algorithm} learns nothing but "
+            f"{written(inner, 'fixed')}: {algorithm} learns nothing but "
             "what its tasks adapt, so these would keep their random values. Use "
             "algorithm.inner.fixed=[], or algorithm=maml or fomaml"
         )

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from fewstep.config.explain import explained, no_plugin
-from fewstep.config.groups import initialized, search_path
+from fewstep.config.groups import at_least, initialized, search_path
 from fewstep.config.own_conf import UNREADABLE, check_all, check_chosen
 from fewstep.messages.errors import ConfigError
 
@@ -29,7 +29,7 @@ MANDATORY = {
 """What a value without a default is to be, for messages."""
 
 
-_NEW = omegaconf.__version__ >= "2.4"  # which gives an old name back to what it now means
+_NEW = at_least(omegaconf.__version__, 2, 4)  # which gives an old name back to what it now means
 _register = OmegaConf.register_resolver if _NEW else OmegaConf.register_new_resolver
 _register("minus", operator.sub, replace=True)
 """`${minus:20,${point.tail_shots}}`: for keys of a sweep that follow from others."""
@@ -77,20 +77,11 @@ def compose_hydra(name: str, overrides: Sequence[str]) -> DictConfig:
         ConfigError: as `compose_config`, or a plugin that is not installed.
     """
     config = _compose(name, overrides, hydra=True)
-    check_plugins(config)
-    return config
-
-
-def check_plugins(config: DictConfig) -> None:
-    """Refuse a launcher or sweeper whose plugin is not installed.
-
-    Raises:
-        ConfigError: naming the command that installs it.
-    """
     for kind in ("launcher", "sweeper"):
         _check_plugin(
             f"hydra/{kind}={config.hydra.runtime.choices[f'hydra/{kind}']}", config.hydra[kind]
         )
+    return config
 
 
 def _compose(name: str, overrides: Sequence[str], hydra: bool) -> DictConfig:

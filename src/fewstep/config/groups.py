@@ -14,7 +14,12 @@ from fewstep.config.own_conf import own_conf
 from fewstep.messages.words import quoted
 
 
-VERSION_BASE: dict[str, Any] = {} if hydra.__version__ >= "1.4" else {"version_base": "1.3"}
+def at_least(version: str, major: int, minor: int) -> bool:
+    """Whether a version is of this release or a later one, its release candidates included."""
+    return tuple(map(int, version.split(".")[:2])) >= (major, minor)
+
+
+VERSION_BASE: dict[str, Any] = {} if at_least(hydra.__version__, 1, 4) else {"version_base": "1.3"}
 """Hydra 1.3 is to behave as 1.3; from 1.4 on there is nothing to say."""
 
 

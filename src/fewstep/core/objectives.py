@@ -1,8 +1,8 @@
 """What is learned in a task: the losses and metrics that a dataset brings along.
 
-Losses are per example, because whether an inner
-loop sums or averages them is the algorithm's choice (the authors sum, paper section 3), and they
-are built from functions that `torch.func` can differentiate and map.
+Losses are per example, because whether an inner loop sums or averages them is the algorithm's
+choice (the authors sum, paper section 3), and they are built from functions that `torch.func` can
+differentiate and map.
 """
 
 from __future__ import annotations

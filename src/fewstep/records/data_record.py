@@ -11,11 +11,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fewstep.disk.files import CannotWrite, replacing
+from fewstep.records.notes import read_note, write_note
 
 
 RECORD = "data.json"
@@ -48,34 +47,22 @@ def files_of(dataset: Mapping[str, Any]) -> str | None:
 
 def given(folder: Path, dataset: Mapping[str, Any], files: str | None) -> None:
     """Say what data a job is given, before it has read any."""
-    _write(folder, {"root": dataset.get("root"), "files": files, **digests_in(folder)})
+    write_note(folder / RECORD, {"root": dataset.get("root"), "files": files, **digests_in(folder)})
 
 
 def seen(folder: Path, digests: Digests) -> Digests:
     """Add what a job has read, in the folder of a job, and in any other nothing; the digests."""
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # of a job's ranks
     if first and (record := read(folder)):
-        _write(folder, {**record, **digests})
+        write_note(folder / RECORD, {**record, **digests})
     return digests
 
 
 def read(folder: Path) -> dict[str, Any]:
     """The record; empty where there is none, as in the folders of older sweeps."""
-    try:
-        record = json.loads((folder / RECORD).read_text())
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
+    return read_note(folder / RECORD)
 
 
 def digests_in(folder: Path) -> dict[str, str | None]:
     """The digests that a record has so far."""
     return {name: d for name, d in read(folder).items() if name.endswith("_sha256")}
-
-
-def _write(folder: Path, record: Mapping[str, Any]) -> None:
-    with (
-        suppress(CannotWrite),
-        replacing(folder / RECORD) as aside,
-    ):  # what it says can be found out
-        aside.write_text(json.dumps(record, indent=1) + "\n")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fewstep.disk.files import CannotWrite, replacing
+from fewstep.records.notes import read_note, write_note
 
 
 RECORD = "job.json"
@@ -19,14 +17,9 @@ def write_record(
 ) -> None:
     """Say what became of a job; on a full disk that goes unsaid, and no result says enough."""
     content = {"state": state, "reason": reason, "objective": objective}
-    with suppress(CannotWrite), replacing(folder / RECORD) as aside:
-        aside.write_text(json.dumps(content, indent=1) + "\n")
+    write_note(folder / RECORD, content)
 
 
 def read_record(folder: Path) -> dict[str, Any]:
     """What became of a job; empty where nothing has yet."""
-    try:
-        content = json.loads((folder / RECORD).read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return read_note(folder / RECORD)

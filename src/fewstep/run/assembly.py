@@ -122,8 +122,7 @@ def joint_baseline(experiment: Experiment) -> Experiment:
     """Joint training from the same start, on the same tasks: its outer step alone is its own."""
     config, joint = experiment.config, experiment.joint
     assert joint is not None, "there is no joint baseline"
-    algorithm = {**config["baselines"]["joint"], "inner": config["algorithm"]["inner"]}
-    changed = {**config, "algorithm": algorithm, "resume": None, "logger": {}}
+    changed = {**config, "algorithm": _joint_node(config), "resume": None, "logger": {}}
     return untrained(replace(experiment, recipe=joint, config=changed, resume=None, logger={}))
 
 
@@ -131,14 +130,18 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     """The parts that need no data: recipe, network, joint recipe, the state of random numbers."""
     recipe = _recipe(config["algorithm"], config["shots"])
     model, chance = _new_model(config), torch.get_rng_state()
-    joint = None
-    if node := config["baselines"]["joint"]:
-        shared = {**node, "inner": config["algorithm"]["inner"]}
-        joint = _recipe(shared, config["shots"], "baselines.joint")
+    node = _joint_node(config)
+    joint = _recipe(node, config["shots"], "baselines.joint") if node else None
     check_trainer(config["trainer"])
     check_logger(config["logger"])
     check_shots(recipe)
     return recipe, model, joint, chance
+
+
+def _joint_node(config: Config) -> dict[str, Any] | None:
+    """The joint baseline's algorithm, with the inner loop of the one beside it."""
+    node = config["baselines"]["joint"]
+    return {**node, "inner": config["algorithm"]["inner"]} if node else None
 
 
 def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
