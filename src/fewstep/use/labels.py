@@ -25,7 +25,7 @@ def classes_of(labels: Iterable[Any], images: int) -> tuple[list[Any], Tensor]:
         ValueError: another number than there are pictures, labels that are not hashable or not
             numbers, or fewer than two classes.
     """
-    found = [one.item() if isinstance(one, np.generic) else one for one in _listed(labels)]
+    found = listed(labels)
     if len(found) != images:
         raise ConfigError(
             f"labels: there are {len(found)}, and {images} pictures. Give one label a picture"
@@ -57,7 +57,12 @@ def as_array(classes: Sequence[Any]) -> np.ndarray:
     return out
 
 
-def _listed(labels: Any) -> list[Any]:
+def listed(labels: Any) -> list[Any]:
+    """Labels as Python's own values.
+
+    Raises:
+        ValueError: no list of labels.
+    """
     if isinstance(labels, Tensor):
         labels = labels.detach().cpu().numpy()
     if isinstance(labels, np.ndarray):
@@ -68,4 +73,4 @@ def _listed(labels: Any) -> list[Any]:
         return labels.tolist()
     if isinstance(labels, str) or not isinstance(labels, Iterable):
         raise ConfigError(f"labels: a {type(labels).__name__}. Give a list, one label a picture")
-    return list(labels)
+    return [one.item() if isinstance(one, np.generic | Tensor) else one for one in labels]

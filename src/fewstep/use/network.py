@@ -76,6 +76,7 @@ def with_statistics(module: nn.Module) -> nn.Module:
     without_running_statistics(module)
     for layer in norms(module):
         layer.track_running_stats = True
+        layer.register_buffer("num_batches_tracked", torch.tensor(0))
         for name, value in (("running_mean", 0.0), ("running_var", 1.0)):
             like = next(layer.parameters(), None)
             kind = torch.get_default_dtype() if like is None else like.dtype

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fewstep.adapters.heads import last_linear
 from fewstep.core.memory import copied
 from fewstep.core.types import Start
 from fewstep.messages.errors import ConfigError
@@ -33,31 +34,39 @@ def for_ways(
     """
     if ways == trained:
         return module, start
-    made = copied(module)
-    if (path := head_of(made, trained)) is None:
-        if getattr(made, "ways", None) != trained:
-            raise ConfigError(
-                f"{type(module).__name__} was trained for {trained} classes and has no linear layer "
-                f"of {trained} outputs, so that it cannot tell {ways}. Give {trained} classes"
-            )
-        made.ways = ways  # a head without weights
-        return made, start
-    layer = made.get_submodule(path)
-    new = nn.Linear(layer.in_features, ways, layer.bias is not None)
-    new = new.to(layer.weight.device, layer.weight.dtype)
-    new.requires_grad_(layer.weight.requires_grad)
-    owner, _, name = path.rpartition(".")
-    setattr(made.get_submodule(owner), name, new)
-    names = {f"{path}.{n}" for n, _ in layer.named_parameters()}
+    made = with_outputs(copied(module), ways)
+    path = last_linear(module)[0]
+    if head_of(module, trained) is None or path is None:
+        if getattr(module, "ways", None) == trained:
+            return made, start  # a head without weights
+        raise ConfigError(
+            f"{type(module).__name__} was trained for {trained} classes and has no linear layer of "
+            f"{trained} outputs, so that it cannot tell {ways}. Give {trained} classes"
+        )
+    layer, new = module.get_submodule(path), made.get_submodule(path)
     for local, value in layer.named_parameters():
         new.get_parameter(local).data = _rows(value.detach(), ways, head)
+    names = {f"{path}.{n}".lstrip(".") for n, _ in layer.named_parameters()}
     return made, Start(*(_resized(tree, names, ways, head) for tree in start))
+
+
+def with_outputs(module: nn.Module, ways: int) -> nn.Module:
+    """The network, changed to have as many outputs, whose head has no values of its own."""
+    path, layer = last_linear(module)
+    if isinstance(getattr(module, "ways", None), int):
+        module.ways = ways
+    elif isinstance(layer, nn.Linear) and layer.out_features != ways and path:
+        new = nn.Linear(layer.in_features, ways, layer.bias is not None)
+        new = new.to(layer.weight.device, layer.weight.dtype)
+        owner, _, name = path.rpartition(".")
+        setattr(module.get_submodule(owner), name, new.requires_grad_(layer.weight.requires_grad))
+    return module
 
 
 def head_of(module: nn.Module, ways: int) -> str | None:
     """The path of the last linear layer, if it has that many outputs."""
-    layers = [(path, la) for path, la in module.named_modules() if isinstance(la, nn.Linear)]
-    return layers[-1][0] if layers and layers[-1][1].out_features == ways else None
+    path, layer = last_linear(module)
+    return path if path is not None and layer.out_features == ways else None
 
 
 def _resized(tree: Any, names: set[str], ways: int, head: str) -> Any:
