@@ -16,6 +16,9 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
   fewstep train -m key=a,b [overrides]       sweep: one run for each combination
   fewstep train sweep=NAME [overrides]       a named sweep
   fewstep evaluate checkpoint=PATH [...]     test a checkpoint again, in other settings
+  fewstep adapt pictures=PHOTOS [...]        a classifier from a few pictures a class
+  fewstep predict classifier=DIR pictures=FILES   what is on other pictures, as a table
+  fewstep export classifier=DIR to=FILE      the classifier as one ONNX file
   fewstep report DIR... [--paper]            many runs in one table, picture and page
   fewstep bench [overrides]                  time a configuration in every execution
   fewstep cache [clear=NAME|invalid|all]     the decoded datasets of this machine
@@ -31,6 +34,9 @@ Start with
 COMMANDS = {
     "train": "fewstep.commands.train",
     "evaluate": "fewstep.commands.evaluate",
+    "adapt": "fewstep.commands.adapt",
+    "predict": "fewstep.commands.predict",
+    "export": "fewstep.commands.export",
     "report": "fewstep.commands.report",
     "bench": "fewstep.commands.bench",
     "cache": "fewstep.commands.cache",

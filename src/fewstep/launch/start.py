@@ -6,7 +6,6 @@ A run directory is made when configuration, data and checkpoints are settled, an
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -27,8 +26,8 @@ from fewstep.launch.job_folders import summary
 from fewstep.launch.resume import keep
 from fewstep.launch.settling import Command, check_folder_keys, settled, settled_sweep
 from fewstep.launch.stopping import how_to_go_on, stoppable
+from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
-from fewstep.messages.printable import printable
 from fewstep.processes import signals
 from fewstep.processes.children import here_last, same_modules
 from fewstep.processes.rank_watch import RankFailed
@@ -60,14 +59,6 @@ def _launch(command: Command, words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return complain("stopped", status=1)
     return 0
-
-
-def complain(error: Exception | str, status: int = 2) -> int:
-    """Tell the user what to change, without a traceback; the exit status. A list has a line for
-    each of its entries, which are set in."""
-    text = "\n  ".join(map(printable, str(error).split("\n  ")))
-    print(f"fewstep: {text}", file=sys.stderr)
-    return status
 
 
 def _run(command: Command, overrides: list[str], line: str) -> None:

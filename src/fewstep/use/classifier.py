@@ -18,6 +18,7 @@ from fewstep.use.expected import Expected, LeftOut, expect
 from fewstep.use.inputs import pixels_of, vectors_of
 from fewstep.use.labels import as_array, listed
 from fewstep.use.origin import Origin
+from fewstep.use.saving import save
 from fewstep.use.threads import one_thread
 
 
@@ -92,6 +93,11 @@ class Classifier:
     def preparation(self) -> Preparation | None:
         """How pictures become inputs; None for rows of numbers."""
         return self.way.preparation
+
+    @property
+    def origin(self) -> Origin:
+        """What it was adapted from."""
+        return self.way.origin
 
     def predict(self, images: Any) -> np.ndarray:
         """The likeliest class of each picture: [n].
@@ -181,8 +187,6 @@ class Classifier:
                 configuration.
             CannotWrite: naming the path, the reason and the fix.
         """
-        from fewstep.use.saved import save
-
         return save(self, Path(folder))
 
 

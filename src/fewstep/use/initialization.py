@@ -118,7 +118,10 @@ class Initialization:
         if any(value is not None for value in (steps, batch_size, seed, head)):
             chosen = self.with_settings(steps=steps, batch_size=batch_size, seed=seed, head=head)
             return chosen.adapt(images, labels)
-        kept = self.inputs(images)
+        return self.adapt_kept(self.inputs(images), labels)
+
+    def adapt_kept(self, kept: Tensor, labels: Any) -> Classifier:
+        """The same from pixels [n, S, S, C] uint8, or rows [n, d], as `inputs` gives them."""
         classes, y = classes_of(labels, len(kept))
         return Classifier.learned(self.way(), classes, kept, y)
 
