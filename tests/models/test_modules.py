@@ -19,8 +19,7 @@ from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
 from fewstep.config.compose import compose_config
-from fewstep.config.limits import PROTOCOLS
-from fewstep.config.limits import check_training
+from fewstep.config.limits import PROTOCOLS, check_training
 from fewstep.core.contents import check_contents
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem

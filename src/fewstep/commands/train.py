@@ -7,7 +7,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from fewstep.launch.settling import Command
 
 
 MODULE = "fewstep.commands.train"
@@ -36,11 +40,17 @@ def help_text() -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Train as the overrides say; the exit status."""
-    from fewstep.launch.resume import resumed
-    from fewstep.launch.start import Command, launch
+    from fewstep.launch.start import launch
 
-    command = Command("train", MODULE, check, settle, job, digests, direction, resumed)
-    return launch(command, sys.argv[1:] if words is None else words)
+    return launch(command(), sys.argv[1:] if words is None else words)
+
+
+def command() -> Command:
+    """What is launched."""
+    from fewstep.launch.resume import resumed
+    from fewstep.launch.settling import Command
+
+    return Command("train", MODULE, check, settle, job, digests, direction, resumed)
 
 
 def check(config: dict[str, Any]) -> None:

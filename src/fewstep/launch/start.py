@@ -51,7 +51,7 @@ def _launch(command: Command, words: Sequence[str]) -> int:
         check_folder_keys(arguments)
         if arguments.sweep:
             return _sweep(command, arguments.overrides, line)
-        _run(command, arguments.overrides, line)
+        run_one(command, arguments.overrides, line)
     except ConfigError as error:
         return complain(told(error, command.name, words))
     except (CannotWrite, RankFailed) as error:
@@ -61,13 +61,19 @@ def _launch(command: Command, words: Sequence[str]) -> int:
     return 0
 
 
-def _run(command: Command, overrides: list[str], line: str) -> None:
-    """One run, in this process and any that it starts for its devices."""
+def run_one(command: Command, overrides: list[str], line: str) -> Path | None:
+    """One run, in this process and any that it starts for its devices; its directory, for those
+    that made it.
+
+    Raises:
+        ConfigError: what cannot run, before anything is written.
+        CannotWrite, RankFailed: with how to go on.
+    """
     composed, goes_on = settled(command, overrides)
     if (others := outside()) and others.rank > 0:
         # Rank zero has the run directory, and Hydra would make another one here.
         command.job(plain(own_part(composed)), Path.cwd(), line)
-        return
+        return None
 
     def task(composed: DictConfig) -> Any:
         hydra = HydraConfig.get()
@@ -82,6 +88,7 @@ def _run(command: Command, overrides: list[str], line: str) -> None:
 
     with held(Path(composed.hydra.run.dir)) if goes_on else nullcontext():
         through_hydra.run(composed, command.name, task)
+    return Path(composed.hydra.run.dir).absolute()
 
 
 def _sweep(command: Command, overrides: list[str], line: str) -> int:

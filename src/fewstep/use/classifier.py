@@ -95,6 +95,12 @@ class Classifier:
         return self.way.preparation
 
     @property
+    def features(self) -> int | None:
+        """The numbers of a row, where inputs are rows and it was adapted here."""
+        rows = self.preparation is None and self._kept is not None
+        return self._kept[0].shape[1] if rows else None
+
+    @property
     def origin(self) -> Origin:
         """What it was adapted from."""
         return self.way.origin
@@ -145,8 +151,7 @@ class Classifier:
             ValueError: as `predict`.
         """
         if self.preparation is None:
-            given = self._kept
-            return vectors_of(images, None if given is None else given[0].shape[1])
+            return vectors_of(images, self.features)
         return pixels_of(images, self.preparation)
 
     def probabilities(self, kept: Tensor) -> Tensor:

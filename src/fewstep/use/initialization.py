@@ -61,6 +61,13 @@ class Initialization:
         learner = Learner(module, start, inner, Classification(), ways, steps, batch_size)
         return cls(learner, preparation, Origin(type(module).__name__))
 
+    def __repr__(self) -> str:
+        return f"<Initialization {self.origin.name}, trained for {self.ways} ways>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Initialization:
+        """Itself: nothing changes an initialization, and estimators are cloned often."""
+        return self
+
     @property
     def ways(self) -> int:
         """The classes of the tasks that it was trained on; it adapts to any number."""

@@ -68,7 +68,7 @@ def vectors_of(rows: Any, features: int | None = None) -> Tensor:
         if not found.shape[axis]:
             raise ConfigError(
                 f"Found array with 0 {name}(s) (shape={found.shape}) while a minimum of 1 is "
-                "required"
+                "required: give some"
             )
     found = found.astype(np.float32)
     if not np.isfinite(found).all():
