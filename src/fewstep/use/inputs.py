@@ -89,7 +89,7 @@ def _image(one: Any, place: int) -> Image.Image:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
     if isinstance(one, Image.Image):
-        return usual(one.copy())
+        return usual(one)
     if isinstance(one, Tensor):
         one = one.detach().cpu().numpy()
     if not isinstance(one, np.ndarray | Sequence):
