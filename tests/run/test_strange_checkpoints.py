@@ -142,7 +142,7 @@ CASES = {
     "what another rule learns": (
         "state_dict/learned.more",
         FILLED,
-        "another inner rule (adam, learned.more (5, 4)) than adam (absent). Use the algorithm.inner",
+        "is of another inner rule (adam, learned.more (5, 4)) than adam (absent). Use the",
     ),
     "a huge one": (
         "state_dict/more",

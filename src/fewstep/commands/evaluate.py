@@ -186,6 +186,6 @@ def evaluate(config: dict[str, Any], folder: Path, command: str) -> dict[str, An
     from fewstep.run import training
 
     kept = _SETTLED.pop() if _SETTLED else None
-    same = kept is not None and kept[0] == config
-    experiment, tested, path = kept[1] if same else _evaluation(config)
+    same = kept[1] if kept and kept[0] == config else None
+    experiment, tested, path = same or _evaluation(config)
     return training.evaluate(experiment, path, folder, command, tested)
