@@ -70,12 +70,28 @@ def main(words: Sequence[str] | None = None) -> int:
     return command.main(rest)
 
 
-def _complete(words: list[str]) -> int:
-    from fewstep.commands.completion import BASH, query
+BASH = """\
+_fewstep() {
+    local line="${COMP_LINE:0:COMP_POINT}"
+    local word="${line##* }"
+    local IFS=$'\\n'
+    COMPREPLY=($(fewstep completion query "$line" 2> /dev/null))
+    # Bash takes what follows the last = for the word, unless = is no word break.
+    if [[ "$COMP_WORDBREAKS" == *=* && "$word" == *=* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${word%=*}="}")
+    fi
+}
+complete -o nospace -o default -F _fewstep fewstep
+"""
+"""What every shell asks for when it starts."""
 
+
+def _complete(words: list[str]) -> int:
     if words == ["bash"]:
         print(BASH, end="")
     elif words[:1] == ["query"]:
+        from fewstep.commands.completion import query
+
         print("\n".join(query(" ".join(words[1:]), [*COMMANDS, "completion"])))
     else:
         print('fewstep: completion is for bash: eval "$(fewstep completion bash)"', file=sys.stderr)

@@ -100,12 +100,12 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     preflight.training(experiment.splits["train"])
     preflight.test(experiment.splits["test"])
     if not path:
-        handover.keep(experiment)
+        handover.keep(config, experiment)
         return {}
     checkpoint.match(experiment.learner, content, path, "resume")
     checkpoint.same_recipe(experiment, content, path)
     check_resumable(experiment.learner, content, path)
-    handover.keep(replace(experiment, splits=resumed(experiment)))
+    handover.keep(config, replace(experiment, splits=resumed(experiment)))
     added = {"resume": str(path.resolve())}
     if path.resolve().parent.name == "checkpoints":
         added["hydra.run.dir"] = str(path.resolve().parents[1])
