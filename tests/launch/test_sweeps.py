@@ -288,15 +288,6 @@ def test_a_named_sweep_needs_no_flag_and_its_axes_can_be_replaced() -> None:
     assert jobs[1] == ["algorithm=reptile", "shots=5w5s", "seed=7", "sweep=algorithms"]
 
 
-@pytest.mark.parametrize("sweep", options("sweep"))
-def test_every_sweep_composes_and_has_a_folder_of_its_name(sweep: str) -> None:
-    hydra_config = compose_hydra("train", [f"sweep={sweep}"]).hydra
-    assert hydra_config.sweep.dir == f"outputs/sweeps/{sweep}"
-    axes = [f"{key}={values}" for key, values in hydra_config.sweeper.params.items()]
-    for job in combinations([*axes, f"sweep={sweep}"]):
-        compose_config("train", job)
-
-
 TARGETS = {
     "hydra/launcher=local_joblib": "joblib_launcher.JoblibLauncher",
     "hydra/launcher=local_submitit": "submitit_launcher.LocalLauncher",

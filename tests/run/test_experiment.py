@@ -24,7 +24,17 @@ from fewstep.run import assembly, build, handover, parts
 from fewstep.run.assembly import assemble
 
 
-WORDS = ["dataset=sine", "trainer=cpu", "meta_batch=2", "eval.tasks=2", "eval.steps=1"]
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+WORDS = [
+    "dataset=sine",
+    "trainer=cpu",
+    "execution=serial",
+    "meta_batch=2",
+    "eval.tasks=2",
+    "eval.steps=1",
+]
 WORDS += ["eval.curve_tasks=1", "eval.val_every=null", "max_meta_iterations=2"]
 PARTS = ("build_algorithm", "build_outer", "build_model", "build_dataset", "build_test", "compose")
 
@@ -71,7 +81,8 @@ def test_a_run_that_goes_on_uses_what_settling_built(tmp_path) -> None:
     """Its programs were written at the values that the seed gives, as in an undisturbed run."""
     folder = tmp_path / "run"
     assert train.main([*WORDS, f"hydra.run.dir={folder}"]) == 0
-    config = plain(compose_config("train", [*WORDS, "max_meta_iterations=3", f"resume={folder}"]))
+    words = [*WORDS, "execution=threads", "max_meta_iterations=3", f"resume={folder}"]
+    config = plain(compose_config("train", words))
     added = train.settle(config)
     experiment = handover.taken({**config, "resume": added["resume"]})
     assert experiment.learner.execution.name  # it was chosen by the preflight
