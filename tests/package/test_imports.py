@@ -29,6 +29,7 @@ PUBLIC = ("train", "evaluate", "predict", "adapt", "export", "draw", "load")
 ARGUMENTS = 5
 LINES = 200
 CALLED_BY_OTHERS = {"loggers.dashboard.Dashboard.__init__", "run.learner.MetaLearner.__init__"}
+CALLED_BY_OTHERS |= {"use.estimator.FewShotClassifier.__init__"}
 """Whose arguments are keys of a configuration, or a library's."""
 
 
@@ -216,7 +217,11 @@ READERS = ("config", "commands", "launch", "report", "cli", "__main__")
 """Packages whose business configurations are: they make them, or read stored ones."""
 READING = {
     "run.build",
+    "run.parts",
     "run.assembly",
+    "run.handover",  # which holds two against each other
+    "use.loading",  # which makes an initialization of a stored one
+    "use.cards",
     "run.outer",
     "run.checkpoint_contents",  # which looks whether a stranger's is one at all
     "records.identity",  # which hashes it

@@ -163,7 +163,8 @@ def test_the_page_says_the_limit_the_default_and_what_it_does() -> None:
     page = reference()
     row = "| `log_every` | a whole number of at least 1 | `10` | meta-iterations |"
     assert row in page.splitlines()
-    assert "| `eval.protocol` | one of both, inductive, transductive |" in page
+    protocols = "both, one of inductive, transductive, support, or a list of these"
+    assert f"| `eval.protocol` | {protocols} |" in page
     assert "| `FEWSTEP_CACHE` |" in page
 
 

@@ -97,8 +97,9 @@ class Classifier:
     @property
     def features(self) -> int | None:
         """The numbers of a row, where inputs are rows and it was adapted here."""
-        rows = self.preparation is None and self._kept is not None
-        return self._kept[0].shape[1] if rows else None
+        if self.preparation is not None or self._kept is None:
+            return None
+        return self._kept[0].shape[1]
 
     @property
     def origin(self) -> Origin:

@@ -169,7 +169,7 @@ def _run_onnx(file: Path) -> Callable[[np.ndarray], np.ndarray]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
-    return lambda pixels: session.run(None, {"pixels": pixels})[0]
+    return lambda pixels: np.asarray(session.run(None, {"pixels": pixels})[0])
 
 
 def _pt2(module: nn.Module, pixels: Tensor, file: Path, metadata: dict[str, str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +25,7 @@ from fewstep.use.origin import Origin
 class Kept(Protocol):
     """What of a classifier is written."""
 
-    classes: Sequence[Any]
+    classes: list[Any]
     network: nn.Module
     temperature: float
     expected: Expected | None

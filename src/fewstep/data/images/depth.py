@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from PIL.ImageFile import ImageFile
 
 from fewstep.disk.bad_files import BadFile
 
@@ -46,7 +45,7 @@ class Depth:
     """Colour of 16 bits a channel, of which Pillow keeps the upper 8."""
 
     @classmethod
-    def of(cls, image: ImageFile) -> Depth:
+    def of(cls, image: Image.Image) -> Depth:
         """Of an image as `Image.open` gives it."""
         if image.format in BYTES:
             return PLAIN
