@@ -62,7 +62,8 @@ def test_adapt_says_what_to_expect_and_writes_three_files(tmp_path, capsys) -> N
     assert int(found[1]) == round(100 * about["expected"]["right"] / 6)
     assert about["initialization"]["name"] == "omniglot"
     assert len(about["initialization"]["sha256"]) == 64
-    assert Image.open(made / "expected.png").size[0] > 200
+    with Image.open(made / "expected.png") as sheet:
+        assert sheet.size[0] > 200
 
 
 def test_predict_has_a_row_a_picture_in_the_order_given(adapted, tmp_path, capsys) -> None:
