@@ -21,6 +21,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.records.results import write_json
 from fewstep.run import parts
 from fewstep.use.about import ABOUT, SCHEMA, WEIGHTS, damaged, read
+from fewstep.use.backbone.backbone import NODE, network_of
 from fewstep.use.classifier import Classifier, Way
 from fewstep.use.expected import Expected
 from fewstep.use.network import Fixed, with_statistics
@@ -120,19 +121,13 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
 
 def _network(node: Mapping[str, Any], folder: Path) -> nn.Module:
     """The network without its values."""
-    if node["model"]["_target_"] == BACKBONE:
-        from fewstep.use.backbone.backbone import network_of
-
+    if NODE in node["model"]:
         return network_of(node["model"], node["outputs"])
     module = with_outputs(parts.build_model(node["model"]), node["outputs"])
     given = {}
     for name, (kind, shape) in node["given"].items():
         given[name] = torch.zeros(shape, dtype=getattr(torch, kind))
     return Fixed(with_statistics(module), given)
-
-
-BACKBONE = "fewstep.use.backbone"
-"""What stands for a frozen network with a head in the place of a network's class."""
 
 
 def _learns_no_more(*_: Any) -> Any:
