@@ -51,8 +51,11 @@ def load(init: str | Path, trust: Sequence[str] = ()) -> Initialization | Backbo
         return Backbone.named(name.removeprefix(BACKBONE))
     path = Path(init).expanduser()
     if (path / "classifier.json").is_file():
-        from fewstep.use.saved import read
+        from fewstep.use.backbone.backbone import NODE, Backbone
+        from fewstep.use.saved import load_classifier, read
 
+        if NODE in read(path)["network"]["model"]:
+            return Backbone.of(load_classifier(path))  # the whole of it is in there
         return load(read(path)["initialization"]["name"], trust)
     if not path.exists():
         known = [*shipped.names(), f"{BACKBONE}NAME"]

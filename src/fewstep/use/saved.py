@@ -21,7 +21,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.records.results import write_json
 from fewstep.run import parts
 from fewstep.use.about import ABOUT, SCHEMA, WEIGHTS, damaged, read
-from fewstep.use.backbone.backbone import NODE, network_of
+from fewstep.use.backbone.backbone import NODE, frozen_part, network_of
 from fewstep.use.classifier import Classifier, Way
 from fewstep.use.expected import Expected
 from fewstep.use.network import Fixed, with_statistics
@@ -110,6 +110,7 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
         _learns_no_more,
         _learns_no_more,
         Origin(about["initialization"]["name"], about["initialization"]["sha256"], node["model"]),
+        frozen_part(network),
     )
     made = Classifier(way, about["classes"], network.eval().requires_grad_(False))
     made.temperature = about["temperature"]
@@ -122,7 +123,10 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
 def _network(node: Mapping[str, Any], folder: Path) -> nn.Module:
     """The network without its values."""
     if NODE in node["model"]:
-        return network_of(node["model"], node["outputs"])
+        try:
+            return network_of(node["model"], node["outputs"])
+        except (KeyError, TypeError) as error:
+            raise damaged(folder, ABOUT, f"network: {error!r}") from None
     module = with_outputs(parts.build_model(node["model"]), node["outputs"])
     given = {}
     for name, (kind, shape) in node["given"].items():

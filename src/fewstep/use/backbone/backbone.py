@@ -37,7 +37,7 @@ class Backbone:
     origin: Origin
     head: str = "prototypes"
     """prototypes, logistic or steps (`fewstep.use.backbone.heads`)."""
-    steps: int = 20
+    steps: int = 50
     """Gradient steps of the head `steps`."""
 
     @classmethod
@@ -58,10 +58,23 @@ class Backbone:
         """
         preparation = networks.preparation_of(name, size)
         network = Frozen(networks.pretrained(name, preparation.size, weights)).eval()
-        sha256 = digest(dict(network.state_dict()))
         node = {NODE: name, "size": preparation.size}
-        features = Features(network, preparation, f"timm_{name}", sha256)
-        return cls(features, Origin(f"timm:{name}", sha256, node))
+        origin = Origin(f"timm:{name}", digest(dict(network.state_dict())), node)
+        return cls(Features(network, preparation, f"timm_{name}", origin.sha256), origin)
+
+    @classmethod
+    def of(cls, classifier: Classifier) -> Backbone:
+        """That of a classifier which was made with one, as saved ones are.
+
+        Raises:
+            ValueError: it was made with another kind of initialization.
+        """
+        origin, preparation = classifier.way.origin, classifier.preparation
+        network = frozen_part(classifier.network)
+        if network is None or preparation is None:
+            raise ConfigError(f"{origin.name}: is no frozen network. fewstep.load gives it")
+        name = f"timm_{origin.model[NODE]}"
+        return cls(Features(network, preparation, name, origin.sha256), origin)
 
     @property
     def preparation(self) -> Preparation:
@@ -145,12 +158,21 @@ class Backbone:
         return Way(self.preparation, learn, left_out, self.origin, frozen.network, frozen)
 
 
+def frozen_part(network: nn.Module) -> Frozen | None:
+    """What a classifier's network has in front of its head, where that is frozen."""
+    first = network[0] if isinstance(network, nn.Sequential) else None
+    return first if isinstance(first, Frozen) else None
+
+
 def network_of(node: Mapping[str, Any], outputs: int) -> nn.Sequential:
     """The network of a saved classifier, without its values.
 
     Raises:
         ConfigError: timm is not installed, or has no such network.
+        TypeError, KeyError: the node is none of a backbone.
     """
+    if not isinstance(node[NODE], str):
+        raise TypeError(f"{NODE} must be a name")
     frozen = Frozen(networks.untrained(node[NODE], node["size"])).eval()
     preparation = networks.preparation_of(node[NODE], node["size"])
     side, channels = preparation.size, preparation.channels

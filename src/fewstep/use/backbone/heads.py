@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-SCALE = 10.0
+SCALE = 14.0
 """What the logits of `prototypes` are multiplied by, so that a softmax of them means something:
 squared distances of features of length 1 are from 0 to 4. No answer hangs on it."""
-RATE = 0.1
+RATE = 30.0
 """Learning rate of `steps`."""
-PENALTY = 10.0
+PENALTY = 100.0
 """The inverse strength of the penalty in `logistic`, scikit-learn's C."""
 
 Curve = list[tuple[int, float]]

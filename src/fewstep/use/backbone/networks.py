@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -179,7 +180,9 @@ def _read(file: Path) -> Mapping[str, Tensor]:
             raise FileNotFoundError("there is no such file")
         if file.suffix == ".safetensors":
             return load_file(file)
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the pickle's age; it is read or it is not
+            found = torch.load(file, map_location="cpu", weights_only=True)
         for inside in ("state_dict", "model"):
             found = found.get(inside, found)
         if not all(isinstance(value, Tensor) for value in found.values()):
