@@ -36,6 +36,8 @@ FLOORS: dict[str, str] = {
     " config disk messages",
     "bench": "launch run loggers execution algorithms data adapters models records core processes"
     " config disk messages",
+    "use": "run execution algorithms data adapters models records core processes config disk"
+    " messages",
     "commands": "*",
     "cli": "*",
     "__main__": "*",

@@ -17,6 +17,7 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
   fewstep train sweep=NAME [overrides]       a named sweep
   fewstep evaluate checkpoint=PATH [...]     test a checkpoint again, in other settings
   fewstep report DIR... [--paper]            many runs in one table, picture and page
+  fewstep draw [init=omniglot] [port=0]      draw classes on a page, and see them learned
   fewstep bench [overrides]                  time a configuration in every execution
   fewstep cache [clear=NAME|invalid|all]     the decoded datasets of this machine
   fewstep theory [PART ...] [key=value]      section 5 of the paper, computed and checked
@@ -32,6 +33,7 @@ COMMANDS = {
     "train": "fewstep.commands.train",
     "evaluate": "fewstep.commands.evaluate",
     "report": "fewstep.commands.report",
+    "draw": "fewstep.commands.draw",
     "bench": "fewstep.commands.bench",
     "cache": "fewstep.commands.cache",
     "theory": "fewstep.commands.theory",
