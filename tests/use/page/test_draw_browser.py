@@ -162,8 +162,9 @@ def test_two_classes_are_drawn_and_a_third_drawing_is_recognized(size, opened):
 def test_a_reload_finds_the_drawings_and_a_second_tab_has_its_own(opened):
     tab = opened()
     tab.teach(CIRCLE, CROSS)
-    tab.page.locator(".name").first.fill("round")
-    tab.page.locator(".name").first.press("Enter")
+    tab.page.locator(".name").first.select_text()
+    for key in (*"round", "Enter"):
+        tab.page.keyboard.press(key)
     tab.page.locator(".more").first.click()
     tab.draw(ROUND, 0)
     tab.settled()

@@ -22,7 +22,7 @@ export class Card {
     const field = this.#part("name");
     field.maxLength = page.longest;
     field.onchange = () => this.#called(field.value.trim());
-    field.onkeydown = (event) => event.key === "Enter" && field.blur();
+    field.addEventListener("keydown", (event) => event.key === "Enter" && field.blur());
     this.#called(name);
     this.select(0);
   }
