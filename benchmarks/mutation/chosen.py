@@ -13,9 +13,9 @@ from mutation.operators import Mutant, mutants
 ROOT = Path(__file__).resolve().parents[2]
 SEED, EACH = 13, 8
 
-ONE_TASK = ["rules", "closed_forms", "derivatives", "combination", "evaluation"]
+ONE_TASK = ["rules", "closed_forms", "derivatives", "combination", "evaluation", "seams"]
 TASKS = ["data_sampler", "data_images", "data_module"]
-RUNS = ["learner", "oracle", "stopwatch", "chosen"]
+RUNS = ["learner", "oracle", "stopwatch", "chosen", "outer"]
 
 
 class Part(NamedTuple):
@@ -42,7 +42,7 @@ PARTS = {
     "sampler": Part(("data/sampler", "data/images/split", "run/episodes"), [*TASKS, "oracle"]),
     "evaluation": Part(
         ("adapters/meta_test", "run/summary", "records/intervals", "run/chosen"),
-        ["evaluation", "oracle", "chosen"],
+        ["evaluation", "intervals", "oracle", "chosen"],
     ),
 }
 

@@ -22,6 +22,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,6 +39,9 @@ quarter of them, however busy the machine is."""
 
 FIRST = ("torchvision", "pytorch_lightning", "hydra", "hypothesis", "matplotlib.pyplot")
 """Imported once, before processes are forked; of fewstep nothing."""
+
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""Of pytest, which warns of what is imported before it begins."""
 
 
 def main() -> int:
@@ -126,7 +130,13 @@ def _run_tests(tree: Path, tests: list[str], output: Path) -> NoReturn:
     os.chdir(tree)
     os.environ["PYTHONPATH"] = str(tree / "src")
     sys.path[:0] = [str(tree / "src"), str(tree / "tests")]
-    os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])))
+    try:
+        code = int(pytest.main([*OPTIONS, *tests]))
+    except BaseException:  # nothing of the parent's is to be cleaned up here
+        traceback.print_exc()
+        code = 1
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

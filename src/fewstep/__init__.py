@@ -1,3 +1,56 @@
-"""fewstep: learn an initialization from which a few gradient steps learn a new task."""
+"""fewstep: learn an initialization from which a few gradient steps learn a new task.
+
+    import fewstep
+
+    init = fewstep.load("omniglot")
+    clf = init.adapt(images, labels)
+    clf.predict(others)
+
+Torch is imported when something of `__all__` is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from fewstep.use.classifier import Classifier
+    from fewstep.use.estimator import FewShotClassifier
+    from fewstep.use.initialization import Initialization
+    from fewstep.use.loading import load
+    from fewstep.use.saved import load_classifier
+    from fewstep.use.training import train
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Classifier",
+    "FewShotClassifier",
+    "Initialization",
+    "load",
+    "load_classifier",
+    "train",
+]
+
+_WHERE = {
+    "Classifier": "use.classifier",
+    "FewShotClassifier": "use.estimator",
+    "Initialization": "use.initialization",
+    "load": "use.loading",
+    "load_classifier": "use.saved",
+    "train": "use.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'fewstep' has no attribute {name!r}")
+    found = getattr(import_module(f"fewstep.{_WHERE[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -18,7 +18,7 @@ from fewstep.core.types import EpisodeSpec
 from fewstep.launch.start import plain
 from fewstep.records.identity import config_hash
 from fewstep.report import orderings, overlap
-from fewstep.run import assembly, build
+from fewstep.run import assembly, parts
 
 
 class Finn(NamedTuple):
@@ -66,8 +66,8 @@ def test_maml_and_fomaml_have_the_recipe_of_finn_et_al(family, row, shots, algor
     assert assembly.draft(config).recipe.spec == EpisodeSpec(*spec)
     assert (inner["rule"], inner["loss"]) == ("sgd", "mean")
     assert inner["lr"] == pytest.approx(row.rate * row.ways)
-    loop = build.build_algorithm(config["algorithm"]).inner
-    model = build.build_model(config["model"])
+    loop = parts.build_algorithm(config["algorithm"]).inner
+    model = parts.build_model(config["model"])
     norms = [f"{n}." for n, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)]
     for parameter, _ in model.named_parameters():  # batch norm's are learned and not adapted
         assert loop.adapts(parameter) != parameter.startswith(tuple(norms))

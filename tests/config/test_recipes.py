@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from fewstep.config.compose import compose_config
 from fewstep.config.groups import conf_dir, options
 from fewstep.launch.start import plain
-from fewstep.run import assembly, build
+from fewstep.run import assembly, build, parts
 
 
 class Recipe(NamedTuple):
@@ -128,7 +128,7 @@ def test_every_dataset_passes_the_check_and_its_keys_are_those_of_its_class(data
     if dataset in ("glyphs", "sine"):
         config = composed(f"dataset={dataset}")
     assembly.check(config)
-    made = build.build_dataset(config["dataset"])
+    made = parts.build_dataset(config["dataset"])
     assert made.name == config["dataset"]["name"] == dataset
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.adapters.meta_test import PROTOCOLS, Setting, evaluate_task
+from fewstep.adapters.meta_test import Setting, evaluate_task
 from fewstep.adapters.path import Path
 from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
@@ -21,6 +21,7 @@ from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
+from fewstep.config.limits import PROTOCOLS
 from fewstep.core.aggregate import PerEntry
 from fewstep.core.net import Net
 from fewstep.core.outer import OuterStep, cosine

@@ -16,11 +16,12 @@ import torch
 from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.adapters.meta_test import PROTOCOLS, Setting, evaluate_task
+from fewstep.adapters.meta_test import Setting, evaluate_task
 from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
 from fewstep.commands.train import main
+from fewstep.config.limits import PROTOCOLS
 from fewstep.core.net import Net
 from fewstep.core.rules import SGD, Adam
 from fewstep.core.types import Episode, EpisodeSpec, Start

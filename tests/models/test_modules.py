@@ -14,11 +14,12 @@ from torch import nn
 from torch.func import functional_call
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.adapters.meta_test import PROTOCOLS, Setting, evaluate_task
+from fewstep.adapters.meta_test import Setting, evaluate_task
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
 from fewstep.config.compose import compose_config
+from fewstep.config.limits import PROTOCOLS
 from fewstep.config.limits import check_training
 from fewstep.core.contents import check_contents
 from fewstep.core.net import Net

@@ -18,7 +18,7 @@ from fewstep.config.reference import reference
 from fewstep.config.renamed import current, renamed_word
 from fewstep.config.trust import check_stored
 from fewstep.messages.errors import ConfigError
-from fewstep.run import assembly, build, handover
+from fewstep.run import assembly, build, handover, parts
 from fewstep.run.assembly import assemble
 
 
@@ -29,7 +29,7 @@ PARTS = ("build_algorithm", "build_outer", "build_model", "build_dataset", "buil
 
 def home(name: str) -> ModuleType:
     """Where a part is made from."""
-    return assembly if name == "build_outer" else build
+    return {"build_outer": assembly, "build_test": build}.get(name, parts)
 
 
 def counting(calls: Counter[str], name: str) -> Callable[..., object]:

@@ -66,8 +66,8 @@ class InnerLoop:
     frozen: Sequence[str] = ()
     """Those that nobody moves, as if they had `requires_grad=False` in the network."""
     head: str = "trained"
-    """Where a task starts the network's last linear layer: as `trained`, at `zeros`, or every
-    class at the `mean` of the trained ones."""
+    """Where a task starts the network's last linear layer: as `trained`, at `zeros`, every class at
+    the `mean` of the trained ones, or at the `prototypes` of its support features."""
 
     def __post_init__(self) -> None:
         check_lists(self)
@@ -106,7 +106,7 @@ class InnerLoop:
         params, learned = split(start.params)
         fresh = {n: episode.extras.get(f"fresh.{n}", p) for n, p in params.items()}
         params = {n: fresh[n] if matches(n, self.reset) else p for n, p in params.items()}
-        params |= HEADS[self.head](problem, params)
+        params |= HEADS[self.head](problem, params, episode)
         state = joined(start.state, learned)
         params, state = self.rule.begin(params, state, episode.key)
         return Start({**params, **learned}, without(state, learned))

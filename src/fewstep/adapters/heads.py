@@ -8,34 +8,66 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.core.problem import Problem
-from fewstep.core.types import Params
+from fewstep.core.types import Episode, Params
 
 
-def trained(problem: Problem, params: Params) -> Params:
+def trained(problem: Problem, params: Params, episode: Episode) -> Params:
     """As the outer step has left it."""
     return {}
 
 
-def zeros(problem: Problem, params: Params) -> Params:
+def zeros(problem: Problem, params: Params, episode: Episode) -> Params:
     """At 0: no class is likelier than another."""
     return {name: torch.zeros_like(p) for name, p in _head(problem, params).items()}
 
 
-def mean(problem: Problem, params: Params) -> Params:
+def mean(problem: Problem, params: Params, episode: Episode) -> Params:
     """Every class at the mean of the trained ones: their order means nothing."""
     return {name: _of_all(p) for name, p in _head(problem, params).items()}
 
 
-HEADS: dict[str, Callable[[Problem, Params], Params]] = {
+def prototypes(problem: Problem, params: Params, episode: Episode) -> Params:
+    """A class at the mean c of its support features: w = 2c and b = -|c|^2, so that logits are
+    minus squared distances but for what all classes share (Snell et al. 2017, eq. 8)."""
+    head = _head(problem, params)
+    (weight,) = [p for name, p in head.items() if name.endswith("weight")]
+    features = _features(problem, params, episode)
+    classes = torch.arange(len(weight), device=features.device)
+    members = (episode.support_y[:, None] == classes).to(features.dtype)  # [S, N]
+    each = members.sum(0).clamp(min=1)[:, None]  # a class without an example starts at 0
+    means = (members.T @ features) / each
+    made = {"weight": 2 * means, "bias": -means.square().sum(1)}
+    return {name: made[name.rpartition(".")[2]] for name in head}
+
+
+HEADS: dict[str, Callable[[Problem, Params, Episode], Params]] = {
     "trained": trained,
     "zeros": zeros,
     "mean": mean,
+    "prototypes": prototypes,
 }
 """What `algorithm.inner.head` knows: the parameters that a task starts elsewhere, by name."""
 
 
 def _of_all(rows: Tensor) -> Tensor:
     return rows.mean(0, keepdim=True).expand_as(rows).contiguous()
+
+
+def _features(problem: Problem, params: Params, episode: Episode) -> Tensor:
+    """What the last linear layer is given for each support example: [S, D]."""
+    layer, seen = last_linear(problem.net.module)[1], []
+    handle = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    try:
+        problem.net(params, episode.support_x, problem.given(episode))
+    finally:
+        handle.remove()
+    return seen[-1].flatten(1)
+
+
+def last_linear(module: nn.Module) -> tuple[str | None, nn.Module]:
+    """The last linear layer and its path; None and the network itself where there is none."""
+    layers = [(path, la) for path, la in module.named_modules() if isinstance(la, nn.Linear)]
+    return layers[-1] if layers else (None, module)
 
 
 def _head(problem: Problem, params: Params) -> Params:
@@ -45,8 +77,8 @@ def _head(problem: Problem, params: Params) -> Params:
         ValueError: there is none.
     """
     module = problem.net.module
-    layers = [path for path, la in module.named_modules() if isinstance(la, nn.Linear)]
-    names = [f"{layers[-1]}.{n}".lstrip(".") for n in ("weight", "bias")] if layers else []
+    path = last_linear(module)[0]
+    names = [] if path is None else [f"{path}.{n}".lstrip(".") for n in ("weight", "bias")]
     if found := {name: params[name] for name in names if name in params}:
         return found
     raise ValueError(

@@ -108,9 +108,9 @@ def digests(dataset: Mapping[str, Any]) -> Mapping[str, str | None]:
     Raises:
         OSError, ValueError: data that cannot be read.
     """
-    from fewstep.run import build, origin
+    from fewstep.run import origin, parts
 
-    return origin.digests(build.build_dataset(dataset).open())
+    return origin.digests(parts.build_dataset(dataset).open())
 
 
 def direction(configs: Sequence[Mapping[str, Any]], given: Any) -> str:

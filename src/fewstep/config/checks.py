@@ -77,6 +77,24 @@ class Check:
         return limit + (" or null" if self.optional else "")
 
 
+@dataclass(frozen=True)
+class OneOrMore(Check):
+    """One of some names, a list of them, or the name of what is usual."""
+
+    kind: type = str
+    whole: str = ""
+    """A name that stands for a list."""
+
+    def _fits(self, value: Any) -> bool:
+        if isinstance(value, str):
+            return value in (self.whole, *self.choices)
+        known = isinstance(value, list) and all(name in self.choices for name in value)
+        return known and 0 < len(value) == len(set(value))
+
+    def _limit(self, too_large: bool) -> str:
+        return f"{self.whole}, one of {', '.join(self.choices)}, or a list of these"
+
+
 def count(low: int, example: int, optional: bool = False) -> Check:
     """A whole number of at least `low`."""
     return Check(int, low=low, example=example, optional=optional)

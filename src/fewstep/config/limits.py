@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewstep.config.checks import Check, check_names, check_settings, check_values, count
+from fewstep.config.checks import (
+    Check,
+    OneOrMore,
+    check_names,
+    check_settings,
+    check_values,
+    count,
+)
 from fewstep.config.names import check_name
 from fewstep.config.ranks import check_ranks
 from fewstep.config.trust import check_trust
@@ -13,11 +20,12 @@ from fewstep.messages.errors import ConfigError
 
 
 NOT_MIXED = "mixed precision scales one loss, and an inner loop has one a step"
+PROTOCOLS = ("inductive", "transductive", "support")
 EVAL = {
     "eval.tasks": count(2, 1000),  # one task has no interval
     "eval.seed": count(0, 0),
     "eval.queries": count(1, 1),
-    "eval.protocol": Check(str, choices=("both", "inductive", "transductive"), example="both"),
+    "eval.protocol": OneOrMore(choices=PROTOCOLS, whole="both", example="both"),
     "eval.steps": count(0, 50),
     "eval.batch_size": count(1, 5, optional=True),
     "eval.curve_tasks": count(0, 200),  # 0: no curve

@@ -14,6 +14,7 @@ from fewstep.core.objectives import Classification
 from fewstep.data import cifar100
 from fewstep.data.cifar100 import FOLDER, SIZE, TAR
 from fewstep.data.images import class_lists, pictures
+from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
 from fewstep.data.layouts import pickled_images, places, published
 from fewstep.disk.cache.cache import cache_dir
@@ -50,6 +51,11 @@ class CifarFS:
 
     def __post_init__(self) -> None:
         class_lists.check_split(self.split)
+
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture from elsewhere becomes one of these."""
+        return Preparation(SIZE, 3)
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits `train`, `val` and `test`."""

@@ -18,6 +18,7 @@ from fewstep.data import strokes
 from fewstep.data.digest import source_sha256
 from fewstep.data.images.class_lists import check_split
 from fewstep.data.images.parallel import in_order
+from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
 from fewstep.disk.cache.cache import Content, cached
 
@@ -71,6 +72,11 @@ class Glyphs:
                 f"dataset.val={self.val} and dataset.test={self.test} leave no class to train on; "
                 f"their sum must be below 1"
             )
+
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture from elsewhere becomes one of these."""
+        return Preparation(self.size, 1, paper="dark")
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits `train`, `val` and `test`: consecutive classes, which are all alike."""

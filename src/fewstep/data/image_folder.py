@@ -15,6 +15,7 @@ from fewstep.core.objectives import Classification
 from fewstep.data.images import class_lists, pictures
 from fewstep.data.images.decode import MODES, RESAMPLES, USUAL, Reading
 from fewstep.data.images.pictures import Classes
+from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
 from fewstep.data.layouts import layouts
 from fewstep.data.layouts.given_splits import Found
@@ -95,6 +96,11 @@ class ImageFolder:
                     f"dataset.{key}={getattr(self, key)}: must be a fraction of the classes, at "
                     f"least 0 and below 1"
                 )
+
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture from elsewhere becomes one of these."""
+        return Preparation(self.size, self.channels, self.resample)
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits by name: `train`, and `val` and `test` unless they are empty."""

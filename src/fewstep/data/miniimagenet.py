@@ -15,6 +15,7 @@ from fewstep.core.objectives import Classification
 from fewstep.data.images import class_lists, pictures
 from fewstep.data.images.decode import RESAMPLES
 from fewstep.data.images.pictures import Classes
+from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
 from fewstep.data.layouts import pickled_images, places, published
 
@@ -59,6 +60,11 @@ class MiniImageNet:
             raise ValueError(
                 f"dataset.resample='{self.resample}': must be one of {', '.join(RESAMPLES)}"
             )
+
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture from elsewhere becomes one of these."""
+        return Preparation(SIZE, 3, self.resample)
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits `train`, `val` and `test`."""

@@ -20,6 +20,7 @@ from PIL import Image
 from fewstep.core.objectives import Classification
 from fewstep.data.digest import data_sha256
 from fewstep.data.images.decode import opened
+from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
 from fewstep.disk.archives import archive
 from fewstep.disk.bad_files import BadFile, BadFiles
@@ -31,7 +32,7 @@ PARTS = {"images_background": 964, "images_evaluation": 659}
 """The two archives and their numbers of characters."""
 
 DRAWINGS = 20
-SIZE = 28
+SIZE, NATIVE = 28, 105
 ROTATIONS = (0, 90, 180, 270)
 
 SPLITS = {
@@ -69,6 +70,11 @@ class Omniglot:
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
             raise ValueError(f"dataset.split='{self.split}': must be one of {', '.join(SPLITS)}")
+
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture from elsewhere becomes one of these."""
+        return Preparation(SIZE, 1, "nearest", cut=True, native=NATIVE, paper="light")
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits by name: `train`, `val` (in `with_val` only) and `test`."""

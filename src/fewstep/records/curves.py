@@ -19,6 +19,9 @@ from fewstep.records.metrics import read_metrics
 from fewstep.records.style import STYLE, logarithmic, numbers, unit
 
 
+STYLES = {"inductive": "-", "transductive": "--", "support": ":"}
+"""The line of each protocol; the first of a figure is whole."""
+
 COLORS = {"trained": "#0b6e4f", "joint": "#c8553d", "random": "#7d8597"}
 """The same initialization has the same colour in every picture."""
 
@@ -65,20 +68,21 @@ def _training(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
-    """Accuracy or loss after each inner step; dashed lines are transductive."""
+    """Accuracy or loss after each inner step; a line style a protocol."""
     metric = "acc" if any("acc" in r for r in results) else "loss"
     percent = 100 if metric == "acc" else 1
     settings = sorted({(r["ways"], r["shots"]) for r in results})
-    both = len({r["protocol"] for r in results}) > 1
+    protocols = [p for p in STYLES if any(r["protocol"] == p for r in results)]
     for r in results:
-        curve, dashed = r["curve"], both and r["protocol"] == "transductive"
+        curve, place = r["curve"], protocols.index(r["protocol"])
         y = numbers(curve[metric], percent)
         half = numbers(curve[f"{metric}_ci95"], percent)
         label = r["init"] + (f" {r['ways']}w{r['shots']}s" if len(settings) > 1 else "")
         color = COLORS.get(r["init"], "#333333")
         alpha = 0.45 + 0.55 * (settings.index((r["ways"], r["shots"])) + 1) / len(settings)
-        look = {"color": color, "alpha": alpha, "ls": "--" if dashed else "-", "lw": 1.6}
-        axes.plot(curve["steps"], y, label=None if dashed else label, **look)
+        style = STYLES[r["protocol"]] if place else "-"
+        look = {"color": color, "alpha": alpha, "ls": style, "lw": 1.6}
+        axes.plot(curve["steps"], y, label=None if place else label, **look)
         low = [a - b for a, b in zip(y, half, strict=True)]
         high = [a + b for a, b in zip(y, half, strict=True)]
         axes.fill_between(curve["steps"], low, high, color=color, alpha=0.12, lw=0)
@@ -89,6 +93,6 @@ def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
     axes.set_xticks(ticks, [str(t) for t in ticks])
     if metric == "loss":
         logarithmic(axes)
-    if both:
-        axes.plot([], [], color="#333333", ls="--", lw=1.2, label="transductive")
+    for protocol in protocols[1:]:
+        axes.plot([], [], color="#333333", ls=STYLES[protocol], lw=1.2, label=protocol)
     axes.legend(loc="best")

@@ -28,6 +28,15 @@ def mean_ci95(values: Tensor) -> tuple[float, float]:
     return float(values.mean()), float(half_width)
 
 
+def wilson(right: int, of: int) -> tuple[float, float]:
+    """The ends of Wilson's 95 % interval for a proportion (Wilson 1927): between 0 and 1, and
+    honest where all or none are right."""
+    share, z2 = right / of, Z95**2 / of
+    middle = (share + z2 / 2) / (1 + z2)
+    half = math.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def finite(*values: float | None) -> bool:
     """Whether none of the values is missing, infinite or not a number, as after a divergence."""
     return all(value is not None and math.isfinite(value) for value in values)

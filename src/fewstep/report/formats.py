@@ -13,7 +13,7 @@ from fewstep.report.sections import Section
 from fewstep.report.table import SAME, Row
 
 
-PROTOCOLS = ("inductive", "transductive")
+PROTOCOLS = ("inductive", "transductive", "support")
 
 NOTE = (
     "± is the half-width of the 95 % interval over tasks; (seeds ± …) that of the mean over seeds, "

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fewstep.config.limits import check_training
 from fewstep.core.types import EpisodeSpec, Split
 from fewstep.messages.errors import ConfigError
-from fewstep.run import build, checkpoint
+from fewstep.run import build, checkpoint, parts
 from fewstep.run.consistency import (
     check_fixed,
     check_logger,
@@ -52,7 +52,7 @@ def draft(config: Config) -> Experiment:
         ConfigError: as `check` does, or a checkpoint to resume from that is not there.
     """
     recipe, model, joint, chance = _tried(config)
-    dataset, resume = build.dataset_of(config), config["resume"]
+    dataset, resume = parts.dataset_of(config), config["resume"]
     made: dict[str, Any] = {
         "labels": Labels(config["name"], config["label"], config["point"]),
         "seed": config["seed"],
@@ -145,7 +145,7 @@ def _joint_node(config: Config) -> dict[str, Any] | None:
 
 
 def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
-    algorithm, outer = build.build_algorithm(node, key), build_outer(node["outer"], key)
+    algorithm, outer = parts.build_algorithm(node, key), build_outer(node["outer"], key)
     spec = EpisodeSpec(
         shots["ways"],
         shots["train_shots"],
@@ -168,7 +168,7 @@ def _recipe_again(node: Config, shots: Config, steps: int, held: int | None) -> 
 def _new_model(config: Config) -> nn.Module:
     """The network in the state that the run's seed gives it."""
     torch.manual_seed(config["seed"])
-    model = build.build_model(config["model"])
+    model = parts.build_model(config["model"])
     double = str(config["trainer"]["precision"]) == "64"  # before a checkpoint is read into it
     return model.double() if double else model
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,10 @@ from torch.overrides import TorchFunctionMode
 
 from fewstep.config import room
 from fewstep.messages.errors import ConfigError
-from fewstep.run.experiment import Recipe
+
+
+if TYPE_CHECKING:
+    from fewstep.run.experiment import Recipe
 
 
 MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}

@@ -10,7 +10,7 @@ from typing import Any
 from fewstep.core.types import Split
 from fewstep.data.images.split import ImageSplit
 from fewstep.messages.errors import ConfigError
-from fewstep.run import build, origin
+from fewstep.run import build, origin, parts
 from fewstep.run.experiment import Experiment
 from fewstep.run.preflight import Preflight
 
@@ -116,7 +116,7 @@ def _unseen(split: Split, experiment: Experiment, asked: Asked, content: Content
 
 def _check_kind(experiment: Experiment, content: Content) -> None:
     """Refuse waves for a classifier, and pictures for what has learned waves."""
-    own, given = build.dataset_of(content["config"]), experiment.objective
+    own, given = parts.dataset_of(content["config"]), experiment.objective
     if type(own.objective) is not type(given):
         raise ConfigError(
             f"dataset={experiment.source.name}: its tasks are of another kind "

@@ -1,1 +1,1 @@
-"""A trained initialization in a user's hands: adapted, asked, handed on, drawn for."""
+"""A trained initialization in a user's hands: adapted, asked, kept and handed on."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -43,19 +43,14 @@ def decoded(
 
     Raises BadFiles at the end, for all that cannot be used; nothing is made once there is one.
     """
-    with ExitStack() as stack:
-        archives = {
-            path: stack.enter_context(archive.opened(path))
-            for path in sorted({picture.path for picture in pictures if picture.member})
-        }
-
+    with opened_archives(pictures) as archives:
         bad: dict[Picture, BadFile] = {}
 
         def work(some: Sequence[Picture]) -> list[np.ndarray]:
             good = []
             for picture in some:
                 try:
-                    good.append(one(_bytes(picture, archives, most), str(picture)))
+                    good.append(one(bytes_of(picture, archives, most), str(picture)))
                 except BadFile as file:  # anew, without the pixels that its traceback holds
                     bad[picture] = BadFile(file.where, file.reason, file.fix)
             return good
@@ -70,7 +65,18 @@ def decoded(
         raise BadFiles(listed, len(pictures), endings - set(Image.registered_extensions()) - {""})
 
 
-def _bytes(picture: Picture, archives: dict[Path, Archive], most: int) -> bytes:
+@contextmanager
+def opened_archives(pictures: Sequence[Picture]) -> Iterator[Mapping[Path, Archive]]:
+    """The archives that pictures are in, open."""
+    with ExitStack() as stack:
+        yield {
+            path: stack.enter_context(archive.opened(path))
+            for path in sorted({picture.path for picture in pictures if picture.member})
+        }
+
+
+def bytes_of(picture: Picture, archives: Mapping[Path, Archive], most: int) -> bytes:
+    """A picture's bytes, `most` at the most. Raises BadFile."""
     if picture.member is not None:
         return archives[picture.path].read(PurePosixPath(picture.member), most)
     try:

@@ -54,7 +54,11 @@ class Depth:
         stated = [_first(tags.get(tag)) for tag in (S_MAX_SAMPLE, MAX_SAMPLE)]
         said = [float(value) for value in stated if value in RANGES]
         sample = _first(tags.get(FORMAT))
-        wide = not values and image.mode != "CMYK" and ";16" in str([t.args for t in image.tile])
+        wide = (
+            not values
+            and image.mode != "CMYK"
+            and ";16" in str([t.args for t in getattr(image, "tile", ())])
+        )
         return cls(
             white=65535.0 if scaled else next(iter(said), None),
             scaled=scaled,

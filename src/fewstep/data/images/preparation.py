@@ -1,0 +1,116 @@
+"""From a picture to what a network was trained on: the same for a file, an array and a drawing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fewstep.data.images.decode import MODES, RESAMPLES
+
+
+HALF = 128
+"""From here on a pixel is paper, where a picture is cut into ink and paper."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a picture becomes the input of a network."""
+
+    size: int
+    """Side of the square that it is squeezed to, in pixels."""
+    channels: int
+    """3 for colour, 1 for grey."""
+    resample: str = "bilinear"
+    """nearest, bilinear, bicubic or lanczos."""
+    cut: bool = False
+    """Whether pixels are cut at half into 0 (ink) and 1 (paper)."""
+    native: int | None = None
+    """The side of the pictures that the network was trained on, before they were squeezed; a
+    larger one is made as small first. None: it does not matter."""
+    paper: str | None = None
+    """`light` or `dark`: what drawings are on. One whose edge is of the other kind is turned over.
+    None: pictures are as they are."""
+    mean: tuple[float, ...] = ()
+    """Of the channels, between 0 and 1, that are taken off; none by default."""
+    std: tuple[float, ...] = ()
+    """What the channels are divided by after that."""
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    def pixels(self, image: Image.Image) -> np.ndarray:
+        """A picture as [size, size, channels] uint8."""
+        image = image.convert(MODES[self.channels])
+        if self.native and max(image.size) > self.native:
+            small = (self.native, self.native)
+            image = image.resize(small, Image.Resampling.BOX)
+            if self.cut:  # a line that is thinner than a pixel becomes grey, and stays a line
+                image = image.point(lambda value: 255 * (value >= HALF))
+        if image.size != (self.size, self.size):
+            image = image.resize((self.size, self.size), RESAMPLES[self.resample])
+        return np.asarray(image, dtype=np.uint8).reshape(self.size, self.size, self.channels)
+
+    def scaled(self, pixels: Tensor) -> Tensor:
+        """Pixels [n, size, size, channels] uint8 as inputs [n, channels, size, size] float32."""
+        seen = self.seen(pixels)
+        x = (seen >= HALF).float() if self.cut else seen.float() * (1 / 255)
+        if self.mean:
+            x = (x - torch.tensor(self.mean)) / torch.tensor(self.std)
+        return x.permute(0, 3, 1, 2)
+
+    def seen(self, pixels: Tensor) -> Tensor:
+        """Pixels [n, size, size, channels] uint8 with paper of the kind that the network knows."""
+        if self.paper is None:
+            return pixels
+        sides = pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]
+        light = torch.cat(sides, 1).float().mean((1, 2)) >= HALF
+        turned = light != (self.paper == "light")
+        return torch.where(turned[:, None, None, None], 255 - pixels, pixels)
+
+    def told(self) -> dict[str, Any]:
+        """As it is written down."""
+        return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Preparation:
+        """What was written down.
+
+        Raises:
+            ValueError: it is not that of a picture.
+        """
+        known = {field.name for field in fields(cls)}
+        if not isinstance(told, Mapping) or set(told) != known:
+            raise ValueError(f"the preparation must have {', '.join(sorted(known))}")
+        sides = [told["size"], *([] if told["native"] is None else [told["native"]])]
+        if not all(isinstance(n, int) and 0 < n <= 4096 for n in sides):
+            raise ValueError(f"the preparation's size={told['size']} must be from 1 to 4096")
+        if told["channels"] not in MODES or told["resample"] not in RESAMPLES:
+            raise ValueError(
+                f"the preparation's channels={told['channels']} must be 1 or 3, and its resample="
+                f"{told['resample']} one of {', '.join(RESAMPLES)}"
+            )
+        if told["paper"] not in (None, "light", "dark"):
+            raise ValueError(f"the preparation's paper={told['paper']} must be light, dark or null")
+        for name in ("mean", "std"):
+            if not _numbers(told[name], told["channels"], above=0 if name == "std" else None):
+                raise ValueError(f"the preparation's {name} must have a number a channel, or none")
+        return cls(**told)
+
+
+def _numbers(values: Any, channels: int, above: float | None) -> bool:
+    return (
+        isinstance(values, list | tuple)
+        and len(values) in (0, channels)
+        and all(
+            isinstance(v, int | float) and math.isfinite(v) and (above is None or v > above)
+            for v in values
+        )
+    )

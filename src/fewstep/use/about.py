@@ -1,0 +1,87 @@
+"""What a saved classifier says of itself, checked before anything relies on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fewstep import __version__
+from fewstep.data.images.preparation import Preparation
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
+
+
+SCHEMA = 1
+ABOUT, WEIGHTS = "classifier.json", "weights.safetensors"
+KEYS = ("schema", "classes", "preparation", "network", "initialization", "temperature")
+KEYS += ("expected", "weights_sha256", "versions")
+LARGEST = 64 << 20
+"""Bytes of a `classifier.json`; a larger one is none."""
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What `classifier.json` says, checked.
+
+    Raises:
+        ConfigError: it is missing, damaged, or of a later version.
+    """
+    file = folder / ABOUT
+    if not file.is_file():
+        raise ConfigError(
+            f"classifier={folder}: has no {ABOUT}. Name a folder that fewstep adapt or "
+            "Classifier.save has written"
+        )
+    try:
+        if file.stat().st_size > LARGEST:
+            raise ValueError(f"it has {file.stat().st_size:,} bytes")
+        about = json.loads(file.read_text())
+        if not isinstance(about, dict):
+            raise ValueError("it holds no mapping")
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(folder, ABOUT, error) from None
+    schema = about.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        made_by = printable(about.get("versions"))
+        raise ConfigError(
+            f"classifier={folder}: is of schema {schema}, and this fewstep {__version__} reads up "
+            f"to {SCHEMA}. Use the version that wrote it ({made_by}) or a later one"
+        )
+    if missing := [key for key in KEYS if key not in about]:
+        raise damaged(folder, ABOUT, f"{', '.join(missing)} is missing")
+    _check(about, folder)
+    return about
+
+
+def _check(about: Mapping[str, Any], folder: Path) -> None:
+    classes, node, temperature = about["classes"], about["network"], about["temperature"]
+    kinds = str | int | float | bool
+    if not isinstance(classes, list) or len(classes) < 2:
+        raise damaged(folder, ABOUT, "classes must be a list of two or more")
+    if not all(isinstance(label, kinds) for label in classes) or len(set(classes)) < len(classes):
+        raise damaged(folder, ABOUT, "classes must be texts or numbers, each once")
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float):
+        raise damaged(folder, ABOUT, f"temperature={printable(temperature)}: must be a number")
+    if not 0 < temperature < 1e6:
+        raise damaged(folder, ABOUT, f"temperature={temperature}: must be above 0")
+    first = about["initialization"]
+    if not isinstance(first, dict) or not {"name", "sha256"} <= set(first):
+        raise damaged(folder, ABOUT, "initialization must have a name and a sha256")
+    if not isinstance(node, dict) or not isinstance(node.get("model"), dict):
+        raise damaged(folder, ABOUT, "network must say how it is made")
+    if node.get("outputs") != len(classes) or not isinstance(node.get("given"), dict):
+        raise damaged(folder, ABOUT, f"network.outputs={node.get('outputs')}: must be the classes")
+    if about["preparation"] is not None:
+        try:
+            Preparation.of(about["preparation"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise damaged(folder, ABOUT, error) from None
+
+
+def damaged(folder: Path, name: str, reason: Any) -> ConfigError:
+    """What is said of a file that cannot be used."""
+    return ConfigError(
+        f"classifier={folder}: {name} cannot be used ({printable(reason)}). Adapt again with "
+        "fewstep adapt"
+    )

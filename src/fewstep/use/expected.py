@@ -1,0 +1,132 @@
+"""What to expect of a classifier on pictures that it has not seen, from those that it has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from scipy.optimize import minimize_scalar
+from torch import Tensor
+from tqdm import tqdm
+
+from fewstep.records.intervals import wilson
+
+
+ALONE = 30
+"""Pictures up to which each is left out by itself."""
+FOLDS = 10
+"""Parts of each class that are left out in turn where there are more."""
+
+LeftOut = Callable[[Tensor, Tensor, int, Sequence[Tensor]], Iterable[Tensor]]
+"""From inputs, classes, their number, and parts of the examples, to logits [len(part), N] each."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The accuracy on other pictures, as far as the given ones can tell."""
+
+    right: int
+    """Left-out pictures that were told right."""
+    of: int
+    """Pictures that were left out; 0 where nothing can be estimated."""
+    answers: tuple[Any, ...]
+    """For each given picture the class that it was told to be, left out; None where it was not."""
+    temperature: float
+    """What makes the left-out pictures' probabilities what they say; 1 where there are none."""
+    single: tuple[Any, ...] = ()
+    """Classes of one picture, which cannot be left out."""
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of left-out pictures that were told right; None where there are none."""
+        return self.right / self.of if self.of else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Wilson's 95 % interval of the accuracy."""
+        return wilson(self.right, self.of) if self.of else None
+
+    def __str__(self) -> str:
+        if not self.of:
+            return "expected accuracy: nothing can be estimated from one picture a class"
+        (low, high), single = wilson(self.right, self.of), ""
+        if self.single:
+            names = ", ".join(map(str, self.single[:3])) + (", ..." if self.single[3:] else "")
+            single = f"; of {names} there is one picture, which tells nothing"
+        share = 100 * self.right / self.of
+        return (
+            f"expected accuracy: {share:.0f} % (95 % interval {100 * low:.0f} to {100 * high:.0f} "
+            f"%): {self.right} of {self.of} pictures right when left out{single}"
+        )
+
+
+def expect(
+    left_out: LeftOut,
+    x: Tensor,
+    y: Tensor,
+    classes: Sequence[Any],
+    progress: bool,
+) -> Expected:
+    """Leave examples out, learn from the others, and ask.
+
+    Args:
+        left_out: what those that learned the others say to each part.
+        x: [n, ...], inputs.
+        y: [n] int64, places among the classes.
+        classes: [N].
+        progress: show a bar on stderr.
+    """
+    parts, ways = folds(y), len(classes)
+    told: list[Any] = [None] * len(y)
+    logits, truth = [], []
+    said = left_out(x, y, ways, parts) if parts else ()
+    bar = tqdm(said, "leaving out", len(parts), leave=False, disable=not progress, delay=1)
+    for part, answered in zip(parts, bar, strict=True):
+        for place, row in zip(part.tolist(), answered, strict=True):
+            told[place] = classes[int(row.argmax())]
+        logits.append(answered)
+        truth.append(y[part])
+    counts = torch.bincount(y, minlength=ways)
+    single = tuple(classes[c] for c in range(ways) if counts[c] == 1)
+    if not parts:
+        return Expected(0, 0, tuple(told), 1.0, single)
+    found, right = torch.cat(logits), torch.cat(truth)
+    hits = int((found.argmax(1) == right).sum())
+    return Expected(hits, len(right), tuple(told), temperature(found, right), single)
+
+
+def folds(y: Tensor) -> list[Tensor]:
+    """The places of the examples to leave out, part by part; of a class of one, never its own."""
+    counts = torch.bincount(y)
+    several = [i for i, c in enumerate(y.tolist()) if counts[c] > 1]
+    if len(y) <= ALONE:
+        return [torch.tensor([i]) for i in several]
+    within: dict[int, int] = {}
+    parts: list[list[int]] = [[] for _ in range(FOLDS)]
+    for i in several:
+        c = int(y[i])
+        # Classes begin one after another, so that small ones do not all fall into one part.
+        parts[(within.setdefault(c, 0) + c) % FOLDS].append(i)
+        within[c] += 1
+    return [torch.tensor(part) for part in parts if part]
+
+
+def temperature(logits: Tensor, truth: Tensor) -> float:
+    """What divides logits [n, N] so that their cross-entropy is least (Guo et al. 2017), against
+    targets that are as unsure as n examples leave one (Platt 1999): above 0, at most 20.
+    """
+    n, ways = logits.shape
+    unsure = 1 / (n + 2)
+    targets = torch.full((n, ways), unsure / (ways - 1), dtype=torch.float64)
+    targets[torch.arange(n), truth] = 1 - unsure
+    wide = logits.double()
+
+    def loss(log_t: float) -> float:
+        return float(F.cross_entropy(wide / math.exp(log_t), targets))
+
+    found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
+    return float(math.exp(found.x))

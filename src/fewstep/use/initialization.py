@@ -1,0 +1,133 @@
+"""An initialization in hand: from a few examples a class to a classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.core.net import Net
+from fewstep.core.objectives import Classification
+from fewstep.core.rules import Rule
+from fewstep.core.types import Params, Start, State
+from fewstep.data.images.preparation import Preparation
+from fewstep.messages.errors import ConfigError
+from fewstep.use.classifier import Classifier, Way
+from fewstep.use.inputs import pixels_of, vectors_of
+from fewstep.use.labels import classes_of
+from fewstep.use.learning import Learner
+from fewstep.use.origin import Origin
+
+
+@dataclass(frozen=True)
+class Initialization:
+    """A network, where it starts a task, and how it learns one.
+
+    `fewstep.load` makes one from a training; `Initialization.of` from a module.
+    """
+
+    learner: Learner
+    preparation: Preparation | None
+    """How pictures become inputs; None for rows of numbers."""
+    origin: Origin
+    card: str = ""
+    """What it was trained on, how good it is, and its limits."""
+
+    @classmethod
+    def of(
+        cls,
+        module: nn.Module,
+        rule: Rule,
+        *,
+        ways: int,
+        steps: int = 50,
+        batch_size: int | None = None,
+        preparation: Preparation | None = None,
+    ) -> Initialization:
+        """The initialization that a module's own parameters are.
+
+        Args:
+            module: from inputs [B, *x] to logits [B, ways].
+            rule: the inner optimizer, as `fewstep.core.rules.SGD(0.05)`.
+            ways: outputs of the module.
+            steps: inner steps.
+            batch_size: examples a step; None is all.
+            preparation: how pictures become inputs; None for rows of numbers.
+        """
+        inner, params = InnerLoop(rule, max(steps, 1), batch_size), Net(module).params()
+        start = Start(params, rule.init(params))
+        learner = Learner(module, start, inner, Classification(), ways, steps, batch_size)
+        return cls(learner, preparation, Origin(type(module).__name__))
+
+    @property
+    def ways(self) -> int:
+        """The classes of the tasks that it was trained on; it adapts to any number."""
+        return self.learner.ways
+
+    def with_settings(self, **changed: Any) -> Initialization:
+        """The same with other `steps`, `batch_size`, `seed` or `head`; None leaves one as it is.
+
+        Raises:
+            ValueError: a value that it cannot have.
+        """
+        known = {name: value for name, value in changed.items() if value is not None}
+        for name, least in (("steps", 0), ("batch_size", 1), ("seed", 0)):
+            value = known.get(name, least)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ConfigError(f"{name}={value}: must be a whole number of at least {least}")
+        inner, head = self.learner.inner, known.pop("head", self.learner.inner.head)
+        return replace(
+            self, learner=replace(self.learner, inner=replace(inner, head=head), **known)
+        )
+
+    def inputs(self, images: Any) -> Tensor:
+        """Pictures (or rows) of any form as they are kept: pixels [n, S, S, C] uint8, or [n, d].
+
+        Raises:
+            ValueError: what is no picture, by its place; or rows of another length.
+        """
+        return (
+            vectors_of(images) if self.preparation is None else pixels_of(images, self.preparation)
+        )
+
+    def adapt(
+        self,
+        images: Any,
+        labels: Any,
+        *,
+        steps: int | None = None,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        head: str | None = None,
+    ) -> Classifier:
+        """A classifier of the given classes.
+
+        Args:
+            images: arrays [n, H, W(, C)] (uint8, or numbers from 0 to 1), PIL images, paths or
+                tensors; rows [n, d] for an initialization of rows. Any size: they are prepared.
+            labels: n hashable values; any number of classes from two, of unequal sizes if need be,
+                one picture a class is enough.
+            steps, batch_size, seed: of the inner loop; None as it was trained to be used.
+            head: where the last linear layer starts (`algorithm.inner.head`).
+
+        Raises:
+            ValueError: naming what is wrong with which picture or label, and the fix.
+        """
+        if any(value is not None for value in (steps, batch_size, seed, head)):
+            chosen = self.with_settings(steps=steps, batch_size=batch_size, seed=seed, head=head)
+            return chosen.adapt(images, labels)
+        kept = self.inputs(images)
+        classes, y = classes_of(labels, len(kept))
+        return Classifier.learned(self.way(), classes, kept, y)
+
+    def way(self) -> Way:
+        """How its classifiers are learned and asked."""
+        return Way(self.preparation, self.learner.learn, self.learner.left_out, self.origin)
+
+
+def start_of(module: nn.Module, inner: InnerLoop, learned: Params, state: State) -> Start:
+    """Where tasks start: the network's parameters, what the rule learned, and its memory."""
+    params = Net(module).params()
+    return Start({**params, **learned}, state or inner.rule.init(params))

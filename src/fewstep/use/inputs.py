@@ -1,0 +1,134 @@
+"""What users hold pictures in, as what a network was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fewstep.data.images.decode import opened, usual
+from fewstep.data.images.preparation import Preparation
+from fewstep.messages.errors import ConfigError
+
+
+KINDS = "arrays [n, H, W(, C)] of uint8 or of numbers from 0 to 1, PIL images, paths or tensors"
+
+
+def pixels_of(images: Any, preparation: Preparation) -> Tensor:
+    """Pictures in any form as [n, size, size, channels] uint8.
+
+    Args:
+        images: an array or tensor [n, H, W(, C)], or a sequence of arrays [H, W(, C)], PIL images
+            and paths, mixed if you like. Arrays are uint8 (0 to 255), bool (True is
+            white), or numbers between 0 and 1.
+        preparation: how they are squeezed, turned grey and so on.
+
+    Raises:
+        ValueError: no pictures, or what is no picture: its place, and what it is.
+    """
+    if isinstance(images, str | Path | Image.Image):
+        raise ConfigError(
+            f"images: one {type(images).__name__}, where a list of pictures is needed. Give [image]"
+        )
+    if isinstance(images, np.ndarray | Tensor) and images.ndim < 3:
+        raise ConfigError(
+            f"images: an array of shape {tuple(images.shape)}, where [n, H, W] or [n, H, W, C] is "
+            "needed. A single picture is images[None]"
+        )
+    if not isinstance(images, Iterable):
+        raise ConfigError(f"images: a {type(images).__name__}. Give {KINDS}")
+    made = [preparation.pixels(_image(one, place)) for place, one in enumerate(images)]
+    if not made:
+        raise ConfigError(f"images: there are none. Give {KINDS}")
+    return torch.from_numpy(np.stack(made))
+
+
+def vectors_of(rows: Any, features: int | None = None) -> Tensor:
+    """Rows of numbers [n, d] as float32.
+
+    Raises:
+        ValueError: not a table of finite numbers, or of another number of columns than `features`.
+    """
+    found = np.asarray(rows)
+    if found.dtype == object:
+        found = found.astype(np.float64)
+    if np.iscomplexobj(found):
+        raise ConfigError("Complex data not supported: X must be real numbers")
+    if found.ndim != 2:
+        raise ConfigError(
+            f"Expected 2D array, got {found.ndim}D array instead: X must be [n, d]. Reshape your "
+            "data using X.reshape(-1, 1), or X.reshape(1, -1) if it is one sample"
+        )
+    for axis, name in enumerate(("sample", "feature")):
+        if not found.shape[axis]:
+            raise ConfigError(
+                f"Found array with 0 {name}(s) (shape={found.shape}) while a minimum of 1 is "
+                "required"
+            )
+    found = found.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise ConfigError("X contains NaN or infinity. Leave these rows out, or fill them")
+    if features is not None and found.shape[1] != features:
+        raise ConfigError(
+            f"X has {found.shape[1]} features, but FewShotClassifier is expecting {features} "
+            "features as input"
+        )
+    return torch.from_numpy(found)
+
+
+def _image(one: Any, place: int) -> Image.Image:
+    if isinstance(one, str | Path):
+        path = Path(one).expanduser()
+        try:
+            return opened(path.read_bytes(), str(path))
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if isinstance(one, Image.Image):
+        return usual(one.copy())
+    if isinstance(one, Tensor):
+        one = one.detach().cpu().numpy()
+    if not isinstance(one, np.ndarray | Sequence):
+        raise ConfigError(f"images[{place}]: a {type(one).__name__} is no picture. Give {KINDS}")
+    return _of_array(np.asarray(one), f"images[{place}]")
+
+
+def _of_array(array: np.ndarray, where: str) -> Image.Image:
+    if array.ndim == 3 and array.shape[-1] not in (1, 3, 4) and array.shape[0] in (1, 3):
+        raise ConfigError(
+            f"{where}: shape {array.shape} has its channels first. Give [H, W, C], as "
+            "array.transpose(1, 2, 0)"
+        )
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] not in (1, 3, 4)):
+        raise ConfigError(f"{where}: shape {array.shape} is no picture. Give [H, W] or [H, W, C]")
+    if not array.size:
+        raise ConfigError(f"{where}: shape {array.shape} has no pixels")
+    array = _eight_bits(array, where)
+    return usual(Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array))
+
+
+def _eight_bits(array: np.ndarray, where: str) -> np.ndarray:
+    """An array's values on the scale from 0 to 255."""
+    if array.dtype == bool:
+        return array.astype(np.uint8) * 255
+    if array.dtype.kind not in "uif":
+        raise ConfigError(f"{where}: {array.dtype} is no kind of pixel. Give {KINDS}")
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite([low, high]).all():
+        raise ConfigError(f"{where}: has pixels that are not finite. Mend or leave out this one")
+    if array.dtype.kind == "f":
+        if low < 0 or high > 1:
+            raise ConfigError(
+                f"{where}: has numbers from {low:g} to {high:g}, where pixels that are not uint8 "
+                "are from 0 to 1. Divide by what is white"
+            )
+        return np.rint(array * 255).astype(np.uint8)
+    if low < 0 or high > 255:
+        raise ConfigError(f"{where}: has values from {low:g} to {high:g}. Give uint8, 0 to 255")
+    if high == 1 and array.dtype != np.uint8:
+        raise ConfigError(f"{where}: has whole numbers 0 and 1 alone. Give bool, or 0 to 255")
+    return array.astype(np.uint8)

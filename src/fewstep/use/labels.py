@@ -1,0 +1,76 @@
+"""From labels of any kind to the classes of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewstep.messages.errors import ConfigError
+
+
+def classes_of(labels: Iterable[Any], images: int) -> tuple[list[Any], Tensor]:
+    """The classes of some labels, sorted where they can be (else in order of appearance), and each
+    label's place among them: [n] int64.
+
+    Args:
+        labels: any hashable values.
+        images: how many there must be.
+
+    Raises:
+        ValueError: another number than there are pictures, labels that are not hashable or not
+            numbers, or fewer than two classes.
+    """
+    found = listed(labels)
+    if len(found) != images:
+        raise ConfigError(
+            f"labels: there are {len(found)}, and {images} pictures. Give one label a picture"
+        )
+    for place, label in enumerate(found):
+        if not isinstance(label, Hashable):
+            raise ConfigError(f"labels[{place}]: a {type(label).__name__} cannot be a class")
+        if label is None or (isinstance(label, float) and not np.isfinite(label)):
+            raise ConfigError(f"labels[{place}]={label}: contains NaN or nothing. Leave it out")
+    classes = list(dict.fromkeys(found))
+    with suppress(TypeError):  # kinds that cannot be held against each other
+        classes.sort()
+    if len(classes) < 2:
+        raise ConfigError(
+            f"labels: Classifier can't train when only one class is present ({classes[0]!r}). Give "
+            "pictures of two classes or more"
+        )
+    places = {label: place for place, label in enumerate(classes)}
+    return classes, torch.tensor([places[label] for label in found])
+
+
+def as_array(classes: Sequence[Any]) -> np.ndarray:
+    """Classes as NumPy's array of their kind, or of objects."""
+    found = np.asarray(classes) if len({type(c) for c in classes}) == 1 else None
+    if found is not None and found.ndim == 1:
+        return found
+    out = np.empty(len(classes), dtype=object)
+    out[:] = classes
+    return out
+
+
+def listed(labels: Any) -> list[Any]:
+    """Labels as Python's own values.
+
+    Raises:
+        ValueError: no list of labels.
+    """
+    if isinstance(labels, Tensor):
+        labels = labels.detach().cpu().numpy()
+    if isinstance(labels, np.ndarray):
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
+        if labels.ndim != 1:
+            raise ConfigError(f"labels: an array of shape {labels.shape}, where [n] is needed")
+        return labels.tolist()
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise ConfigError(f"labels: a {type(labels).__name__}. Give a list, one label a picture")
+    return [one.item() if isinstance(one, np.generic | Tensor) else one for one in labels]

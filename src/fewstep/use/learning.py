@@ -1,0 +1,122 @@
+"""The inner loop on a user's own examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.meta_test import curve_steps, predict
+from fewstep.core.net import Net
+from fewstep.core.objectives import Objective
+from fewstep.core.problem import Problem
+from fewstep.core.traits import traits_of
+from fewstep.core.types import NOTHING, Episode, EpisodeSpec, Params, Start
+from fewstep.data.sampler import Draws
+from fewstep.execution.choice import make_execution
+from fewstep.use.network import Fixed, frozen
+from fewstep.use.threads import one_thread
+from fewstep.use.ways import for_ways
+
+
+SIDE_BY_SIDE = 8
+"""Tasks that are learned between two steps of a progress bar."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How an initialization learns a task: everything but the task."""
+
+    module: nn.Module
+    start: Start
+    inner: InnerLoop
+    objective: Objective
+    ways: int
+    """Outputs of the module."""
+    steps: int
+    batch_size: int | None
+    """Examples an inner step; of more classes than it was trained for, at least one of each."""
+    seed: int = 0
+    """Of the order of the minibatches."""
+
+    def learn(self, x: Tensor, y: Tensor, ways: int) -> tuple[Fixed, list[tuple[int, float]]]:
+        """The network of a task, and its adaptation curve `(inner step, mean loss)`.
+
+        Args:
+            x: [S, *x], inputs.
+            y: [S] int64, classes 0..ways-1.
+            ways: how many classes there are, whether or not each has an example.
+
+        Raises:
+            ConfigError: the network takes what there is not, or another kind of input.
+        """
+        module, start = self._for(ways)
+        episode = self._episode(x, y, ways)
+        net = Net(module)
+        problem = Problem(net, self.objective)
+        given = {name: problem.given(episode)[name] for name in net.takes}
+        net.traits = traits_of(module, [x], given)
+        problem = replace(problem, net=net.begin(episode))
+        with one_thread():
+            params, curve = self._followed(problem, start, episode)
+        return frozen(module, params, x, given), curve
+
+    def _followed(
+        self, problem: Problem, start: Start, episode: Episode
+    ) -> tuple[Params, list[tuple[int, float]]]:
+        """The inner loop, with the loss along it."""
+        curve, done, here = [], 0, self.inner.start(problem, start, episode)
+        for step in curve_steps(self.steps):
+            here = self.inner.go_on(problem, here, episode, slice(done, step)).start
+            done, params = step, self.inner.finish(here)
+            with torch.no_grad():
+                outputs = predict(problem, params, episode, "support")
+                loss = problem.metrics(outputs, problem.queries(episode))["loss"]
+            curve.append((step, float(loss)))
+        return params, curve
+
+    def left_out(
+        self, x: Tensor, y: Tensor, ways: int, parts: Sequence[Tensor]
+    ) -> Iterator[Tensor]:
+        """For each part of the examples, what a network that learned the others says to it:
+        logits [len(part), ways], in the order of the parts.
+
+        Args:
+            x: [S, *x], inputs.
+            y: [S] int64, classes 0..ways-1.
+            ways: how many classes there are.
+            parts: places of the examples to leave out together.
+        """
+        module, start = self._for(ways)
+        episodes = [self._episode(x, y, ways, part) for part in parts]
+        with one_thread():
+            run = make_execution("auto", module, x.device, episodes[0])
+            for first in range(0, len(episodes), SIDE_BY_SIDE):
+                some = episodes[first : first + SIDE_BY_SIDE]
+                yield from run.map(self._answers, (start,), some)
+
+    def _answers(self, net: Net, start: Start, episode: Episode) -> Tensor:
+        problem = Problem(net.begin(episode), self.objective)
+        end = self.inner.adapt(problem, start, episode)
+        with torch.no_grad():
+            return predict(problem, self.inner.finish(end.start), episode, "support")
+
+    def _for(self, ways: int) -> tuple[nn.Module, Start]:
+        return for_ways(self.module, self.start, self.ways, ways, self.inner.head)
+
+    def _episode(self, x: Tensor, y: Tensor, ways: int, left_out: Tensor | None = None) -> Episode:
+        """A task of these examples, with those that are left out as its queries, or else all."""
+        rest = torch.ones(len(x), dtype=torch.bool)
+        if left_out is not None:
+            rest[left_out] = False
+        asked = slice(None) if left_out is None else left_out
+        each = self.batch_size
+        if each is not None and ways > self.ways:
+            each = max(each, ways)
+        draws = Draws(self.seed, "adapt", 0)
+        spec = EpisodeSpec(1, int(rest.sum()), 0, self.steps, each)
+        batches, key = torch.from_numpy(draws.batches(spec)), torch.from_numpy(draws.key())
+        return Episode(x[rest], y[rest], x[asked], y[asked], batches, key, NOTHING)

@@ -1,0 +1,136 @@
+"""From a name, a run directory or a checkpoint to an initialization."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from fewstep.adapters.partition import matches
+from fewstep.config.trust import check_stored
+from fewstep.core.net import Net
+from fewstep.core.objectives import Classification
+from fewstep.messages.errors import ConfigError, did_you_mean
+from fewstep.run import parts
+from fewstep.run.learned import Learned
+from fewstep.use import shipped
+from fewstep.use.cards import run_card
+from fewstep.use.initialization import Initialization, start_of
+from fewstep.use.learning import Learner
+from fewstep.use.origin import Origin
+
+
+if TYPE_CHECKING:
+    from fewstep.use.backbone.backbone import Backbone
+
+BACKBONE = "timm:"
+"""How the names of pretrained networks begin."""
+
+
+def load(init: str | Path, trust: Sequence[str] = ()) -> Initialization | Backbone:
+    """An initialization to adapt.
+
+    Args:
+        init: the name of one that comes with the package (`omniglot`, `glyphs`); a run directory
+            or a `.ckpt` file of `fewstep train`; `timm:NAME`, a pretrained network whose features
+            are used as they are; or the folder of a saved classifier, for what it was adapted from.
+        trust: modules that a stored configuration may name beside parts of fewstep.
+
+    Raises:
+        ValueError: there is no such thing (with near names), or it cannot be used: what is wrong.
+    """
+    name = str(init)
+    if name in shipped.names():
+        content, card = shipped.content(name)
+        return from_content(content, name, card)
+    if name.startswith(BACKBONE):
+        from fewstep.use.backbone.backbone import Backbone
+
+        return Backbone.named(name.removeprefix(BACKBONE))
+    path = Path(init).expanduser()
+    if (path / "classifier.json").is_file():
+        from fewstep.use.saved import read
+
+        return load(read(path)["initialization"]["name"], trust)
+    if not path.exists():
+        known = [*shipped.names(), f"{BACKBONE}NAME"]
+        raise ConfigError(
+            f"init={name}: there is no such initialization, run or checkpoint."
+            f"{did_you_mean(name, known)} Choose {', '.join(known)}, a run directory of fewstep "
+            "train, or a .ckpt file"
+        )
+    from fewstep.run import checkpoint
+
+    file = checkpoint.find(path, "init")
+    content = checkpoint.read(file, "init")
+    checkpoint.check_finite(content, file, "init")
+    check_stored(content["fewstep"]["config"], f"init={file}", trust)
+    return from_content(content, str(file.resolve()), run_card(content, name))
+
+
+def from_content(content: Mapping[str, Any], name: str, card: str) -> Initialization:
+    """The initialization of a checkpoint's contents.
+
+    Raises:
+        ConfigError: it is of another kind of task, or its tensors are not those of its network.
+    """
+    config, tensors = content["fewstep"]["config"], content["state_dict"]
+    dataset = parts.dataset_of(config)
+    if not isinstance(dataset.objective, Classification):
+        raise ConfigError(
+            f"init={name}: was trained on {config['dataset']['name']}, which has no classes. Use "
+            "one that was trained to classify"
+        )
+    if not hasattr(dataset, "preparation"):
+        raise ConfigError(
+            f"init={name}: its dataset {config['dataset']['name']} does not say how a picture "
+            "becomes an input. Give its class a property `preparation`, a fewstep.data.images."
+            "preparation.Preparation, or None where inputs are rows of numbers"
+        )
+    module = parts.build_model(config["model"])
+    inner = parts.build_algorithm(config["algorithm"]).inner
+    for path, parameter in module.named_parameters():
+        parameter.requires_grad_(parameter.requires_grad and not matches(path, inner.frozen))
+    learned = Learned(inner.rule.learned(Net(module).params()))
+    for own, prefix in ((module, "module."), (learned, "learned.")):
+        named = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        _fill(own, named, name)
+    entries = {n: p.detach() for n, p in learned.by_name().items()}
+    setting = config["eval"]["settings"][0]
+    return Initialization(
+        Learner(
+            module,
+            start_of(module, inner, entries, content["fewstep"]["inner_state"]),
+            inner,
+            dataset.objective,
+            config["shots"]["ways"],
+            setting["steps"],
+            setting["batch_size"],
+        ),
+        dataset.preparation,
+        Origin(name, digest(tensors), config["model"]),
+        card,
+    )
+
+
+def digest(tensors: Any) -> str:
+    """SHA-256 of a tree of tensors: names, shapes and bytes."""
+    found = hashlib.sha256()
+    for path, leaf in pytree.tree_flatten_with_path(tensors)[0]:
+        if isinstance(leaf, Tensor):
+            found.update(f"{pytree.keystr(path)} {tuple(leaf.shape)} {leaf.dtype}".encode())
+            found.update(leaf.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def _fill(module: Any, tensors: Mapping[str, Tensor], name: str) -> None:
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"init={name}: its tensors are not those of its network ({str(error).splitlines()[-1]})"
+        ) from None

@@ -1,0 +1,84 @@
+"""An adapted network as a plain one: in evaluation mode, and each answer by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from fewstep.core.channels import channels_last
+from fewstep.core.frozen_norm import norms, statistics
+from fewstep.core.memory import copied, without_running_statistics
+from fewstep.core.types import Params
+from fewstep.messages.errors import ConfigError
+
+
+class Fixed(nn.Module):
+    """A network together with what it takes besides inputs."""
+
+    def __init__(self, module: nn.Module, given: Mapping[str, Tensor]) -> None:
+        """`given`: by name, for as long as it lives."""
+        super().__init__()
+        self.module = module
+        self.names = tuple(given)
+        for name, value in given.items():
+            self.register_buffer(f"given_{name}", value.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [B, N] of inputs [B, *x]."""
+        return self.module(x, **{name: self.get_buffer(f"given_{name}") for name in self.names})
+
+
+def frozen(module: nn.Module, params: Params, support_x: Tensor, given: Params) -> Fixed:
+    """A copy of a network with adapted parameters, whose batch norms have the support set's
+    statistics for good.
+
+    Args:
+        module: the network, which stays as it is.
+        params: by name; what the inner rule learned is left aside.
+        support_x: [S, *x].
+        given: what the network takes, by name.
+
+    Raises:
+        ConfigError: a batch norm that a forward pass asks twice has no statistics of its own.
+    """
+    made = with_statistics(copied(module))
+    places = dict(made.named_parameters())
+    with torch.no_grad():
+        for name in places.keys() & params.keys():
+            places[name].copy_(params[name])
+    fixed = Fixed(made, given).eval()
+    seen: set[nn.Module] = set()
+
+    def measure(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if layer in seen:
+            raise ConfigError(
+                f"{type(module).__name__} asks one batch norm twice in a forward pass, so that its "
+                "statistics cannot be kept. Give each place a layer of its own"
+            )
+        seen.add(layer)
+        for buffer, value in zip(("running_mean", "running_var"), statistics(*inputs), strict=True):
+            layer.get_buffer(buffer).copy_(value)
+
+    handles = [layer.register_forward_pre_hook(measure) for layer in norms(made)]
+    try:
+        with torch.no_grad():
+            fixed(support_x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return fixed.requires_grad_(False)
+
+
+def with_statistics(module: nn.Module) -> nn.Module:
+    """The module, whose batch norms keep statistics, as yet none."""
+    without_running_statistics(module)
+    for layer in norms(module):
+        layer.track_running_stats = True
+        layer.register_buffer("num_batches_tracked", torch.tensor(0))
+        for name, value in (("running_mean", 0.0), ("running_var", 1.0)):
+            like = next(layer.parameters(), None)
+            kind = torch.get_default_dtype() if like is None else like.dtype
+            layer.register_buffer(name, torch.full((layer.num_features,), value, dtype=kind))
+    return channels_last(module)

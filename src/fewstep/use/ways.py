@@ -1,0 +1,87 @@
+"""A network for another number of classes than it was trained for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fewstep.adapters.heads import last_linear
+from fewstep.core.memory import copied
+from fewstep.core.types import Start
+from fewstep.messages.errors import ConfigError
+
+
+def for_ways(
+    module: nn.Module, start: Start, trained: int, ways: int, head: str
+) -> tuple[nn.Module, Start]:
+    """The network with `ways` outputs, and where a task of so many classes starts.
+
+    Columns that were trained are used again, the first ones where there are fewer; what is more
+    than these starts at their mean, in the rule's memory as well. With `head` = `mean` all do.
+    For as many ways as were trained, nothing changes.
+
+    Args:
+        module: the network, which stays as it is.
+        start: its parameters and the inner rule's state.
+        trained: its outputs.
+        ways: the outputs to have.
+        head: what the inner loop does with them (`fewstep.adapters.heads`).
+
+    Raises:
+        ConfigError: no layer is the network's head.
+    """
+    if ways == trained:
+        return module, start
+    made = with_outputs(copied(module), ways)
+    path = last_linear(module)[0]
+    if head_of(module, trained) is None or path is None:
+        if getattr(module, "ways", None) == trained:
+            return made, start  # a head without weights
+        raise ConfigError(
+            f"{type(module).__name__} was trained for {trained} classes and has no linear layer of "
+            f"{trained} outputs, so that it cannot tell {ways}. Give {trained} classes"
+        )
+    layer, new = module.get_submodule(path), made.get_submodule(path)
+    for local, value in layer.named_parameters():
+        new.get_parameter(local).data = _rows(value.detach(), ways, head)
+    names = {f"{path}.{n}".lstrip(".") for n, _ in layer.named_parameters()}
+    return made, Start(*(_resized(tree, names, ways, head) for tree in start))
+
+
+def with_outputs(module: nn.Module, ways: int) -> nn.Module:
+    """The network, changed to have as many outputs, whose head has no values of its own."""
+    path, layer = last_linear(module)
+    if isinstance(getattr(module, "ways", None), int):
+        module.ways = ways
+    elif isinstance(layer, nn.Linear) and layer.out_features != ways and path:
+        new = nn.Linear(layer.in_features, ways, layer.bias is not None)
+        new = new.to(layer.weight.device, layer.weight.dtype)
+        owner, _, name = path.rpartition(".")
+        setattr(module.get_submodule(owner), name, new.requires_grad_(layer.weight.requires_grad))
+    return module
+
+
+def head_of(module: nn.Module, ways: int) -> str | None:
+    """The path of the last linear layer, if it has that many outputs."""
+    path, layer = last_linear(module)
+    return path if path is not None and layer.out_features == ways else None
+
+
+def _resized(tree: Any, names: set[str], ways: int, head: str) -> Any:
+    """A tree of tensors in which those of the head have other rows."""
+    found = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            found[name] = _resized(value, names, ways, head)
+        else:
+            own = any(name == n or name.endswith(f"/{n}") for n in names) and value.dim()
+            found[name] = _rows(value, ways, head) if own else value
+    return found
+
+
+def _rows(value: Tensor, ways: int, head: str) -> Tensor:
+    mean = value.mean(0, keepdim=True)
+    kept = 0 if head == "mean" else min(ways, len(value))
+    return torch.cat([value[:kept], mean.expand(ways - kept, *value.shape[1:])])

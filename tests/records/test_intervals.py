@@ -1,0 +1,37 @@
+"""Figures with their intervals, as people read them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from fewstep.records.intervals import show, wilson
+
+
+@pytest.mark.parametrize(
+    ("figures", "wanted"),
+    [
+        ({"acc": 0.95391, "acc_ci95": 0.0009}, "95.39 ± 0.09 %"),
+        ({"loss": 0.0123456, "loss_ci95": 0.0012}, "0.01235 ± 0.0012"),
+        ({"loss": math.nan, "loss_ci95": 0.1}, "diverged"),
+        ({"acc": 0.5, "acc_ci95": math.inf}, "diverged"),
+        ({"acc": 0.2, "acc_ci95": 0.01, "loss": math.inf}, "20.00 ± 1.00 % (diverged)"),
+    ],
+)
+def test_what_is_shown(figures: dict[str, float], wanted: str) -> None:
+    assert show(figures) == wanted
+
+
+@pytest.mark.parametrize(
+    ("right", "of", "low", "high"),
+    [
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (15, 30, 0.3315, 0.6685),
+        (27, 30, 0.7438, 0.9654),
+    ],
+)
+def test_wilsons_interval(right: int, of: int, low: float, high: float) -> None:
+    """Against published values (Brown, Cai and DasGupta 2001's formula, computed by hand)."""
+    assert wilson(right, of) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
