@@ -96,7 +96,9 @@ def _serve(values: dict[str, Any]) -> None:
         from fewstep.use.loading import load
         from fewstep.use.page.application import application
 
-        keep = Path(values["keep"]) if values["keep"] else None
-        app = application(load(values["init"]), values["init"], keep)
+        init, keep = load(values["init"]), Path(values["keep"]) if values["keep"] else None
+        if getattr(init, "preparation", "its own") is None:
+            raise ConfigError(f"init={values['init']}: is for rows of numbers, not for drawings")
+        app = application(init, values["init"], keep)
         serve(app, socket, show=values["open"])
     print("stopped; nothing was kept" if keep is None else "stopped")

@@ -104,7 +104,7 @@ class Tab:
         paper.scroll_into_view_if_needed()
         box = paper.bounding_box()
         for stroke in drawing:
-            points = [*stroke[:-1:3], stroke[-1]]
+            points = [*stroke[:-1:5], stroke[-1]]
             for i, (x, y) in enumerate(points):
                 mouse.move(*(box[o] + v * box["width"] / FRAME for o, v in (("x", x), ("y", y))))
                 if i == 0:

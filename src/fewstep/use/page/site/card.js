@@ -85,7 +85,10 @@ export class Card {
     const buttons = this.drawings.map((drawing, i) => this.#thumb(drawing, i));
     if (this.drawings.length < this.page.most && this.drawings.every((drawing) => drawing.length))
       buttons.push(this.#more());
-    this.#part("strip").replaceChildren(...buttons);
+    const strip = this.#part("strip");
+    const at = [...strip.children].indexOf(document.activeElement);
+    strip.replaceChildren(...buttons);
+    strip.children[at]?.focus();
   }
 
   #thumb(drawing, i) {

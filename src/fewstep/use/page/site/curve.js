@@ -1,35 +1,36 @@
 // The adaptation curve: the loss on the drawings over the inner steps, as an SVG.
+//
+// The first steps take most of the loss, so the scale of steps is stretched there.
 
 const LEFT = 34, RIGHT = 388, TOP = 12, BOTTOM = 112;
+const TICKS = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 export function curve(svg, points) {
   const known = points.filter(([, loss]) => loss !== null);
   if (!known.length) return nothing(svg);
-  const last = known.at(-1)[0] || 1;
+  const [last, final] = known.at(-1);
   const most = Math.max(...known.map(([, loss]) => loss)) || 1;
-  const x = (step) => LEFT + ((RIGHT - LEFT) * step) / last;
+  const x = (step) => LEFT + ((RIGHT - LEFT) * Math.log1p(step)) / (Math.log1p(last) || 1);
   const y = (loss) => BOTTOM - ((BOTTOM - TOP) * loss) / most;
-  const path = known.map(([step, loss]) => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`).join("L");
-  const [step, loss] = known.at(-1);
+  const places = known.map(([step, loss]) => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`);
+  const path = places.length > 1 ? places.join("L") : `${places[0]}h0`;
   svg.replaceChildren(
-    ...[0, most / 2, most].flatMap((value) => [
-      rule(y(value)),
-      label(short(value), LEFT - 6, y(value) + 4, "end"),
+    ...[0, most / 2, most].flatMap((loss) => [
+      rule(y(loss)),
+      label(short(loss), LEFT - 7, y(loss) + 4, "end"),
     ]),
-    label("0", x(0), BOTTOM + 16, "middle"),
-    label("inner step", (LEFT + RIGHT) / 2, BOTTOM + 16, "middle"),
-    label(String(last), x(last), BOTTOM + 16, "middle"),
-    made("path", { class: "area", d: `M${path}L${x(step)},${BOTTOM}L${x(known[0][0])},${BOTTOM}Z` }),
+    ...TICKS.filter((step) => step <= last).map((step) => label(step, x(step), BOTTOM + 16)),
+    made("path", { class: "area", d: `M${path}V${BOTTOM}H${x(known[0][0])}Z` }),
     made("path", { class: "line", d: `M${path}`, pathLength: 1 }),
-    made("circle", { class: "end", cx: x(step), cy: y(loss), r: 4 }),
+    ...known.map(([step, loss]) => made("circle", { cx: x(step), cy: y(loss), r: 3 })),
   );
-  const told = `from ${short(known[0][1])} to ${short(loss)} in ${last} inner steps`;
+  const told = `from ${short(known[0][1])} to ${short(final)} in ${last} inner steps`;
   svg.setAttribute("aria-label", `The adaptation curve: the loss goes ${told}`);
 }
 
 function nothing(svg) {
   const grid = [TOP, (TOP + BOTTOM) / 2, BOTTOM].map((y) => rule(y));
-  svg.replaceChildren(...grid, label("once two classes have a drawing", 200, BOTTOM + 16, "middle"));
+  svg.replaceChildren(...grid, label("once two classes have a drawing", 211, BOTTOM + 16));
   svg.setAttribute("aria-label", "The adaptation curve: nothing is learned yet");
 }
 
@@ -43,12 +44,12 @@ function made(kind, attributes) {
   return element;
 }
 
-function label(text, x, y, anchor) {
+function label(text, x, y, anchor = "middle") {
   const element = made("text", { x, y, "text-anchor": anchor });
   element.textContent = text;
   return element;
 }
 
 function short(value) {
-  return value === 0 ? "0" : Number(value.toPrecision(2)).toString();
+  return Number(value.toPrecision(2)).toString();
 }

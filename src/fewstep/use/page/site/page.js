@@ -10,6 +10,7 @@ import { asked, shapes } from "./shapes.js";
 
 const AT_REST = 250; // milliseconds from the end of a stroke to learning
 const BEGIN = 3; // classes on a new page
+const LOSS = "The loss on your drawings";
 const get = (id) => document.getElementById(id);
 
 const about = await ask("about");
@@ -96,11 +97,12 @@ const adapt = latest(async () => {
     const learned = await ask("adapt", { classes });
     fit = { id: learned.id, cards: drawn };
     history.replaceState(null, "", `#${fit.id}`);
-    drawn.forEach((card, i) => card.drawn.length === learned.seen[i].length && card.see(learned.seen[i]));
+    drawn.forEach((card, i) => card.see(learned.seen[i]));
     odds.classes(drawn, HUES);
     curve(get("curve"), learned.curve);
     const steps = learned.curve.at(-1)?.[0] ?? 0;
-    get("learned").textContent = `Learned in ${steps} steps, ${learned.seconds.toFixed(2)} s: the loss on your drawings`;
+    const time = `${steps} inner steps in ${learned.seconds.toFixed(2)} s`;
+    get("learned").textContent = `${LOSS}: ${time}`;
     get("keep").hidden = !about.kept;
   });
   document.body.classList.remove("busy");
@@ -126,7 +128,7 @@ function forget() {
   for (const card of cards) card.see([]);
   odds.classes(cards, HUES);
   curve(get("curve"), []);
-  get("learned").textContent = "How it learned: the loss on your drawings";
+  get("learned").textContent = LOSS;
   get("keep").hidden = true;
   odds.say("");
   predict();
