@@ -101,7 +101,7 @@ const adapt = latest(async () => {
     odds.classes(drawn, HUES);
     curve(get("curve"), learned.curve);
     const steps = learned.curve.at(-1)?.[0] ?? 0;
-    const time = `${steps} inner steps in ${learned.seconds.toFixed(2)} s`;
+    const time = `${steps} inner steps in ${learned.seconds.toFixed(2)}\u00a0s`;
     get("learned").textContent = `${LOSS}: ${time}`;
     get("keep").hidden = !about.kept;
   });
