@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= -n 2 --dist loadfile
+PYTHON_NEXT ?= PYENV_VERSION=$$(pyenv latest 3.13 2> /dev/null) python3.13
+TESTS_NEXT ?= tests/config tests/launch tests/commands/test_cli.py tests/records/test_places.py tests/run/test_search.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow test-next test-gpu gates lint types format docs bench bench-costs bench-peers clean
+.PHONY: help setup setup-next train test test-slow test-next test-gpu gates lint types format docs bench bench-costs bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -27,10 +29,15 @@ test: setup  ## the tests, on two cores; real data is used where $$FEWSTEP_DATA 
 test-slow: setup  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow
 
-test-next:  ## configuration, sweeps and launchers with what comes next: Hydra 1.4, Optuna 5
-	$(PYTHON) -m venv $(VENV)-next
-	$(VENV)-next/bin/python -m pip install --quiet --pre --constraint constraints-next.txt --editable '.[tensorboard,joblib,submitit]' hydra-optuna-sweeper pytest pytest-xdist hypothesis
-	$(VENV)-next/bin/python -m pytest $(WORKERS) tests/config tests/launch tests/commands/test_cli.py tests/records/test_places.py tests/run/test_search.py
+setup-next: $(VENV)-next/.ready  ## a second environment, of what comes next: Python 3.13, Hydra 1.4, Optuna 5
+
+$(VENV)-next/.ready: pyproject.toml constraints-next.txt
+	$(PYTHON_NEXT) -m venv $(VENV)-next
+	$(VENV)-next/bin/python -m pip install --quiet --constraint constraints-next.txt --editable '.[tensorboard,joblib,submitit]' hydra-optuna-sweeper pytest pytest-xdist hypothesis
+	touch $@
+
+test-next: setup-next  ## configuration, sweeps and launchers in that
+	$(VENV)-next/bin/python -m pytest $(WORKERS) $(TESTS_NEXT)
 
 test-gpu: setup  ## the tests that need a GPU
 	$(BIN)/python -m pytest -m gpu
@@ -56,9 +63,10 @@ bench-peers:  ## the same work beside learn2learn, higher, TorchOpt and a plain 
 lint: setup  ## what must be clean before a commit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
-types: setup  ## what pyright says of src
-	$(BIN)/basedpyright
+types: setup  ## the last of it alone: what pyright says of src
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 format: setup  ## mend what lint can mend
 	$(BIN)/ruff check --fix .

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
+    from fewstep.commands.in_python import train
     from fewstep.use.classifier import Classifier
     from fewstep.use.estimator import FewShotClassifier
     from fewstep.use.initialization import Initialization
     from fewstep.use.loading import load
     from fewstep.use.saved import load_classifier
-    from fewstep.use.training import train
 
 __version__ = "0.1.0"
 
@@ -40,7 +40,7 @@ _WHERE = {
     "Initialization": "use.initialization",
     "load": "use.loading",
     "load_classifier": "use.saved",
-    "train": "use.training",
+    "train": "commands.in_python",
 }
 
 

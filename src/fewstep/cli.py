@@ -16,6 +16,9 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
   fewstep train -m key=a,b [overrides]       sweep: one run for each combination
   fewstep train sweep=NAME [overrides]       a named sweep
   fewstep evaluate checkpoint=PATH [...]     test a checkpoint again, in other settings
+  fewstep adapt pictures=PHOTOS [...]        a classifier from a few pictures a class
+  fewstep predict classifier=DIR pictures=FILES   what is on other pictures, as a table
+  fewstep export classifier=DIR to=FILE      the classifier as one ONNX file
   fewstep report DIR... [--paper]            many runs in one table, picture and page
   fewstep draw [init=omniglot] [port=0]      draw classes on a page, and see them learned
   fewstep bench [overrides]                  time a configuration in every execution
@@ -32,6 +35,9 @@ Start with
 COMMANDS = {
     "train": "fewstep.commands.train",
     "evaluate": "fewstep.commands.evaluate",
+    "adapt": "fewstep.commands.adapt",
+    "predict": "fewstep.commands.predict",
+    "export": "fewstep.commands.export",
     "report": "fewstep.commands.report",
     "draw": "fewstep.commands.draw",
     "bench": "fewstep.commands.bench",
@@ -66,12 +72,28 @@ def main(words: Sequence[str] | None = None) -> int:
     return command.main(rest)
 
 
-def _complete(words: list[str]) -> int:
-    from fewstep.commands.completion import BASH, query
+BASH = """\
+_fewstep() {
+    local line="${COMP_LINE:0:COMP_POINT}"
+    local word="${line##* }"
+    local IFS=$'\\n'
+    COMPREPLY=($(fewstep completion query "$line" 2> /dev/null))
+    # Bash takes what follows the last = for the word, unless = is no word break.
+    if [[ "$COMP_WORDBREAKS" == *=* && "$word" == *=* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${word%=*}="}")
+    fi
+}
+complete -o nospace -o default -F _fewstep fewstep
+"""
+"""What every shell asks for when it starts."""
 
+
+def _complete(words: list[str]) -> int:
     if words == ["bash"]:
         print(BASH, end="")
     elif words[:1] == ["query"]:
+        from fewstep.commands.completion import query
+
         print("\n".join(query(" ".join(words[1:]), [*COMMANDS, "completion"])))
     else:
         print('fewstep: completion is for bash: eval "$(fewstep completion bash)"', file=sys.stderr)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from fewstep import __version__, cli
-from fewstep.commands.completion import BASH, query
+from fewstep.commands.completion import query
 from fewstep.config.groups import groups, options
 
 
@@ -108,7 +108,7 @@ def test_completion_in_bash(tmp_path):
     """The function that bash calls, with a `fewstep` that is this interpreter's."""
     script = f"""
 fewstep() {{ {sys.executable} -m fewstep.cli "$@"; }}
-{BASH}
+{cli.BASH}
 complete -p fewstep | grep -c -- "-F _fewstep fewstep"
 COMP_LINE="fewstep train algorithm=ma and more"; COMP_POINT=26
 _fewstep; echo "[${{COMPREPLY[*]}}]"
@@ -126,6 +126,6 @@ COMP_WORDBREAKS=" "; _fewstep; echo "[${{COMPREPLY[*]}}]"
 
 def test_completion_knows_bash_alone(capsys):
     assert cli.main(["completion", "bash"]) == 0
-    assert capsys.readouterr().out == BASH
+    assert capsys.readouterr().out == cli.BASH
     assert cli.main(["completion", "fish"]) == 2
     assert "bash" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import os
 import resource
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -306,7 +308,7 @@ def test_a_validation_split_that_is_too_small_can_be_done_without(refused, tmp_p
     message = refused("train", *words)
     names(message, "the val split of image_folder has 3", "eval.val_every=null", "dataset.val=0")
     for way_out in ("eval.val_every=null", "dataset.val=0"):
-        train.settle(plain(compose_config("train", [*words, way_out])))
+        train.settle(plain(compose_config("train", [*words, way_out, "execution=serial"])))
     message = refused("train", *words, "eval.val_every=null", "shots.ways=5")
     assert "the test split of image_folder has 4" in message
     assert "dataset.val=0" not in message
@@ -383,13 +385,18 @@ def test_a_class_without_images(refused, tmp_path):
 # --- checkpoints
 
 
-def content(*overrides: str) -> dict:
-    """What a checkpoint of a tiny net holds, untrained."""
+@cache
+def untrained(*overrides: str) -> dict:
     words = ["dataset.classes=60", "model.channels=4", *overrides]
     config = plain(compose_config("train", words))
     learner = assembly.draft(config).learner
     ours = {"config": config, "meta_iteration": 3, "inner_state": learner.state}
     return {"state_dict": learner.state_dict(), "fewstep": ours}
+
+
+def content(*overrides: str) -> dict:
+    """What a checkpoint of a tiny net holds, untrained."""
+    return copy.deepcopy(untrained(*overrides))
 
 
 @pytest.fixture
@@ -432,11 +439,10 @@ def test_a_checkpoint_never_runs_what_is_in_it(refused, tmp_path):
 
 
 def test_a_checkpoint_of_another_model_or_number_of_ways(refused, saved):
-    path = saved(content())
-    words = ["dataset.classes=60", "model.channels=4"]
-    message = refused("train", f"resume={path}", *words, "shots.ways=3")
+    words = [f"resume={saved(content())}", "dataset.classes=60", "execution=serial"]
+    message = refused("train", *words, "model.channels=4", "shots.ways=3")
     names(message, "trained for 5 ways", "shots.ways=3", "Use shots.ways=5")
-    message = refused("train", f"resume={path}", "dataset.classes=60", "model.channels=8")
+    message = refused("train", *words, "model.channels=8")
     names(message, "another model", "OmniglotConv", "(4, 1, 3, 3)", "(8, 1, 3, 3)")
 
     changed = content()
@@ -450,6 +456,7 @@ def test_a_checkpoint_of_another_model_or_number_of_ways(refused, saved):
 
 def test_a_run_is_resumed_with_its_own_recipe(refused, saved):
     words = [f"resume={saved(content())}", "dataset.classes=60", "model.channels=4"]
+    words += ["execution=serial"]
     message = refused("train", *words, "algorithm.inner.lr=0.5")
     names(message, "algorithm.inner.lr was 0.001", "algorithm.inner.lr=0.5", "start a new run")
     names(refused("train", *words, "seed=3"), "seed was 0 in that run", "Resume with seed=0")

@@ -8,7 +8,7 @@ import pytest
 
 from fewstep.commands import evaluate, train
 from fewstep.config.names import check_name
-from fewstep.launch.start import complain
+from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import caption, printable
 from fewstep.run.consistency import check_logger

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from omegaconf import OmegaConf
 from torch import nn
 
 from fewstep.config.arguments import combinations
-from fewstep.config.compose import compose_config
-from fewstep.config.groups import conf_dir
+from fewstep.config.compose import compose_config, compose_hydra
+from fewstep.config.groups import options
 from fewstep.core.types import EpisodeSpec
 from fewstep.launch.start import plain
 from fewstep.records.identity import config_hash
@@ -82,13 +81,20 @@ def test_maml_and_fomaml_have_the_recipe_of_finn_et_al(family, row, shots, algor
 @cache
 def jobs(sweep: str) -> list[dict]:
     """The configuration of every job of a sweep, in order, each of which passes the check."""
-    axes = OmegaConf.load(conf_dir() / "sweep" / f"{sweep}.yaml").hydra.sweeper.params
+    axes = compose_hydra("train", [f"sweep={sweep}"]).hydra.sweeper.params
     words = [f"sweep={sweep}", *(f"{key}={values}" for key, values in axes.items())]
     configs = [composed(*overrides) for overrides in combinations(words)]
     for config in configs:
         assembly.check(config)
     assert len({config_hash(config) for config in configs}) == len(configs)
     return configs
+
+
+@pytest.mark.parametrize("sweep", options("sweep"))
+def test_every_sweep_composes_and_has_a_folder_of_its_name(sweep):
+    hydra_config = compose_hydra("train", [f"sweep={sweep}"]).hydra
+    assert hydra_config.sweep.dir == f"outputs/sweeps/{sweep}"
+    assert jobs(sweep)
 
 
 def is_as_in_section_6(config: dict) -> bool:

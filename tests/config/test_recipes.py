@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from fewstep.config.compose import compose_config
 from fewstep.config.groups import conf_dir, options
 from fewstep.launch.start import plain
-from fewstep.run import assembly, build, parts
+from fewstep.run import assembly, parts
 
 
 class Recipe(NamedTuple):

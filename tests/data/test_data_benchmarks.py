@@ -111,6 +111,16 @@ def test_damaged_cifar_is_named(official, tmp_path):
         CifarFS(tmp_path / "nowhere").open()
 
 
+def test_a_folder_in_place_of_a_file_of_cifar_is_named(official, tmp_path):
+    (official / "meta").unlink()
+    (official / "meta").mkdir()
+    packed = tmp_path / "cifar-100-python.tar.gz"
+    with tarfile.open(packed, "w:gz") as tar:
+        tar.add(official, "cifar-100-python")
+    with pytest.raises(ValueError, match=r"is damaged .*cifar-100-python/meta is no file"):
+        CifarFS(packed).open()
+
+
 @pytest.fixture
 def wnids(monkeypatch) -> dict[str, list[str]]:
     parts = class_lists.published("miniimagenet")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "extend").glob("[!i]*.md"))
 FILE = re.compile(r"^`([\w/]+\.(?:py|yaml))`\n\n```\w+\n(.*?)```", re.S | re.M)
 SMALL = ["max_meta_iterations=3", "eval.tasks=4", "eval.curve_tasks=0", "eval.val_every=null"]
-SMALL += ["execution=serial"]  # threads trace a program first
+SMALL += ["eval.steps=3", "execution=serial"]  # threads trace a program first
 
 
 def cases() -> list[object]:

@@ -65,7 +65,9 @@ def ranks(tmp_path_factory) -> list[dict]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    multiprocessing.spawn(as_a_rank, (port, folder), nprocs=RANKS)
+    # From a process that has loaded the learner, and PyTorch with it, for both of them.
+    multiprocessing.set_forkserver_preload([MetaLearner.__module__])
+    multiprocessing.start_processes(as_a_rank, (port, folder), RANKS, start_method="forkserver")
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(RANKS)]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +32,16 @@ def draw(root: Path, seed: int = 0) -> Path:
     return root
 
 
+@cache
+def composed(*words: str) -> dict:
+    fixed = ["dataset=image_folder", "dataset.root=ROOT", "dataset.size=8"]
+    return plain(compose_config("train", [*fixed, *words]))
+
+
 def config(root: Path | str, *words: str) -> dict:
-    fixed = ["dataset=image_folder", f"dataset.root={root}", "dataset.size=8", *words]
-    return plain(compose_config("train", fixed))
+    made = copy.deepcopy(composed(*words))
+    made["dataset"]["root"] = str(root)
+    return made
 
 
 @pytest.fixture

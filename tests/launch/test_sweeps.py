@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import yaml
@@ -20,7 +21,7 @@ from fewstep.config.arguments import combinations, read
 from fewstep.config.compose import compose_config, compose_hydra
 from fewstep.config.groups import initialized, options
 from fewstep.disk import lock
-from fewstep.launch import resume
+from fewstep.launch import resume, through_hydra
 from fewstep.launch import supervisor as sweeps
 from fewstep.launch.job_folders import Folders, Job, summary
 from fewstep.messages.errors import ConfigError
@@ -156,7 +157,7 @@ def supervised(recorder: Recorder, where: Path, seeds: Sequence[int]) -> tuple[l
     class Context:
         config_loader = Loader()
 
-    launcher = sweeps.Supervised(master.hydra.launcher)
+    launcher = sweeps.Supervised()
     with sweeps.running(where / "swept", lambda _: {}) as launcher.sweep:
         launcher.inner, launcher.config, launcher.context = recorder, master, Context()
         launcher.folders = Folders(where / "swept", lambda _: {})
@@ -191,6 +192,22 @@ def test_a_launcher_that_gives_up_takes_no_result_along(tmp_path: Path, monkeypa
     assert values == [0.1, None, None]
     assert jobs[1].reason == "OSError: no space left on device"
     assert jobs[2].reason == "its process ended without a result (RuntimeError: exit code -9)"
+
+
+@pytest.mark.parametrize("launcher", ["basic", "local_joblib", "local_submitit"])
+def test_hydra_gives_its_jobs_to_the_launcher_that_is_asked_for(
+    where: Path, launcher: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [f"hydra/launcher={launcher}", "hydra.sweep.dir=swept", "seed=1,4"]
+    asked = compose_hydra("train", words[:-1]).hydra.launcher
+    recorder = Recorder()
+    monkeypatch.setattr(resolve_name(asked._target_), "launch", recorder.launch)
+    with through_hydra.sweep("train", words, lambda _: {}) as (sweep, go):
+        go(lambda _: None)
+    assert [job[0] for job in recorder.given] == ["seed=1", "seed=4"]
+    assert [job.objective for job in sweep.jobs] == [0.1, 0.4]
+    written = OmegaConf.load(where / "swept" / "multirun.yaml")
+    assert written.hydra.launcher._target_ == asked._target_
 
 
 @pytest.mark.slow
@@ -269,15 +286,6 @@ def test_a_named_sweep_needs_no_flag_and_its_axes_can_be_replaced() -> None:
     jobs = list(combinations([*axes, "sweep=algorithms", "seed=7"]))
     assert len(jobs) == 6
     assert jobs[1] == ["algorithm=reptile", "shots=5w5s", "seed=7", "sweep=algorithms"]
-
-
-@pytest.mark.parametrize("sweep", options("sweep"))
-def test_every_sweep_composes_and_has_a_folder_of_its_name(sweep: str) -> None:
-    hydra_config = compose_hydra("train", [f"sweep={sweep}"]).hydra
-    assert hydra_config.sweep.dir == f"outputs/sweeps/{sweep}"
-    axes = [f"{key}={values}" for key, values in hydra_config.sweeper.params.items()]
-    for job in combinations([*axes, f"sweep={sweep}"]):
-        compose_config("train", job)
 
 
 TARGETS = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import re
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -19,8 +19,7 @@ from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
 from fewstep.config.compose import compose_config
-from fewstep.config.limits import PROTOCOLS
-from fewstep.config.limits import check_training
+from fewstep.config.limits import PROTOCOLS, check_training
 from fewstep.core.contents import check_contents
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
@@ -102,6 +101,23 @@ def plain_loop(module: nn.Module, task: Episode, lr: float) -> tuple[Params, Par
     return params, gradient(task.query_x, task.query_y)
 
 
+class Known(NamedTuple):
+    """A network, four tasks for it, and the execution that suits it."""
+
+    module: nn.Module
+    tasks: list[Episode]
+    run: Execution
+
+
+@cache
+def known(name: str) -> Known:
+    """One for all tests of a network: its programs are written once, and whatever ran before,
+    every test is to find what it would find in a fresh one."""
+    module = network(name)
+    tasks = episodes(module)
+    return Known(module, tasks, chosen(module, tasks))
+
+
 def chosen(module: nn.Module, tasks: list[Episode], name: str = "auto") -> Execution:
     """The execution of a module, which keeps the programs that it has written."""
     return make_execution(name, module, CPU, tasks[0])
@@ -141,9 +157,7 @@ def _x(module: nn.Module) -> torch.Tensor:
 @pytest.mark.parametrize("name", sorted(NETWORKS.keys() - DRAW))
 def test_a_task_computes_what_a_plain_loop_does(name):
     """Reptile's adapted parameters and FOMAML's query gradient, against `functional_call`."""
-    tasks, inner = episodes(network(name)), InnerLoop(SGD(0.05), 3)
-    module = network(name)
-    run = chosen(module, tasks)
+    (module, tasks, run), inner = known(name), InnerLoop(SGD(0.05), 3)
     reptile = directions(module, Reptile(inner), tasks, run)
     fomaml = directions(module, FOMAML(inner), tasks, run)
     for task, moved, slope in zip(tasks, reptile, fomaml, strict=True):
@@ -160,9 +174,8 @@ def test_tasks_know_nothing_of_each_other(name, rule):
     """Whatever the order, the threads, or what ran before."""
     if isinstance(rule, Adam) and name in ROUNDING:
         rule = Adam(0.01, eps=1e-3)
-    tasks, reptile = episodes(network(name)), Reptile(InnerLoop(rule, 3))
-    module = network(name)
-    run, alone = chosen(module, tasks), network(name)
+    (module, tasks, run), reptile = known(name), Reptile(InnerLoop(rule, 3))
+    alone = network(name)
     there = directions(module, reptile, tasks, run)
     back = directions(module, reptile, tasks[::-1], run)[::-1]
     one = directions(alone, reptile, tasks[:1], chosen(alone, tasks, "serial"))
@@ -174,10 +187,8 @@ def test_tasks_know_nothing_of_each_other(name, rule):
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_the_module_itself_is_as_it_was(name):
     """Frozen parameters, buffers and what is saved; the queries are answered without a trace."""
-    module = network(name)
-    before = copy.deepcopy({n: t.clone() for n, t in as_today(module).state_dict().items()})
-    tasks, inner = episodes(module), InnerLoop(SGD(0.05), 3)
-    run = chosen(module, tasks)
+    before = as_today(network(name)).state_dict()
+    (module, tasks, run), inner = known(name), InnerLoop(SGD(0.05), 3)
     directions(module, FOMAML(inner), tasks, run)
     measure(module, tasks, run)
     now = module.state_dict()
@@ -202,8 +213,7 @@ def measure(
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_the_curve_changes_nothing_that_comes_after_it(name):
     """The last point is the same whether or not queries were answered on the way."""
-    module, tasks = network(name), episodes(network(name))
-    run = chosen(module, tasks)
+    module, tasks, run = known(name)
     whole, last = measure(module, tasks, run), measure(module, tasks, run, (3,))
     for a, b in zip(whole, last, strict=True):
         for protocol in PROTOCOLS:

@@ -22,11 +22,14 @@ NO_TORCH = ("messages", "disk", "config", "records", "report")
 CORE = ("core", "adapters", "algorithms", "models", "execution", "data", "programs")
 """Packages that know no framework."""
 FRAMEWORKS = {"hydra", "omegaconf", "pytorch_lightning", "lightning", "wandb"}
+AT_ONCE = {"torch", "hydra", "omegaconf", "numpy", "yaml", "matplotlib", "PIL", "jinja2", "wandb"}
+"""Libraries that `fewstep --help` does without."""
 PUBLIC = ("train", "evaluate", "predict", "adapt", "export", "draw", "load")
 """Names that are kept for functions of the package's own face."""
 ARGUMENTS = 5
 LINES = 200
 CALLED_BY_OTHERS = {"loggers.dashboard.Dashboard.__init__", "run.learner.MetaLearner.__init__"}
+CALLED_BY_OTHERS |= {"use.estimator.FewShotClassifier.__init__"}
 """Whose arguments are keys of a configuration, or a library's."""
 
 
@@ -89,6 +92,18 @@ def test_what_is_read_at_once_imports_no_torch(package: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["completion", "bash"], ["trian"]])
+def test_what_needs_no_configuration_imports_no_library(words: list[str]) -> None:
+    """Some 35 ms of a processor; any of these libraries takes longer alone."""
+    code = (
+        f"import sys; from fewstep.cli import main; main({words}); "
+        f"sys.exit(' '.join({AT_ONCE} & {{name.split('.')[0] for name in sys.modules}}) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "fewstep" in done.stdout + done.stderr
 
 
 def test_help_needs_no_torch() -> None:
@@ -202,7 +217,11 @@ READERS = ("config", "commands", "launch", "report", "cli", "__main__")
 """Packages whose business configurations are: they make them, or read stored ones."""
 READING = {
     "run.build",
+    "run.parts",
     "run.assembly",
+    "run.handover",  # which holds two against each other
+    "use.loading",  # which makes an initialization of a stored one
+    "use.cards",
     "run.outer",
     "run.checkpoint_contents",  # which looks whether a stranger's is one at all
     "records.identity",  # which hashes it

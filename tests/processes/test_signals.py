@@ -23,7 +23,7 @@ from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 
 
-pytestmark = [pytest.mark.run, pytest.mark.process]
+pytestmark = [pytest.mark.run, pytest.mark.process, pytest.mark.usefixtures("undrawn")]
 
 
 WORDS = [*TINY, "max_meta_iterations=6", "hydra.run.dir=run"]

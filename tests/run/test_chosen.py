@@ -21,7 +21,7 @@ from fewstep.run.chosen import better
 from fewstep.run.learner import MetaLearner
 
 
-pytestmark = pytest.mark.run
+pytestmark = [pytest.mark.run, pytest.mark.usefixtures("undrawn")]
 
 
 NAN, INF = math.nan, math.inf
@@ -58,12 +58,6 @@ def test_what_is_better(new: dict, best: dict, expected: bool) -> None:
 SINE = ["dataset=sine", "trainer=cpu", "meta_batch=1", "algorithm.inner.steps=1", "eval.tasks=2"]
 SINE += ["eval.steps=1", "eval.curve_tasks=1", "eval.val_every=1", "eval.val_tasks=2"]
 SINE += ["checkpoint_every=2", "execution=serial"]
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("draw_curves", "draw_waves"):
-        monkeypatch.setattr(training, name, lambda *_: None)
 
 
 def train(folder: Path, losses: dict[int, float], *words: str) -> dict[str, Any]:

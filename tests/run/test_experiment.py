@@ -11,9 +11,11 @@ from types import ModuleType
 import pytest
 import torch
 
-from fewstep.commands import train
+from fewstep.commands import evaluate, train
+from fewstep.config import compose
 from fewstep.config.checks import flatten
 from fewstep.config.compose import compose_config, plain
+from fewstep.config.limits import OF_EVALUATION
 from fewstep.config.reference import reference
 from fewstep.config.renamed import current, renamed_word
 from fewstep.config.trust import check_stored
@@ -22,14 +24,25 @@ from fewstep.run import assembly, build, handover, parts
 from fewstep.run.assembly import assemble
 
 
-WORDS = ["dataset=sine", "trainer=cpu", "meta_batch=2", "eval.tasks=2", "eval.steps=1"]
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+WORDS = [
+    "dataset=sine",
+    "trainer=cpu",
+    "execution=serial",
+    "meta_batch=2",
+    "eval.tasks=2",
+    "eval.steps=1",
+]
 WORDS += ["eval.curve_tasks=1", "eval.val_every=null", "max_meta_iterations=2"]
-PARTS = ("build_algorithm", "build_outer", "build_model", "build_dataset", "build_test")
+PARTS = ("build_algorithm", "build_outer", "build_model", "build_dataset", "build_test", "compose")
 
 
 def home(name: str) -> ModuleType:
     """Where a part is made from."""
-    return {"build_outer": assembly, "build_test": build}.get(name, parts)
+    made_in = {"build_outer": assembly, "build_test": build, "compose": compose}
+    return made_in.get(name, parts)
 
 
 def counting(calls: Counter[str], name: str) -> Callable[..., object]:
@@ -53,13 +66,23 @@ def test_a_run_builds_each_part_once(monkeypatch, tmp_path) -> None:
     calls = counted(monkeypatch)
     assert train.main([*WORDS, f"hydra.run.dir={tmp_path / 'run'}"]) == 0
     assert calls == dict.fromkeys(PARTS, 1)
+    calls.clear()
+    words = ["trainer=cpu", f"checkpoint={tmp_path / 'run'}"]
+    assert evaluate.main([*words, f"hydra.run.dir={tmp_path / 'again'}"]) == 0
+    assert calls == dict.fromkeys(PARTS, 1)
+
+
+def test_the_keys_of_an_evaluation_are_those_of_its_file() -> None:
+    keys = {key for key, _ in flatten(plain(compose_config("evaluate", ["checkpoint=any"])))}
+    assert {key for key in keys if not key.startswith(evaluate.OPEN)} == OF_EVALUATION
 
 
 def test_a_run_that_goes_on_uses_what_settling_built(tmp_path) -> None:
     """Its programs were written at the values that the seed gives, as in an undisturbed run."""
     folder = tmp_path / "run"
     assert train.main([*WORDS, f"hydra.run.dir={folder}"]) == 0
-    config = plain(compose_config("train", [*WORDS, "max_meta_iterations=3", f"resume={folder}"]))
+    words = [*WORDS, "execution=threads", "max_meta_iterations=3", f"resume={folder}"]
+    config = plain(compose_config("train", words))
     added = train.settle(config)
     experiment = handover.taken({**config, "resume": added["resume"]})
     assert experiment.learner.execution.name  # it was chosen by the preflight
@@ -140,7 +163,8 @@ def test_the_page_says_the_limit_the_default_and_what_it_does() -> None:
     page = reference()
     row = "| `log_every` | a whole number of at least 1 | `10` | meta-iterations |"
     assert row in page.splitlines()
-    assert "| `eval.protocol` | one of both, inductive, transductive |" in page
+    protocols = "both, one of inductive, transductive, support, or a list of these"
+    assert f"| `eval.protocol` | {protocols} |" in page
     assert "| `FEWSTEP_CACHE` |" in page
 
 

@@ -21,6 +21,8 @@ from fewstep.data.images.split import ImageSplit, episodes_sha256
 from fewstep.data.sine import Sine
 
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SPEC = EpisodeSpec(ways=2, shots=1, queries=1, steps=1)
 NAMES = [f"class{i:02}" for i in range(12)]
 

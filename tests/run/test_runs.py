@@ -24,7 +24,7 @@ from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 
 
-pytestmark = pytest.mark.run
+pytestmark = [pytest.mark.run, pytest.mark.usefixtures("undrawn")]
 
 
 TINY = [
@@ -291,9 +291,10 @@ def test_evaluate_reproduces_the_results_as_a_module_in_a_shell(first, tmp_path)
 def test_evaluate_in_other_settings(first, tmp_path):
     checkpoint = f"checkpoint={first.folder / 'checkpoints' / 'last.ckpt'}"
     settings = "{shots: 1, steps: 3, batch_size: 5}, {shots: 5, steps: 2, batch_size: null}"
+    machine = ["trainer=cpu", "execution=serial"]
     words = [
         checkpoint,
-        "trainer=cpu",
+        *machine,
         f"eval.settings=[{settings}]",
         "eval.tasks=4",
         "eval.protocol=transductive",
@@ -305,7 +306,7 @@ def test_evaluate_in_other_settings(first, tmp_path):
     ]
     assert entries[0]["checkpoint"] == "last"
 
-    words = [checkpoint, "trainer=cpu", "eval.steps=0", "eval.split=val", "eval.seed=7"]
+    words = [checkpoint, *machine, "eval.steps=0", "eval.split=val", "eval.seed=7"]
     words += ["eval.curve_tasks=6"]
     entries = run(evaluate.main, tmp_path / "steps", *words).trained
     assert [(e["split"], e["steps"], e["eval_seed"]) for e in entries] == [("val", 0, 7)] * 2
@@ -464,13 +465,24 @@ def test_every_algorithm_trains(algorithm, tmp_path):
             assert not torch.equal(tensor, moved[name])
 
 
-def test_a_regression_reports_its_loss(tmp_path):
-    words = ["experiment=sine", "trainer=cpu", "max_meta_iterations=2", "log_every=1"]
+@pytest.fixture(scope="module")
+def regression(tmp_path_factory) -> Run:
+    words = [
+        "experiment=sine",
+        "trainer=cpu",
+        "execution=serial",
+        "max_meta_iterations=2",
+        "log_every=1",
+    ]
     words += ["eval.tasks=4", "eval.curve_tasks=4", "eval.steps=2"]
-    done = run(train.main, tmp_path, *words)
-    for entry in done.results["results"]:
+    return run(train.main, tmp_path_factory.mktemp("regression"), *words)
+
+
+def test_a_regression_reports_its_loss(regression):
+    for entry in regression.results["results"]:
         assert "acc" not in entry
         assert entry["loss"] > 0
         assert entry["loss_ci95"] > 0
         assert len(entry["curve"]["loss"]) == len(entry["curve"]["loss_ci95"]) == 3
-    assert (done.folder / "waves.png").exists()
+    for picture in ("curves.png", "waves.png"):
+        assert (regression.folder / picture).stat().st_size > 0

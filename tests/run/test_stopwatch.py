@@ -15,7 +15,7 @@ from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 
 
-pytestmark = pytest.mark.run
+pytestmark = [pytest.mark.run, pytest.mark.usefixtures("undrawn")]
 
 
 WORDS = ["dataset=sine", "trainer=cpu", "meta_batch=3", "algorithm.inner.steps=1", "eval.tasks=2"]
@@ -48,8 +48,6 @@ def seconds(folder: Path, *words: str) -> tuple[float, float]:
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(callbacks, "time", clock)
-        for name in ("draw_curves", "draw_waves"):
-            patch.setattr(training, name, lambda *_: None)
         slowed(patch, clock, MetaLearner, "directions", 0.5)
         slowed(patch, clock, MetaLearner, "measure", 1000.0)
         slowed(patch, clock, WholeCheckpoints, "save_checkpoint", 1e6)

@@ -139,6 +139,11 @@ CASES = {
     "a sparse tensor": ("state_dict/x", FILLED.to_sparse(), "state_dict.x: must be a tensor"),
     "a nested one": ("state_dict/x", {"y": FILLED}, "state_dict.x: must be a tensor"),
     "one more": ("state_dict/more", FILLED, "is of another model"),
+    "what another rule learns": (
+        "state_dict/learned.more",
+        FILLED,
+        "is of another inner rule (adam, learned.more (5, 4)) than adam (absent). Use the",
+    ),
     "a huge one": (
         "state_dict/more",
         HUGE,

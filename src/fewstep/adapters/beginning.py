@@ -6,6 +6,7 @@ from torch import Tensor
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.core.problem import Problem
+from fewstep.core.rules import inner_product
 from fewstep.core.types import Episode, Params, Start
 
 
@@ -19,6 +20,6 @@ def pull_back(
 
     def along(params: Params) -> tuple[Tensor, tuple[()]]:
         begun = inner.start(problem, Start(params, start.state), episode).params
-        return sum((begun[name] * slope).sum() for name, slope in direction.items()), ()
+        return inner_product(direction, begun), ()
 
     return problem.net.value_and_grad(along, start.params)[1]

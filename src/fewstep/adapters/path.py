@@ -13,6 +13,7 @@ from fewstep.core.attention import twice_differentiable
 from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
+from fewstep.core.rules import inner_product
 from fewstep.core.types import Episode, Examples, Metrics, Params, Start, State
 
 
@@ -89,7 +90,7 @@ def _vjp(
         end = inner.one_step(
             Problem(net, objective), at._replace(params=params), examples, first_order
         )
-        return _product(end, v), ()
+        return inner_product(end, v), ()
 
     return net.value_and_grad(along, at.params)[1]
 
@@ -104,10 +105,6 @@ def _hessian(
 ) -> Params:
     def along(params: Params) -> tuple[Tensor, tuple[()]]:
         gradient = inner.gradient(Problem(net, objective), params, examples)[1]
-        return _product(gradient, v), ()
+        return inner_product(gradient, v), ()
 
     return net.value_and_grad(along, at)[1]
-
-
-def _product(one: Params, other: Params) -> Tensor:
-    return sum((value * other[name]).sum() for name, value in one.items())

@@ -15,7 +15,7 @@ from fewstep.core.attention import twice_differentiable
 from fewstep.core.net import Mark, Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
-from fewstep.core.rules import detach_state
+from fewstep.core.rules import detach_state, inner_product
 from fewstep.core.types import Episode, Metrics, Params, Start, State
 
 
@@ -59,20 +59,21 @@ class MAML(Algorithm):
         self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
         if self.checkpoint_steps is not None:
-            return self._direction_in_segments(problem, start, episode)
+            return self._in_segments(self.checkpoint_steps, problem, start, episode)
 
         fixed = (self.inner, problem.objective)
         with twice_differentiable():
             return problem.net.run_whole(self.inner.steps, _direction, fixed, start, episode)
 
-    def _direction_in_segments(
-        self, problem: Problem, start: Start, episode: Episode
+    def _in_segments(
+        self, steps: int, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
-        """The chain rule by hand, from the query loss back over one segment after another."""
+        """The chain rule by hand, from the query loss back over one segment of so many steps after
+        another."""
         inner, segments = self.inner, [Segment(None, start, problem.net.mark())]
         here = inner.start(problem, start, episode)
-        for first in range(0, inner.steps, self.checkpoint_steps):
-            rows = slice(first, first + self.checkpoint_steps)
+        for first in range(0, inner.steps, steps):
+            rows = slice(first, first + steps)
             segments.append(Segment(rows, here, problem.net.mark()))
             here = inner.go_on(problem, here, episode, rows).start
 
@@ -102,8 +103,7 @@ class MAML(Algorithm):
                 end = inner.start(problem, here, episode)
             else:
                 end = inner.go_on(problem, here, episode, rows).start
-            ends = _variables(end)
-            return sum((ends[name] * slope).sum() for name, slope in slopes.items()), ()
+            return inner_product(slopes, _variables(end)), ()
 
         with twice_differentiable():
             return problem.net.value_and_grad(along, _variables(start))[1]

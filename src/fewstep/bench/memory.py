@@ -36,7 +36,8 @@ def tensor_peak(work: Callable[[], Any], device: torch.device) -> int:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as prof:
         work()
     held = peak = 0
-    for event in prof.profiler.kineto_results.events():
+    recorded: Any = prof.profiler  # PyTorch's stubs do not know all of it
+    for event in recorded.kineto_results.events():
         if event.name() == "[memory]":
             held += event.nbytes()
             peak = max(peak, held)

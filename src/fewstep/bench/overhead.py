@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import torch
 
 from fewstep.bench.clocks import quartiles, seconds
 from fewstep.bench.subject import BareLoop, Subject
+from fewstep.core.types import Episode
+from fewstep.execution.base import Execution, PerTask
 from fewstep.run.callbacks import WARM_UP
 from fewstep.run.training import fit
 
@@ -37,17 +39,18 @@ class Overhead:
 class _Timed:
     """An execution that notes how long each call takes, the device's work with it."""
 
-    def __init__(self, execution: Any, device: torch.device) -> None:
-        self.execution, self.name, self.device = execution, execution.name, device
+    def __init__(self, execution: Execution, device: torch.device) -> None:
+        self.execution, self.device = execution, device
+        self.name, self.traits = execution.name, execution.traits
         self.calls: list[float] = []
 
-    def map(self, *args: Any) -> Any:
-        return self._timed(self.execution.map, args)
+    def map(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> list[Any]:
+        return self._timed(self.execution.map, function, shared, episodes)
 
-    def total(self, *args: Any) -> Any:
-        return self._timed(self.execution.total, args)
+    def total(self, function: PerTask, shared: tuple, episodes: Sequence[Episode]) -> Any:
+        return self._timed(self.execution.total, function, shared, episodes)
 
-    def _timed(self, method: Callable[..., Any], args: tuple) -> Any:
+    def _timed(self, method: Callable[..., Any], *args: Any) -> Any:
         found: list[Any] = []
         self.calls.append(seconds(lambda: found.append(method(*args)), 1, self.device))
         return found[0]

@@ -32,7 +32,8 @@ def main(words: Sequence[str] | None = None) -> int:
     from fewstep.commands.train import settle
     from fewstep.config.arguments import read
     from fewstep.config.compose import compose_config
-    from fewstep.launch.start import complain, plain
+    from fewstep.launch.start import plain
+    from fewstep.messages.complaint import complain
 
     try:
         arguments = read("bench", sys.argv[1:] if words is None else words)

@@ -5,29 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from omegaconf import OmegaConf
-
 from fewstep.commands.evaluate import BESIDE
 from fewstep.config.checks import flatten
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import groups, options
 from fewstep.config.limits import EVAL, RUN, TRAIN
 from fewstep.messages.errors import ConfigError
-
-
-BASH = """\
-_fewstep() {
-    local line="${COMP_LINE:0:COMP_POINT}"
-    local word="${line##* }"
-    local IFS=$'\\n'
-    COMPREPLY=($(fewstep completion query "$line" 2> /dev/null))
-    # Bash takes what follows the last = for the word, unless = is no word break.
-    if [[ "$COMP_WORDBREAKS" == *=* && "$word" == *=* ]]; then
-        COMPREPLY=("${COMPREPLY[@]#"${word%=*}="}")
-    fi
-}
-complete -o nospace -o default -F _fewstep fewstep
-"""
 
 
 def query(line: str, commands: Iterable[str]) -> list[str]:
@@ -76,7 +59,7 @@ def _keys(command: str, overrides: list[str], word: str) -> list[str]:
         config = compose_config(command, [], complete=False)
     found = {f"{group}=" for group in groups() if command == "train" or group in config}
     depth = word.count(".") + 1
-    for key, _ in flatten(OmegaConf.to_container(config)):
+    for key, _ in flatten(plain(config, resolve=False)):
         parts = key.split(".")
         end = "." if len(parts) > depth else "="
         found.add(".".join(parts[:depth]) + end)

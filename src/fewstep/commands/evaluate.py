@@ -24,9 +24,6 @@ BESIDE = ("model", "shots", "algorithm")
 SHAPE = ("size", "channels")
 """Keys of a dataset that must be what the network takes."""
 
-_SETTLED: list[tuple[dict[str, Any], tuple[Experiment, Tested, Path]]] = []
-"""What was settled last, for the evaluation that follows in the same process; one at most."""
-
 MODULE = "fewstep.commands.evaluate"
 
 EXAMPLES = """\
@@ -76,16 +73,14 @@ def check(config: dict[str, Any]) -> None:
         ConfigError: naming the key and what to do instead.
     """
     from fewstep.config.checks import check_values, flatten
-    from fewstep.config.compose import compose_config
     from fewstep.config.explain import foreign
-    from fewstep.config.limits import EVALUATE
+    from fewstep.config.limits import EVALUATE, OF_EVALUATION
     from fewstep.config.names import check_name
     from fewstep.config.trust import check_trust
     from fewstep.messages.errors import ConfigError
 
-    known = {key for key, _ in flatten(compose_config("evaluate", ["checkpoint=any"]))}
     for key, value in flatten(config):
-        if key not in known and not key.startswith(OPEN):
+        if key not in OF_EVALUATION and not key.startswith(OPEN):
             raise ConfigError(foreign("evaluate", f"{key}={value}"))
     check_trust(config)
     check_name("name", config["name"], pieces=True)
@@ -141,14 +136,14 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
         ConfigError: naming the key, the value, the limit and the fix.
     """
     check(config)
-    from fewstep.run import checkpoint
+    from fewstep.run import checkpoint, handover
     from fewstep.run.checkpoint_contents import stopwatch
     from fewstep.run.tested import check_inputs
 
-    experiment, tested, path = found = _evaluation(config)
+    experiment, tested, path = made = _evaluation(config)
     stopwatch(checkpoint.restore(experiment.learner, path), path, "checkpoint")
     check_inputs(experiment, tested, path)
-    _SETTLED[:] = [(config, found)]
+    handover.keep(config, made)
     return {}
 
 
@@ -183,9 +178,7 @@ def job(config: dict[str, Any], folder: Path, command: str) -> None:
 
 def evaluate(config: dict[str, Any], folder: Path, command: str) -> dict[str, Any]:
     """Test a checkpoint and return what results.json says."""
-    from fewstep.run import training
+    from fewstep.run import handover, training
 
-    kept = _SETTLED.pop() if _SETTLED else None
-    same = kept is not None and kept[0] == config
-    experiment, tested, path = kept[1] if same else _evaluation(config)
+    experiment, tested, path = handover.kept(config) or _evaluation(config)
     return training.evaluate(experiment, path, folder, command, tested)

@@ -7,7 +7,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from fewstep.launch.settling import Command
 
 
 MODULE = "fewstep.commands.train"
@@ -36,11 +40,17 @@ def help_text() -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Train as the overrides say; the exit status."""
-    from fewstep.launch.resume import resumed
-    from fewstep.launch.start import Command, launch
+    from fewstep.launch.start import launch
 
-    command = Command("train", MODULE, check, settle, job, digests, direction, resumed)
-    return launch(command, sys.argv[1:] if words is None else words)
+    return launch(command(), sys.argv[1:] if words is None else words)
+
+
+def command() -> Command:
+    """What is launched."""
+    from fewstep.launch.resume import resumed
+    from fewstep.launch.settling import Command
+
+    return Command("train", MODULE, check, settle, job, digests, direction, resumed)
 
 
 def check(config: dict[str, Any]) -> None:
@@ -90,12 +100,12 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     preflight.training(experiment.splits["train"])
     preflight.test(experiment.splits["test"])
     if not path:
-        handover.keep(experiment)
+        handover.keep(config, experiment)
         return {}
     checkpoint.match(experiment.learner, content, path, "resume")
     checkpoint.same_recipe(experiment, content, path)
     check_resumable(experiment.learner, content, path)
-    handover.keep(replace(experiment, splits=resumed(experiment)))
+    handover.keep(config, replace(experiment, splits=resumed(experiment)))
     added = {"resume": str(path.resolve())}
     if path.resolve().parent.name == "checkpoints":
         added["hydra.run.dir"] = str(path.resolve().parents[1])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import omegaconf
 from hydra import compose
@@ -29,8 +29,11 @@ MANDATORY = {
 """What a value without a default is to be, for messages."""
 
 
-_NEW = at_least(omegaconf.__version__, 2, 4)  # which gives an old name back to what it now means
-_register = OmegaConf.register_resolver if _NEW else OmegaConf.register_new_resolver
+_register: Callable[..., None] = (
+    OmegaConf.register_resolver  # 2.4 gives an old name back to what it now means
+    if at_least(omegaconf.__version__, 2, 4)
+    else OmegaConf.register_new_resolver
+)
 _register("minus", operator.sub, replace=True)
 """`${minus:20,${point.tail_shots}}`: for keys of a sweep that follow from others."""
 
@@ -117,6 +120,6 @@ def _check_complete(config: DictConfig) -> None:
         raise ConfigError(f"{key} is missing: {what}. Give it, as {key}=...")
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
-    """The resolved configuration as plain dictionaries and lists."""
-    return OmegaConf.to_container(config, resolve=True)  # pyright: ignore[reportReturnType]
+def plain(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
+    """The configuration as plain dictionaries and lists, and resolved unless asked otherwise."""
+    return cast(dict[str, Any], OmegaConf.to_container(config, resolve=resolve))

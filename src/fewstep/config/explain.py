@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from hydra import compose
 from hydra.errors import HydraException, MissingConfigException
@@ -75,9 +76,10 @@ def _defaults(name: str, overrides: list[str], without: str) -> dict:
     """The configuration without the override that broke it: what its author may have meant."""
     rest = [o for o in overrides if o != without]
     try:
-        return OmegaConf.to_container(compose(name, rest))  # pyright: ignore[reportReturnType]
+        composed = compose(name, rest)
     except (HydraException, OmegaConfBaseException, ValueError):
-        return OmegaConf.to_container(compose(name))  # pyright: ignore[reportReturnType]
+        composed = compose(name)
+    return cast(dict, OmegaConf.to_container(composed))
 
 
 def _key(override: str) -> str:

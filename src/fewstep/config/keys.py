@@ -46,7 +46,7 @@ def read(command: str, keys: Keys, words: Sequence[str], many: str | None = None
     given: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
-        if name == many or (many and (not equals or name not in keys) and many in given):
+        if many and (name == many or ((not equals or name not in keys) and many in given)):
             before = given.setdefault(many, [])
             before += _texts(text) if name == many else [word]
             continue

@@ -80,6 +80,9 @@ EVALUATE = {
     "other_data": Check(bool, example=True),
 }
 """Keys that `evaluate` alone has, or that it has as well."""
+OF_EVALUATION = {*EVAL, *EVALUATE, "eval.settings", "name", "execution", "trust", "checkpoint"}
+OF_EVALUATION |= {"model", "shots", "algorithm", "logger"}  # nothing by default
+"""All keys that an evaluation has, but those inside of the parts that it chooses."""
 MODEL = {"model.channels": count(1, 64), "model.hidden": count(1, 64)}
 """Sizes that our own networks have; another network need not have them."""
 MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}

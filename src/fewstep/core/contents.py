@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim.swa_utils import AveragedModel
 
 
@@ -71,8 +72,8 @@ def _trouble_with_layer(layer: nn.Module) -> str | None:
 
 
 def _trouble_with_parameter(parameter: nn.Parameter) -> str | None:
-    if isinstance(parameter, nn.parameter.UninitializedTensorMixin):
-        return None  # a lazy layer's, whose shape the first data give
+    if is_lazy(parameter):
+        return None  # whose shape the first data give
     if parameter.is_meta:
         return "is on the device meta and has no values: make the network with some"
     if parameter.layout != torch.strided or parameter.is_quantized:
@@ -91,7 +92,7 @@ def _check_memory(tensors: dict[str, Tensor]) -> None:
     """Refuse tensors of which one is a part of another: a task moves each by itself."""
     spans = []
     for name, tensor in tensors.items():
-        if not isinstance(tensor, nn.parameter.UninitializedTensorMixin) and tensor.numel():
+        if not is_lazy(tensor) and tensor.numel():
             start = tensor.data_ptr()
             last = sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
             spans.append((start, start + (last + 1) * tensor.element_size(), name))

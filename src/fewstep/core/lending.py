@@ -65,12 +65,12 @@ def _seeded(module: nn.Module, x: Tensor, taken: Mapping[str, Tensor]) -> Tensor
         return module(x, **taken)
 
 
-def _set(parameters: Params, values: Params) -> None:
+def _set(parameters: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
     for name, parameter in parameters.items():
         parameter.data.copy_(values[name].detach())  # which counts as no change, for it is put back
 
 
-def _gradient(outputs: Callable[[], Tensor], parameters: Params) -> Params:
+def _gradient(outputs: Callable[[], Tensor], parameters: Mapping[str, Tensor]) -> Params:
     """Of a weighted sum of the outputs; nothing where there is no such sum."""
     with torch.enable_grad():
         found = outputs()

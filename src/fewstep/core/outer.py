@@ -66,17 +66,17 @@ class OuterStep:
         """
         if not self.rates:
             return list(named.values())
-        parts: dict[str | None, list[nn.Parameter]] = {None: [], **{p: [] for p in self.rates}}
+        rest: list[nn.Parameter] = []
+        parts: dict[str, list[nn.Parameter]] = {pattern: [] for pattern in self.rates}
         for name, parameter in named.items():
             fits = [pattern for pattern in self.rates if fnmatchcase(name, pattern)]
-            parts[fits[0] if fits else None].append(parameter)
+            (parts[fits[0]] if fits else rest).append(parameter)
         for pattern in self.rates:
             if not any(fnmatchcase(name, pattern) for name in named):
                 raise ValueError(
                     f"algorithm.outer.rates.{pattern}={self.rates[pattern]}: the outer step moves "
                     f"nothing of that name. There are {', '.join(named)}"
                 )
-        rest = parts.pop(None)
         groups: list[Any] = [{"params": rest}] if rest else []
         for pattern, parameters in parts.items():
             groups += [{"params": parameters, "lr": self.rates[pattern]}] if parameters else []

@@ -134,8 +134,6 @@ class _Same:
             return _Same([*mine.items()]) == _Same([*theirs.items()])
         return isinstance(mine, VALUES) and mine == theirs
 
-    __hash__ = None
-
 
 VALUES = (bool, int, float, complex, str, bytes, set)
 

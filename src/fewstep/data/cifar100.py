@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -66,7 +66,7 @@ def _read(source: Path) -> Content:
 
 
 @contextmanager
-def _files(source: Path) -> Iterator[dict[str, BinaryIO]]:
+def _files(source: Path) -> Iterator[Mapping[str, IO[bytes]]]:
     """The three files by name, out of the folder or straight out of the archive."""
     if source.is_dir():
         opened = {file: (source / file).open("rb") for file in FILES}
@@ -78,11 +78,18 @@ def _files(source: Path) -> Iterator[dict[str, BinaryIO]]:
         return
     try:
         with tarfile.open(source) as tar:
-            yield {file: tar.extractfile(f"{FOLDER}/{file}") for file in FILES}
+            yield {file: _member(tar, f"{FOLDER}/{file}") for file in FILES}
     except (*DAMAGE, KeyError) as error:
         raise ValueError(
             f"{source} is damaged or is not CIFAR-100 ({error}); fetch it again"
         ) from error
+
+
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = tar.extractfile(name)
+    if file is None:
+        raise tarfile.TarError(f"{name} is no file")
+    return file
 
 
 def is_official(path: Path) -> bool:
@@ -95,7 +102,7 @@ def is_official(path: Path) -> bool:
         return True
 
 
-def _unpickled(file: BinaryIO, where: str) -> dict[str, Any]:
+def _unpickled(file: IO[bytes], where: str) -> dict[str, Any]:
     data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise ValueError(f"{where} is larger than any file of CIFAR-100; fetch it again")

@@ -76,6 +76,7 @@ class CifarFS:
 
     def _others(self, parts: class_lists.Parts) -> tuple[Tensor, list[str], np.ndarray, str]:
         """Pixels, names, counts and digest out of folders or archives of images, or of pickles."""
+        assert self.root is not None, "without one there is the official archive"
         root, where = pickled_images.folder_of(Path(self.root).expanduser()), str(self.root)
         listed = sorted(name for part in parts.values() for name in part)
         if root.is_dir() and not published.complete(root, listed):

@@ -1,8 +1,7 @@
 """Omniglot as the authors prepare it (paper section 2.4, traps 15 to 17).
 
 1,623 characters of 50 alphabets, 20 drawings each, by Lake, Salakhutdinov and Tenenbaum (2015).
-The split ignores alphabets. Pixels are 0 (ink) and 1 (paper), as in the files: not inverted, and
-never divided by 255.
+The split ignores alphabets. Pixels are 0 (ink) and 1 (paper), as in the files, never inverted.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ PARTS = {"images_background": 964, "images_evaluation": 659}
 """The two archives and their numbers of characters."""
 
 DRAWINGS = 20
-SIZE, NATIVE = 28, 105
+SIZE = 28
 ROTATIONS = (0, 90, 180, 270)
 
 SPLITS = {
@@ -65,16 +64,14 @@ class Omniglot:
     """Characters turned by 90, 180 and 270 degrees are training classes of their own (trap 16)."""
 
     name: ClassVar[str] = "omniglot"
+    preparation: ClassVar[Preparation] = Preparation(
+        SIZE, 1, "nearest", cut=True, native=105, paper="light"
+    )
     objective: Classification = field(default_factory=Classification, init=False)
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
             raise ValueError(f"dataset.split='{self.split}': must be one of {', '.join(SPLITS)}")
-
-    @property
-    def preparation(self) -> Preparation:
-        """How a picture from elsewhere becomes one of these."""
-        return Preparation(SIZE, 1, "nearest", cut=True, native=NATIVE, paper="light")
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits by name: `train`, `val` (in `with_val` only) and `test`."""

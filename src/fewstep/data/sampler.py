@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Draws:
         key = np.array([seed & WORD, _word(split)], dtype=np.uint64)
         self._counter = np.array([0, 0, index & WORD, 0], dtype=np.uint64)
         self._generator = _generator_of_thread()
-        self._state = {
+        self._state: Any = {  # of which NumPy names no type
             "bit_generator": "Philox",
             "state": {"counter": self._counter, "key": key},
             "buffer": np.zeros(4, dtype=np.uint64),

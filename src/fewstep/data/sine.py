@@ -94,10 +94,11 @@ class SineSplit:
         y = amplitude * torch.sin(x + phase)
         support = torch.tensor(draws.images(0, spec.shots, len(self.grid)))
         rows = [torch.from_numpy(numbers) for numbers in (draws.batches(spec), draws.key())]
-        tensors = (
+        support_x, support_y, query_x, query_y = (
             v.to(self.device, self.dtype, non_blocking=True) for v in (x[support], y[support], x, y)
         )
-        return Episode(*tensors, *(row.to(self.device, non_blocking=True) for row in rows))
+        batches, key = (row.to(self.device, non_blocking=True) for row in rows)
+        return Episode(support_x, support_y, query_x, query_y, batches, key)
 
     def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
         """Amplitude and phase as little-endian float64, and the support's grid rows as int64."""

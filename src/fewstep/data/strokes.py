@@ -75,7 +75,7 @@ BLENDS = _blends()
 def programs(words: np.ndarray) -> Programs:
     """Characters from random words [c, PROGRAM_WORDS], one a row."""
     u = iter(np.moveaxis(_uniform(words), 1, 0))
-    count = 1 + np.searchsorted(np.float32([0.15, 0.5, 0.85]), next(u))
+    count = 1 + np.searchsorted(np.array([0.15, 0.5, 0.85], np.float32), next(u))
     present = np.arange(STROKES) < count[:, None]
     kind = np.stack([(next(u) * len(BLENDS)).astype(np.int64) for _ in range(STROKES)], axis=1)
     kind[count == 1, 0] = len(BLENDS) - 1  # a lone stroke is a wave: lone lines are all alike

@@ -102,9 +102,11 @@ def _columns(lines: list[str]) -> tuple[str, int, tuple[int, int, int | None]] |
     """The delimiter, the number of lines to the titles, and where file, label and split stand."""
     lines = without_hint(lines)
     start = next((n for n, line in enumerate(lines) if line.strip()), None)
-    for delimiter in DELIMITERS if start is not None else ():
+    if start is None:
+        return None
+    for delimiter in DELIMITERS:
         titles = fields(lines[start], delimiter)
-        places = [column(titles, names) for names in (FILES, LABELS, SPLITS)]
-        if places[0] is not None and places[1] is not None:
-            return delimiter, start + 1, tuple(places)
+        file, label, split = (column(titles, names) for names in (FILES, LABELS, SPLITS))
+        if file is not None and label is not None:
+            return delimiter, start + 1, (file, label, split)
     return None

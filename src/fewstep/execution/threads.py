@@ -50,7 +50,8 @@ class Threads(OneByOne):
         others = [self._pool.submit(relay.work, thread) for thread in range(1, threads)]
         relay.work(0)
         for other in others:
-            other.cancel() or other.result()
+            if not other.cancel():
+                other.result()
         return relay.results
 
     @contextmanager

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from fewstep.config.arguments import Arguments, combinations, fixed, names
 from fewstep.config.compose import compose_config, compose_hydra, compose_run, own_part, plain
@@ -104,8 +104,9 @@ def settled_sweep(command: Command, overrides: list[str]) -> list[str]:
         except ConfigError as error:
             raise ConfigError(f"in the sweep's {' '.join(words)}: {error}") from None
     sweeper = composed.sweeper
-    searches = "direction" in sweeper and command.direction
-    more = [command.direction(configs, sweeper.direction)] if searches else []
+    more = []
+    if command.direction and "direction" in sweeper:
+        more.append(command.direction(configs, sweeper.direction))
     _check_subdir(composed.sweep)
     check_place(Path(composed.sweep.dir), SWEEP_DIR)
     check_sweep(Path(composed.sweep.dir))
@@ -134,7 +135,7 @@ def check_folder_keys(arguments: Arguments) -> None:
 
 def _check_subdir(sweep: DictConfig) -> None:
     """Refuse names for the folders of jobs: a job is found by its configuration, not by a name."""
-    given = OmegaConf.to_container(sweep, resolve=False)["subdir"]  # pyright: ignore
+    given = plain(sweep, resolve=False)["subdir"]
     if given != "${hydra.job.num}":
         raise ConfigError(
             f"{SUBDIR}={given}: the jobs of a sweep are in numbered folders, so that the same "

@@ -6,7 +6,6 @@ A run directory is made when configuration, data and checkpoints are settled, an
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -27,8 +26,8 @@ from fewstep.launch.job_folders import summary
 from fewstep.launch.resume import keep
 from fewstep.launch.settling import Command, check_folder_keys, settled, settled_sweep
 from fewstep.launch.stopping import how_to_go_on, stoppable
+from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
-from fewstep.messages.printable import printable
 from fewstep.processes import signals
 from fewstep.processes.children import here_last, same_modules
 from fewstep.processes.rank_watch import RankFailed
@@ -52,7 +51,7 @@ def _launch(command: Command, words: Sequence[str]) -> int:
         check_folder_keys(arguments)
         if arguments.sweep:
             return _sweep(command, arguments.overrides, line)
-        _run(command, arguments.overrides, line)
+        run_one(command, arguments.overrides, line)
     except ConfigError as error:
         return complain(told(error, command.name, words))
     except (CannotWrite, RankFailed) as error:
@@ -62,21 +61,19 @@ def _launch(command: Command, words: Sequence[str]) -> int:
     return 0
 
 
-def complain(error: Exception | str, status: int = 2) -> int:
-    """Tell the user what to change, without a traceback; the exit status. A list has a line for
-    each of its entries, which are set in."""
-    text = "\n  ".join(map(printable, str(error).split("\n  ")))
-    print(f"fewstep: {text}", file=sys.stderr)
-    return status
+def run_one(command: Command, overrides: list[str], line: str) -> Path | None:
+    """One run, in this process and any that it starts for its devices; its directory, for those
+    that made it.
 
-
-def _run(command: Command, overrides: list[str], line: str) -> None:
-    """One run, in this process and any that it starts for its devices."""
+    Raises:
+        ConfigError: what cannot run, before anything is written.
+        CannotWrite, RankFailed: with how to go on.
+    """
     composed, goes_on = settled(command, overrides)
     if (others := outside()) and others.rank > 0:
         # Rank zero has the run directory, and Hydra would make another one here.
         command.job(plain(own_part(composed)), Path.cwd(), line)
-        return
+        return None
 
     def task(composed: DictConfig) -> Any:
         hydra = HydraConfig.get()
@@ -91,6 +88,7 @@ def _run(command: Command, overrides: list[str], line: str) -> None:
 
     with held(Path(composed.hydra.run.dir)) if goes_on else nullcontext():
         through_hydra.run(composed, command.name, task)
+    return Path(composed.hydra.run.dir).absolute()
 
 
 def _sweep(command: Command, overrides: list[str], line: str) -> int:

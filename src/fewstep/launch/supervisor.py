@@ -44,6 +44,8 @@ class Sweep:
     """Those that were asked for so far."""
     end_jobs: Callable[[], None] = lambda: None
     """Takes from the jobs the permission to work."""
+    launcher: DictConfig | None = None
+    """The node of the launcher that was asked for."""
 
 
 _running: list[Sweep] = []
@@ -68,33 +70,32 @@ def running(folder: Path, digests: Digests) -> Iterator[Sweep]:
             _running.remove(sweep)
 
 
-def supervise(config: DictConfig) -> None:
-    """Have a sweep's launcher made inside of ours."""
+@contextmanager
+def supervising(config: DictConfig) -> Iterator[None]:
+    """Inside, a sweeper is made with ours for its launcher, which makes the one that was asked for
+    inside of it. Afterwards the configuration says again what every job's says, as Hydra 1.4 wants.
+    """
+    (sweep,) = _running
+    sweep.launcher = config.hydra.launcher
     with open_dict(config.hydra), read_write(config.hydra):
-        config.hydra.launcher = {
-            "_target_": PLUGIN,
-            "_recursive_": False,
-            "inner": OmegaConf.to_container(config.hydra.launcher, resolve=False),
-        }
+        config.hydra.launcher = {"_target_": PLUGIN}
+        yield
+        config.hydra.launcher = sweep.launcher
 
 
 class Supervised(Launcher):
     """Gives a launcher only what is left to do, and outlives what it raises."""
 
-    def __init__(self, inner: DictConfig) -> None:
-        """`inner`: the node of the launcher that was asked for."""
-        self.node = inner
-
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Make the launcher inside, as Hydra would have made it."""
+        (self.sweep,) = _running
         own = copy.deepcopy(config)
         with open_dict(own.hydra), read_write(own.hydra):
-            own.hydra.launcher = self.node
+            own.hydra.launcher = self.sweep.launcher
         self.inner = Plugins.instance().instantiate_launcher(hydra_context, task_function, own)
         self.config, self.context = own, hydra_context
-        (self.sweep,) = _running
         self.folders = Folders(self.sweep.folder, self.sweep.digests)
 
     def launch(

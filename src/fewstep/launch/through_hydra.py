@@ -21,7 +21,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.config.groups import VERSION_BASE, conf_dir, initialized, search_path
-from fewstep.launch.supervisor import Sweep, running, supervise
+from fewstep.launch.supervisor import Sweep, running, supervising
 from fewstep.messages.words import quoted
 
 
@@ -82,10 +82,10 @@ def _go(composed: DictConfig, name: str, task: Task) -> None:
     words: Any = OmegaConf.to_container(composed.hydra.overrides.task, resolve=False)
     context = _context(composed)
     context.callbacks.on_multirun_start(config=composed, config_name=name)
-    supervise(composed)
-    sweeper = Plugins.instance().instantiate_sweeper(
-        config=composed, hydra_context=context, task_function=task
-    )
+    with supervising(composed):
+        sweeper = Plugins.instance().instantiate_sweeper(
+            config=composed, hydra_context=context, task_function=task
+        )
     sweeper.sweep(arguments=words)
     context.callbacks.on_multirun_end(config=composed, config_name=name)
 

@@ -43,7 +43,7 @@ def results_table(results: Results) -> Any:
     name = headline(results)
     columns = ["init", "checkpoint", "ways", "shots", "protocol", "steps", "batch_size", "tasks"]
     columns += [name, f"{name}_ci95"]
-    return wandb.Table(columns, data=[[r[column] for column in columns] for r in results])
+    return wandb.Table([*columns], data=[[r[column] for column in columns] for r in results])
 
 
 def tasks_table(results: Results, folder: Path) -> Any:

@@ -60,6 +60,8 @@ class SameConv2d(nn.Conv2d):
     def _has_patches(self, x: Tensor) -> bool:
         """Whether our own way is the faster one, with stride 2: on a CPU for few images and one
         task, on a GPU for many tasks at once, for which libraries group their convolutions."""
+        if torch.compiler.is_compiling():  # an exported network is for any number of images
+            return False
         many = torch._C._are_functorch_transforms_active()
         here = many if x.is_cuda else not many and len(x) <= PATCHES_BATCH
         return self.stride[0] == 2 and here

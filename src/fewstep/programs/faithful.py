@@ -76,7 +76,9 @@ def _like(leaf: Tensor) -> Tensor:
 def chance() -> tuple:
     """Where the generators of random numbers are; another place afterwards means that they were
     asked for some."""
-    kind, keys, place, *_ = np.random.get_state()
+    numpy = np.random.get_state()
+    assert isinstance(numpy, tuple), "a dictionary is another form, which has to be asked for"
+    kind, keys, place, *_ = numpy
     return random.getstate(), kind, keys.tobytes(), place, torch.get_rng_state().numpy().tobytes()
 
 

@@ -45,7 +45,8 @@ def trace(function: Callable[..., Any], args: tuple) -> Callable[..., Any]:
     """
     from torch.fx.experimental.proxy_tensor import make_fx  # a second to import
 
-    structure, results = pytree.tree_structure(args), None
+    structure = pytree.tree_structure(args)
+    results: pytree.TreeSpec
 
     def flat(*leaves: Tensor) -> list[Tensor]:
         nonlocal results

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 
-STYLE = {
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType  # which older releases do not name
+
+STYLE: dict[RcKeyType, Any] = {
     "font.size": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,

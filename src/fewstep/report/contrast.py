@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
@@ -54,9 +55,7 @@ def contrast(weights: Mapping[str, float], curves: Mapping[str, Sequence[Entry]]
     return Contrast(mean, half_width, basis)
 
 
-def _sums(
-    values: Mapping[str, Mapping[object, float]], weights: Mapping[str, float]
-) -> list[float]:
+def _sums(values: Mapping[str, Mapping[Any, float]], weights: Mapping[str, float]) -> list[float]:
     """The weighted sum at each key (a seed, a task) that all of the values have."""
     shared = set.intersection(*(set(found) for found in values.values()))
     return [sum(w * values[name][key] for name, w in weights.items()) for key in sorted(shared)]

@@ -40,21 +40,29 @@ def _inside(value: Any) -> bool:
     return _text(value) and not Path(value).is_absolute() and ".." not in Path(value).parts
 
 
-NOUNS = {_whole: "a whole number", _measured: "a number or null", _text: "a text"}
-NOUNS |= {_inside: "a path in the run directory"}
+Check = Callable[[Any], bool]
 
-RUN = {
+NOUNS: dict[Check, str] = {
+    _whole: "a whole number",
+    _measured: "a number or null",
+    _text: "a text",
+    _inside: "a path in the run directory",
+}
+
+RUN: dict[str, Check] = {
     "seed": _whole,
     "meta_iterations": _whole,
     "name": _text,
     "algorithm": _text,
     "dataset": _text,
 }
-ENTRY = {"protocol": _text, "init": _text, "ways": _whole, "shots": _whole, "steps": _whole}
-ENTRY |= {"tasks": _whole}
+ENTRY: dict[str, Check] = {
+    **dict.fromkeys(("protocol", "init"), _text),
+    **dict.fromkeys(("ways", "shots", "steps", "tasks"), _whole),
+}
 """What is needed."""
 
-MAY = {
+MAY: dict[str, Check] = {
     **dict.fromkeys(("label", "command", "git_commit", "device", "recipe_hash"), _text),
     **dict.fromkeys(("dataset_split", "config_hash", "split", "checkpoint"), _text),
     **dict.fromkeys(("queries", "batch_size", "eval_seed"), _whole),
@@ -109,9 +117,7 @@ def _complaints(content: Mapping[str, Any]) -> Iterator[str]:
         yield from _wrong_curve(entry.get("curve"), figure, f"results[{place}].curve")
 
 
-def _wrong(
-    node: Mapping[str, Any], needed: Mapping[str, Callable[[Any], bool]], prefix: str = ""
-) -> Iterator[str]:
+def _wrong(node: Mapping[str, Any], needed: Mapping[str, Check], prefix: str = "") -> Iterator[str]:
     for name, check in needed.items():
         if name not in node:
             yield f"{prefix}{name} is missing"

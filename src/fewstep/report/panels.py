@@ -154,7 +154,7 @@ def figure_four(table: Sequence[Row]) -> list[Panel]:
 def _overlap(title: str, lines: Mapping[str, Mapping[float, Estimate]]) -> Panel:
     def fill(axes: Axes, _: Looks) -> None:
         for method, at in lines.items():
-            means, half = [f.mean for f in at.values()], [f.wider for f in at.values()]
+            means, half = numbers([f.mean for f in at.values()], 1), [f.wider for f in at.values()]
             look = {"color": COLORS[overlap.METHODS.index(method)], "marker": "o", "ms": 3}
             axes.errorbar(list(at), means, half, lw=1.4, label=method, **look)
         axes.set(title="the paper's Figure 4", xlabel=title, ylabel=unit("acc"))

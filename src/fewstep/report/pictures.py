@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
@@ -18,6 +18,10 @@ from fewstep.messages.printable import caption
 from fewstep.records.style import STYLE
 from fewstep.report.panels import adaptation, figure_four, key, looks_of, training
 from fewstep.report.sections import Section
+
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType  # which older releases do not name
 
 
 INK = "#1d2129"
@@ -67,7 +71,9 @@ def svg(figure: Figure, salt: str) -> str:
     return text[text.index("<svg") :].replace(INK, "currentColor")
 
 
-def _style() -> dict[str, Any]:
-    inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor")
-    inked += ("xtick.color", "ytick.color", "grid.color")
+def _style() -> dict[RcKeyType, Any]:
+    inked: tuple[RcKeyType, ...] = (
+        *("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor"),
+        *("xtick.color", "ytick.color", "grid.color"),
+    )
     return {**STYLE, **dict.fromkeys(inked, INK), "font.size": 10, "axes.titlesize": 10}

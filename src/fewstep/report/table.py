@@ -92,8 +92,9 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
 
 def recipe(run: Run) -> str:
     """What the runs of one recipe share: its hash, or for want of one the command without seed."""
-    known = run.content.get("recipe_hash") or (run.config and recipe_hash(run.config))
-    return known or shlex.join(_words(run))
+    if known := run.content.get("recipe_hash"):
+        return known
+    return recipe_hash(run.config) if run.config else shlex.join(_words(run))
 
 
 def _words(run: Run) -> list[str]:

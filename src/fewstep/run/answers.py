@@ -75,8 +75,8 @@ def _check_outputs(place: Place, outputs: Any, targets: Tensor, objective: Objec
             "be an entry an example, however many there are. Reshape with x.flatten(1), which "
             "takes any number of them"
         )
-    if isinstance(objective, Classification) and outputs.shape[1:] != (place.spec.ways,):
-        ways = place.spec.ways
+    ways = place.spec.ways
+    if isinstance(objective, Classification) and outputs.shape[1:] != (ways,):
         raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not [examples, {ways}]"))
     if isinstance(objective, Regression) and outputs.shape != targets.shape:
         shape = list(targets.shape)

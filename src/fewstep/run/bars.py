@@ -12,6 +12,7 @@ from tqdm import tqdm
 from fewstep.execution.collectives import local_share
 from fewstep.records.intervals import show
 from fewstep.run.callbacks import Measure, Stopwatch
+from fewstep.run.episodes import Chunk, TaskModule
 from fewstep.run.learner import MetaLearner
 
 
@@ -61,22 +62,23 @@ class TestProgress(pl.Callback):
         self.label = label
         self._bar: tqdm | None = None
 
-    def _start(self, trainer: pl.Trainer, *_: Any) -> None:
-        module = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        own = TaskModule.of(trainer)
         self._bar = _bar(
-            total=len(local_share(range(module.tasks))) * len(module.settings),
+            total=len(local_share(range(own.tasks))) * len(own.settings),
             desc=self.label,
             unit=" tasks",
         )
 
-    def _advance(self, trainer: Any, learner: Any, outputs: Any, chunk: Any, *_: Any) -> None:
+    def on_validation_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Chunk, *_: Any, **__: Any
+    ) -> None:
         if self._bar is not None:
-            self._bar.update(len(chunk.episodes))
+            self._bar.update(len(batch.episodes))
 
-    def _stop(self, *_: Any) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    on_test_start = on_validation_start = _start
-    on_test_batch_end = on_validation_batch_end = _advance
-    on_test_end = on_validation_end = _stop
+    on_test_start, on_test_end = on_validation_start, on_validation_end
+    on_test_batch_end = on_validation_batch_end

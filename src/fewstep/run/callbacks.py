@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,9 @@ from fewstep.run import chosen
 from fewstep.run.chosen import Chosen
 from fewstep.run.experiment import Experiment, Schedule
 from fewstep.run.learner import MetaLearner
+from fewstep.run.lightning import IN_MEMORY, WholeCheckpoints
 
 
-IN_MEMORY = "in memory"
-"""What a checkpoint is told that is not to be written yet."""
 WARM_UP = 5
 """Meta-iterations that the stopwatch leaves out."""
 
@@ -64,7 +64,7 @@ class Stopwatch(pl.Callback):
     def state_dict(self) -> dict[str, Any]:
         return {"seconds": self.seconds, "meta_iterations": self.meta_iterations}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.seconds, self.meta_iterations = state["seconds"], state["meta_iterations"]
 
 
@@ -136,8 +136,9 @@ class Checkpoints(pl.Callback):
         for aside in self.folder.glob("*.part") if trainer.is_global_zero else ():
             aside.unlink()  # half a checkpoint, of a run that was killed as it wrote it
         if self.source and self.best:
-            looks = trainer.is_global_zero  # only its machine needs to have the files
-            found = looks and chosen.held(self.best_path, self.source, self.best, self.criterion)
+            found = self._chosen
+            if trainer.is_global_zero:  # only its machine needs to have the files
+                found = chosen.held(self.best_path, self.source, self.best, self.criterion)
             self._chosen = broadcast(found)
 
     def on_train_batch_start(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
@@ -158,7 +159,7 @@ class Checkpoints(pl.Callback):
         done = learner.meta_iteration == learner.max_meta_iterations
         if done or learner.meta_iteration % self.every == 0:
             trainer.save_checkpoint(self.last_path)
-        trainer.strategy.checkpoint_io.forget()  # pyright: ignore[reportAttributeAccessIssue]
+        WholeCheckpoints.of(trainer).forget()
         signals.hold(False)
         signals.proceed()
 
@@ -176,7 +177,7 @@ class Checkpoints(pl.Callback):
         if learner.whole and learner.meta_iteration == self._settled:
             trainer.save_checkpoint(self.last_path)
         else:
-            trainer.strategy.checkpoint_io.keep()  # pyright: ignore[reportAttributeAccessIssue]
+            WholeCheckpoints.of(trainer).keep()
 
     def state_dict(self) -> dict[str, Any]:
         return dict(self.best)
@@ -194,4 +195,5 @@ class Resume(pl.Callback):
     def on_train_batch_start(self, *_: Any) -> None:
         self.stopwatch.resume()
 
-    on_train_batch_end = on_train_batch_start
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.stopwatch.resume()

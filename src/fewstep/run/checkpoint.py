@@ -113,7 +113,8 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
     if not found:
         _match_state(learner, content, path, key)
         return
-    (here, model), (there, other) = map(fit_of, (learner.config, content["fewstep"]["config"]))
+    config = content["fewstep"]["config"]
+    (here, model), (there, other) = fit_of(learner.config), fit_of(config)
     if there != here:
         raise ConfigError(
             f"{key}={path}: was trained for {there} ways, but shots.ways={here} is asked for: the "
@@ -121,10 +122,10 @@ def match(learner: MetaLearner, content: dict[str, Any], path: Path, key: str) -
         )
     name, ours, theirs = found
     if name.startswith("learned."):
+        mine, its = (c["algorithm"]["inner"]["rule"] for c in (learner.config, config))
         raise ConfigError(
-            f"{key}={path}: is of another inner rule ({there['algorithm']['inner']['rule']}, "
-            f"{printable(name)} {theirs}) than {here['algorithm']['inner']['rule']} ({ours}). Use "
-            "the algorithm.inner.rule it was trained with"
+            f"{key}={path}: is of another inner rule ({its}, {printable(name)} {theirs}) than "
+            f"{mine} ({ours}). Use the algorithm.inner.rule it was trained with"
         )
     raise ConfigError(
         f"{key}={path}: is of another model ({other}, {name} {theirs}) than {model} ({name} "

@@ -23,7 +23,7 @@ class Place:
     experiment: Experiment
     stage: str
     """`build`, `training`, `test`, a protocol, or `vmap` for what fails there alone."""
-    spec: EpisodeSpec | None = None
+    spec: EpisodeSpec
     episode: Episode | None = None
     number: int = 0
     """Of the setting that is tested."""

@@ -100,9 +100,20 @@ class TaskModule(pl.LightningDataModule):
     def __post_init__(self) -> None:
         super().__init__()
 
+    @staticmethod
+    def of(trainer: pl.Trainer) -> TaskModule:
+        """The tasks that a trainer was given."""
+        # Lightning sets it where no type checker sees it.
+        return trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def _learner(self) -> pl.LightningModule:
+        assert self.trainer is not None, "no trainer was given these tasks"
+        return self.trainer.lightning_module
+
     def train_dataloader(self) -> DataLoader:
-        learner = self.trainer.lightning_module
-        start = learner.meta_iteration
+        start = self._learner.meta_iteration
+        assert isinstance(start, int)
         batches = MetaBatches(
             self._on_device("train"), self.train_spec, self.seed, self.meta_batch, start
         )
@@ -122,8 +133,7 @@ class TaskModule(pl.LightningDataModule):
     def _on_device(self, name: str) -> Split:
         """The split on the device that trains, in the precision that trains."""
         if name not in self._placed:
-            learned = (p for p in self.trainer.lightning_module.parameters() if p.requires_grad)
-            weight = next(learned)
+            weight = next(p for p in self._learner.parameters() if p.requires_grad)
             self._placed[name] = self.splits[name].to(weight.device, weight.dtype)
         return self._placed[name]
 

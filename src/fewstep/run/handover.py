@@ -1,4 +1,4 @@
-"""What settling a run has built and tried is what the run uses, in the same process.
+"""What settling a command has built and tried is what the command uses, in the same process.
 
 So a preflight costs a run nothing: the programs that it wrote are there already, written at the
 values that the run's seed gives, whether the run begins or goes on.
@@ -16,29 +16,39 @@ from fewstep.run.assembly import assemble
 from fewstep.run.experiment import Experiment
 
 
-_KEPT: list[Experiment] = []
-"""One at most: the last that was settled."""
+_KEPT: list[tuple[Mapping[str, Any], Any]] = []
+"""One at most: the last configuration that was settled, and what was made of it."""
 
 
-def keep(experiment: Experiment) -> None:
-    """Keep an experiment that has not begun, for the run of its configuration."""
-    _KEPT[:] = [experiment]
+def keep(config: Mapping[str, Any], made: Any) -> None:
+    """Keep what was made of a configuration and has not begun."""
+    _KEPT[:] = [(config, made)]
+
+
+def kept(config: Mapping[str, Any]) -> Any | None:
+    """What was kept for this very configuration, however it names the checkpoint that it goes on
+    from; once."""
+    own, made = _KEPT.pop() if _KEPT else ({}, None)
+    return made if _located(own) == _located(config) else None
 
 
 def taken(config: Mapping[str, Any]) -> Experiment:
-    """The experiment that was kept for this very configuration, once; else it is built.
+    """The experiment that was kept for a training; else it is built.
 
     Raises:
         ConfigError: as `assemble` does.
     """
-    kept = _KEPT.pop() if _KEPT else None
-    resume = config.get("resume")
-    path = checkpoint.find(resume, "resume") if resume else None
-    if not kept or {**kept.config, "resume": resume} != config or not _same(kept.resume, path):
+    experiment = kept(config)
+    if experiment is None:
         return assemble(config)
-    kept.learner.config = dict(config)  # which names the checkpoint that it goes on from in full
-    return replace(kept, config=config, resume=path)
+    experiment.learner.config = dict(config)  # which names that checkpoint in full
+    return replace(experiment, config=config, resume=_resumed(config))
 
 
-def _same(one: Path | None, other: Path | None) -> bool:
-    return (one and one.resolve()) == (other and other.resolve())
+def _located(config: Mapping[str, Any]) -> dict[str, Any]:
+    path = _resumed(config)
+    return {**config, "resume": path and path.resolve()}
+
+
+def _resumed(config: Mapping[str, Any]) -> Path | None:
+    return checkpoint.find(config["resume"], "resume") if config.get("resume") else None

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from fewstep.adapters.partition import matches
 from fewstep.algorithms import Algorithm
@@ -116,9 +118,7 @@ class MetaLearner(Measuring):
     def configure_optimizers(self) -> Any:
         options = {"lr": self.outer.lr, **self.outer.options}
         optimizer = self.outer.optimizer(self.outer.groups(self.moved()), **options)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda i: self.outer.scale(i, of=self.max_meta_iterations)
-        )
+        schedule = LambdaLR(optimizer, lambda i: self.outer.scale(i, of=self.max_meta_iterations))
         return [optimizer], [schedule]
 
     def on_train_start(self) -> None:
@@ -136,9 +136,12 @@ class MetaLearner(Measuring):
         """One meta-iteration: every task's direction, their mean, one outer step."""
         direction, state, metrics = self.directions(batch)
         self.hand_over(direction)
-        self.optimizers().step()
+        optimizer, schedule = self.optimizers(), self.lr_schedulers()
+        assert isinstance(optimizer, LightningOptimizer)
+        assert isinstance(schedule, LambdaLR)
+        optimizer.step()
         self.state = state
-        self.lr_schedulers().step()  # Lightning leaves schedules alone in manual optimization
+        schedule.step()  # Lightning leaves schedules alone in manual optimization
         self.meta_iteration += 1
         self.whole = True
         self._log_training(metrics)

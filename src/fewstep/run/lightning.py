@@ -15,8 +15,11 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from fewstep.disk.files import replacing
 from fewstep.processes import signals
-from fewstep.run.callbacks import IN_MEMORY
 from fewstep.run.experiment import Machine
+
+
+IN_MEMORY = "in memory"
+"""What a checkpoint is told that is not to be written yet."""
 
 
 def quiet_lightning() -> None:
@@ -80,6 +83,13 @@ class WholeCheckpoints(TorchCheckpointIO):
     def __init__(self) -> None:
         super().__init__()
         self._kept: tuple[Path, io.BytesIO] | None = None
+
+    @staticmethod
+    def of(trainer: pl.Trainer) -> WholeCheckpoints:
+        """What writes the checkpoints of a trainer of ours."""
+        writer = trainer.strategy.checkpoint_io
+        assert isinstance(writer, WholeCheckpoints), "made without `trainer_options`"
+        return writer
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None

@@ -45,9 +45,9 @@ class Measuring(pl.LightningModule):
 
     def measure(self, split: str, tasks: int) -> dict:
         """Mean figures of the first setting and protocol on some tasks of a split, now."""
-        module: TaskModule = self.trainer.datamodule
-        setting = module.settings[0].final
-        loader = module.loader(split, setting, tasks)
+        own = TaskModule.of(self.trainer)
+        setting = own.settings[0].final
+        loader = own.loader(split, setting, tasks)
         outcomes = [outcome for chunk in loader for outcome in self._evaluate(chunk)]
         return summarize(
             collectives.all_gather(outcomes), setting.protocols[0], setting.curve_steps
@@ -76,7 +76,7 @@ class Measuring(pl.LightningModule):
 
     def _record(self) -> None:
         outcomes, self._outcomes = self._outcomes, {}
-        settings = self.trainer.datamodule.settings
+        settings = TaskModule.of(self.trainer).settings
         self.records = [
             record
             for (_, share), setting in zip(sorted(outcomes.items()), settings, strict=True)

@@ -36,7 +36,7 @@ def origin(splits: Splits) -> dict[str, Any]:
     """
     own = {name: split for name, split in splits.items() if isinstance(split, ImageSplit)}
     told = len(own) == len(splits) and all(len(_ids(s)) == len(s.class_names) for s in own.values())
-    classes = {name: [s.class_names[i] for i in s.classes] for name, s in own.items()}
+    classes = {name: classes_of(split) for name, split in own.items()}
     return {
         "data_sha256": getattr(next(iter(splits.values())), "data_sha256", None),
         "classes": classes if told else None,
@@ -77,11 +77,11 @@ def resumed(experiment: Experiment) -> Splits:
     if not experiment.other_data:
         raise other_data(splits, experiment.source, content, f"resume={path}")
     trained = (content.get("classes") or {}).get("train", [])
-    for name in splits:
-        seen = [] if name == "train" else among(splits[name], trained)
+    for name, split in splits.items():
+        seen = [] if name == "train" else among(split, trained)
         if seen:
             raise ConfigError(
-                f"resume={path}: was trained on {len(seen)} of the {len(splits[name].classes)} "
+                f"resume={path}: was trained on {len(seen)} of the {len(classes_of(split))} "
                 f"{name} classes of {experiment.source.place} ({some(seen)}), which would no "
                 "longer be new. Give lists without them with dataset.split_files, or start a new "
                 "run"
@@ -129,13 +129,17 @@ def absent(split: ImageSplit, names: Sequence[str]) -> list[str]:
     return [name for name in names if composed(name) not in ids]
 
 
-def among(split: Split, names: Sequence[str]) -> list[str]:
-    """The classes of a split that are among the names."""
+def classes_of(split: Split) -> list[str]:
+    """The names of a split's classes; none where it has none."""
     if not isinstance(split, ImageSplit):
         return []
+    return [split.class_names[int(i)] for i in split.classes]
+
+
+def among(split: Split, names: Sequence[str]) -> list[str]:
+    """The classes of a split that are among the names."""
     wanted = set(map(composed, names))
-    own = [split.class_names[i] for i in split.classes]
-    return [name for name in own if composed(name) in wanted]
+    return [name for name in classes_of(split) if composed(name) in wanted]
 
 
 def some(names: Sequence[str]) -> str:

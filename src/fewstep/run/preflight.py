@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import InnerLoop
@@ -57,17 +56,23 @@ class Preflight:
         machine, learner = experiment.machine, experiment.learner
         alone = machine.ranks == 1 or outside() is not None
         self.experiment, self.learner = experiment, learner
-        self.plain: Execution | None = None  # the execution's way of derivatives, no programs
+        self._plain: Execution | None = None
         self.vmap = False
         check_copies(learner.module, experiment.model, machine.accelerator)
         self.device = device_of(machine) if alone else torch.device("cpu")
-        with explained(Place(experiment, "build")):
+        with explained(Place(experiment, "build", experiment.recipe.spec)):
             self.module = copied(learner.module).to(self.device)
         self.objective = copy.deepcopy(learner.objective)
         self.hands_over = alone and self.device.type == "cpu"
         """Whether the run will take over the learner's own execution, with its programs."""
         params = {name: p.to(self.device) for name, p in learner.params().items()}
         self.start = Start(params, place_state(learner.state, params))
+
+    @property
+    def plain(self) -> Execution:
+        """The execution's way of derivatives, without programs."""
+        assert self._plain is not None, "no task has been met yet"
+        return self._plain
 
     def training(self, split: Split) -> None:
         """Try one task of the algorithm, and one of the joint baseline where there is one.
@@ -97,9 +102,9 @@ class Preflight:
             recipe, whole = _shortened(recipe), False
         algorithm, spec = copy.deepcopy(recipe.algorithm), recipe.spec
         episodes = self._episodes(split, spec, asked.seed, asked.schedule.meta_batch)
-        place, batch = Place(asked, "training", spec, episodes[0]), episodes[0].batches[0]
-        self._check_room(place, algorithm.inner, batch)
-        examples = self._problem().minibatch(episodes[0], batch)
+        place = Place(asked, "training", spec, episodes[0])
+        self._check_room(place, algorithm.inner, episodes[0])
+        examples = self._problem().minibatch(episodes[0], episodes[0].batches[0])
         self._answers(place, examples)
         with explained(place):
             _, grads = algorithm.inner.whole.gradient(self._problem(), self.start.params, examples)
@@ -129,23 +134,23 @@ class Preflight:
 
     def _meet(self, episode: Episode, spec: EpisodeSpec) -> None:
         """Choose the execution for the network by this task, unless one was met before."""
-        if self.plain is not None:
+        if self._plain is not None:
             return
         name = self.learner.execution_name
         with explained(Place(self.experiment, "training", spec, episode)):
             chosen = make_execution(name, self.module, self.device, episode)
         serial = Serial(self.module, chosen.traits)
-        self.plain, self.vmap = (chosen, True) if chosen.name == "vmap" else (serial, False)
+        self._plain, self.vmap = (chosen, True) if chosen.name == "vmap" else (serial, False)
 
-    def _check_room(self, place: Place, inner: InnerLoop, batch: Tensor) -> None:
+    def _check_room(self, place: Place, inner: InnerLoop, episode: Episode) -> None:
         """Refuse an inner loop whose graph fits nowhere, by that of a few examples."""
-        recipe = place.experiment.recipe
+        recipe, batch = place.experiment.recipe, episode.batches[0]
         whole = recipe.inner_steps if recipe.can_checkpoint else 1  # of MAML
         steps = recipe.checkpoint_steps or whole
         tasks = place.experiment.schedule.meta_batch if self.vmap else 1
         if tasks * steps * len(batch) < MANY:
             return
-        examples = self._problem().minibatch(place.episode, batch[:PROBE])
+        examples = self._problem().minibatch(episode, batch[:PROBE])
         self._answers(place, examples)
         with explained(place), Graph() as graph:
             inner.whole.gradient(self._problem(), self.start.params, examples)

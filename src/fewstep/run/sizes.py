@@ -40,7 +40,7 @@ def with_sizes(make: Callable[[], nn.Module], target: str) -> nn.Module:
     if not isinstance(module, nn.Module):
         return module  # which others refuse
     for name, layer in module.named_modules():
-        if any(map(is_lazy, (*layer._parameters.values(), *layer._buffers.values()))):
+        if any(map(is_lazy, (*layer.parameters(recurse=False), *layer.buffers(recurse=False)))):
             eager = type(layer).__name__.replace("Lazy", "")
             raise ConfigError(
                 f"model={target}: its layer {name or 'itself'} "

@@ -102,7 +102,7 @@ def _unseen(split: Split, experiment: Experiment, asked: Asked, content: Content
     nobody knows."""
     trained = (content.get("classes") or {}).get("train", [])
     seen = origin.among(split, trained)
-    if not seen:
+    if not seen or not isinstance(split, ImageSplit):
         return split
     if not asked.leaves_out:
         raise ConfigError(
@@ -158,6 +158,7 @@ def check_inputs(experiment: Experiment, tested: Tested, path: Path) -> None:
     except ConfigError:
         if tested.trained_on is None:
             raise
+        assert isinstance(split, ImageSplit), "its tasks are of the kind that was trained on"
         shape = "x".join(str(n) for n in split.pixels.shape[1:])
         raise ConfigError(
             f"checkpoint={path}: its network does not take the images of {shape} of "

@@ -43,7 +43,8 @@ def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
     quiet_lightning()
     torch.set_rng_state(experiment.chance)
     tasks, learner = build_tasks(experiment), experiment.learner
-    report = header(experiment, command) | data_record.seen(folder, digests(experiment.splits))
+    report = header(experiment, command)
+    report |= data_record.seen(folder, digests(experiment.splits))
     with open_loggers(_shown(experiment), folder) as loggers:
         watch, saved = fit(experiment, tasks, folder, "train", loggers)
         done = progress(watch, learner.meta_iteration, learner.meta_batch)
@@ -68,7 +69,8 @@ def evaluate(
     torch.set_rng_state(experiment.chance)
     tasks, learner = build_tasks(experiment), experiment.learner
     content = checkpoint.restore(learner, path)
-    report = header(experiment, command) | data_record.seen(folder, digests(experiment.splits))
+    report = header(experiment, command)
+    report |= data_record.seen(folder, digests(experiment.splits))
     report |= {"checkpoint": str(path), "trained_on": tested.trained_on}
     with open_loggers(_shown(experiment), folder, "evaluate") as loggers:
         entrant = Entrant("trained", path.stem, folder, tested.split)
@@ -183,7 +185,7 @@ def _baselines(
         yield "random", untrained(experiment), None
     if experiment.joint:
         baseline, aside = joint_baseline(experiment), folder / "joint"
-        if tasks.trainer.is_global_zero:
+        if experiment.learner.trainer.is_global_zero:
             aside.mkdir(exist_ok=True)
         _, saved = fit(baseline, tasks, aside, "joint baseline")
         yield "joint", baseline, saved

@@ -103,7 +103,7 @@ def _alignment(figure: Figure, panels: np.ndarray, found: Mapping[str, Any]) -> 
     figure.suptitle(f"Gradients of a task's minibatches during training on {found['dataset']}")
 
 
-def _band(axes: Axes, points: list[Mapping[str, Any]], term: str, look: Mapping[str, str]) -> None:
+def _band(axes: Axes, points: list[Mapping[str, Any]], term: str, look: Mapping[str, Any]) -> None:
     x = [point["meta_iteration"] for point in points]
     y = np.array([point[term] for point in points], dtype=float)
     half = np.array([point[f"{term}_ci95"] for point in points], dtype=float)

@@ -43,8 +43,10 @@ def compute(parts: Sequence[str], values: Mapping[str, Any], command: str) -> di
         "git_commit": git_commit(),
     }
     problem = sine_problem(seed)
-    run = {name: partial(part, problem) for name, part in ENUMERATED.items()}
-    run |= {"manifolds": partial(near_manifolds, seed), "alignment": train}
+    run: dict[str, Callable[[], Any]] = {n: partial(f, problem) for n, f in ENUMERATED.items()}
+    run["manifolds"] = partial(near_manifolds, seed)
+    if train is not None:
+        run["alignment"] = train
     for name in parts:
         print(f"{name}: {PARTS[name]}", file=sys.stderr)
         figures[name] = run[name]()

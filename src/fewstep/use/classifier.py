@@ -18,6 +18,7 @@ from fewstep.use.expected import Expected, LeftOut, expect
 from fewstep.use.inputs import pixels_of, vectors_of
 from fewstep.use.labels import as_array, listed
 from fewstep.use.origin import Origin
+from fewstep.use.saving import save
 from fewstep.use.threads import one_thread
 
 
@@ -93,6 +94,18 @@ class Classifier:
         """How pictures become inputs; None for rows of numbers."""
         return self.way.preparation
 
+    @property
+    def features(self) -> int | None:
+        """The numbers of a row, where inputs are rows and it was adapted here."""
+        if self.preparation is not None or self._kept is None:
+            return None
+        return self._kept[0].shape[1]
+
+    @property
+    def origin(self) -> Origin:
+        """What it was adapted from."""
+        return self.way.origin
+
     def predict(self, images: Any) -> np.ndarray:
         """The likeliest class of each picture: [n].
 
@@ -139,8 +152,7 @@ class Classifier:
             ValueError: as `predict`.
         """
         if self.preparation is None:
-            given = self._kept
-            return vectors_of(images, None if given is None else given[0].shape[1])
+            return vectors_of(images, self.features)
         return pixels_of(images, self.preparation)
 
     def probabilities(self, kept: Tensor) -> Tensor:
@@ -181,8 +193,6 @@ class Classifier:
                 configuration.
             CannotWrite: naming the path, the reason and the fix.
         """
-        from fewstep.use.saved import save
-
         return save(self, Path(folder))
 
 

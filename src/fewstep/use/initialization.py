@@ -13,12 +13,16 @@ from fewstep.core.objectives import Classification
 from fewstep.core.rules import Rule
 from fewstep.core.types import Params, Start, State
 from fewstep.data.images.preparation import Preparation
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.use.classifier import Classifier, Way
 from fewstep.use.inputs import pixels_of, vectors_of
 from fewstep.use.labels import classes_of
 from fewstep.use.learning import Learner
 from fewstep.use.origin import Origin
+
+
+SETTINGS = ("steps", "batch_size", "seed", "head")
+"""Of the inner loop, that a user may choose."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,8 @@ class Initialization:
         rule: Rule,
         *,
         ways: int,
-        steps: int = 50,
-        batch_size: int | None = None,
         preparation: Preparation | None = None,
+        **settings: Any,
     ) -> Initialization:
         """The initialization that a module's own parameters are.
 
@@ -52,14 +55,24 @@ class Initialization:
             module: from inputs [B, *x] to logits [B, ways].
             rule: the inner optimizer, as `fewstep.core.rules.SGD(0.05)`.
             ways: outputs of the module.
-            steps: inner steps.
-            batch_size: examples a step; None is all.
             preparation: how pictures become inputs; None for rows of numbers.
+            settings: as `adapt` takes them; 50 steps on all examples where they are not given.
+
+        Raises:
+            ValueError: a setting that there is not, or a value that it cannot have.
         """
-        inner, params = InnerLoop(rule, max(steps, 1), batch_size), Net(module).params()
+        inner, params = InnerLoop(rule, 50), Net(module).params()
         start = Start(params, rule.init(params))
-        learner = Learner(module, start, inner, Classification(), ways, steps, batch_size)
-        return cls(learner, preparation, Origin(type(module).__name__))
+        learner = Learner(module, start, inner, Classification(), ways, 50, None)
+        made = cls(learner, preparation, Origin(type(module).__name__))
+        return made.with_settings(**settings)
+
+    def __repr__(self) -> str:
+        return f"<Initialization {self.origin.name}, trained for {self.ways} ways>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Initialization:
+        """Itself: nothing changes an initialization, and estimators are cloned often."""
+        return self
 
     @property
     def ways(self) -> int:
@@ -72,6 +85,11 @@ class Initialization:
         Raises:
             ValueError: a value that it cannot have.
         """
+        if unknown := changed.keys() - set(SETTINGS):
+            raise ConfigError(
+                f"{min(unknown)}: there is no such setting.{did_you_mean(min(unknown), SETTINGS)} "
+                f"There are {', '.join(SETTINGS)}"
+            )
         known = {name: value for name, value in changed.items() if value is not None}
         for name, least in (("steps", 0), ("batch_size", 1), ("seed", 0)):
             value = known.get(name, least)
@@ -92,16 +110,7 @@ class Initialization:
             vectors_of(images) if self.preparation is None else pixels_of(images, self.preparation)
         )
 
-    def adapt(
-        self,
-        images: Any,
-        labels: Any,
-        *,
-        steps: int | None = None,
-        batch_size: int | None = None,
-        seed: int | None = None,
-        head: str | None = None,
-    ) -> Classifier:
+    def adapt(self, images: Any, labels: Any, **settings: Any) -> Classifier:
         """A classifier of the given classes.
 
         Args:
@@ -109,16 +118,19 @@ class Initialization:
                 tensors; rows [n, d] for an initialization of rows. Any size: they are prepared.
             labels: n hashable values; any number of classes from two, of unequal sizes if need be,
                 one picture a class is enough.
-            steps, batch_size, seed: of the inner loop; None as it was trained to be used.
-            head: where the last linear layer starts (`algorithm.inner.head`).
+            settings: of the inner loop, where it is not to be as it was trained to be used:
+                `steps`; `batch_size`, examples a step; `seed`, of their order; `head`, where the
+                last linear layer starts (`algorithm.inner.head`).
 
         Raises:
             ValueError: naming what is wrong with which picture or label, and the fix.
         """
-        if any(value is not None for value in (steps, batch_size, seed, head)):
-            chosen = self.with_settings(steps=steps, batch_size=batch_size, seed=seed, head=head)
-            return chosen.adapt(images, labels)
-        kept = self.inputs(images)
+        if settings:
+            return self.with_settings(**settings).adapt(images, labels)
+        return self.adapt_kept(self.inputs(images), labels)
+
+    def adapt_kept(self, kept: Tensor, labels: Any) -> Classifier:
+        """The same from pixels [n, S, S, C] uint8, or rows [n, d], as `inputs` gives them."""
         classes, y = classes_of(labels, len(kept))
         return Classifier.learned(self.way(), classes, kept, y)
 

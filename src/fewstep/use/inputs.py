@@ -68,7 +68,7 @@ def vectors_of(rows: Any, features: int | None = None) -> Tensor:
         if not found.shape[axis]:
             raise ConfigError(
                 f"Found array with 0 {name}(s) (shape={found.shape}) while a minimum of 1 is "
-                "required"
+                "required: give some"
             )
     found = found.astype(np.float32)
     if not np.isfinite(found).all():
@@ -89,7 +89,7 @@ def _image(one: Any, place: int) -> Image.Image:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
     if isinstance(one, Image.Image):
-        return usual(one.copy())
+        return usual(one)
     if isinstance(one, Tensor):
         one = one.detach().cpu().numpy()
     if not isinstance(one, np.ndarray | Sequence):

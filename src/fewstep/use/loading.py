@@ -31,7 +31,9 @@ BACKBONE = "timm:"
 """How the names of pretrained networks begin."""
 
 
-def load(init: str | Path, trust: Sequence[str] = ()) -> Initialization | Backbone:
+def load(
+    init: str | Path, trust: Sequence[str] = (), weights: str | Path | None = None
+) -> Initialization | Backbone:
     """An initialization to adapt.
 
     Args:
@@ -39,6 +41,7 @@ def load(init: str | Path, trust: Sequence[str] = ()) -> Initialization | Backbo
             or a `.ckpt` file of `fewstep train`; `timm:NAME`, a pretrained network whose features
             are used as they are; or the folder of a saved classifier, for what it was adapted from.
         trust: modules that a stored configuration may name beside parts of fewstep.
+        weights: the file of those of `timm:NAME`; None looks into timm's own cache.
 
     Raises:
         ValueError: there is no such thing (with near names), or it cannot be used: what is wrong.
@@ -50,12 +53,12 @@ def load(init: str | Path, trust: Sequence[str] = ()) -> Initialization | Backbo
     if name.startswith(BACKBONE):
         from fewstep.use.backbone.backbone import Backbone
 
-        return Backbone.named(name.removeprefix(BACKBONE))
+        return Backbone.named(name.removeprefix(BACKBONE), weights)
     path = Path(init).expanduser()
     if (path / "classifier.json").is_file():
-        from fewstep.use.saved import read
+        from fewstep.use.about import read
 
-        return load(read(path)["initialization"]["name"], trust)
+        return load(read(path)["initialization"]["name"], trust, weights)
     if not path.exists():
         known = [*shipped.names(), f"{BACKBONE}NAME"]
         raise ConfigError(

@@ -54,7 +54,7 @@ def with_outputs(module: nn.Module, ways: int) -> nn.Module:
     """The network, changed to have as many outputs, whose head has no values of its own."""
     path, layer = last_linear(module)
     if isinstance(getattr(module, "ways", None), int):
-        module.ways = ways
+        module.__dict__["ways"] = ways  # a plain attribute, no parameter and no module
     elif isinstance(layer, nn.Linear) and layer.out_features != ways and path:
         new = nn.Linear(layer.in_features, ways, layer.bias is not None)
         new = new.to(layer.weight.device, layer.weight.dtype)

@@ -102,9 +102,9 @@ def _steps_in_place(
     vector, state = start.params[ALL], start.state
     step, form = None, None
     for batch in batches:
-        if (now := signature(state)) != form:  # a rule may remember more with each gradient
-            form = now
-            step = net.program(_step, fixed, (vector, state, support, batch))
+        now = signature(state)
+        if step is None or now != form:  # a rule may remember more with each gradient
+            step, form = net.program(_step, fixed, (vector, state, support, batch)), now
         outputs, state = step(vector, state, support, batch)
         yield outputs, state
 

@@ -7,11 +7,17 @@ from fewstep.core.rules.prox import Prox
 from fewstep.core.rules.rule import Rule
 from fewstep.core.rules.sgd import SGD
 from fewstep.core.rules.sign import Sign
-from fewstep.core.rules.trees import State, detach_state, place_state, total_of
+from fewstep.core.rules.trees import (
+    State,
+    detach_state,
+    inner_product,
+    place_state,
+    total_of,
+)
 
 
 __all__ = ["SGD", "Adam", "ClippedSGD", "MetaSGD", "Prox", "Rule", "Sign", "State"]
-__all__ += ["detach_state", "place_state", "total_of"]
+__all__ += ["detach_state", "inner_product", "place_state", "total_of"]
 
 RULES: dict[str, type[Rule]] = {
     "sgd": SGD,

@@ -34,6 +34,12 @@ def place_state(state: State, params: Params) -> State:
     }
 
 
+def inner_product(one: Params, other: Params) -> Tensor:
+    """The sum of the products of all entries that `one` has."""
+    first, *rest = ((value * other[name]).sum() for name, value in one.items())
+    return sum(rest, start=first)
+
+
 def total_of(trees: Sequence[Any]) -> Any:
     """The sum of trees of tensors, as states are, of one structure and in their order."""
     leaves, structure = zip(*map(pytree.tree_flatten, trees), strict=True)

@@ -81,7 +81,9 @@ def opened(data: bytes, where: str, reading: Reading = USUAL) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data))
         _check(image, where, reading.max_pixels)
-        return usual(image, reading.white)
+        depth = Depth.of(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        return _plain(eight_bits(image, depth, reading.white))
     except BadFile as bad:
         raise BadFile(where, bad.reason, bad.fix) from bad
     except Image.DecompressionBombError as error:  # of the header, or of a part of the file
@@ -96,11 +98,10 @@ def opened(data: bytes, where: str, reading: Reading = USUAL) -> Image.Image:
 
 
 def usual(image: Image.Image, white: float | None = None) -> Image.Image:
-    """An image of 8 bits that turns into grey or colour: upright, and on white where it is
-    transparent. Raises BadFile where nobody says what is white."""
+    """Of somebody's image one of 8 bits that turns into grey or colour: upright, and on white where
+    it is transparent. Raises BadFile where nobody says what is white."""
     depth = Depth.of(image)
-    ImageOps.exif_transpose(image, in_place=True)
-    return _plain(eight_bits(image, depth, white))
+    return _plain(eight_bits(ImageOps.exif_transpose(image), depth, white))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ nothing is guessed: what does not fit is refused, and `dataset.white` says it fo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -98,10 +99,10 @@ def _scaled(image: Image.Image, depth: Depth, white: float | None) -> Image.Imag
         pixels = pixels.view(np.uint32)
     if not np.isfinite(pixels).all():
         raise BadFile("", "holds pixels that are not numbers (NaN or infinite)", CONVERT)
-    by_user = white is not None and not depth.scaled
-    scale = white if by_user else depth.white or _usual_white(pixels)
+    by_user = None if depth.scaled else white
+    scale = depth.white or _usual_white(pixels) if by_user is None else by_user
     grey = pixels * (255 / scale) if pixels.dtype.kind == "f" else pixels * 255.0 // scale
-    if not by_user and (grey.min() < -1 or grey.max() > 256):
+    if by_user is None and (grey.min() < -1 or grey.max() > 256):
         raise _unclear(pixels, f"is white at {scale:g}")
     grey = np.rint(grey).clip(0, 255).astype(np.uint8)
     if depth.white_is_zero:
@@ -148,6 +149,6 @@ def _check_colour(image: Image.Image, depth: Depth, white: float | None) -> None
         )
 
 
-def _first(value: object) -> object:
+def _first(value: Any) -> Any:
     """A tag's value, the first of several."""
     return value[0] if isinstance(value, tuple) and value else value

@@ -52,8 +52,6 @@ class Preparation:
         if self.native and max(image.size) > self.native:
             small = (self.native, self.native)
             image = image.resize(small, Image.Resampling.BOX)
-            if self.cut:  # a line that is thinner than a pixel becomes grey, and stays a line
-                image = image.point(lambda value: 255 * (value >= HALF))
         if image.size != (self.size, self.size):
             image = image.resize((self.size, self.size), RESAMPLES[self.resample])
         return np.asarray(image, dtype=np.uint8).reshape(self.size, self.size, self.channels)

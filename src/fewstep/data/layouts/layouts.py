@@ -102,8 +102,8 @@ def _by_folder(found: Sequence[Picture], level: int) -> Classes:
 def _split_members(found: Sequence[Picture], level: int) -> dict[str, Classes] | None:
     """The classes of each split, if the folders on this level are those of the splits."""
     tops = _by_folder(found, level)
-    splits = {split_of(label): label for label in tops}
-    if None in splits or len(splits) < max(2, len(tops)) or "train" not in splits:
+    splits = {split: label for label in tops if (split := split_of(label))}
+    if len(splits) < max(2, len(tops)) or "train" not in splits:
         return None
     if any(len(places.parts_inside(p)) < level + 3 for some in tops.values() for p in some):
         return None  # images straight in train: a class of that name

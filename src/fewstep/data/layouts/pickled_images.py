@@ -143,15 +143,16 @@ def _rows(content: dict[str, Any], n: int, numbered: Sequence[str]) -> dict[str,
 
 def _names(labels: np.ndarray, names: Any, numbered: Sequence[str]) -> dict[Any, str]:
     """The class name of each label."""
-    found = np.unique(labels).tolist()
+    found: list[Any] = np.unique(labels).tolist()
     if names is not None:
         by_label = {label: str(name) for name, label in names.items()}
         return {label: by_label[label] for label in found}
     if labels.dtype.kind == "U":
         return {label: label for label in found}
-    if any(not 0 <= label < len(numbered) or not numbered[label] for label in found):
+    numbers: list[int] = found
+    if any(not 0 <= n < len(numbered) or not numbered[n] for n in numbers):
         raise ValueError(
             f"its labels, {found[0]} to {found[-1]}, are not the published numbers of this split's "
             f"classes, and it has no names"
         )
-    return {label: numbered[label] for label in found}
+    return {n: numbered[n] for n in numbers}

@@ -14,9 +14,10 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -25,7 +26,9 @@ from fewstep.disk.bad_files import BadFile, too_large
 from fewstep.disk.cache.cache import Content, cache_dir, cached, fingerprint
 
 
-PACKED = {
+Mode = Literal["r:", "r:gz", "r:bz2", "r:xz"]
+
+PACKED: dict[bytes, tuple[Mode, Callable[[Path], BufferedIOBase]]] = {
     b"\x1f\x8b": ("r:gz", gzip.open),
     b"BZh": ("r:bz2", bz2.open),
     b"\xfd7zXZ\x00": ("r:xz", lzma.open),
@@ -56,7 +59,7 @@ class Tar:
         self.left_out: list[str] = about["left_out"]
         """Names that point outside of the archive, and symbolic links: none is followed."""
         self._members = {PurePosixPath(p): Place(*place) for p, *place in about["members"]}
-        self._bytes: BinaryIO | None = None
+        self._bytes: BufferedIOBase | None = None
         self._lock = Lock()
 
     def close(self) -> None:
@@ -87,7 +90,7 @@ class Tar:
             raise BadFile(where, "is cut short", "copy or fetch the tar again")
         return data
 
-    def _opened(self, most: int) -> BinaryIO:
+    def _opened(self, most: int) -> BufferedIOBase:
         """The tar itself; of a compressed one the members, unpacked one after another."""
         mode, opener = _packed(self.path)
         if mode == "r:":
@@ -104,11 +107,13 @@ class Tar:
         return unpacked
 
 
-def _packed(path: Path) -> tuple[str, Callable[[Path], BinaryIO]]:
+def _packed(path: Path) -> tuple[Mode, Callable[[Path], BufferedIOBase]]:
     with path.open("rb") as file:
         start = file.read(8)
-    plain = "r:", lambda path: path.open("rb")
-    return next((how for mark, how in PACKED.items() if start.startswith(mark)), plain)
+    for mark, how in PACKED.items():
+        if start.startswith(mark):
+            return how
+    return "r:", lambda path: path.open("rb")
 
 
 def _contents(path: Path) -> dict[str, Any]:

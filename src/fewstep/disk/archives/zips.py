@@ -79,6 +79,7 @@ class Zip:
         with self._file.open(info) as file:
             if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 return file.read(info.file_size)  # with a number: never more than that is unpacked
+            assert isinstance(file, zipfile.ZipExtFile)
             pieces = []
             while piece := file.read1(PIECE):
                 pieces.append(piece)

@@ -60,7 +60,7 @@ class Sums:
         """Rows [n, ...] uint8, contiguous."""
         while len(rows) and self._left:
             part, rows = rows[: self._left[0]], rows[self._left[0] :]
-            self._hash.update(part)
+            self._hash.update(part.data)
             self._left[0] -= len(part)
             if not self._left[0]:
                 self._left.pop(0)
@@ -109,7 +109,7 @@ def write(path: Path, content: Content) -> None:
                 raise RuntimeError(f"{path.name}: a row of {piece.shape[1:]} was made")
             piece = np.ascontiguousarray(piece, dtype=np.uint8)
             with explained(path):
-                file.write(piece)
+                file.write(piece.data)
             made.add(piece)
             rows += len(piece)
         if rows != content.shape[0] or len(made.found) != len(counts):

@@ -59,8 +59,9 @@ def _run(machine: Machine) -> Any:
         if code == codes.STOP:
             return machine.stack.pop()
         if (step := STEPS.get(code)) is None:
-            known = pickletools.code2op.get(code.decode("latin-1"))
-            raise Refused(f"it asks for {known.name}" if known else f"it has the code {code!r}")
+            names = {op.code: op.name for op in pickletools.opcodes}
+            known = names.get(code.decode("latin-1"))
+            raise Refused(f"it asks for {known}" if known else f"it has the code {code!r}")
         step(machine)
     raise Refused(f"it has more than {MOST:,} steps")
 
@@ -69,7 +70,7 @@ def _raw(data: memoryview) -> bytes | memoryview:
     return data if len(data) > LONG else bytes(data)
 
 
-def _old(data: memoryview | bytes) -> str | memoryview:
+def _old(data: memoryview | bytes) -> str | memoryview | bytes:
     """A string of Python 2, which may be text or bytes."""
     return data if len(data) > LONG else str(data, "latin-1")
 

@@ -1,0 +1,69 @@
+"""`fewstep export`: a classifier as one file that runs without fewstep."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fewstep.config.checks import Check
+from fewstep.config.keys import Key, help_of, read
+from fewstep.messages.complaint import complain
+from fewstep.messages.errors import ConfigError
+
+
+ABOUT = """\
+fewstep export classifier=DIR to=model.onnx   one file that runs without fewstep
+
+An ONNX file from pixels to probabilities, for any number of pictures at once, with the classes and
+the preparation in its metadata, and beside it an example in Python that needs numpy, pillow and
+onnxruntime alone. What it answers is held against torch before it is called done. A name that ends
+in .pt2 is torch.export's form.
+"""
+
+EXAMPLES = """\
+  fewstep export classifier=drawings to=drawings.onnx
+  fewstep export classifier=drawings to=drawings.pt2
+"""
+
+KEYS = {
+    "classifier": Key("the folder that fewstep adapt wrote", Check(str), needed=True),
+    "to": Key("the file to write: .onnx or .pt2", Check(str), needed=True),
+    "trust": Key("a module that the classifier may name", Check(str, optional=True)),
+}
+
+
+def help_text() -> str:
+    """What `fewstep export --help` prints."""
+    return help_of("export", KEYS, ABOUT, EXAMPLES)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Export and check; the exit status."""
+    from fewstep.disk.files import CannotWrite
+
+    try:
+        values = read("export", KEYS, sys.argv[1:] if words is None else words)
+        print(_export(values))
+    except CannotWrite as error:
+        return complain(error, status=1)
+    except ConfigError as error:
+        return complain(error)
+    return 0
+
+
+def _export(values: dict[str, Any]) -> str:
+    to = Path(values["to"]).expanduser()
+    from fewstep.use.export import check_target, export
+    from fewstep.use.saved import load_classifier
+
+    check_target(to)
+    trust = [values["trust"]] if values["trust"] else []
+    classifier = load_classifier(values["classifier"], trust)
+    done = export(classifier, to)
+    files = " and ".join(str(file) for file in done.files)
+    return (
+        f"{files}: {len(classifier.classes)} classes, {done.size / 1e6:.2f} MB\n"
+        f"largest difference from torch on {done.pictures} pictures: {done.difference:.1e}"
+    )

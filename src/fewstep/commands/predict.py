@@ -1,0 +1,135 @@
+"""`fewstep predict`: a row a picture, from a saved classifier."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from fewstep.config.checks import Check
+from fewstep.config.keys import Key, help_of, read
+from fewstep.messages.complaint import complain
+from fewstep.messages.errors import ConfigError
+
+
+ABOUT = """\
+fewstep predict classifier=DIR pictures=FILES [out=predictions.csv]   a row a picture
+
+FILES are files, folders and archives, in the order given: pictures=a.png,b.png, pictures=folder, or
+pictures=*.jpg by the shell. A row has the file, its class and probability, and the next two. A file
+that cannot be read is a row with its reason; the others are predicted, and the exit status is 1.
+"""
+
+EXAMPLES = """\
+  fewstep predict classifier=drawings pictures=new
+  fewstep predict classifier=photos pictures=one.jpg,two.jpg out=found.csv
+"""
+
+KEYS = {
+    "classifier": Key("the folder that fewstep adapt wrote", Check(str), needed=True),
+    "pictures": Key("files, folders and archives", Check(str), needed=True),
+    "out": Key("the table to write", Check(str, example="predictions.csv"), "predictions.csv"),
+    "trust": Key("a module that the classifier may name", Check(str, optional=True)),
+}
+
+PLACES = ("", "second_", "third_")
+HEAD = ["file", *(f"{p}{n}" for p in PLACES for n in ("class", "probability")), "error"]
+
+
+def help_text() -> str:
+    """What `fewstep predict --help` prints."""
+    return help_of("predict", _keys(), ABOUT, EXAMPLES)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Predict; the exit status, 1 where a file could not be read."""
+    from fewstep.disk.files import CannotWrite
+
+    try:
+        words = sys.argv[1:] if words is None else words
+        return _predict(read("predict", _keys(), words, many="pictures"))
+    except CannotWrite as error:
+        return complain(error, status=1)
+    except ConfigError as error:
+        return complain(error)
+
+
+def _keys() -> dict[str, Key]:
+    from fewstep.use.reading import READING
+
+    return {**KEYS, **READING}
+
+
+def _predict(values: dict[str, Any]) -> int:
+    out = _out(values["out"])
+    from fewstep.disk.files import replacing
+    from fewstep.use.about import read as about
+    from fewstep.use.pictures import one_by_one
+
+    about(Path(values["classifier"]).expanduser())  # before torch is there, which takes seconds
+    pictures = one_by_one(values["pictures"])
+    lost = 0
+    with replacing(out) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEAD)
+        for row in _rows(values, pictures):
+            lost += bool(row[-1])
+            writer.writerow(row)
+    read_ones = len(pictures) - lost
+    print(f"{out}: {read_ones} of {len(pictures)} pictures predicted")
+    if lost:
+        return complain(f"{lost} of {len(pictures)} files cannot be used: see `error` in {out}", 1)
+    return 0
+
+
+def _rows(values: dict[str, Any], pictures: Sequence[Any]) -> Iterator[list[Any]]:
+    import numpy as np
+    import torch
+
+    from fewstep.disk.bad_files import BadFile
+    from fewstep.messages.printable import cell, printable
+    from fewstep.use.classifier import TOGETHER
+    from fewstep.use.pictures import own_words, streamed
+    from fewstep.use.reading import reading_of
+    from fewstep.use.saved import load_classifier
+
+    trust = [values["trust"]] if values["trust"] else []
+    classifier = load_classifier(values["classifier"], trust)
+    if classifier.preparation is None:
+        raise ConfigError(
+            f"classifier={values['classifier']}: is of rows of numbers, not of pictures. Use it "
+            "from Python: fewstep.load_classifier(...).predict(rows)"
+        )
+    names, reading = iter(pictures), reading_of(values)
+    for some in streamed(pictures, classifier.preparation, reading, TOGETHER):
+        good = [one for one in some if not isinstance(one, BadFile)]
+        found: Iterator[Any] = iter(())
+        if good:
+            found = iter(classifier.probabilities(torch.from_numpy(np.stack(good))))
+        for one in some:
+            file = cell(printable(next(names)))
+            if isinstance(one, BadFile):
+                reason = own_words(f"{one.reason}; {one.fix}")
+                yield [file, *[""] * (len(HEAD) - 2), cell(printable(reason))]
+                continue
+            best = next(found).topk(min(len(PLACES), len(classifier.classes)))
+            pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+            told = [x for p, i in pairs for x in (cell(classifier.classes[i]), f"{p:.4f}")]
+            yield [file, *told, *[""] * (len(HEAD) - 1 - len(told))]
+
+
+def _out(name: str) -> Path:
+    """The table to write: a new one, or one that this command wrote before."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        raise ConfigError(f"out={name}: is a folder. Name a file, as out={name}/predictions.csv")
+    if path.exists():
+        with path.open(encoding="utf-8", errors="replace") as file:
+            first = file.readline().strip()
+        if first != ",".join(HEAD):
+            raise ConfigError(
+                f"out={name}: is another file, which is not overwritten. Name one that is not there"
+            )
+    return path

@@ -1,0 +1,102 @@
+"""A few-shot classifier in scikit-learn's form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from fewstep.use.classifier import Classifier
+from fewstep.use.initialization import Initialization
+from fewstep.use.loading import load
+
+
+class FewShotClassifier(ClassifierMixin, BaseEstimator):
+    """An initialization, adapted by `fit`.
+
+    Usable wherever scikit-learn's classifiers are: `clone`, `cross_val_score`, `Pipeline`,
+    `GridSearchCV`.
+
+    Args:
+        init: a name, run or checkpoint as `fewstep.load` takes it, or what that gives.
+        steps: inner steps; None is the initialization's own, as for the others.
+        batch_size: examples an inner step.
+        head: where the last linear layer starts (`algorithm.inner.head`).
+        seed: of the order of the minibatches.
+        calibrate: leave examples out in `fit` to calibrate `predict_proba` by; takes as long as
+            so many fits.
+    """
+
+    def __init__(
+        self,
+        init: str | Path | Initialization = "omniglot",
+        *,
+        steps: int | None = None,
+        batch_size: int | None = None,
+        head: str | None = None,
+        seed: int | None = None,
+        calibrate: bool = False,
+    ) -> None:
+        self.init = init
+        self.steps = steps
+        self.batch_size = batch_size
+        self.head = head
+        self.seed = seed
+        self.calibrate = calibrate
+
+    def fit(self, X: Any, y: Any) -> FewShotClassifier:
+        """Adapt to pictures [n, H, W(, C)] in any form, or rows [n, d], and their labels [n].
+
+        Raises:
+            ValueError: as `Initialization.adapt`.
+        """
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        init = load(self.init) if isinstance(self.init, str | Path) else self.init
+        settings = {n: getattr(self, n) for n in ("steps", "batch_size", "head", "seed")}
+        _refuse_sparse(X)
+        self.classifier_: Classifier = init.adapt(X, _labels(y), **settings)
+        if self.calibrate:
+            self.classifier_.evaluate()
+        self.classes_ = self.classifier_.classes_
+        if (features := self.classifier_.features) is not None:
+            self.n_features_in_ = features
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest class of each picture or row: [n]."""
+        check_is_fitted(self, "classifier_")
+        _refuse_sparse(X)
+        return self.classifier_.predict(X)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of each class: [n, N], in the order of `classes_`."""
+        check_is_fitted(self, "classifier_")
+        _refuse_sparse(X)
+        return self.classifier_.predict_proba(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        rows = isinstance(self.init, Initialization) and self.init.preparation is None
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = rows, not rows
+        return tags
+
+
+def _refuse_sparse(X: Any) -> None:
+    if hasattr(X, "tocsr"):
+        raise TypeError("Sparse data was passed for X, but dense data is required: use X.toarray()")
+
+
+def _labels(y: Any) -> Any:
+    """Labels as classes; scikit-learn's own words where they are not."""
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import column_or_1d
+
+    y = column_or_1d(y, warn=True)
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError("Input y contains NaN or infinity: leave these examples out")
+    check_classification_targets(y)
+    return y

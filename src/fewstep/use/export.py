@@ -1,0 +1,213 @@
+"""A classifier as one file for other programs, held against torch before it is called done."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fewstep import __version__
+from fewstep.disk.files import replacing
+from fewstep.messages.errors import ConfigError
+from fewstep.use.classifier import Classifier
+
+
+ENDINGS = (".onnx", ".pt2")
+NEEDS = ("onnx", "onnxscript", "onnxruntime")
+TOLERANCE = 1e-4
+"""The largest difference of a probability from torch's."""
+PICTURES = 100
+"""That an export is held against torch on: noise, in batches of one and of all."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how near it is."""
+
+    files: tuple[Path, ...]
+    size: int
+    """Bytes of the model."""
+    pictures: int
+    difference: float
+    """The largest of a probability."""
+
+
+class Answers(nn.Module):
+    """From what a picture is read as to probabilities: the whole of a classifier."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.network = classifier.network
+        self.inputs = classifier.way.inputs
+        self.temperature = classifier.temperature
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Probabilities [B, N] of pixels [B, size, size, channels] uint8."""
+        return torch.softmax(self.network(self.inputs(pixels)) / self.temperature, 1)
+
+
+def check_target(to: Path) -> None:
+    """Refuse what cannot be written, before anything is read.
+
+    Raises:
+        ConfigError: another ending, a file that is there, or a package that is not installed.
+    """
+    if to.suffix not in ENDINGS:
+        raise ConfigError(f"to={to}: must end in {' or '.join(ENDINGS)}. For example to=model.onnx")
+    for file in (to, example_of(to)) if to.suffix == ".onnx" else (to,):
+        if file.exists():
+            raise ConfigError(f"to={to}: {file} is there already. Name a file that is not there")
+    if to.suffix == ".onnx" and (missing := [n for n in NEEDS if find_spec(n) is None]):
+        raise ConfigError(
+            f"to={to}: needs {', '.join(missing)}, not installed here: pip install "
+            "'fewstep[export]'"
+        )
+
+
+def export(classifier: Classifier, to: Path) -> Exported:
+    """Write a classifier as `.onnx` (with an example beside it) or `.pt2`.
+
+    Raises:
+        ConfigError: as `check_target`; or a network that cannot be written in this form, or whose
+            answers come out different.
+        CannotWrite: naming the path, the reason and the fix.
+    """
+    check_target(to)
+    module, pixels = Answers(classifier).eval(), _noise(classifier)
+    with torch.no_grad():
+        wanted = module(pixels).numpy()
+    with replacing(to) as aside:
+        write, answer = (_onnx, _run_onnx) if to.suffix == ".onnx" else (_pt2, _run_pt2)
+        try:
+            with _quiet():
+                write(module, pixels, aside, _metadata(classifier))
+                run = answer(aside)
+                difference = _difference(run, pixels.numpy(), wanted)
+        except Exception as error:  # whatever an exporter raises at somebody's network
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            raise ConfigError(
+                f"to={to}: this network cannot be written as {to.suffix} ({first[:300]}). Try the "
+                f"other of {' and '.join(ENDINGS)}"
+            ) from error
+        if not difference <= TOLERANCE:
+            raise ConfigError(
+                f"to={to}: its probabilities differ from torch's by {difference:.1e}, more than "
+                f"{TOLERANCE:g}, so it is not written. Try the other of {' and '.join(ENDINGS)}"
+            )
+    files, size = (to,), to.stat().st_size
+    if to.suffix == ".onnx":
+        with replacing(example_of(to)) as aside:
+            aside.write_text(example(classifier, to))
+        files = (to, example_of(to))
+    return Exported(files, size, len(pixels), difference)
+
+
+def example_of(to: Path) -> Path:
+    """The example beside a model."""
+    return to.with_name(f"{to.stem}_example.py")
+
+
+def example(classifier: Classifier, to: Path) -> str:
+    """A program that asks the model, and needs numpy, pillow and onnxruntime alone."""
+    where = jinja2.PackageLoader("fewstep.use", "")
+    template = jinja2.Environment(loader=where, keep_trailing_newline=True).get_template(
+        "example.py.j2"
+    )
+    return template.render(p=classifier.preparation, model=to.name)
+
+
+def _noise(classifier: Classifier) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    if (p := classifier.preparation) is not None:
+        shape = (PICTURES, p.size, p.size, p.channels)
+        return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    raise ConfigError(
+        "to: this classifier is of rows of numbers, and exports are of pictures. Use its network "
+        "from Python: classifier.network"
+    )
+
+
+def _metadata(classifier: Classifier) -> dict[str, str]:
+    assert classifier.preparation is not None
+    return {
+        "classes": json.dumps(classifier.classes),
+        "preparation": json.dumps(classifier.preparation.told()),
+        "made_by": f"fewstep {__version__}",
+    }
+
+
+def _onnx(module: nn.Module, pixels: Tensor, file: Path, metadata: dict[str, str]) -> None:
+    import onnx
+
+    program = torch.onnx.export(
+        module,
+        (pixels[:2],),
+        dynamo=True,
+        dynamic_shapes=({0: torch.export.Dim("pictures", min=1)},),
+        input_names=["pixels"],
+        output_names=["probabilities"],
+        external_data=False,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    onnx.helper.set_model_props(model, metadata)
+    file.write_bytes(model.SerializeToString())
+
+
+def _run_onnx(file: Path) -> Callable[[np.ndarray], np.ndarray]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
+    return lambda pixels: np.asarray(session.run(None, {"pixels": pixels})[0])
+
+
+def _pt2(module: nn.Module, pixels: Tensor, file: Path, metadata: dict[str, str]) -> None:
+    shapes = ({0: torch.export.Dim("pictures", min=1)},)
+    program = torch.export.export(module, (pixels[:2],), dynamic_shapes=shapes)
+    whole = file.with_suffix(".pt2")  # torch wants the name of its form
+    try:
+        torch.export.save(program, whole, extra_files=metadata)
+        file.write_bytes(whole.read_bytes())
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def _run_pt2(file: Path) -> Callable[[np.ndarray], np.ndarray]:
+    with file.open("rb") as data:
+        network = torch.export.load(data).module()
+    return lambda pixels: network(torch.from_numpy(pixels)).detach().numpy()
+
+
+def _difference(
+    run: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, wanted: np.ndarray
+) -> float:
+    """The largest, of all at once and of one at a time."""
+    together, first = run(pixels), np.concatenate([run(p[None]) for p in pixels[:8]])
+    return float(max(np.abs(together - wanted).max(), np.abs(first - wanted[:8]).max()))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Exporters tell what they do, and warn of their own insides."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

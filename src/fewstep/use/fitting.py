@@ -1,0 +1,103 @@
+"""A classifier for pictures on disk, from the initialization that is asked for or the best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from fewstep.data.images.decode import Reading
+from fewstep.data.images.decoding import Picture
+from fewstep.data.images.preparation import Preparation
+from fewstep.messages.errors import ConfigError
+from fewstep.use.classifier import Classifier
+from fewstep.use.loading import BACKBONE, load
+from fewstep.use.pictures import prepared
+from fewstep.use.reading import reading_of
+
+
+Found = Mapping[str, Sequence[Picture]]
+LOOK = Preparation(32, 3)
+"""How pictures are looked at to tell colour from grey."""
+COLOURED = 12
+"""From this spread of the channels on, of 255 and on average, a picture is coloured."""
+OWN = "omniglot"
+"""For drawings, where nothing is said."""
+
+
+def fitted(found: Found, values: Mapping[str, Any]) -> tuple[Classifier, list[str]]:
+    """A classifier of the classes found, and what there is to say of it.
+
+    Args:
+        found: the pictures of each class.
+        values: the keys of `fewstep adapt`.
+
+    Raises:
+        ConfigError: an initialization that is not there, or pictures that cannot be used.
+    """
+    reading = reading_of(values)
+    if values["init"] != "auto":
+        classifier = _one(found, _named(values), values, reading)
+        if values["evaluate"]:
+            classifier.evaluate(progress=True)
+        name = classifier.origin.name
+        return classifier, [f"from {name}"]
+    return _best(found, values, reading)
+
+
+def _named(values: Mapping[str, Any]) -> Any:
+    trust = [values["trust"]] if values["trust"] else []
+    return _chosen(load(values["init"], trust, values["backbone.weights"]), values)
+
+
+def _chosen(init: Any, values: Mapping[str, Any]) -> Any:
+    """The initialization with the settings that are given."""
+    own = {n: values[n] for n in ("steps", "batch_size", "head", "seed")}
+    return init.with_settings(**own) if hasattr(init, "with_settings") else init
+
+
+def _one(found: Found, init: Any, values: Mapping[str, Any], reading: Reading) -> Classifier:
+    if init.preparation is None:
+        raise ConfigError(
+            f"init={values['init']}: takes rows of numbers, not pictures. Use it from Python: "
+            "fewstep.load(...).adapt(rows, labels)"
+        )
+    pictures = [picture for some in found.values() for picture in some]
+    labels = [name for name, some in found.items() for _ in some]
+    pixels = prepared(pictures, init.preparation, reading)
+    return init.adapt_kept(pixels, labels)
+
+
+def _best(
+    found: Found, values: Mapping[str, Any], reading: Reading
+) -> tuple[Classifier, list[str]]:
+    """What leaving pictures out says is best of what is available."""
+    from fewstep.use.backbone import auto
+
+    colour = coloured(found, reading)
+    possible = auto.candidates(colour, values["backbone.weights"], None)
+    tried = []
+    for name, make in possible:
+        classifier = _one(found, _chosen(make(), values), values, reading)
+        if values["evaluate"]:
+            classifier.evaluate(progress=True)
+        tried.append((name, classifier, classifier.expected))
+        if not values["evaluate"]:
+            break
+    place = auto.best(tried) if len(tried) > 1 else 0
+    lines = [auto.told(tried)] if len(tried) > 1 else []
+    if colour and not any(name.startswith(BACKBONE) for name, *_ in tried):
+        lines.append(
+            "these are colour pictures, and no pretrained network is at hand, which tells "
+            "photographs far better: pip install 'fewstep[vision]', and init=timm:NAME"
+        )
+    return tried[place][1], [f"from {tried[place][0]}", *lines]
+
+
+def coloured(found: Found, reading: Reading) -> bool:
+    """Whether the pictures have colours: of the first of each class, for one in ten at least."""
+    first = [some[0] for some in found.values()]
+    pixels = prepared(first, LOOK, reading).float()
+    spread = (pixels.amax(-1) - pixels.amin(-1)).mean((1, 2))
+    return bool(torch.mean((spread >= COLOURED).float()) >= 0.1)

@@ -1,0 +1,89 @@
+"""Writing a classifier: a JSON file that people can read, and its tensors; no pickle."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from fewstep import __version__
+from fewstep.data.images.preparation import Preparation
+from fewstep.disk.files import replacing
+from fewstep.messages.errors import ConfigError
+from fewstep.records.results import write_json
+from fewstep.use.about import ABOUT, SCHEMA, WEIGHTS
+from fewstep.use.expected import Expected
+from fewstep.use.network import Fixed
+from fewstep.use.origin import Origin
+
+
+class Kept(Protocol):
+    """What of a classifier is written."""
+
+    classes: list[Any]
+    network: nn.Module
+    temperature: float
+    expected: Expected | None
+
+    @property
+    def preparation(self) -> Preparation | None:
+        """How pictures become inputs."""
+        ...
+
+    @property
+    def origin(self) -> Origin:
+        """What it was adapted from."""
+        ...
+
+
+def save(classifier: Kept, folder: Path) -> Path:
+    """Write a classifier into a folder of its own.
+
+    Raises:
+        ConfigError: classes that JSON has no word for, or a network without a configuration.
+        CannotWrite: naming the path, the reason and the fix.
+    """
+    for label in classifier.classes:
+        if not isinstance(label, str | int | float | bool):
+            raise ConfigError(
+                f"classes: {label!r} is a {type(label).__name__}, which a file cannot hold. Adapt "
+                "with texts or numbers as labels"
+            )
+    origin, preparation = classifier.origin, classifier.preparation
+    if not origin.model:
+        raise ConfigError(
+            f"{origin.name}: was made from a module, so that nothing says how to make the network "
+            "again. Save a classifier of a training (fewstep.load), or pickle this one"
+        )
+    tensors = {n: t.contiguous().clone() for n, t in classifier.network.state_dict().items()}
+    file = folder / WEIGHTS
+    with replacing(file) as aside:
+        save_file(tensors, aside)
+    about = {
+        "schema": SCHEMA,
+        "classes": classifier.classes,
+        "preparation": preparation.told() if preparation else None,
+        "network": described(classifier),
+        "initialization": {"name": origin.name, "sha256": origin.sha256},
+        "temperature": classifier.temperature,
+        "expected": asdict(classifier.expected) if classifier.expected else None,
+        "weights_sha256": sha256(file.read_bytes()).hexdigest(),
+        "versions": {"fewstep": __version__, "torch": str(torch.__version__)},
+    }
+    write_json(folder / ABOUT, about)
+    return folder
+
+
+def described(classifier: Kept) -> dict[str, Any]:
+    """How the network is made again."""
+    made = {"model": dict(classifier.origin.model), "outputs": len(classifier.classes)}
+    own = classifier.network
+    given = own.names if isinstance(own, Fixed) else ()
+    shapes = {name: list(own.get_buffer(f"given_{name}").shape) for name in given}
+    kinds = {n: str(own.get_buffer(f"given_{n}").dtype).removeprefix("torch.") for n in given}
+    return made | {"given": {n: [kinds[n], shapes[n]] for n in given}}

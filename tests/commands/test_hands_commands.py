@@ -1,0 +1,326 @@
+"""adapt, predict and export as a user types them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+import fewstep
+from fewstep.commands import adapt, export, predict
+from fewstep.use.about import ABOUT, WEIGHTS
+from hands import folder
+
+
+@pytest.fixture(scope="module")
+def adapted(tmp_path_factory) -> Path:
+    """A folder with pictures, others, and a classifier of the first."""
+    root = tmp_path_factory.mktemp("hands")
+    folder(root / "photos")
+    folder(root / "others", each=4, seed=1)
+    words = [f"pictures={root / 'photos'}", "init=omniglot", f"classifier={root / 'made'}"]
+    assert adapt.main([*words, "steps=5", "evaluate=false"]) == 0
+    return root
+
+
+def told(capsys, main, *words: str) -> tuple[int, str, str]:
+    status = main(list(words))
+    out = capsys.readouterr()
+    return status, out.out, out.err
+
+
+def rows(file: Path) -> list[list[str]]:
+    with file.open(newline="") as lines:
+        return list(csv.reader(lines))
+
+
+def test_adapt_says_what_to_expect_and_writes_three_files(tmp_path, capsys) -> None:
+    photos, made = folder(tmp_path / "photos", each=2), tmp_path / "made"
+    words = (f"pictures={photos}", "init=omniglot", f"classifier={made}", "steps=2")
+    status, out, _ = told(capsys, adapt.main, *words)
+    assert status == 0
+    assert sorted(p.name for p in made.iterdir()) == [ABOUT, "expected.png", WEIGHTS]
+    assert out.splitlines()[:2] == [
+        "3 classes of 2 pictures: kind 0, kind 1, kind 2",
+        "from omniglot",
+    ]
+    found = re.search(r"expected accuracy: (\d+) % \(95 % interval (\d+) to (\d+) %\)", out)
+    assert found, out
+    about = json.loads((made / ABOUT).read_text())
+    assert about["expected"]["of"] == 6
+    assert int(found[1]) == round(100 * about["expected"]["right"] / 6)
+    assert about["initialization"]["name"] == "omniglot"
+    assert len(about["initialization"]["sha256"]) == 64
+    with Image.open(made / "expected.png") as sheet:
+        assert sheet.size[0] > 200
+
+
+def test_predict_has_a_row_a_picture_in_the_order_given(adapted, tmp_path, capsys) -> None:
+    out = tmp_path / "found.csv"
+    files = sorted((adapted / "others").rglob("*.png"))[::-1]
+    words = (f"classifier={adapted / 'made'}", f"pictures={files[0]}", *map(str, files[1:]))
+    assert told(capsys, predict.main, *words, f"out={out}")[0] == 0
+    head, *found = rows(out)
+    assert head == [
+        "file",
+        "class",
+        "probability",
+        "second_class",
+        "second_probability",
+        "third_class",
+        "third_probability",
+        "error",
+    ]
+    assert [row[0] for row in found] == [str(file) for file in files]
+    made = fewstep.load_classifier(adapted / "made")
+    wanted = made.predict_proba(files)
+    for row, chances in zip(found, wanted, strict=True):
+        order = np.argsort(-chances)
+        assert row[1::2][:3] == [made.classes[i] for i in order]
+        assert row[2::2][:3] == [f"{chances[i]:.4f}" for i in order]
+        assert row[7] == ""
+
+
+def test_the_same_pictures_give_the_same_file_however_they_come(adapted, tmp_path, capsys) -> None:
+    one, parts = tmp_path / "one.csv", []
+    base = f"classifier={adapted / 'made'}"
+    assert told(capsys, predict.main, base, f"pictures={adapted / 'others'}", f"out={one}")[0] == 0
+    for place, kind in enumerate(sorted((adapted / "others").iterdir())):
+        part = tmp_path / f"{place}.csv"
+        told(capsys, predict.main, base, f"pictures={kind}", f"out={part}")
+        parts += rows(part)[1:]
+    assert rows(one)[1:] == parts
+    packed = tmp_path / "others.zip"
+    with zipfile.ZipFile(packed, "w") as file:
+        for picture in sorted((adapted / "others").rglob("*.png")):
+            file.write(picture, picture.relative_to(adapted / "others"))
+    again = tmp_path / "zip.csv"
+    told(capsys, predict.main, base, f"pictures={packed}", f"out={again}")
+    assert [row[1:] for row in rows(again)[1:]] == [row[1:] for row in parts]
+
+
+def test_a_file_that_cannot_be_read_is_a_row_with_its_reason(adapted, tmp_path, capsys) -> None:
+    mixed = tmp_path / "mixed"
+    shutil.copytree(adapted / "others" / "kind 0", mixed)
+    (mixed / "000a.png").write_bytes(b"no picture")
+    (mixed / "notes.txt").write_text("x")
+    (mixed / "empty.jpg").touch()
+    out, base = tmp_path / "found.csv", f"classifier={adapted / 'made'}"
+    gone = tmp_path / "gone.png"
+    words = (f"pictures={mixed},{gone}", f"out={out}")
+    status, said, error = told(capsys, predict.main, base, *words)
+    assert status == 1
+    assert "4 of 8 pictures predicted" in said
+    assert f"4 of 8 files cannot be used: see `error` in {out}" in error
+    found = {Path(row[0]).name: row for row in rows(out)[1:]}
+    for name in ("000a.png", "notes.txt", "empty.jpg"):
+        assert "cannot be read as an image" in found[name][7]
+        assert found[name][1] == ""
+    assert "cannot be read (No such file" in found["gone.png"][7]
+    assert all(row[1] for name, row in found.items() if name.startswith("0") and name[3] == ".")
+
+
+def test_a_saved_classifier_answers_as_it_did(tmp_path) -> None:
+    images = sorted(folder(tmp_path / "photos").rglob("*.png"))
+    labels = [image.parent.name for image in images]
+    made = fewstep.load("omniglot").adapt(images, labels, steps=3)
+    made.evaluate()
+    made.save(tmp_path / "parts")
+    again = fewstep.load_classifier(tmp_path / "parts")
+    assert np.array_equal(again.predict_proba(images), made.predict_proba(images))
+    assert again.expected == made.expected
+    assert again.classes == made.classes
+    with pytest.raises(ValueError, match="a classifier that was loaded has no pictures"):
+        again.evaluate()
+    init = fewstep.load(tmp_path / "parts")
+    assert init.origin == fewstep.load("omniglot").origin
+
+
+@pytest.mark.parametrize("ending", ["onnx", "pt2"])
+def test_an_export_answers_as_torch_does(adapted, tmp_path, capsys, ending) -> None:
+    to = tmp_path / f"model.{ending}"
+    status, out, _ = told(capsys, export.main, f"classifier={adapted / 'made'}", f"to={to}")
+    assert status == 0
+    assert float(re.search(r"from torch on 100 pictures: (\S+)", out)[1]) <= 1e-4
+    assert not [p for p in tmp_path.iterdir() if p.suffix not in (".py", f".{ending}")]
+    if ending == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(to))
+        about = session.get_modelmeta().custom_metadata_map
+        assert json.loads(about["classes"]) == ["kind 0", "kind 1", "kind 2"]
+        pixels = np.random.default_rng(1).integers(0, 256, (9, 28, 28, 1)).astype(np.uint8)
+        wanted = fewstep.load_classifier(adapted / "made").probabilities(torch.from_numpy(pixels))
+        found = session.run(None, {"pixels": pixels})[0]
+        assert np.abs(found - wanted.numpy()).max() < 1e-4
+
+
+@pytest.mark.process
+def test_the_example_beside_an_export_runs_by_itself(adapted, tmp_path) -> None:
+    to = tmp_path / "model.onnx"
+    assert export.main([f"classifier={adapted / 'made'}", f"to={to}"]) == 0
+    pictures = [str(p) for p in sorted((adapted / "others").rglob("*.png"))[::5]]
+    code = (
+        "import sys, runpy; sys.argv[1:] = sys.argv[2:]; runpy.run_path('model_example.py');"
+        "assert not {'torch', 'fewstep'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "-", *pictures], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    made = fewstep.load_classifier(adapted / "made")
+    wanted = zip(pictures, made.predict(pictures), made.predict_proba(pictures), strict=True)
+    lines = [f"{name} {label} {chances.max():.3f}" for name, label, chances in wanted]
+    assert done.stdout.splitlines() == lines
+
+
+# --- what cannot be is one line with the fix, and nothing is written
+
+
+def broken(made: Path, tmp_path: Path, kind: str) -> Path:
+    copy = tmp_path / "copy"
+    shutil.copytree(made, copy)
+    about = json.loads((copy / ABOUT).read_text())
+    if kind == "newer":
+        (copy / ABOUT).write_text(json.dumps({**about, "schema": 99}))
+    elif kind == "no json":
+        (copy / ABOUT).write_text((copy / ABOUT).read_text()[:100])
+    elif kind == "a key is missing":
+        (copy / ABOUT).write_text(json.dumps({n: v for n, v in about.items() if n != "classes"}))
+    elif kind == "cut short":
+        (copy / WEIGHTS).write_bytes((copy / WEIGHTS).read_bytes()[:5000])
+    elif kind == "other bytes":
+        tensors = load_file(copy / WEIGHTS)
+        save_file({n: t + 1 for n, t in tensors.items()}, copy / WEIGHTS)
+    elif kind == "no weights":
+        (copy / WEIGHTS).unlink()
+    elif kind == "more classes":
+        (copy / ABOUT).write_text(json.dumps({**about, "classes": ["a", "b"]}))
+    elif kind == "a stranger's code":
+        about["network"]["model"] = {"_target_": "os.system", "command": "true"}
+        (copy / ABOUT).write_text(json.dumps(about))
+    return copy
+
+
+BROKEN = {
+    "newer": "is of schema 99, and this fewstep",
+    "no json": "classifier.json cannot be used (",
+    "a key is missing": "classifier.json cannot be used (classes is missing)",
+    "cut short": "weights.safetensors cannot be used (",
+    "other bytes": "its bytes are not those that classifier.json was written with",
+    "no weights": "weights.safetensors cannot be used (",
+    "more classes": "network.outputs=3: must be the classes",
+    "a stranger's code": "names os.system (model._target_)",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_damaged_classifier_is_refused(adapted, tmp_path, capsys, kind) -> None:
+    copy, out = broken(adapted / "made", tmp_path, kind), tmp_path / "found.csv"
+    words = (f"classifier={copy}", f"pictures={adapted / 'others'}", f"out={out}")
+    status, _, error = told(capsys, predict.main, *words)
+    assert (status, error.count("\n")) == (2, 1)
+    assert BROKEN[kind] in error
+    assert not out.exists()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def some(root: Path, kind: str) -> str:
+    """Pictures that cannot be adapted to."""
+    if kind == "empty":
+        root.mkdir()
+    elif kind == "one class":
+        folder(root, classes=1)
+    elif kind == "an empty class":
+        folder(root)
+        (root / "none").mkdir()
+    elif kind == "no picture":
+        folder(root)
+        (root / "kind 0" / "x.png").write_bytes(b"x")
+    return f"pictures={root}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("gone", "does not exist; point it to the images"),
+        ("empty", "no class in it; make one folder a class"),
+        ("one class", "has one class alone (kind 0). Make a folder a class, two or more"),
+        ("an empty class", "class 'none'"),
+        ("no picture", "x.png cannot be read as an image"),
+    ],
+)
+def test_pictures_that_teach_nothing_are_refused(tmp_path, capsys, kind, text) -> None:
+    made, words = tmp_path / "made", some(tmp_path / "p", kind)
+    status, _, error = told(capsys, adapt.main, words, "init=omniglot", f"classifier={made}")
+    assert (status, error.count("\n")) == (2, 1)
+    assert text in error
+    assert "dataset." not in error
+    assert not made.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (
+            ["init=omniglott"],
+            "there is no such initialization, run or checkpoint. Did you mean omn",
+        ),
+        (["init=/nowhere/last.ckpt"], "init=/nowhere/last.ckpt: there is no such"),
+        (["steps=-1"], "steps=-1: must be a whole number of at least 0"),
+        (["head=best"], "head=best: must be one of trained, mean, zeros, prototypes"),
+        (["stepps=3"], "stepps=3: fewstep adapt takes key=value, and knows pictures"),
+        (["seed=1", "seed=2"], "seed=2: seed is given twice"),
+        (["max_megapixels=0"], "max_megapixels=0: must be a number above 0"),
+    ],
+)
+def test_wrong_words_are_refused(tmp_path, capsys, words, text) -> None:
+    made = tmp_path / "made"
+    given = (f"pictures={folder(tmp_path / 'p')}", f"classifier={made}", *words)
+    status, _, error = told(capsys, adapt.main, *given)
+    assert (status, error.count("\n")) == (2, 1)
+    assert text in error
+    assert not made.exists()
+
+
+def test_nothing_is_overwritten(adapted, tmp_path, capsys) -> None:
+    photos, made = f"pictures={adapted / 'photos'}", f"classifier={adapted / 'made'}"
+    assert "is there already" in told(capsys, adapt.main, photos, made)[2]
+    own = tmp_path / "own.csv"
+    own.write_text("mine\n")
+    error = told(capsys, predict.main, made, photos, f"out={own}")[2]
+    assert "is another file, which is not overwritten" in error
+    assert own.read_text() == "mine\n"
+    to = tmp_path / "model.onnx"
+    to.write_text("mine")
+    assert "is there already" in told(capsys, export.main, made, f"to={to}")[2]
+    assert "must end in .onnx or .pt2" in told(capsys, export.main, made, "to=model.h5")[2]
+
+
+@pytest.mark.parametrize("command", [adapt, predict, export])
+def test_help_has_every_key_and_an_example(command) -> None:
+    text, keys = command.help_text(), command.KEYS
+    assert all(f"  {key}=" in text for key in keys)
+    assert "Examples\n  fewstep " in text
+    first = next(iter(keys))
+    assert f"{first} is missing" in _error(command)
+
+
+def _error(command) -> str:
+    from contextlib import redirect_stderr
+    from io import StringIO
+
+    with redirect_stderr(StringIO()) as error:
+        assert command.main([]) == 2
+    return error.getvalue()
