@@ -9,11 +9,13 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fewstep import cli
 from fewstep.commands import draw
+from fewstep.use import loading
 from fewstep.use.page import server
 
 
@@ -33,22 +35,27 @@ def test_the_help_names_every_key(capsys):
     assert cli.main(["draw", "--help"]) == 0
     text = capsys.readouterr().out
     assert all(f"  {key}=" in text for key in draw.KEYS)
+    assert "'fewstep[web]'" in text
 
 
 WORDS = {
-    "prot=1": "fewstep: prot=1: there is no key prot. Did you mean port? Known are init, port, ",
-    "port": "fewstep: port: there is no key port. Did you mean port? Known are init, port, ",
+    "prot=1": "fewstep: prot=1: fewstep draw takes key=value, and knows init, port, open, keep, ",
+    "8000": "fewstep: 8000: fewstep draw takes key=value, and knows init, port, open, keep, ",
     "port=x": "fewstep: port=x: must be a whole number of at least 0. For example port=0",
     "port=-1": "fewstep: port=-1: must be a whole number of at least 0. For example port=0",
     "port=70000": "fewstep: port=70000: must be at most 65535. For example port=0",
     "open=yes": "fewstep: open=yes: must be true or false. For example open=true",
     "init=": "fewstep: init=: must be a text. For example init=omniglot",
+    "init=x": "fewstep: init=x: there is no such initialization, run or checkpoint",
+    "init=omniglto": "fewstep: init=omniglto: there is no such initialization, run or checkpoint. "
+    "Did you mean omniglot?",
     "keep=/dev/null/x": "fewstep: keep=/dev/null/x: cannot be written to",
 }
 
 
 @pytest.mark.parametrize(("word", "line"), WORDS.items(), ids=WORDS)
-def test_a_word_that_cannot_be_is_refused(word, line, capsys):
+def test_a_word_that_cannot_be_is_refused(word, line, capsys, monkeypatch):
+    monkeypatch.setattr(server, "serve", lambda *_, **__: pytest.fail("it was taken"))
     assert refused(capsys, word).startswith(line)
 
 
@@ -61,17 +68,14 @@ def test_a_port_in_use_is_said(capsys):
 
 def test_without_the_extra_it_is_named(capsys, monkeypatch):
     monkeypatch.setattr(draw, "find_spec", lambda name: None)
-    assert refused(capsys) == (
-        "fewstep: fewstep draw: starlette and uvicorn not installed. Install with pip install "
-        "'fewstep[web]'"
-    )
+    line = "fewstep: fewstep draw needs starlette and uvicorn: pip install 'fewstep[web]'"
+    assert refused(capsys) == line
 
 
-def test_an_unknown_initialization_is_said(capsys, monkeypatch):
-    monkeypatch.setattr(server, "serve", lambda *_, **__: pytest.fail("it was taken"))
-    line = refused(capsys, "init=omniglto")
-    assert "omniglto" in line
-    assert "omniglot" in line.replace("omniglto", "")
+def test_an_initialization_for_rows_of_numbers_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr(loading, "load", lambda *_: SimpleNamespace(preparation=None))
+    line = "fewstep: init=rows: is for rows of numbers, not for drawings. For example init=omniglot"
+    assert refused(capsys, "init=rows") == line
 
 
 STAND_IN = """
