@@ -327,3 +327,10 @@ def _error(command) -> str:
     with redirect_stderr(StringIO()) as error:
         assert command.main([]) == 2
     return error.getvalue()
+
+
+def test_what_is_written_can_be_read_by_others(adapted) -> None:
+    """The user's own mask decides, and not the library that writes tensors."""
+    modes = {p.stat().st_mode & 0o777 for p in (adapted / "made").iterdir()}
+    (adapted / "plain").touch()
+    assert modes == {(adapted / "plain").stat().st_mode & 0o777}
