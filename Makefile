@@ -6,6 +6,8 @@ WORKERS ?= -n 2 --dist loadfile
 PYTHON_NEXT ?= PYENV_VERSION=$$(pyenv latest 3.13 2> /dev/null) python3.13
 TESTS_NEXT ?= tests/config/test_make.py tests/config/test_names.py tests/config/test_recipes.py tests/launch \
 	tests/commands/test_cli.py tests/records/test_places.py tests/run/test_search.py
+WHOLE_NEXT ?= tests/processes/test_shell.py::test_every_launcher_does \
+	tests/launch/test_sweeps.py::test_optuna_searches_by_validation
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-next train test test-slow test-next test-gpu gates lint types format docs bench bench-costs bench-peers clean
@@ -38,7 +40,8 @@ $(VENV)-next/.ready: pyproject.toml constraints-next.txt
 	touch $@
 
 test-next: setup-next  ## configuration, sweeps and launchers in that; every launcher and sweeper at work
-	$(VENV)-next/bin/python -m pytest -n 2 -m 'not long and not gpu' $(TESTS_NEXT)
+	$(VENV)-next/bin/python -m pytest -n 2 $(TESTS_NEXT)
+	$(VENV)-next/bin/python -m pytest -n 2 -m slow $(WHOLE_NEXT)
 
 test-gpu: setup  ## the tests that need a GPU
 	$(BIN)/python -m pytest -m gpu
