@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= -n 2 --dist loadfile
+WORKERS ?= -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-slow test-next test-gpu gates lint types format docs bench bench-costs bench-peers clean
@@ -25,7 +25,8 @@ test: setup  ## the tests, on two cores; real data is used where $$FEWSTEP_DATA 
 	$(BIN)/python -m pytest $(WORKERS)
 
 test-slow: setup  ## the tests that take minutes each
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(WORKERS) -m 'slow and not alone'
+	$(BIN)/python -m pytest -m 'slow and alone'
 
 test-next:  ## configuration, sweeps and launchers with what comes next: Hydra 1.4, Optuna 5
 	$(PYTHON) -m venv $(VENV)-next
