@@ -19,11 +19,8 @@ import pytest
 
 pytest.importorskip("mkdocs", reason="pip install 'fewstep[docs]'")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.alone,
-    pytest.mark.process,
-]  # `making` writes into docs/
+# `making` writes into docs/.
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.process]
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = os.pathsep.join(str(ROOT / name) for name in ("docs", "benchmarks", "src", "."))
