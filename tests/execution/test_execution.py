@@ -44,6 +44,7 @@ SHIPPED = {
     **ALGORITHMS,
     "fomaml cycle last_step": lambda inner: FOMAML(inner, "cycle", "last_step"),
 }
+LATE = {*DEAR, "fomaml cycle last_step"}
 MODELS = {**NETWORKS, "mlp": lambda: nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))}
 OTHERS = [name for name in EXECUTIONS if name != "serial"]
 
@@ -71,12 +72,13 @@ def ways() -> Iterator[Any]:
     """Every algorithm under every rule, on every network, in every execution.
 
     Programs that are dear to write are for the slow tests; `test_directions_of_mamls_own_network`
-    writes one of them every day.
+    writes one of them every day, and what a tail that comes again does to a program is seen on the
+    perceptron, as what a convolution does is with the tails of FOMAML by itself.
     """
     models = [name for name in MODELS if name != "maml omniglot"]
     for way in product(SHIPPED, RULES, models, OTHERS):
         algorithm, rule, model, execution = way
-        late = algorithm in DEAR and model != "mlp" and execution == "threads"
+        late = algorithm in LATE and model != "mlp" and execution == "threads"
         if runs_under(algorithm, rule):
             yield pytest.param(*way, id="-".join(way), marks=[pytest.mark.slow] if late else [])
 
