@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= -n 2 --dist loadfile
+WORKERS ?= -n 2 --dist worksteal
 PYTHON_NEXT ?= PYENV_VERSION=$$(pyenv latest 3.13 2> /dev/null) python3.13
 TESTS_NEXT ?= tests/config/test_make.py tests/config/test_names.py tests/config/test_recipes.py tests/launch \
 	tests/commands/test_cli.py tests/records/test_places.py tests/run/test_search.py
@@ -15,22 +15,27 @@ WHOLE_NEXT ?= tests/processes/test_shell.py::test_every_launcher_does \
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-setup: $(VENV)/.ready  ## a virtual environment with everything in it, in the tested versions
+setup: $(VENV)/.ready-dev  ## a virtual environment with everything in it, in the tested versions
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-train: setup  ## the main job: Reptile beside its baselines on the embedded dataset, three minutes
+train: $(VENV)/.ready  ## the main job: Reptile beside its baselines on the embedded dataset, three minutes
 	$(BIN)/fewstep train experiment=quickstart
 
 test: setup  ## the tests, on two cores; real data is used where $$FEWSTEP_DATA names it
 	$(BIN)/python -m pytest $(WORKERS)
 
 test-slow: setup  ## the tests that take minutes each
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(WORKERS) -m 'slow and not alone'
+	$(BIN)/python -m pytest -m 'slow and alone'
 
 setup-next: $(VENV)-next/.ready  ## an environment of what comes next: Python 3.13, Hydra 1.4, Optuna 5
 
