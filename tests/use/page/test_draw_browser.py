@@ -20,6 +20,8 @@ from fewstep.use.page.application import application
 from fewstep.use.page.server import listener
 
 
+pytestmark = pytest.mark.process
+
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
@@ -245,10 +247,10 @@ def test_what_a_drawing_can_hold_is_bounded(opened):
     assert tab.count(".strip img") == 2
 
 
-def right(tab: Tab, strokes: dict, example: int, asks: Sequence[int]) -> list[bool]:
-    """Five characters are taught by one drawing each; which others are recognized."""
+def right(tab: Tab, strokes: dict, asks: Sequence[int]) -> list[bool]:
+    """Five characters are taught by their first drawings; which others are recognized."""
     five = list(strokes.values())[:5]
-    tab.teach(*(drawings[example] for drawings in five))
+    tab.teach(*(drawings[0] for drawings in five))
     return [
         tab.recognized(drawings[one]) == "ABCDE"[place]
         for place, drawings in enumerate(five)
@@ -258,7 +260,7 @@ def right(tab: Tab, strokes: dict, example: int, asks: Sequence[int]) -> list[bo
 
 def test_real_pen_strokes_are_recognized(opened, real_data):
     strokes = json.loads((real_data / "strokes.json").read_text())
-    found = right(opened(), strokes, 0, [3, 6])
+    found = right(opened(), strokes, [3, 6])
     assert len(found) == 10
     assert sum(found) >= 8
 
@@ -266,11 +268,7 @@ def test_real_pen_strokes_are_recognized(opened, real_data):
 @pytest.mark.slow
 def test_all_real_pen_strokes_are_recognized(opened, real_data):
     strokes = json.loads((real_data / "strokes.json").read_text())
-    found = []
-    for example in range(8):
-        tab = opened()
-        found += right(tab, strokes, example, [i for i in range(8) if i != example])
-        tab.page.close()
+    found = right(opened(), strokes, [*range(1, 8)])
     print(f"{sum(found)} of {len(found)} drawings are right")
-    assert len(found) == 280
+    assert len(found) == 35
     assert sum(found) >= 0.8 * len(found)
