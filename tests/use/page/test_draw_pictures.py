@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import zipfile
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fewstep.use.loading import load
 from fewstep.use.page.drawings import INK, LONGEST, MIDDLE, PEN, SIDE, inked, picture
 
 
@@ -56,9 +58,38 @@ def test_pen_strokes_give_omniglots_own_pictures(real_data):
             names = sorted(n for n in archive.namelist() if f"/{character}/" in n and ".png" in n)
             for name, drawing in zip(names[:3], drawings[:3], strict=True):
                 theirs = np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("L")) < 128
-                ours = inked([np.array(stroke) for stroke in drawing]) == INK
+                ours = as_drawn(drawing) == INK
                 overlaps.append((theirs & ours).sum() / (theirs | ours).sum())
                 shares.append(ours.sum() / theirs.sum())
     assert min(overlaps) > 0.85
     assert np.mean(overlaps) > 0.92
     assert np.mean(shares) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.slow
+def test_placing_a_drawing_is_worth_it(real_data):
+    """The figures of docs/draw.md: every choice of five characters, every person's as examples."""
+    strokes = json.loads((real_data / "strokes.json").read_text())
+    init, found = load("omniglot"), {}
+    for name, drawn in (("placed", lambda d: picture(shares(d))), ("as drawn", as_drawn)):
+        pictures = {c: [drawn(d) for d in drawings] for c, drawings in strokes.items()}
+        right = []
+        for left_out, person in itertools.product(strokes, range(8)):
+            five = [c for c in strokes if c != left_out]
+            classifier = init.adapt([pictures[c][person] for c in five], five)
+            asks = [(c, pictures[c][i]) for c in five for i in range(8) if i != person]
+            told = classifier.predict([one for _, one in asks])
+            right += [answer == c for answer, (c, _) in zip(told, asks, strict=True)]
+        assert len(right) == 1680
+        found[name] = np.mean(right)
+    print(found)
+    assert found["placed"] > 0.98
+    assert found["as drawn"] < 0.96
+
+
+def shares(drawing):
+    return [[(x / SIDE, y / SIDE) for x, y in stroke] for stroke in drawing]
+
+
+def as_drawn(drawing):
+    return inked([np.array(stroke) for stroke in drawing])

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,11 +29,13 @@ MOST = 32
 class Classifier(Protocol):
     """What is asked of an adapted classifier."""
 
-    curve: Sequence[tuple[int, float]]
-    """The loss on the examples after each inner step that was measured."""
+    @property
+    def curve(self) -> Sequence[tuple[int, float]]:
+        """The loss on the examples after each inner step that was measured."""
+        ...
 
     @property
-    def classes_(self) -> Sequence[str]:
+    def classes_(self) -> Iterable[str]:
         """The classes in the order of the probabilities."""
         ...
 

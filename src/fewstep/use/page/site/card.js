@@ -5,7 +5,8 @@ import { Pad } from "./pad.js";
 export const HUES = [165, 30, 255, 85, 320, 200, 0, 130, 285, 55];
 
 export class Card {
-  // `changed()` is called whenever there is something else to learn, `gone(card)` to be removed.
+  // `page.changed()` is called whenever there is something else to learn, `page.drawing()` while a
+  // stroke grows, `page.gone(card)` to be removed.
   constructor(page, hue, name) {
     this.page = page;
     this.hue = hue;
@@ -15,7 +16,8 @@ export class Card {
     this.at = 0;
     this.element = document.getElementById("class").content.cloneNode(true).firstElementChild;
     this.element.style.setProperty("--hue", HUES[hue]);
-    this.pad = new Pad(this.#part("pad"), (done) => done && this.#drawn(), page.say, page.points);
+    const drawing = (done) => (done ? this.#drawn() : page.drawing());
+    this.pad = new Pad(this.#part("pad"), drawing, page.say, page.points);
     this.#part("undo").onclick = () => this.pad.undo();
     this.#part("clear").onclick = () => this.#cleared();
     this.#part("remove").onclick = () => page.gone(this);

@@ -9,6 +9,7 @@ import { ask, latest } from "./server.js";
 import { asked, shapes } from "./shapes.js";
 
 const AT_REST = 250; // milliseconds from the end of a stroke to learning
+const BETWEEN = 40; // milliseconds between two predictions: an eye sees no more of them
 const BEGIN = 3; // classes on a new page
 const LOSS = "The loss on your drawings";
 const get = (id) => document.getElementById(id);
@@ -16,6 +17,7 @@ const get = (id) => document.getElementById(id);
 const about = await ask("about");
 const page = {
   changed: () => changed(),
+  drawing: () => timer && atRest(), // the next stroke of the same drawing: wait for it
   gone: (card) => gone(card),
   free: (name) => !cards.some((card) => card.name.toLowerCase() === name.toLowerCase()),
   say: (text) => odds.say(text),
@@ -65,6 +67,10 @@ function changed() {
   const anything = cards.some((card) => card.drawn.length);
   get("show").hidden = anything;
   get("over").hidden = !anything;
+  atRest();
+}
+
+function atRest() {
   clearTimeout(timer);
   timer = setTimeout(() => {
     timer = 0;
@@ -119,6 +125,7 @@ const predict = latest(async () => {
     if (!query.drawing.length) return;
     Object.assign(get("seen"), { src: found.seen, hidden: false });
     odds.show(found.probabilities);
+    await new Promise((done) => setTimeout(done, BETWEEN));
   });
 });
 
