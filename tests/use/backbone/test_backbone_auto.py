@@ -83,7 +83,7 @@ def test_the_best_is_chosen_and_of_equals_the_simpler() -> None:
 def test_by_how_much_the_best_wins_is_told_of_the_same_pictures() -> None:
     rows = [tried("x", "bbbbbaaaab"), tried("y", "aaaaabbbbb"), tried("z", "aaaabbbbbb")]
     assert auto.told([rows[0], rows[1]]).splitlines()[-1] == (
-        "y is chosen: +90 points over x (95 % interval +71 to +109; 9 right that the other has "
+        "y is chosen: +90 points over x (95 % interval +71 to +100; 9 right that the other has "
         "wrong, 0 the other way)"
     )
     assert auto.told(rows).splitlines()[-1] == (

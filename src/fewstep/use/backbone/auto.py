@@ -79,9 +79,10 @@ def _verdict(first: Tried, second: Tried) -> str:
         return f"{first[0]} is chosen: as many right as {second[0]}, and simpler"
     share = (alone - other) / of
     half = Z95 * ((alone + other) / of - share**2) ** 0.5 / of**0.5
+    low, high = max(-1.0, share - half), min(1.0, share + half)
     text = (
         f"{first[0]} is chosen: {100 * share:+.0f} points over {second[0]} (95 % interval "
-        f"{100 * (share - half):+.0f} to {100 * (share + half):+.0f}; {alone} right that the other "
+        f"{100 * low:+.0f} to {100 * high:+.0f}; {alone} right that the other "
         f"has wrong, {other} the other way)"
     )
     return text if share > half else f"{text}; so few pictures do not tell them apart"

@@ -20,6 +20,7 @@ from fewstep.use.classifier import Classifier, Way
 from fewstep.use.inputs import pixels_of
 from fewstep.use.labels import classes_of
 from fewstep.use.origin import Origin, digest
+from fewstep.use.threads import one_thread
 
 
 NODE = "backbone"
@@ -182,7 +183,8 @@ def network_of(node: Mapping[str, Any], outputs: int) -> nn.Sequential:
 
 
 def _learn(head: Head, count: int, x: Tensor, y: Tensor, ways: int) -> tuple[nn.Module, Curve]:
-    return head(x, y, ways, count)
+    with one_thread():
+        return head(x, y, ways, count)
 
 
 def _left_out(
@@ -192,5 +194,5 @@ def _left_out(
     for part in parts:
         rest = torch.ones(len(x), dtype=torch.bool)
         rest[part] = False
-        made, _ = head(x[rest], y[rest], ways, count)
+        made, _ = _learn(head, count, x[rest], y[rest], ways)
         yield made(x[part])

@@ -48,13 +48,15 @@ def logistic(x: Tensor, y: Tensor, ways: int, steps: int) -> tuple[nn.Linear, Cu
 
 def steps(x: Tensor, y: Tensor, ways: int, steps: int) -> tuple[nn.Linear, Curve]:
     """Gradient steps on all examples at once, from `prototypes`."""
-    made, curve = prototypes(x, y, ways, 0)
-    optimizer = torch.optim.SGD(made.requires_grad_(True).parameters(), RATE)
-    for step in range(1, steps + 1):
+    made, curve = prototypes(x, y, ways, 0)[0].requires_grad_(True), []
+    optimizer = torch.optim.SGD(made.parameters(), RATE)
+    for step in range(steps + 1):
         optimizer.zero_grad()
-        F.cross_entropy(made(x), y).backward()
-        optimizer.step()
-        curve.append((step, _loss(made, x, y)))
+        loss = F.cross_entropy(made(x), y)
+        curve.append((step, float(loss.detach())))
+        if step < steps:
+            loss.backward()
+            optimizer.step()
     return made.requires_grad_(False), curve
 
 
