@@ -450,3 +450,35 @@ def test_a_module_may_ask_to_run_as_it_is() -> None:
     module = small_net().module
     module.programs = False
     assert Net(module, programs=Programs()).programs is None
+
+
+# --- a rule that remembers more with each gradient
+
+
+class Heavy(SGD):
+    """Steps along the sum of all gradients so far, each of which it keeps under its own name."""
+
+    def step(self, params: Params, grads: Params, state: dict) -> tuple[Params, dict]:
+        kept = {**state, f"gradient {len(state)}": grads}
+        totals = {n: sum(g[n] for g in kept.values()) for n in params}
+        return {n: p - self.lr * totals[n] for n, p in params.items()}, kept
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_a_state_may_grow_with_each_step(execution: str) -> None:
+    run, net = EXECUTIONS[execution](small_net().module), small_net()
+    episode, inner = small_episode(steps=4), InnerLoop(Heavy(0.05), 4)
+
+    def adapted(net: Net, start: Start, episode: Episode) -> Params:
+        return inner.adapt(Problem(net, REGRESSION), start, episode).params
+
+    found, again = run.map(adapted, (Start(net.params(), {}),), [episode, episode])
+    wanted, total = net.params(), dict.fromkeys(net.params(), 0.0)
+    for batch in episode.batches:
+        _, grads = inner.gradient(
+            Problem(net, REGRESSION), wanted, Problem(net, REGRESSION).minibatch(episode, batch)
+        )
+        total = {n: total[n] + grads[n] for n in wanted}
+        wanted = {n: p - 0.05 * total[n] for n, p in wanted.items()}
+    assert largest_difference(found, wanted) < 1e-10
+    assert largest_difference(again, wanted) < 1e-10

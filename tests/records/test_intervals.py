@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
-from fewstep.records.intervals import show, wilson
+from fewstep.records.intervals import mean_ci95, show, wilson
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,11 @@ def test_what_is_shown(figures: dict[str, float], wanted: str) -> None:
 def test_wilsons_interval(right: int, of: int, low: float, high: float) -> None:
     """Against published values (Brown, Cai and DasGupta 2001's formula, computed by hand)."""
     assert wilson(right, of) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+@pytest.mark.parametrize(("values", "half"), [([1.0], math.nan), ([0.0, 1.0], 0.69296)])
+def test_two_tasks_have_a_spread_and_one_has_none(values: list[float], half: float) -> None:
+    """1.96 times a population standard deviation of 1/2, over the root of two."""
+    mean, found = mean_ci95(torch.tensor(values))
+    assert mean == sum(values) / len(values)
+    assert found == pytest.approx(half, abs=1e-5, nan_ok=True)

@@ -28,6 +28,12 @@ class Rule(ABC):
     """Whether it treats every entry alike, so that all parameters may come as one vector. False
     where a step looks at a tensor as a whole, as to clip its norm."""
 
+    def __init_subclass__(cls) -> None:
+        """A rule that changes the step of another does not keep that one's written in place."""
+        super().__init_subclass__()
+        if "step" in vars(cls) and "step_" not in vars(cls):
+            cls.step_ = Rule.step_
+
     def init(self, params: Params) -> State:
         """The state before any gradient was seen, on the parameters' device."""
         return {}
