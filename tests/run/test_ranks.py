@@ -57,11 +57,16 @@ def same(one: Run, two: Run) -> None:
                 assert float(value) == pytest.approx(float(yours[name]), rel=1e-9)
 
 
-def test_two_ranks_write_the_run_directory_of_one_process(tmp_path):
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Run:
+    """What one process leaves; only to be read."""
+    return run(train.main, tmp_path_factory.mktemp("alone"), *EVERYTHING)
+
+
+def test_two_ranks_write_the_run_directory_of_one_process(alone, tmp_path):
     two = run(train.main, tmp_path / "two", *EVERYTHING, TWO)
-    one = run(train.main, tmp_path / "one", *EVERYTHING)
-    same(one, two)
-    files = [{p.relative_to(r.folder) for p in r.folder.rglob("*.*")} for r in (one, two)]
+    same(alone, two)
+    files = [{p.relative_to(r.folder) for p in r.folder.rglob("*.*")} for r in (alone, two)]
     assert files[0] == files[1]
     assert "WORLD_SIZE" not in os.environ
     assert not torch.distributed.is_initialized()
@@ -125,16 +130,16 @@ def finished(*processes: subprocess.Popen) -> None:
 
 
 @pytest.mark.slow
-def test_ranks_of_torchrun_take_their_places(tmp_path):
+def test_ranks_of_torchrun_take_their_places(alone, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     words = ["--nproc-per-node=2", "-m", "fewstep.cli", "train", *EVERYTHING, TWO]
     finished(subprocess.Popen([*torchrun, *words], cwd=tmp_path))
     (folder,) = (tmp_path / "outputs" / "runs").glob("*/*")
-    same(run(train.main, tmp_path / "one", *EVERYTHING), Run(folder))
+    same(alone, Run(folder))
 
 
 @pytest.mark.slow
-def test_ranks_take_their_places_from_the_variables_of_srun(tmp_path):
+def test_ranks_take_their_places_from_the_variables_of_srun(alone, tmp_path):
     """No SLURM here: two machines of one process each, told so as srun does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -154,7 +159,7 @@ def test_ranks_take_their_places_from_the_variables_of_srun(tmp_path):
     finished(*processes)
     (folder,) = (where[0] / "outputs" / "runs").glob("*/*")
     assert not list(where[1].iterdir())  # the other machine has not even a folder
-    same(run(train.main, tmp_path / "one", *EVERYTHING), Run(folder))
+    same(alone, Run(folder))
 
 
 # --- the end of one is the end of all
