@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= -n 2 --dist loadfile
+WORKERS ?= -n 2 --dist worksteal
 PYTHON_NEXT ?= PYENV_VERSION=$$(pyenv latest 3.13 2> /dev/null) python3.13
-TESTS_NEXT ?= tests/config tests/launch tests/commands/test_cli.py tests/records/test_places.py tests/run/test_search.py
+TESTS_NEXT ?= tests/config/test_make.py tests/config/test_names.py tests/config/test_recipes.py tests/launch \
+	tests/commands/test_cli.py tests/records/test_places.py tests/run/test_search.py
+WHOLE_NEXT ?= tests/processes/test_shell.py::test_every_launcher_does \
+	tests/launch/test_sweeps.py::test_optuna_searches_by_validation
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-next train test test-slow test-next test-gpu gates lint types format docs bench bench-costs bench-peers clean
@@ -12,32 +15,38 @@ TESTS_NEXT ?= tests/config tests/launch tests/commands/test_cli.py tests/records
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-setup: $(VENV)/.ready  ## a virtual environment with everything in it, in the tested versions
+setup: $(VENV)/.ready-dev  ## a virtual environment with everything in it, in the tested versions
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-train: setup  ## the main job: Reptile beside its baselines on the embedded dataset, three minutes
+train: $(VENV)/.ready  ## the main job: Reptile beside its baselines on the embedded dataset, three minutes
 	$(BIN)/fewstep train experiment=quickstart
 
 test: setup  ## the tests, on two cores; real data is used where $$FEWSTEP_DATA names it
 	$(BIN)/python -m pytest $(WORKERS)
 
 test-slow: setup  ## the tests that take minutes each
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(WORKERS) -m 'slow and not alone'
+	$(BIN)/python -m pytest -m 'slow and alone'
 
-setup-next: $(VENV)-next/.ready  ## a second environment, of what comes next: Python 3.13, Hydra 1.4, Optuna 5
+setup-next: $(VENV)-next/.ready  ## an environment of what comes next: Python 3.13, Hydra 1.4, Optuna 5
 
 $(VENV)-next/.ready: pyproject.toml constraints-next.txt
 	$(PYTHON_NEXT) -m venv $(VENV)-next
 	$(VENV)-next/bin/python -m pip install --quiet --constraint constraints-next.txt --editable '.[tensorboard,joblib,submitit]' hydra-optuna-sweeper pytest pytest-xdist hypothesis
 	touch $@
 
-test-next: setup-next  ## configuration, sweeps and launchers in that
-	$(VENV)-next/bin/python -m pytest $(WORKERS) $(TESTS_NEXT)
+test-next: setup-next  ## configuration, sweeps and launchers in that; every launcher and sweeper at work
+	$(VENV)-next/bin/python -m pytest -n 2 $(TESTS_NEXT)
+	$(VENV)-next/bin/python -m pytest -n 2 -m slow $(WHOLE_NEXT)
 
 test-gpu: setup  ## the tests that need a GPU
 	$(BIN)/python -m pytest -m gpu
@@ -72,5 +81,5 @@ format: setup  ## mend what lint can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove the virtual environment and caches; outputs/ stays
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
+clean:  ## remove the virtual environments and caches; outputs/ stays
+	rm -rf $(VENV) $(VENV)-next .pytest_cache .ruff_cache .hypothesis build dist

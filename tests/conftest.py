@@ -6,7 +6,6 @@ import io
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -54,26 +53,18 @@ def conf_is_parsed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(OmegaConf, "load", staticmethod(load_once))
-        patch.setattr(omegaconf.base, "parse", lru_cache(grammar_parser.parse), raising=False)
-        yield
-
-
-@contextmanager
-def no_pictures() -> Iterator[None]:
-    """Inside, runs in this process draw nothing, which takes a third of a tiny one's time."""
-    from fewstep.run import training
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("draw_curves", "draw_waves"):
-            patch.setattr(training, name, lambda *_: None)
+        patch.setattr(omegaconf.base, "parse", lru_cache(1000)(grammar_parser.parse), raising=False)
         yield
 
 
 @pytest.fixture
-def undrawn() -> Iterator[None]:
-    """No pictures of the runs of this test; those of fixtures that outlive it are drawn."""
-    with no_pictures():
-        yield
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pictures of this test's runs in this process, which take a third of a tiny one's time;
+    those of fixtures that outlive the test are drawn."""
+    from fewstep.run import training
+
+    for name in ("draw_curves", "draw_waves"):
+        monkeypatch.setattr(training, name, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ FILES = ROOT / "build" / "docs"
 
 REPORT = re.compile(r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)? -->\n(\|.*\n)+")
 PEERS = re.compile(r"<!-- (?P<file>\S+\.json) -->\n(\|.*\n)+")
+HANDS = re.compile(r"<!-- hands (?P<part>\w+) -->\n(\|.*\n)+")
 THEORY = re.compile(r"<!-- fewstep theory -->\n.*?\n<!-- end theory -->\n", re.S)
 
 COSTS = (
@@ -44,6 +45,7 @@ def refreshed(text: str) -> str:
     """The same page with every table of results made anew from its file."""
     text = REPORT.sub(_report, text)
     text = PEERS.sub(_peers, text)
+    text = HANDS.sub(_hands, text)
     return THEORY.sub(_theory, text)
 
 
@@ -60,6 +62,13 @@ def _peers(found: re.Match[str]) -> str:
     from peers.report import ratios
 
     return f"<!-- {found['file']} -->\n{ratios(json.loads((ROOT / found['file']).read_text()))}\n"
+
+
+def _hands(found: re.Match[str]) -> str:
+    from hands.report import table
+
+    file = ROOT / "benchmarks" / "results" / f"hands_{found['part']}.json"
+    return f"<!-- hands {found['part']} -->\n{table(json.loads(file.read_text()))}\n"
 
 
 def _theory(found: re.Match[str]) -> str:

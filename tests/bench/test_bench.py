@@ -286,6 +286,7 @@ def test_the_table_of_a_real_measurement(monkeypatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_network_that_draws_is_timed_as_it_runs(capsys):
     words = ["dataset=sine", "trainer=cpu", "model._target_=networks.Noisy", "~model.activation"]
     assert bench.main([*words, "~model.hidden"]) == 0

@@ -80,6 +80,10 @@ def test_cfg_prints_the_configuration_and_runs_nothing(tmp_path, monkeypatch, ca
     ("line", "expected"),
     [
         ("fewstep ", ["train ", "evaluate ", "completion "]),
+        ("fewstep adapt ini", ["init="]),
+        ("fewstep adapt init=o", ["init=omniglot "]),
+        ("fewstep draw open=", ["open=false "]),
+        ("fewstep export x=", []),
         ("fewstep tr", ["train "]),
         ("fewstep train alg", ["algorithm.", "algorithm="]),
         ("fewstep train algorithm=m", ["algorithm=maml "]),

@@ -279,7 +279,10 @@ def test_pictures_that_teach_nothing_are_refused(tmp_path, capsys, kind, text) -
         ),
         (["init=/nowhere/last.ckpt"], "init=/nowhere/last.ckpt: there is no such"),
         (["steps=-1"], "steps=-1: must be a whole number of at least 0"),
-        (["head=best"], "head=best: must be one of trained, mean, zeros, prototypes"),
+        (
+            ["head=best"],
+            "head=best: must be one of trained, mean, zeros, prototypes, logistic, steps",
+        ),
         (["stepps=3"], "stepps=3: fewstep adapt takes key=value, and knows pictures"),
         (["seed=1", "seed=2"], "seed=2: seed is given twice"),
         (["max_megapixels=0"], "max_megapixels=0: must be a number above 0"),
@@ -324,3 +327,10 @@ def _error(command) -> str:
     with redirect_stderr(StringIO()) as error:
         assert command.main([]) == 2
     return error.getvalue()
+
+
+def test_what_is_written_can_be_read_by_others(adapted) -> None:
+    """The user's own mask decides, and not the library that writes tensors."""
+    modes = {p.stat().st_mode & 0o777 for p in (adapted / "made").iterdir()}
+    (adapted / "plain").touch()
+    assert modes == {(adapted / "plain").stat().st_mode & 0o777}

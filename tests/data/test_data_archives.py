@@ -476,6 +476,7 @@ def test_reading_from_threads_is_from_one_place_at_a_time(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_million_members(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:

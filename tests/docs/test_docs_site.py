@@ -19,6 +19,9 @@ import pytest
 
 pytest.importorskip("mkdocs", reason="pip install 'fewstep[docs]'")
 
+# `making` writes into docs/.
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.process]
+
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = os.pathsep.join(str(ROOT / name) for name in ("docs", "benchmarks", "src", "."))
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -68,7 +71,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_every_page_is_there(site: Path) -> None:
     pages = {page.relative_to(ROOT / "docs") for page in (ROOT / "docs").rglob("*.md")}
     assert len(pages) > 30
@@ -78,7 +80,6 @@ def test_every_page_is_there(site: Path) -> None:
     assert not (site / "making").exists()
 
 
-@pytest.mark.slow
 def test_what_a_page_loads_is_a_file_of_the_site(site: Path) -> None:
     loads = re.compile(
         r"""<(?:script|img|iframe|source)[^>]*?\ssrc=["']?([^"'\s>]+)"""
@@ -97,7 +98,6 @@ def test_what_a_page_loads_is_a_file_of_the_site(site: Path) -> None:
         assert not re.search(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//", sheet.read_text()), sheet
 
 
-@pytest.mark.slow
 def test_zensical_reads_the_same_configuration(tmp_path: Path) -> None:
     pytest.importorskip("zensical")
     run(sys.executable, "-m", "making")
@@ -127,7 +127,6 @@ def address(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 def test_in_a_browser_nothing_overflows_and_no_other_host_is_asked(
     site: Path, address: str, tmp_path: Path

@@ -54,7 +54,7 @@ def test_the_citation_is_of_this_version() -> None:
 
 def test_contributing_names_what_ci_runs() -> None:
     told = (ROOT / "CONTRIBUTING.md").read_text()
-    runs = re.findall(r"^make (\S+)$", (ROOT / ".ci" / "run").read_text(), re.M)
+    runs = re.findall(r"^ *make (\S+)$", (ROOT / ".ci" / "run").read_text(), re.M)
     assert runs
     assert all(f"make {target} " in told for target in runs)
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)

@@ -16,7 +16,7 @@ from fewstep.config.groups import conf_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.process]
 
 MINE_YAML = """\
 defaults:
@@ -71,7 +71,6 @@ def python(installed: Path, where: Path, *words: str) -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.process
 def test_the_wheel_has_what_the_package_reads(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -86,7 +85,6 @@ def test_the_wheel_has_what_the_package_reads(wheel):
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "outputs"))]
 
 
-@pytest.mark.process
 def test_the_wheel_reads_its_own_configuration(installed, tmp_path):
     code = "import fewstep.config.groups as c; print(c.__file__, c.conf_dir())"
     file, conf = python(installed, tmp_path, "-c", code).stdout.split()
@@ -98,7 +96,6 @@ def test_the_wheel_reads_its_own_configuration(installed, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.process
 def test_an_algorithm_of_ones_own_is_one_file_and_one_yaml(installed, tmp_path):
     (tmp_path / "conf" / "algorithm").mkdir(parents=True)
     (tmp_path / "conf" / "algorithm" / "mine.yaml").write_text(MINE_YAML)

@@ -291,6 +291,7 @@ def begun(where: Path, *words: str) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_twenty_kills_change_nothing(tmp_path):
     """At random moments: of starting up, of training and saving, of testing."""
     words = [*TINY, "max_meta_iterations=200", "checkpoint_every=1", "hydra.run.dir=run"]

@@ -29,6 +29,7 @@ EXAMPLES = """\
   fewstep adapt pictures=photos init=outputs/runs/NAME/DATE steps=100
 """
 
+HEADS = ("trained", "mean", "zeros", "prototypes", "logistic", "steps")
 KEYS = {
     "pictures": Key("a folder, zip or tar with a folder a class", Check(str), needed=True),
     "init": Key(
@@ -44,11 +45,9 @@ KEYS = {
     "steps": Key("inner steps; null is the initialization's own", count(0, 50, optional=True)),
     "batch_size": Key("examples an inner step; null is its own", count(1, 5, optional=True)),
     "head": Key(
-        "where the last layer starts; null is its own",
-        Check(
-            str, choices=("trained", "mean", "zeros", "prototypes"), optional=True, example="mean"
-        ),
-        choices=("trained", "mean", "zeros", "prototypes"),
+        "where the last layer starts, or of timm:NAME how it is learned; null is its own",
+        Check(str, choices=HEADS, optional=True, example="mean"),
+        choices=HEADS,
     ),
     "seed": Key("of the order of the minibatches", count(0, 0), 0),
     "evaluate": Key(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from importlib import import_module
 
 from fewstep.commands.evaluate import BESIDE
 from fewstep.config.checks import flatten
@@ -11,6 +12,10 @@ from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import groups, options
 from fewstep.config.limits import EVAL, RUN, TRAIN
 from fewstep.messages.errors import ConfigError
+
+
+TABLES = ("adapt", "predict", "export", "draw")
+"""Commands whose keys stand in a table of their own."""
 
 
 def query(line: str, commands: Iterable[str]) -> list[str]:
@@ -22,6 +27,12 @@ def query(line: str, commands: Iterable[str]) -> list[str]:
     key, equals, value = word.partition("=")
     if command == "cache":
         return _cleared(value) if key == "clear" and equals else _begun(["clear="], word)
+    if command in TABLES:
+        keys = import_module(f"fewstep.commands.{command}").KEYS
+        if not equals:
+            return _begun([f"{name}=" for name in keys], word)
+        choices = keys[key].choices if key in keys else ()
+        return [f"{key}={choice} " for choice in _begun(choices, value)]
     if command not in ("train", "evaluate"):
         return []
     if equals:

@@ -41,6 +41,8 @@ class Way:
     origin: Origin
     represent: nn.Module | None = None
     """A frozen network whose features are what is learned from; None: the inputs themselves."""
+    features: Callable[[Tensor], Tensor] | None = None
+    """What `represent` says of what is kept, where something remembers it."""
 
     def inputs(self, kept: Tensor) -> Tensor:
         """What a network is given for pixels [n, S, S, C] or rows [n, d] that are kept."""
@@ -50,6 +52,8 @@ class Way:
         """What is learned from."""
         if self.represent is None:
             return self.inputs(kept)
+        if self.features is not None:
+            return self.features(kept)
         return torch.cat([*answers(self.represent, kept, self.inputs)])
 
     def whole(self, network: nn.Module) -> nn.Module:
@@ -88,6 +92,11 @@ class Classifier:
     def classes_(self) -> np.ndarray:
         """The classes [N], in the order of `predict_proba`'s columns."""
         return as_array(self.classes)
+
+    @property
+    def given(self) -> list[Any]:
+        """The class of each picture that it learned; none where it was loaded."""
+        return [] if self._kept is None else [self.classes[c] for c in self._kept[1].tolist()]
 
     @property
     def preparation(self) -> Preparation | None:

@@ -53,8 +53,7 @@ def _named(values: Mapping[str, Any]) -> Any:
 
 def _chosen(init: Any, values: Mapping[str, Any]) -> Any:
     """The initialization with the settings that are given."""
-    own = {n: values[n] for n in ("steps", "batch_size", "head", "seed")}
-    return init.with_settings(**own) if hasattr(init, "with_settings") else init
+    return init.with_settings(**{n: values[n] for n in ("steps", "batch_size", "head", "seed")})
 
 
 def _one(found: Found, init: Any, values: Mapping[str, Any], reading: Reading) -> Classifier:
@@ -69,12 +68,22 @@ def _one(found: Found, init: Any, values: Mapping[str, Any], reading: Reading) -
     return init.adapt_kept(pixels, labels)
 
 
+def _check_auto(values: Mapping[str, Any]) -> None:
+    given = [n for n in ("steps", "batch_size", "head") if values[n] is not None]
+    if given:
+        raise ConfigError(
+            f"{given[0]}={values[given[0]]}: is a setting of one initialization, and init=auto "
+            "tries several. Name one, as init=omniglot"
+        )
+
+
 def _best(
     found: Found, values: Mapping[str, Any], reading: Reading
 ) -> tuple[Classifier, list[str]]:
     """What leaving pictures out says is best of what is available."""
     from fewstep.use.backbone import auto
 
+    _check_auto(values)
     colour = coloured(found, reading)
     possible = auto.candidates(colour, values["backbone.weights"], None)
     tried = []

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from fewstep.adapters.partition import matches
 from fewstep.config.trust import check_stored
@@ -21,7 +19,7 @@ from fewstep.use import shipped
 from fewstep.use.cards import run_card
 from fewstep.use.initialization import Initialization, start_of
 from fewstep.use.learning import Learner
-from fewstep.use.origin import Origin
+from fewstep.use.origin import Origin, digest
 
 
 if TYPE_CHECKING:
@@ -57,7 +55,11 @@ def load(
     path = Path(init).expanduser()
     if (path / "classifier.json").is_file():
         from fewstep.use.about import read
+        from fewstep.use.backbone.backbone import NODE, Backbone
+        from fewstep.use.saved import load_classifier
 
+        if NODE in read(path)["network"]["model"]:
+            return Backbone.of(load_classifier(path))  # the whole of it is in there
         return load(read(path)["initialization"]["name"], trust, weights)
     if not path.exists():
         known = [*shipped.names(), f"{BACKBONE}NAME"]
@@ -118,16 +120,6 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
         Origin(name, digest(tensors), config["model"]),
         card,
     )
-
-
-def digest(tensors: Any) -> str:
-    """SHA-256 of a tree of tensors: names, shapes and bytes."""
-    found = hashlib.sha256()
-    for path, leaf in pytree.tree_flatten_with_path(tensors)[0]:
-        if isinstance(leaf, Tensor):
-            found.update(f"{pytree.keystr(path)} {tuple(leaf.shape)} {leaf.dtype}".encode())
-            found.update(leaf.detach().cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()
 
 
 def _fill(module: Any, tensors: Mapping[str, Tensor], name: str) -> None:

@@ -17,6 +17,7 @@ from fewstep.data.images.preparation import Preparation
 from fewstep.messages.errors import ConfigError
 from fewstep.run import parts
 from fewstep.use.about import ABOUT, WEIGHTS, damaged, read
+from fewstep.use.backbone.backbone import NODE, frozen_part, network_of
 from fewstep.use.classifier import Classifier, Way
 from fewstep.use.expected import Expected
 from fewstep.use.network import Fixed, with_statistics
@@ -57,6 +58,7 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
         _learns_no_more,
         _learns_no_more,
         Origin(about["initialization"]["name"], about["initialization"]["sha256"], node["model"]),
+        frozen_part(network),
     )
     made = Classifier(way, about["classes"], network.eval().requires_grad_(False))
     made.temperature = about["temperature"]
@@ -68,19 +70,16 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
 
 def _network(node: Mapping[str, Any], folder: Path) -> nn.Module:
     """The network without its values."""
-    if node["model"]["_target_"] == BACKBONE:
-        from fewstep.use.backbone.backbone import network_of
-
-        return network_of(node["model"], node["outputs"])
+    if NODE in node["model"]:
+        try:
+            return network_of(node["model"], node["outputs"])
+        except (KeyError, TypeError) as error:
+            raise damaged(folder, ABOUT, f"network: {error!r}") from None
     module = with_outputs(parts.build_model(node["model"]), node["outputs"])
     given = {}
     for name, (kind, shape) in node["given"].items():
         given[name] = torch.zeros(shape, dtype=getattr(torch, kind))
     return Fixed(with_statistics(module), given)
-
-
-BACKBONE = "fewstep.use.backbone"
-"""What stands for a frozen network with a head in the place of a network's class."""
 
 
 def _learns_no_more(*_: Any) -> Any:

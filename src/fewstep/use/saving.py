@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as tensors_as_bytes
 from torch import nn
 
 from fewstep import __version__
@@ -63,7 +63,7 @@ def save(classifier: Kept, folder: Path) -> Path:
     tensors = {n: t.contiguous().clone() for n, t in classifier.network.state_dict().items()}
     file = folder / WEIGHTS
     with replacing(file) as aside:
-        save_file(tensors, aside)
+        aside.write_bytes(tensors_as_bytes(tensors))
     about = {
         "schema": SCHEMA,
         "classes": classifier.classes,
