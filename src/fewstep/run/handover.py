@@ -51,4 +51,5 @@ def _located(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _resumed(config: Mapping[str, Any]) -> Path | None:
-    return checkpoint.find(config["resume"], "resume") if config.get("resume") else None
+    resume = config.get("resume")
+    return checkpoint.find(resume, "resume") if resume else None

@@ -95,7 +95,6 @@ REAL = ["-m", "fewstep.cli", "draw", "open=false"]
     ("words", "number"),
     [
         pytest.param(REAL, signal.SIGINT, id="real-SIGINT"),
-        pytest.param(["-c", STAND_IN], signal.SIGINT, id="SIGINT"),
         pytest.param(["-c", STAND_IN], signal.SIGTERM, id="SIGTERM"),
     ],
 )
