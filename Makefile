@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= -n 2 --dist worksteal
+export PYTHONDONTWRITEBYTECODE =  # else every start of the tests compiles them anew
 PYTHON_NEXT ?= PYENV_VERSION=$$(pyenv latest 3.13 2> /dev/null) python3.13
 TESTS_NEXT ?= tests/config/test_make.py tests/config/test_names.py tests/config/test_recipes.py tests/launch \
 	tests/commands/test_cli.py tests/records/test_places.py tests/run/test_search.py
