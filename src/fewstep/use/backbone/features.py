@@ -58,7 +58,7 @@ class Features:
 
     def __call__(self, kept: Tensor) -> Tensor:
         """Features [n, D] float32 of pixels [n, S, S, C] uint8."""
-        marks = [hashlib.sha256(one.numpy()).digest() for one in kept.contiguous()]
+        marks = [hashlib.sha256(one.numpy().tobytes()).digest() for one in kept.contiguous()]
         if not all(mark in self._known for mark in marks):
             self._remember()
         places = {mark: place for place, mark in enumerate(marks) if mark not in self._known}

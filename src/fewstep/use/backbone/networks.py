@@ -120,7 +120,7 @@ def at_hand() -> list[str]:
     return sorted(found, key=lambda name: (found[name], name))
 
 
-def _made(name: str, size: int, **how: Any) -> nn.Module:
+def _made(name: str, size: int, **how: Any) -> Any:
     told = _told(name)
     if told["fixed_input_size"] and size != told["input_size"][1]:
         how["img_size"] = size
@@ -133,7 +133,8 @@ def _made(name: str, size: int, **how: Any) -> nn.Module:
         ) from None
 
 
-def _features(network: nn.Module) -> nn.Module:
+def _features(network: Any) -> nn.Module:
+    """Of one of timm's networks, what comes before its classifier."""
     network.reset_classifier(0)
     return network.eval().requires_grad_(False)
 
