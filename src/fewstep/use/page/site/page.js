@@ -163,9 +163,9 @@ function trouble(text) {
 async function show() {
   begin(shapes());
   query.drawing = [];
-  const strokes = asked();
   const patient = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 22;
-  await new Promise((done) => setTimeout(done, 40 * patient));
+  await working(adapt());
+  const strokes = asked();
   const drawing = (query.drawing = []);
   for (const stroke of strokes) {
     const growing = [];
