@@ -20,9 +20,9 @@ from fewstep import __version__
 from fewstep.disk.files import replacing
 from fewstep.messages.errors import ConfigError
 from fewstep.use.classifier import Classifier
+from fewstep.use.forms import FORMS
 
 
-ENDINGS = (".onnx", ".pt2")
 NEEDS = ("onnx", "onnxscript", "onnxruntime")
 TOLERANCE = 1e-4
 """The largest difference of a probability from torch's."""
@@ -62,8 +62,8 @@ def check_target(to: Path) -> None:
     Raises:
         ConfigError: another ending, a file that is there, or a package that is not installed.
     """
-    if to.suffix not in ENDINGS:
-        raise ConfigError(f"to={to}: must end in {' or '.join(ENDINGS)}. For example to=model.onnx")
+    if to.suffix not in FORMS:
+        raise ConfigError(f"to={to}: must end in {' or '.join(FORMS)}. For example to=model.onnx")
     for file in (to, example_of(to)) if to.suffix == ".onnx" else (to,):
         if file.exists():
             raise ConfigError(f"to={to}: {file} is there already. Name a file that is not there")
@@ -87,7 +87,7 @@ def export(classifier: Classifier, to: Path) -> Exported:
     with torch.no_grad():
         wanted = module(pixels).numpy()
     with replacing(to) as aside:
-        write, answer = (_onnx, _run_onnx) if to.suffix == ".onnx" else (_pt2, _run_pt2)
+        write, answer = FORMS[to.suffix]
         try:
             with _quiet():
                 write(module, pixels, aside, _metadata(classifier))
@@ -97,12 +97,12 @@ def export(classifier: Classifier, to: Path) -> Exported:
             first = (str(error) or type(error).__name__).splitlines()[0]
             raise ConfigError(
                 f"to={to}: this network cannot be written as {to.suffix} ({first[:300]}). Try the "
-                f"other of {' and '.join(ENDINGS)}"
+                f"other of {' and '.join(FORMS)}"
             ) from error
         if not difference <= TOLERANCE:
             raise ConfigError(
                 f"to={to}: its probabilities differ from torch's by {difference:.1e}, more than "
-                f"{TOLERANCE:g}, so it is not written. Try the other of {' and '.join(ENDINGS)}"
+                f"{TOLERANCE:g}, so it is not written. Try the other of {' and '.join(FORMS)}"
             )
     files, size = (to,), to.stat().st_size
     if to.suffix == ".onnx":
@@ -144,49 +144,6 @@ def _metadata(classifier: Classifier) -> dict[str, str]:
         "preparation": json.dumps(classifier.preparation.told()),
         "made_by": f"fewstep {__version__}",
     }
-
-
-def _onnx(module: nn.Module, pixels: Tensor, file: Path, metadata: dict[str, str]) -> None:
-    import onnx
-
-    program = torch.onnx.export(
-        module,
-        (pixels[:2],),
-        dynamo=True,
-        dynamic_shapes=({0: torch.export.Dim("pictures", min=1)},),
-        input_names=["pixels"],
-        output_names=["probabilities"],
-        external_data=False,
-        verbose=False,
-    )
-    assert program is not None
-    model = program.model_proto
-    onnx.helper.set_model_props(model, metadata)
-    file.write_bytes(model.SerializeToString())
-
-
-def _run_onnx(file: Path) -> Callable[[np.ndarray], np.ndarray]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
-    return lambda pixels: np.asarray(session.run(None, {"pixels": pixels})[0])
-
-
-def _pt2(module: nn.Module, pixels: Tensor, file: Path, metadata: dict[str, str]) -> None:
-    shapes = ({0: torch.export.Dim("pictures", min=1)},)
-    program = torch.export.export(module, (pixels[:2],), dynamic_shapes=shapes)
-    whole = file.with_suffix(".pt2")  # torch wants the name of its form
-    try:
-        torch.export.save(program, whole, extra_files=metadata)
-        file.write_bytes(whole.read_bytes())
-    finally:
-        whole.unlink(missing_ok=True)
-
-
-def _run_pt2(file: Path) -> Callable[[np.ndarray], np.ndarray]:
-    with file.open("rb") as data:
-        network = torch.export.load(data).module()
-    return lambda pixels: network(torch.from_numpy(pixels)).detach().numpy()
 
 
 def _difference(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,9 @@ from fewstep.use.labels import classes_of
 from fewstep.use.origin import Origin, digest
 from fewstep.use.threads import one_thread
 
+
+Learn = Callable[[Tensor, Tensor, int], tuple[nn.Module, Curve]]
+"""From features, classes and their number to a head and its curve."""
 
 NODE = "backbone"
 """What stands in a saved classifier where other networks have their class."""
@@ -154,7 +157,7 @@ class Backbone:
     def way(self) -> Way:
         """How its classifiers are learned and asked."""
         learn = partial(_learn, HEADS[self.head], self.steps)
-        left_out = partial(_left_out, HEADS[self.head], self.steps)
+        left_out = partial(_left_out, learn)
         frozen = self.features
         return Way(self.preparation, learn, left_out, self.origin, frozen.network, frozen)
 
@@ -188,11 +191,11 @@ def _learn(head: Head, count: int, x: Tensor, y: Tensor, ways: int) -> tuple[nn.
 
 
 def _left_out(
-    head: Head, count: int, x: Tensor, y: Tensor, ways: int, parts: Sequence[Tensor]
+    learn: Learn, x: Tensor, y: Tensor, ways: int, parts: Sequence[Tensor]
 ) -> Iterator[Tensor]:
     """For each part of the features, what a head that learned the others says: [len(part), N]."""
     for part in parts:
         rest = torch.ones(len(x), dtype=torch.bool)
         rest[part] = False
-        made, _ = _learn(head, count, x[rest], y[rest], ways)
+        made, _ = learn(x[rest], y[rest], ways)
         yield made(x[part])
