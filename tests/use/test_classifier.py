@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hands import SMALL, Bars, conv, pictures
 from torch import nn
 from torch.func import functional_call
 
 import fewstep
+from bars import SMALL, Bars, conv, pictures
 from fewstep.adapters.meta_test import Setting, evaluate_task, predict
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification

@@ -90,10 +90,10 @@ def _rows(values: dict[str, Any], pictures: Sequence[Any]) -> Iterator[list[Any]
 
     from fewstep.disk.bad_files import BadFile
     from fewstep.messages.printable import cell, printable
-    from fewstep.use.classifier import TOGETHER
     from fewstep.use.pictures import own_words, streamed
     from fewstep.use.reading import reading_of
     from fewstep.use.saved import load_classifier
+    from fewstep.use.way import TOGETHER
 
     trust = [values["trust"]] if values["trust"] else []
     classifier = load_classifier(values["classifier"], trust)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,51 +13,13 @@ from torch import Tensor, nn
 
 from fewstep.data.images.preparation import HALF, Preparation
 from fewstep.messages.errors import ConfigError
-from fewstep.use.expected import Expected, LeftOut, expect
+from fewstep.use.expected import Expected, expect
 from fewstep.use.inputs import pixels_of, vectors_of
 from fewstep.use.labels import as_array, listed
 from fewstep.use.origin import Origin
 from fewstep.use.saving import save
 from fewstep.use.threads import one_thread
-
-
-TOGETHER = 16
-"""Pictures that are answered in one pass, always so many: what one is answered hangs neither on the
-others nor on how many there are."""
-
-Curve = list[tuple[int, float]]
-
-
-@dataclass(frozen=True)
-class Way:
-    """How classifiers of one initialization are learned, and what pictures become for them."""
-
-    preparation: Preparation | None
-    learn: Callable[[Tensor, Tensor, int], tuple[nn.Module, Curve]]
-    """From inputs, classes and their number to a network and its adaptation curve."""
-    left_out: LeftOut
-    """For each part of the examples, what those that learned the others say to it."""
-    origin: Origin
-    represent: nn.Module | None = None
-    """A frozen network whose features are what is learned from; None: the inputs themselves."""
-    features: Callable[[Tensor], Tensor] | None = None
-    """What `represent` says of what is kept, where something remembers it."""
-
-    def inputs(self, kept: Tensor) -> Tensor:
-        """What a network is given for pixels [n, S, S, C] or rows [n, d] that are kept."""
-        return kept if self.preparation is None else self.preparation.scaled(kept)
-
-    def represented(self, kept: Tensor) -> Tensor:
-        """What is learned from."""
-        if self.represent is None:
-            return self.inputs(kept)
-        if self.features is not None:
-            return self.features(kept)
-        return torch.cat([*answers(self.represent, kept, self.inputs)])
-
-    def whole(self, network: nn.Module) -> nn.Module:
-        """From inputs to logits."""
-        return network if self.represent is None else nn.Sequential(self.represent, network)
+from fewstep.use.way import Curve, Way, answers
 
 
 class Classifier:
@@ -203,14 +164,3 @@ class Classifier:
             CannotWrite: naming the path, the reason and the fix.
         """
         return save(self, Path(folder))
-
-
-@torch.no_grad()
-def answers(
-    network: nn.Module, kept: Tensor, inputs: Callable[[Tensor], Tensor]
-) -> Iterator[Tensor]:
-    """What a network says to what is kept, `TOGETHER` at a time."""
-    for some in kept.split(TOGETHER):
-        missing = TOGETHER - len(some)
-        full = torch.cat([some, some[:1].expand(missing, *some.shape[1:])]) if missing else some
-        yield network(inputs(full))[: len(some)]

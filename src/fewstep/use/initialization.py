@@ -14,11 +14,12 @@ from fewstep.core.rules import Rule
 from fewstep.core.types import Params, Start, State
 from fewstep.data.images.preparation import Preparation
 from fewstep.messages.errors import ConfigError, did_you_mean
-from fewstep.use.classifier import Classifier, Way
+from fewstep.use.classifier import Classifier
 from fewstep.use.inputs import pixels_of, vectors_of
 from fewstep.use.labels import classes_of
 from fewstep.use.learning import Learner
 from fewstep.use.origin import Origin
+from fewstep.use.way import Way
 
 
 SETTINGS = ("steps", "batch_size", "seed", "head")

@@ -18,10 +18,11 @@ from fewstep.messages.errors import ConfigError
 from fewstep.run import parts
 from fewstep.use.about import ABOUT, WEIGHTS, damaged, read
 from fewstep.use.backbone.backbone import NODE, frozen_part, network_of
-from fewstep.use.classifier import Classifier, Way
+from fewstep.use.classifier import Classifier
 from fewstep.use.expected import Expected
 from fewstep.use.network import Fixed, with_statistics
 from fewstep.use.origin import Origin
+from fewstep.use.way import Way
 from fewstep.use.ways import with_outputs
 
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from fewstep.data.images.preparation import Preparation
 from fewstep.disk.cache import cache, entries
-from fewstep.use.classifier import answers
+from fewstep.use.way import answers
 
 
 DIGEST = 32

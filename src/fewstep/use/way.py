@@ -1,0 +1,63 @@
+"""How classifiers of one initialization are learned and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fewstep.data.images.preparation import Preparation
+from fewstep.use.expected import LeftOut
+from fewstep.use.origin import Origin
+
+
+TOGETHER = 16
+"""Pictures that are answered in one pass, always so many: what one is answered hangs neither on the
+others nor on how many there are."""
+
+Curve = list[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How classifiers of one initialization are learned, and what pictures become for them."""
+
+    preparation: Preparation | None
+    learn: Callable[[Tensor, Tensor, int], tuple[nn.Module, Curve]]
+    """From inputs, classes and their number to a network and its adaptation curve."""
+    left_out: LeftOut
+    """For each part of the examples, what those that learned the others say to it."""
+    origin: Origin
+    represent: nn.Module | None = None
+    """A frozen network whose features are what is learned from; None: the inputs themselves."""
+    features: Callable[[Tensor], Tensor] | None = None
+    """What `represent` says of what is kept, where something remembers it."""
+
+    def inputs(self, kept: Tensor) -> Tensor:
+        """What a network is given for pixels [n, S, S, C] or rows [n, d] that are kept."""
+        return kept if self.preparation is None else self.preparation.scaled(kept)
+
+    def represented(self, kept: Tensor) -> Tensor:
+        """What is learned from."""
+        if self.represent is None:
+            return self.inputs(kept)
+        if self.features is not None:
+            return self.features(kept)
+        return torch.cat([*answers(self.represent, kept, self.inputs)])
+
+    def whole(self, network: nn.Module) -> nn.Module:
+        """From inputs to logits."""
+        return network if self.represent is None else nn.Sequential(self.represent, network)
+
+
+@torch.no_grad()
+def answers(
+    network: nn.Module, kept: Tensor, inputs: Callable[[Tensor], Tensor]
+) -> Iterator[Tensor]:
+    """What a network says to what is kept, `TOGETHER` at a time."""
+    for some in kept.split(TOGETHER):
+        missing = TOGETHER - len(some)
+        full = torch.cat([some, some[:1].expand(missing, *some.shape[1:])]) if missing else some
+        yield network(inputs(full))[: len(some)]
