@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from fewstep.data.images.preparation import Preparation
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.use.backbone import networks
 from fewstep.use.backbone.features import Features, Frozen
-from fewstep.use.backbone.heads import HEADS, Curve, Head
+from fewstep.use.backbone.heads import HEADS, Curve, Head, Learn
 from fewstep.use.classifier import Classifier
 from fewstep.use.inputs import pixels_of
 from fewstep.use.labels import classes_of
@@ -23,9 +23,6 @@ from fewstep.use.origin import Origin, digest
 from fewstep.use.threads import one_thread
 from fewstep.use.way import Way
 
-
-Learn = Callable[[Tensor, Tensor, int], tuple[nn.Module, Curve]]
-"""From features, classes and their number to a head and its curve."""
 
 NODE = "backbone"
 """What stands in a saved classifier where other networks have their class."""

@@ -21,6 +21,9 @@ Curve = list[tuple[int, float]]
 Head = Callable[[Tensor, Tensor, int, int], tuple[nn.Linear, Curve]]
 """From features [n, D], classes [n] int64, their number and a number of gradient steps."""
 
+Learn = Callable[[Tensor, Tensor, int], tuple[nn.Module, Curve]]
+"""From features, classes and their number to a head and its curve."""
+
 
 def prototypes(x: Tensor, y: Tensor, ways: int, steps: int) -> tuple[nn.Linear, Curve]:
     """A class at the mean c of its features: w = 2c, b = -|c|^2, so that logits are minus squared
