@@ -64,4 +64,5 @@ def _cell(row: Mapping[str, Any]) -> str:
     share = f"{100 * row['acc']:.1f} ± {100 * row['acc_ci95']:.1f}"
     if "less" not in row:
         return f"**{share}**"
-    return f"{share} ({100 * row['less']:.1f} ± {100 * row['less_ci95']:.1f})"
+    less = round(100 * row["less"], 1) + 0.0  # no -0.0
+    return f"{share} ({less:.1f} ± {100 * row['less_ci95']:.1f})"
