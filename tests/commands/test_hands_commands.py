@@ -18,9 +18,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import fewstep
-from bars import folder
 from fewstep.commands import adapt, export, predict
 from fewstep.use.about import ABOUT, WEIGHTS
+from small_pictures import folder
 
 
 @pytest.fixture(scope="module")

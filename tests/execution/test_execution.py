@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.adapters.meta_test import PROTOCOLS, Setting, evaluate_task
+from fewstep.adapters.meta_test import Setting, evaluate_task
 from fewstep.algorithms import Algorithm
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.maml import MAML
+from fewstep.config.limits import PROTOCOLS
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD

@@ -14,7 +14,6 @@ from torch import nn
 from torch.func import functional_call
 
 import fewstep
-from bars import SMALL, Bars, conv, pictures
 from fewstep.adapters.meta_test import Setting, evaluate_task, predict
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
@@ -25,6 +24,7 @@ from fewstep.data.sampler import Draws
 from fewstep.records.intervals import wilson
 from fewstep.use.expected import ALONE, folds, temperature
 from fewstep.use.network import frozen
+from small_pictures import SMALL, Bars, conv, pictures
 
 
 def task(init: fewstep.Initialization, seed: int = 0):

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 import fewstep
-from bars import conv, pictures
 from fewstep.core.rules import SGD
 from fewstep.data.images.preparation import Preparation
 from fewstep.models import MiniImagenetConv
 from fewstep.use.classifier import Classifier
 from fewstep.use.export import check_target, example, export
+from small_pictures import conv, pictures
 
 
 class Data(nn.Module):

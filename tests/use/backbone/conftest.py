@@ -10,7 +10,7 @@ import pytest
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of its tensors."""
-    from tiny import written
+    from tiny_backbone import written
 
     return written(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
 

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("timm")
 
-from tiny import pictures, written
+from tiny_backbone import pictures, written
 
 from fewstep.use import shipped
 from fewstep.use.backbone import auto, networks

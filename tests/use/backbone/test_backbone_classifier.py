@@ -13,7 +13,7 @@ import torch
 
 pytest.importorskip("timm")
 
-from tiny import NAME, pictures
+from tiny_backbone import NAME, pictures
 from torch import nn
 
 import fewstep

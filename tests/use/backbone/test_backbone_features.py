@@ -10,7 +10,7 @@ import torch
 
 pytest.importorskip("timm")
 
-from tiny import NAME, pictures
+from tiny_backbone import NAME, pictures
 
 from fewstep.disk.cache.contents import VALID, clear, contents
 from fewstep.use.backbone import features
@@ -67,7 +67,7 @@ def test_other_weights_and_another_preparation_are_other_features(
     backbone, weights: Path, tmp_path: Path, asked: list[int]
 ) -> None:
     from safetensors.torch import save_file
-    from tiny import tensors
+    from tiny_backbone import tensors
 
     kept = backbone.inputs(pictures("ab", 1)[0])
     first = backbone.features(kept)

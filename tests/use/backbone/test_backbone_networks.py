@@ -13,7 +13,7 @@ import torch
 
 timm = pytest.importorskip("timm")
 
-from tiny import NAME, tensors, written  # noqa: E402
+from tiny_backbone import NAME, tensors, written  # noqa: E402
 
 import fewstep  # noqa: E402
 from fewstep.use.backbone import networks  # noqa: E402
