@@ -49,8 +49,8 @@ PARTS = {
 NAMED = {
     "meta-validation is measured on the test split": (
         "run/measuring",
-        "loader = module.loader(split, setting, tasks)",
-        'loader = module.loader("test", setting, tasks)',
+        "loader = own.loader(split, setting, tasks)",
+        'loader = own.loader("test", setting, tasks)',
     ),
     "meta-test starts from a fresh Adam": (
         "run/measuring",
