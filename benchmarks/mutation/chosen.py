@@ -98,7 +98,12 @@ NAMED = {
         "rows[:, : spec.queries].ravel()",
         "rows[:, spec.queries : 2 * spec.queries].ravel()",
     ),
-    "the stopwatch counts validation": ("run/callbacks", "self.stopwatch.resume()", "pass"),
+    "the stopwatch counts validation": (
+        "run/callbacks",
+        "        self.stopwatch.resume()\n\n    def on_train_batch_end(self, *_: Any) -> None:\n"
+        "        self.stopwatch.resume()\n",
+        "        pass\n",
+    ),
     "what is tested is the last iterate": (
         "run/training",
         "    checkpoint.adopt(learner, content)\n",
