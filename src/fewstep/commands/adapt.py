@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fewstep.commands.front import TRUST, reading, run, trusted
 from fewstep.config.checks import Check, count
-from fewstep.config.keys import Key, help_of, read
-from fewstep.messages.complaint import complain
+from fewstep.config.keys import Key, help_of
 from fewstep.messages.errors import ConfigError
 
 
@@ -60,36 +59,21 @@ KEYS = {
         "a file with the weights of timm:NAME; null looks into timm's own cache",
         Check(str, optional=True, example="weights.safetensors"),
     ),
-    "trust": Key("a module that a stored configuration may name", Check(str, optional=True)),
+    "trust": TRUST,
 }
 
 
 def help_text() -> str:
     """What `fewstep adapt --help` prints."""
-    return help_of("adapt", _keys(), ABOUT, EXAMPLES)
+    return help_of("adapt", reading(KEYS), ABOUT, EXAMPLES)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Adapt to the pictures; the exit status."""
-    from fewstep.disk.files import CannotWrite
-
-    try:
-        values = read("adapt", _keys(), sys.argv[1:] if words is None else words)
-        print(_adapt(values))
-    except CannotWrite as error:
-        return complain(error, status=1)
-    except ConfigError as error:
-        return complain(error)
-    return 0
+    return run("adapt", reading(KEYS), _adapt, words)
 
 
-def _keys() -> dict[str, Key]:
-    from fewstep.use.reading import READING
-
-    return {**KEYS, **READING}
-
-
-def _adapt(values: dict[str, Any]) -> str:
+def _adapt(values: dict[str, Any]) -> int:
     folder = _folder(values)
     from fewstep.use import pictures
     from fewstep.use.fitting import fitted
@@ -97,7 +81,7 @@ def _adapt(values: dict[str, Any]) -> str:
 
     began = time.monotonic()
     found = pictures.by_class(values["pictures"])
-    classifier, lines = fitted(found, values)
+    classifier, lines = fitted(found, {**values, "trust": trusted(values)})
     expected = classifier.expected
     classifier.save(folder)
     if expected:
@@ -111,7 +95,8 @@ def _adapt(values: dict[str, Any]) -> str:
     written = "classifier.json, weights.safetensors" + (", expected.png" if expected else "")
     made.append(f"{time.monotonic() - began:.1f} seconds")
     made.append(f"{folder}: {written}")
-    return "\n".join(made)
+    print(*made, sep="\n")
+    return 0
 
 
 def _folder(values: dict[str, Any]) -> Path:

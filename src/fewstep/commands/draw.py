@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from fewstep.commands.front import TRUST, run, trusted
 from fewstep.config.checks import Check, count
-from fewstep.config.keys import Key, help_of, read
+from fewstep.config.keys import Key, help_of
 from fewstep.disk.files import check_place
-from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 
 
@@ -47,7 +46,7 @@ KEYS = {
         "a folder for drawings: the page gets a button that writes them there",
         Check(str, optional=True, example="drawings"),
     ),
-    "trust": Key("a module that a stored configuration may name", Check(str, optional=True)),
+    "trust": TRUST,
 }
 
 HIGHEST_PORT = 65535
@@ -61,14 +60,10 @@ def help_text() -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Serve the page until a signal comes; the exit status."""
-    try:
-        _serve(_checked(read("draw", KEYS, sys.argv[1:] if words is None else words)))
-    except ConfigError as error:
-        return complain(error)
-    return 0
+    return run("draw", KEYS, _serve, words)
 
 
-def _checked(values: dict[str, Any]) -> dict[str, Any]:
+def _check(values: dict[str, Any]) -> None:
     """Raises ConfigError where the extra is missing, or a value cannot be."""
     if missing := [name for name in NEEDED if not find_spec(name)]:
         raise ConfigError(f"fewstep draw needs {' and '.join(missing)}: pip install 'fewstep[web]'")
@@ -78,18 +73,18 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
         )
     if values["keep"]:
         check_place(Path(values["keep"]), "keep")
-    return values
 
 
-def _serve(values: dict[str, Any]) -> None:
+def _serve(values: dict[str, Any]) -> int:
     """Raises ConfigError where the port is taken, or there is nothing to adapt."""
+    _check(values)
     from fewstep.use.page.server import listener, serve
 
     with listener(values["port"]) as socket:  # before what takes seconds
         from fewstep.use.loading import load
         from fewstep.use.page.application import application
 
-        init = load(values["init"], [values["trust"]] if values["trust"] else [])
+        init = load(values["init"], trusted(values))
         if init.preparation is None:
             raise ConfigError(
                 f"init={values['init']}: is for rows of numbers, not for drawings. For example "
@@ -98,3 +93,4 @@ def _serve(values: dict[str, Any]) -> None:
         keep = Path(values["keep"]) if values["keep"] else None
         serve(application(init, values["init"], keep), socket, show=values["open"])
     print("stopped; nothing was kept" if keep is None else "stopped")
+    return 0

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fewstep.commands.front import TRUST, run, trusted
 from fewstep.config.checks import Check
-from fewstep.config.keys import Key, help_of, read
-from fewstep.messages.complaint import complain
-from fewstep.messages.errors import ConfigError
+from fewstep.config.keys import Key, help_of
 
 
 ABOUT = """\
@@ -30,7 +28,7 @@ EXAMPLES = """\
 KEYS = {
     "classifier": Key("the folder that fewstep adapt wrote", Check(str), needed=True),
     "to": Key("the file to write: .onnx or .pt2", Check(str), needed=True),
-    "trust": Key("a module that the classifier may name", Check(str, optional=True)),
+    "trust": TRUST,
 }
 
 
@@ -41,29 +39,18 @@ def help_text() -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Export and check; the exit status."""
-    from fewstep.disk.files import CannotWrite
-
-    try:
-        values = read("export", KEYS, sys.argv[1:] if words is None else words)
-        print(_export(values))
-    except CannotWrite as error:
-        return complain(error, status=1)
-    except ConfigError as error:
-        return complain(error)
-    return 0
+    return run("export", KEYS, _export, words)
 
 
-def _export(values: dict[str, Any]) -> str:
+def _export(values: dict[str, Any]) -> int:
     to = Path(values["to"]).expanduser()
     from fewstep.use.export import check_target, export
     from fewstep.use.saved import load_classifier
 
     check_target(to)
-    trust = [values["trust"]] if values["trust"] else []
-    classifier = load_classifier(values["classifier"], trust)
+    classifier = load_classifier(values["classifier"], trusted(values))
     done = export(classifier, to)
     files = " and ".join(str(file) for file in done.files)
-    return (
-        f"{files}: {len(classifier.classes)} classes, {done.size / 1e6:.2f} MB\n"
-        f"largest difference from torch on {done.pictures} pictures: {done.difference:.1e}"
-    )
+    print(f"{files}: {len(classifier.classes)} classes, {done.size / 1e6:.2f} MB")
+    print(f"largest difference from torch on {done.pictures} pictures: {done.difference:.1e}")
+    return 0

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fewstep.commands.front import TRUST, reading, run, trusted
 from fewstep.config.checks import Check
-from fewstep.config.keys import Key, help_of, read
+from fewstep.config.keys import Key, help_of
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
+
+
+if TYPE_CHECKING:
+    from fewstep.use.classifier import Classifier
 
 
 ABOUT = """\
@@ -31,7 +35,7 @@ KEYS = {
     "classifier": Key("the folder that fewstep adapt wrote", Check(str), needed=True),
     "pictures": Key("files, folders and archives", Check(str), needed=True),
     "out": Key("the table to write", Check(str, example="predictions.csv"), "predictions.csv"),
-    "trust": Key("a module that the classifier may name", Check(str, optional=True)),
+    "trust": TRUST,
 }
 
 PLACES = ("", "second_", "third_")
@@ -40,41 +44,27 @@ HEAD = ["file", *(f"{p}{n}" for p in PLACES for n in ("class", "probability")), 
 
 def help_text() -> str:
     """What `fewstep predict --help` prints."""
-    return help_of("predict", _keys(), ABOUT, EXAMPLES)
+    return help_of("predict", reading(KEYS), ABOUT, EXAMPLES)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Predict; the exit status, 1 where a file could not be read."""
-    from fewstep.disk.files import CannotWrite
-
-    try:
-        words = sys.argv[1:] if words is None else words
-        return _predict(read("predict", _keys(), words, many="pictures"))
-    except CannotWrite as error:
-        return complain(error, status=1)
-    except ConfigError as error:
-        return complain(error)
-
-
-def _keys() -> dict[str, Key]:
-    from fewstep.use.reading import READING
-
-    return {**KEYS, **READING}
+    return run("predict", reading(KEYS), _predict, words, many="pictures")
 
 
 def _predict(values: dict[str, Any]) -> int:
     out = _out(values["out"])
     from fewstep.disk.files import replacing
-    from fewstep.use.about import read as about
     from fewstep.use.pictures import one_by_one
+    from fewstep.use.saved import load_classifier
 
-    about(Path(values["classifier"]).expanduser())  # before torch is there, which takes seconds
+    classifier = load_classifier(values["classifier"], trusted(values))
     pictures = one_by_one(values["pictures"])
     lost = 0
     with replacing(out) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(HEAD)
-        for row in _rows(values, pictures):
+        for row in _rows(classifier, values, pictures):
             lost += bool(row[-1])
             writer.writerow(row)
     read_ones = len(pictures) - lost
@@ -84,7 +74,9 @@ def _predict(values: dict[str, Any]) -> int:
     return 0
 
 
-def _rows(values: dict[str, Any], pictures: Sequence[Any]) -> Iterator[list[Any]]:
+def _rows(
+    classifier: Classifier, values: dict[str, Any], pictures: Sequence[Any]
+) -> Iterator[list[Any]]:
     import numpy as np
     import torch
 
@@ -92,11 +84,8 @@ def _rows(values: dict[str, Any], pictures: Sequence[Any]) -> Iterator[list[Any]
     from fewstep.messages.printable import cell, printable
     from fewstep.use.pictures import own_words, streamed
     from fewstep.use.reading import reading_of
-    from fewstep.use.saved import load_classifier
     from fewstep.use.way import TOGETHER
 
-    trust = [values["trust"]] if values["trust"] else []
-    classifier = load_classifier(values["classifier"], trust)
     if classifier.preparation is None:
         raise ConfigError(
             f"classifier={values['classifier']}: is of rows of numbers, not of pictures. Use it "

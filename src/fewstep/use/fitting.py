@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,8 +23,6 @@ LOOK = Preparation(32, 3)
 """How pictures are looked at to tell colour from grey."""
 COLOURED = 12
 """From this spread of the channels on, of 255 and on average, a picture is coloured."""
-OWN = "omniglot"
-"""For drawings, where nothing is said."""
 
 
 def fitted(found: Found, values: Mapping[str, Any]) -> tuple[Classifier, list[str]]:
@@ -36,36 +35,37 @@ def fitted(found: Found, values: Mapping[str, Any]) -> tuple[Classifier, list[st
     Raises:
         ConfigError: an initialization that is not there, or pictures that cannot be used.
     """
-    reading = reading_of(values)
-    if values["init"] != "auto":
-        classifier = _one(found, _named(values), values, reading)
-        if values["evaluate"]:
-            classifier.evaluate(progress=True)
-        name = classifier.origin.name
-        return classifier, [f"from {name}"]
-    return _best(found, values, reading)
+    if values["init"] == "auto":
+        return _best(found, values)
+    init = load(values["init"], values["trust"], values["backbone.weights"])
+    classifier = _fit(_with_settings(init, values), Sorted(found, reading_of(values)), values)
+    return classifier, [f"from {classifier.origin.name}"]
 
 
-def _named(values: Mapping[str, Any]) -> Any:
-    trust = [values["trust"]] if values["trust"] else []
-    return _chosen(load(values["init"], trust, values["backbone.weights"]), values)
+class Sorted:
+    """The pictures of each class, read once for each preparation."""
+
+    def __init__(self, found: Found, reading: Reading) -> None:
+        self.pictures = [picture for some in found.values() for picture in some]
+        self.labels = [name for name, some in found.items() for _ in some]
+        self.pixels = cache(lambda preparation: prepared(self.pictures, preparation, reading))
+        """[n, S, S, C] uint8, by a preparation."""
 
 
-def _chosen(init: Any, values: Mapping[str, Any]) -> Any:
-    """The initialization with the settings that are given."""
+def _with_settings(init: Any, values: Mapping[str, Any]) -> Any:
     return init.with_settings(**{n: values[n] for n in ("steps", "batch_size", "head", "seed")})
 
 
-def _one(found: Found, init: Any, values: Mapping[str, Any], reading: Reading) -> Classifier:
+def _fit(init: Any, pictures: Sorted, values: Mapping[str, Any]) -> Classifier:
     if init.preparation is None:
         raise ConfigError(
             f"init={values['init']}: takes rows of numbers, not pictures. Use it from Python: "
             "fewstep.load(...).adapt(rows, labels)"
         )
-    pictures = [picture for some in found.values() for picture in some]
-    labels = [name for name, some in found.items() for _ in some]
-    pixels = prepared(pictures, init.preparation, reading)
-    return init.adapt_kept(pixels, labels)
+    classifier = init.adapt_kept(pictures.pixels(init.preparation), pictures.labels)
+    if values["evaluate"]:
+        classifier.evaluate(progress=True)
+    return classifier
 
 
 def _check_auto(values: Mapping[str, Any]) -> None:
@@ -77,23 +77,18 @@ def _check_auto(values: Mapping[str, Any]) -> None:
         )
 
 
-def _best(
-    found: Found, values: Mapping[str, Any], reading: Reading
-) -> tuple[Classifier, list[str]]:
+def _best(found: Found, values: Mapping[str, Any]) -> tuple[Classifier, list[str]]:
     """What leaving pictures out says is best of what is available."""
     from fewstep.use.backbone import auto
 
     _check_auto(values)
-    colour = coloured(found, reading)
+    reading = reading_of(values)
+    colour, pictures = coloured(found, reading), Sorted(found, reading)
     possible = auto.candidates(colour, values["backbone.weights"], None)
     tried = []
-    for name, make in possible:
-        classifier = _one(found, _chosen(make(), values), values, reading)
-        if values["evaluate"]:
-            classifier.evaluate(progress=True)
+    for name, make in possible if values["evaluate"] else possible[:1]:
+        classifier = _fit(_with_settings(make(), values), pictures, values)
         tried.append((name, classifier, classifier.expected))
-        if not values["evaluate"]:
-            break
     place = auto.best(tried) if len(tried) > 1 else 0
     lines = [auto.told(tried)] if len(tried) > 1 else []
     if colour and not any(name.startswith(BACKBONE) for name, *_ in tried):

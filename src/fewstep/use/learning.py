@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.meta_test import curve_steps, predict
-from fewstep.core.memory import copied
 from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
@@ -106,9 +105,8 @@ class Learner:
             return predict(problem, self.inner.finish(end.start), episode, "support")
 
     def _for(self, ways: int) -> tuple[nn.Module, Start]:
-        """A network of its own, so that learning leaves no mark on the initialization's."""
-        module = copied(self.module)
-        return for_ways(module, self.start, self.ways, ways, self.inner.head)
+        """A network for so many classes, and where it starts."""
+        return for_ways(self.module, self.start, self.ways, ways, self.inner.head)
 
     def _episode(self, x: Tensor, y: Tensor, ways: int, left_out: Tensor | None = None) -> Episode:
         """A task of these examples, with those that are left out as its queries, or else all."""

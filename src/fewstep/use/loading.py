@@ -58,9 +58,10 @@ def load(
         from fewstep.use.backbone.backbone import NODE, Backbone
         from fewstep.use.saved import load_classifier
 
-        if NODE in read(path)["network"]["model"]:
+        about = read(path)
+        if NODE in about["network"]["model"]:
             return Backbone.of(load_classifier(path))  # the whole of it is in there
-        return load(read(path)["initialization"]["name"], trust, weights)
+        return load(about["initialization"]["name"], trust, weights)
     if not path.exists():
         known = [*shipped.names(), f"{BACKBONE}NAME"]
         raise ConfigError(

@@ -61,9 +61,9 @@ def save(classifier: Kept, folder: Path) -> Path:
             "again. Save a classifier of a training (fewstep.load), or pickle this one"
         )
     tensors = {n: t.contiguous().clone() for n, t in classifier.network.state_dict().items()}
-    file = folder / WEIGHTS
-    with replacing(file) as aside:
-        aside.write_bytes(tensors_as_bytes(tensors))
+    data = tensors_as_bytes(tensors)
+    with replacing(folder / WEIGHTS) as aside:
+        aside.write_bytes(data)
     about = {
         "schema": SCHEMA,
         "classes": classifier.classes,
@@ -72,7 +72,7 @@ def save(classifier: Kept, folder: Path) -> Path:
         "initialization": {"name": origin.name, "sha256": origin.sha256},
         "temperature": classifier.temperature,
         "expected": asdict(classifier.expected) if classifier.expected else None,
-        "weights_sha256": sha256(file.read_bytes()).hexdigest(),
+        "weights_sha256": sha256(data).hexdigest(),
         "versions": {"fewstep": __version__, "torch": str(torch.__version__)},
     }
     write_json(folder / ABOUT, about)

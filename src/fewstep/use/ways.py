@@ -23,7 +23,7 @@ def for_ways(
     For as many ways as were trained, nothing changes.
 
     Args:
-        module: the network, which stays as it is.
+        module: the network, which stays as it is: what comes back is a copy.
         start: its parameters and the inner rule's state.
         trained: its outputs.
         ways: the outputs to have.
@@ -32,9 +32,10 @@ def for_ways(
     Raises:
         ConfigError: no layer is the network's head.
     """
+    made = copied(module)
     if ways == trained:
-        return module, start
-    made = with_outputs(copied(module), ways)
+        return made, start
+    with_outputs(made, ways)
     path = last_linear(module)[0]
     if head_of(module, trained) is None or path is None:
         if getattr(module, "ways", None) == trained:
