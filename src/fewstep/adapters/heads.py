@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from fewstep.core.class_means import class_means
 from fewstep.core.problem import Problem
 from fewstep.core.types import Episode, Params
 
@@ -32,10 +33,7 @@ def prototypes(problem: Problem, params: Params, episode: Episode) -> Params:
     head = _head(problem, params)
     (weight,) = [p for name, p in head.items() if name.endswith("weight")]
     features = _features(problem, params, episode)
-    classes = torch.arange(len(weight), device=features.device)
-    members = (episode.support_y[:, None] == classes).to(features.dtype)  # [S, N]
-    each = members.sum(0).clamp(min=1)[:, None]  # a class without an example starts at 0
-    means = (members.T @ features) / each
+    means = class_means(features, episode.support_y, len(weight))
     made = {"weight": 2 * means, "bias": -means.square().sum(1)}
     return {name: made[name.rpartition(".")[2]] for name in head}
 

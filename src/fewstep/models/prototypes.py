@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fewstep.core.class_means import class_means
+
 
 class Prototypes(nn.Module):
     """Logits are minus the squared distances of an embedding to the classes' means, times a scale
@@ -21,7 +23,5 @@ class Prototypes(nn.Module):
     def forward(self, x: Tensor, support_x: Tensor, support_y: Tensor) -> Tensor:
         """Logits [B, N]."""
         embedded, support = self.encoder(x).flatten(1), self.encoder(support_x).flatten(1)
-        classes = torch.arange(self.ways, device=x.device)
-        members = (support_y[:, None] == classes).to(support.dtype)  # [S, N]
-        means = (members.T @ support) / members.sum(0)[:, None]
+        means = class_means(support, support_y, self.ways)
         return -self.scale * (embedded[:, None] - means).square().sum(-1)

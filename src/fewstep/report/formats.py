@@ -7,13 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fewstep.config.limits import PROTOCOLS
 from fewstep.messages.printable import cell, printable
 from fewstep.report.intervals import estimate, show
 from fewstep.report.sections import Section
 from fewstep.report.table import SAME, Row
 
-
-PROTOCOLS = ("inductive", "transductive", "support")
 
 NOTE = (
     "± is the half-width of the 95 % interval over tasks; (seeds ± …) that of the mean over seeds, "

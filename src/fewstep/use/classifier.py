@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fewstep.data.images.preparation import HALF, Preparation
 from fewstep.messages.errors import ConfigError
 from fewstep.use.expected import Expected, expect
-from fewstep.use.inputs import pixels_of, vectors_of
+from fewstep.use.inputs import kept_of
 from fewstep.use.labels import as_array, listed
 from fewstep.use.origin import Origin
 from fewstep.use.saving import save
@@ -121,9 +121,7 @@ class Classifier:
         Raises:
             ValueError: as `predict`.
         """
-        if self.preparation is None:
-            return vectors_of(images, self.features)
-        return pixels_of(images, self.preparation)
+        return kept_of(images, self.preparation, self.features)
 
     def probabilities(self, kept: Tensor) -> Tensor:
         """[n, N] float64 for what `kept` gives."""

@@ -50,18 +50,31 @@ class Expected:
         """Wilson's 95 % interval of the accuracy."""
         return wilson(self.right, self.of) if self.of else None
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The accuracy and its interval in words."""
         if not self.of:
             return "expected accuracy: nothing can be estimated from one picture a class"
-        (low, high), single = wilson(self.right, self.of), ""
-        if self.single:
-            names = ", ".join(map(str, self.single[:3])) + (", ..." if self.single[3:] else "")
-            single = f"; of {names} there is one picture, which tells nothing"
+        low, high = wilson(self.right, self.of)
         share = 100 * self.right / self.of
         return (
             f"expected accuracy: {share:.0f} % (95 % interval {100 * low:.0f} to {100 * high:.0f} "
-            f"%): {self.right} of {self.of} pictures right when left out{single}"
+            "%)"
         )
+
+    @property
+    def basis(self) -> str:
+        """What it rests on; nothing where nothing can be estimated."""
+        if not self.of:
+            return ""
+        told = f"{self.right} of {self.of} pictures right when left out"
+        if not self.single:
+            return told
+        names = ", ".join(map(str, self.single[:3])) + (", ..." if self.single[3:] else "")
+        return f"{told}; of {names} there is one picture, which tells nothing"
+
+    def __str__(self) -> str:
+        return f"{self.headline}: {self.basis}" if self.basis else self.headline
 
 
 def expect(

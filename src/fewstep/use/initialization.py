@@ -15,7 +15,7 @@ from fewstep.core.types import Params, Start, State
 from fewstep.data.images.preparation import Preparation
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.use.classifier import Classifier
-from fewstep.use.inputs import pixels_of, vectors_of
+from fewstep.use.inputs import kept_of
 from fewstep.use.labels import classes_of
 from fewstep.use.learning import Learner
 from fewstep.use.origin import Origin
@@ -107,9 +107,7 @@ class Initialization:
         Raises:
             ValueError: what is no picture, by its place; or rows of another length.
         """
-        return (
-            vectors_of(images) if self.preparation is None else pixels_of(images, self.preparation)
-        )
+        return kept_of(images, self.preparation)
 
     def adapt(self, images: Any, labels: Any, **settings: Any) -> Classifier:
         """A classifier of the given classes.

@@ -19,6 +19,15 @@ from fewstep.messages.errors import ConfigError
 KINDS = "arrays [n, H, W(, C)] of uint8 or of numbers from 0 to 1, PIL images, paths or tensors"
 
 
+def kept_of(given: Any, preparation: Preparation | None, features: int | None = None) -> Tensor:
+    """What is kept of pictures or rows: pixels [n, S, S, C] uint8; without a preparation [n, d].
+
+    Raises:
+        ValueError: what is no picture, by its place; or rows of another length than `features`.
+    """
+    return vectors_of(given, features) if preparation is None else pixels_of(given, preparation)
+
+
 def pixels_of(images: Any, preparation: Preparation) -> Tensor:
     """Pictures in any form as [n, size, size, channels] uint8.
 

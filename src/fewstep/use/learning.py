@@ -19,6 +19,7 @@ from fewstep.data.sampler import Draws
 from fewstep.execution.choice import make_execution
 from fewstep.use.network import Fixed, frozen
 from fewstep.use.threads import one_thread
+from fewstep.use.way import Curve
 from fewstep.use.ways import for_ways
 
 
@@ -38,11 +39,17 @@ class Learner:
     """Outputs of the module."""
     steps: int
     batch_size: int | None
-    """Examples an inner step; of more classes than it was trained for, at least one of each."""
+    """Examples an inner step; None is all of them."""
     seed: int = 0
     """Of the order of the minibatches."""
 
-    def learn(self, x: Tensor, y: Tensor, ways: int) -> tuple[Fixed, list[tuple[int, float]]]:
+    def examples_a_step(self, ways: int) -> int | None:
+        """Of tasks of so many classes: of more than it was trained for, at least one of each."""
+        if self.batch_size is None or ways <= self.ways:
+            return self.batch_size
+        return max(self.batch_size, ways)
+
+    def learn(self, x: Tensor, y: Tensor, ways: int) -> tuple[Fixed, Curve]:
         """The network of a task, and its adaptation curve `(inner step, mean loss)`.
 
         Args:
@@ -53,7 +60,7 @@ class Learner:
         Raises:
             ConfigError: the network takes what there is not, or another kind of input.
         """
-        module, start = self._for(ways)
+        module, start = self.network_for(ways)
         episode = self._episode(x, y, ways)
         net = Net(module)
         problem = Problem(net, self.objective)
@@ -64,9 +71,7 @@ class Learner:
             params, curve = self._followed(problem, start, episode)
         return frozen(module, params, x, given), curve
 
-    def _followed(
-        self, problem: Problem, start: Start, episode: Episode
-    ) -> tuple[Params, list[tuple[int, float]]]:
+    def _followed(self, problem: Problem, start: Start, episode: Episode) -> tuple[Params, Curve]:
         """The inner loop, with the loss along it."""
         curve, done, here = [], 0, self.inner.start(problem, start, episode)
         for step in curve_steps(self.steps):
@@ -90,7 +95,7 @@ class Learner:
             ways: how many classes there are.
             parts: places of the examples to leave out together.
         """
-        module, start = self._for(ways)
+        module, start = self.network_for(ways)
         episodes = [self._episode(x, y, ways, part) for part in parts]
         with one_thread():
             run = make_execution("auto", module, x.device, episodes[0])
@@ -104,7 +109,7 @@ class Learner:
         with torch.no_grad():
             return predict(problem, self.inner.finish(end.start), episode, "support")
 
-    def _for(self, ways: int) -> tuple[nn.Module, Start]:
+    def network_for(self, ways: int) -> tuple[nn.Module, Start]:
         """A network for so many classes, and where it starts."""
         return for_ways(self.module, self.start, self.ways, ways, self.inner.head)
 
@@ -114,10 +119,7 @@ class Learner:
         if left_out is not None:
             rest[left_out] = False
         asked = slice(None) if left_out is None else left_out
-        each = self.batch_size
-        if each is not None and ways > self.ways:
-            each = max(each, ways)
         draws = Draws(self.seed, "adapt", 0)
-        spec = EpisodeSpec(1, int(rest.sum()), 0, self.steps, each)
+        spec = EpisodeSpec(1, int(rest.sum()), 0, self.steps, self.examples_a_step(ways))
         batches, key = torch.from_numpy(draws.batches(spec)), torch.from_numpy(draws.key())
         return Episode(x[rest], y[rest], x[asked], y[asked], batches, key, NOTHING)

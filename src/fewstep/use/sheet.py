@@ -35,7 +35,7 @@ def draw(file: Path, found: Mapping[str, Sequence[Picture]], expected: Expected)
     size = (2 * GAP + 130 + columns * cell, 2 * GAP + 3 * LINE + len(rows) * tall)
     sheet = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(sheet)
-    for line, text in enumerate(_title(expected)):
+    for line, text in enumerate((expected.headline, expected.basis)):
         pen.text((GAP, GAP + line * LINE), text, INK, _font(14 if line == 0 else 12))
     place = 0
     with opened_archives([p for some in found.values() for p in some]) as archives:
@@ -53,13 +53,6 @@ def draw(file: Path, found: Mapping[str, Sequence[Picture]], expected: Expected)
             place += len(pictures)
     with replacing(file) as aside:
         sheet.save(aside, "PNG")
-
-
-def _title(expected: Expected) -> list[str]:
-    text = str(expected)
-    head, _, rest = text.partition(": ")
-    share, _, more = rest.partition(": ")
-    return [f"{head}: {share}", more] if more else [text]
 
 
 def _put(

@@ -18,6 +18,9 @@ TOGETHER = 16
 others nor on how many there are."""
 
 Curve = list[tuple[int, float]]
+"""`(inner step, mean loss on the given examples)`."""
+Learn = Callable[[Tensor, Tensor, int], tuple[nn.Module, Curve]]
+"""From inputs (or features), classes and their number to a network and its adaptation curve."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,14 @@ class Way:
     """How classifiers of one initialization are learned, and what pictures become for them."""
 
     preparation: Preparation | None
-    learn: Callable[[Tensor, Tensor, int], tuple[nn.Module, Curve]]
-    """From inputs, classes and their number to a network and its adaptation curve."""
+    learn: Learn
     left_out: LeftOut
     """For each part of the examples, what those that learned the others say to it."""
     origin: Origin
     represent: nn.Module | None = None
     """A frozen network whose features are what is learned from; None: the inputs themselves."""
     features: Callable[[Tensor], Tensor] | None = None
-    """What `represent` says of what is kept, where something remembers it."""
+    """What `represent` says of what is kept, remembered; None where nothing is learned any more."""
 
     def inputs(self, kept: Tensor) -> Tensor:
         """What a network is given for pixels [n, S, S, C] or rows [n, d] that are kept."""
@@ -41,11 +43,7 @@ class Way:
 
     def represented(self, kept: Tensor) -> Tensor:
         """What is learned from."""
-        if self.represent is None:
-            return self.inputs(kept)
-        if self.features is not None:
-            return self.features(kept)
-        return torch.cat([*answers(self.represent, kept, self.inputs)])
+        return self.inputs(kept) if self.features is None else self.features(kept)
 
     def whole(self, network: nn.Module) -> nn.Module:
         """From inputs to logits."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fewstep.messages.errors import ConfigError
-from fewstep.records.intervals import Z95, wilson
+from fewstep.records.intervals import Z95
 from fewstep.use import shipped
 from fewstep.use.backbone import networks
 from fewstep.use.backbone.backbone import Backbone
@@ -102,9 +102,9 @@ def paired(first: Tried, second: Tried) -> tuple[int, int, int]:
 
 
 def _accuracy(expected: Expected) -> str:
-    if not expected.of:
+    if expected.interval is None:
         return "nothing can be estimated from one picture a class"
-    low, high = wilson(expected.right, expected.of)
+    low, high = expected.interval
     share = f"{100 * expected.right / expected.of:3.0f} %"
     return f"{share} ({100 * low:.0f} to {100 * high:.0f} %), {expected.right} of {expected.of}"
 

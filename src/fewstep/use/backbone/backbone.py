@@ -15,13 +15,13 @@ from fewstep.data.images.preparation import Preparation
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.use.backbone import networks
 from fewstep.use.backbone.features import Features, Frozen
-from fewstep.use.backbone.heads import HEADS, Curve, Head, Learn
+from fewstep.use.backbone.heads import HEADS, Head
 from fewstep.use.classifier import Classifier
 from fewstep.use.inputs import pixels_of
 from fewstep.use.labels import classes_of
 from fewstep.use.origin import Origin, digest
 from fewstep.use.threads import one_thread
-from fewstep.use.way import Way
+from fewstep.use.way import Curve, Learn, Way
 
 
 NODE = "backbone"

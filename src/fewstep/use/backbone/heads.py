@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fewstep.core.class_means import class_means
+from fewstep.use.way import Curve
+
 
 SCALE = 14.0
 """What the logits of `prototypes` are multiplied by, so that a softmax of them means something:
@@ -17,19 +20,14 @@ RATE = 30.0
 PENALTY = 100.0
 """The inverse strength of the penalty in `logistic`, scikit-learn's C."""
 
-Curve = list[tuple[int, float]]
 Head = Callable[[Tensor, Tensor, int, int], tuple[nn.Linear, Curve]]
 """From features [n, D], classes [n] int64, their number and a number of gradient steps."""
-
-Learn = Callable[[Tensor, Tensor, int], tuple[nn.Module, Curve]]
-"""From features, classes and their number to a head and its curve."""
 
 
 def prototypes(x: Tensor, y: Tensor, ways: int, steps: int) -> tuple[nn.Linear, Curve]:
     """A class at the mean c of its features: w = 2c, b = -|c|^2, so that logits are minus squared
     distances but for what all classes share (Snell et al. 2017, eq. 8), times `SCALE`."""
-    members = F.one_hot(y, ways).to(x.dtype)  # [n, N]
-    means = members.T @ x / members.sum(0).clamp(min=1)[:, None]
+    means = class_means(x, y, ways)
     made = _linear(2 * SCALE * means, -SCALE * means.square().sum(1))
     return made, [(0, _loss(made, x, y))]
 
