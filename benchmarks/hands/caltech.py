@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from fewstep.use.backbone.backbone import Backbone
 from fewstep.use.initialization import Initialization
 from fewstep.use.loading import load
 from hands import methods, report, weights
-from hands.tasks import shares, tasks
+from hands.tasks import tasks
 
 
 SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))
@@ -90,17 +91,14 @@ def compare(
     by_class = pictures.by_class(str(archive))
     some = [picture for name in names for picture in by_class[name][:EACH]]
     counts = [len(by_class[name][:EACH]) for name in names]
-    small, large = _prepared(some, init), _prepared(some, backbone)
+    small, large = prepared(some, init), prepared(some, backbone)
     compared = {
         **methods.frozen(backbone, large),
         **methods.adapted("Reptile from scratch", init, small),
         **methods.pixels(small),
     }
-    found = []
-    for ways, shots in SETTINGS:
-        drawn = list(tasks(counts, ways, shots, number, seed))
-        found += report.rows(shares(compared, drawn), ways, shots)
-        print(report.table({"rows": found[-len(compared) :]}), flush=True)
+    drawn = partial(tasks, counts, number=number, seed=seed)
+    found = report.compared(compared, drawn, SETTINGS)
     content = checkpoint.read(checkpoint.find(run, "run"), "run")["fewstep"]
     about = {
         "seed": seed,
@@ -119,7 +117,8 @@ def unseen(archive: Path) -> list[str]:
     return sorted(parts["test"])
 
 
-def _prepared(some: Sequence[Any], by: Initialization | Backbone) -> Tensor:
+def prepared(some: Sequence[Any], by: Initialization | Backbone) -> Tensor:
+    """Pixels of pictures, as an initialization or a frozen network takes them."""
     assert by.preparation is not None
     return pictures.prepared(some, by.preparation, USUAL)
 

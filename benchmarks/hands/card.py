@@ -10,27 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from functools import partial
 from typing import Any
 
-import torch
-
-from fewstep.adapters.meta_test import Setting, evaluate_task
-from fewstep.core.types import EpisodeSpec
-from fewstep.data.glyphs import Glyphs
-from fewstep.data.omniglot import Omniglot
-from fewstep.execution.choice import make_execution
+from fewstep.config.limits import PROTOCOLS
 from fewstep.records.intervals import mean_ci95
 from fewstep.records.results import write_json
 from fewstep.use import shipped
-from fewstep.use.learning import Learner
 from fewstep.use.loading import load
-from fewstep.use.ways import for_ways
+from hands.measured import accuracies, spec_of, split_of
 
 
-PROTOCOLS = ("inductive", "transductive", "support")
-OTHERS, QUERIES, SEED = (2, 10, 20), 1, 0
+OTHERS, QUERIES = (2, 10, 20), 1
 
 
 def main() -> None:
@@ -39,44 +29,24 @@ def main() -> None:
     parser.add_argument("name", choices=shipped.names())
     parser.add_argument("--tasks", type=int, default=1000)
     given = parser.parse_args()
-    data = Glyphs() if given.name == "glyphs" else Omniglot(os.environ["FEWSTEP_DATA"])
-    split, learner = data.open()["test"], load(given.name).learner
-    rows = []
+    split, learner = split_of(given.name, "test"), load(given.name).learner
+    rows: list[dict[str, Any]] = []
     for ways in (learner.ways, *OTHERS):
         own = ways == learner.ways
         for shots in (1, 5):
             tasks = given.tasks if own else given.tasks // 5
             protocols = PROTOCOLS if own else PROTOCOLS[-1:]
-            for row in _rows(learner, split, (ways, shots, tasks), protocols):
-                rows.append(row)
-                print(row, flush=True)
+            spec = spec_of(learner, ways, shots, QUERIES)
+            found = accuracies(learner, split, spec, tasks, protocols)
+            for protocol, values in found.items():
+                mean, half = mean_ci95(values)
+                row = {"ways": ways, "shots": shots, "protocol": protocol, "tasks": tasks}
+                rows.append(row | {"acc": mean, "acc_ci95": half})
+                print(rows[-1], flush=True)
     file = shipped.FOLDER / f"{given.name}.json"
     about = json.loads(file.read_text())
     about["measured"] = f"python -m hands.card {given.name} --tasks {given.tasks}"
     write_json(file, {**about, "accuracy": rows})
-
-
-def _rows(
-    learner: Learner, split: Any, task: tuple[int, int, int], protocols: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    ways, shots, tasks = task
-    module, start = for_ways(learner.module, learner.start, learner.ways, ways, learner.inner.head)
-    each = learner.batch_size if ways <= learner.ways else max(learner.batch_size or 0, ways)
-    spec = EpisodeSpec(ways, shots, QUERIES, learner.steps, each)
-    setting = Setting(spec, protocols, (learner.steps,))
-    episodes = [split.episode(spec, SEED, i) for i in range(tasks)]
-    run = make_execution("auto", module, torch.device("cpu"), episodes[0])
-    measure = partial(
-        evaluate_task, inner=learner.inner, objective=learner.objective, setting=setting
-    )
-    found = run.map(measure, (start,), episodes)
-    rows = []
-    for protocol in protocols:
-        accuracies = torch.stack([one[protocol]["acc"][0] for one in found])
-        mean, half = mean_ci95(accuracies)
-        row = {"ways": ways, "shots": shots, "protocol": protocol, "tasks": tasks}
-        rows.append(row | {"acc": mean, "acc_ci95": half})
-    return rows
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,12 +54,13 @@ def covered(init: Any, pixels: dict[int, Tensor]) -> dict[str, float]:
     for time in range(TIMES):
         x, labels, others, truth = _task(pixels, time)
         classifier: Classifier = init.adapt_kept(x, labels)
-        before.append((classifier.probabilities(others), truth))
+        chances = classifier.probabilities(others)
         found = classifier.evaluate()
-        after.append((classifier.probabilities(others), truth))
         assert found.interval is not None
         low, high = found.interval
-        accuracy = float((after[-1][0].argmax(1) == truth).float().mean())
+        before.append((chances, truth))
+        after.append((torch.softmax(chances.log() / found.temperature, 1), truth))
+        accuracy = float((chances.argmax(1) == truth).float().mean())
         held += low <= accuracy <= high
         widths.append(high - low)
         ends = wilson(round(accuracy * found.of), found.of)
@@ -116,9 +116,8 @@ def _caltech(weights: str) -> tuple[Any, dict[int, Tensor]]:
 
     init = Backbone.named("tf_efficientnet_lite0", weights, 160)
     found = by_class(os.path.join(os.environ["FEWSTEP_DATA"], "caltech84.zip"))
-    made: Callable[[Any], Tensor] = lambda some: prepared(some, init.preparation, USUAL)  # noqa: E731
     chosen = [some[:40] for some in found.values() if len(some) >= SHOTS + OTHERS][:60]
-    return init, {c: made(some) for c, some in enumerate(chosen)}
+    return init, {c: prepared(some, init.preparation, USUAL) for c, some in enumerate(chosen)}
 
 
 if __name__ == "__main__":

@@ -11,22 +11,20 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from fewstep.data.images.decode import USUAL
 from fewstep.data.images.decoding import Picture
 from fewstep.data.omniglot import DRAWINGS, PARTS, SPLITS, character_order
 from fewstep.disk.archives import archive
-from fewstep.use import pictures
 from fewstep.use.backbone.backbone import Backbone
 from fewstep.use.initialization import Initialization
 from fewstep.use.loading import load
 from hands import methods, report, weights
-from hands.caltech import SIZE
-from hands.tasks import shares, tasks
+from hands.caltech import SIZE, prepared
+from hands.tasks import tasks
 
 
 SETTINGS = ((5, 1), (5, 5), (20, 1))
@@ -45,18 +43,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = weights.write(Path(folder) / "lite0.safetensors")
         backbone = Backbone.named(weights.NAME, file, SIZE)
-    some = drawings(Path(os.environ["FEWSTEP_DATA"]))
+    by_name = drawings(Path(os.environ["FEWSTEP_DATA"]))
+    names = sorted(by_name, key=lambda name: name.split("/"))
+    first, _ = SPLITS["authors"]["test"]
+    chosen = character_order(0)[first : first + CHARACTERS]
+    some = [drawing for place in chosen for drawing in by_name[names[place]]]
     small, large = (prepared(some, by) for by in (init, backbone))
     compared = {
         **methods.adapted("Reptile (init=omniglot)", init, small),
         **methods.frozen(backbone, large),
         **methods.pixels(small),
     }
-    found = []
-    for ways, shots in SETTINGS:
-        drawn = list(tasks([DRAWINGS] * CHARACTERS, ways, shots, arguments.tasks, arguments.seed))
-        found += report.rows(shares(compared, drawn), ways, shots)
-        print(report.table({"rows": found[-len(compared) :]}), flush=True)
+    drawn = partial(tasks, [DRAWINGS] * CHARACTERS, number=arguments.tasks, seed=arguments.seed)
+    found = report.compared(compared, drawn, SETTINGS)
     about = {
         "seed": arguments.seed,
         "tasks": arguments.tasks,
@@ -68,8 +67,8 @@ def main() -> None:
     print(report.table({"rows": found}))
 
 
-def drawings(root: Path) -> list[Picture]:
-    """Every drawing of `CHARACTERS` characters that no training sees, one after another."""
+def drawings(root: Path) -> dict[str, list[Picture]]:
+    """The files of every character, as ALPHABET/CHARACTER."""
     by_name: dict[str, list[Picture]] = {}
     for part in PARTS:
         file = next(path for path in root.rglob(f"{part}.zip"))
@@ -79,16 +78,7 @@ def drawings(root: Path) -> list[Picture]:
                     by_name.setdefault("/".join(path.parts[-3:-1]), []).append(
                         Picture(file, str(path))
                     )
-    names = sorted(by_name, key=lambda name: name.split("/"))
-    first, _ = SPLITS["authors"]["test"]
-    chosen = character_order(0)[first : first + CHARACTERS]
-    return [drawing for place in chosen for drawing in by_name[names[place]]]
-
-
-def prepared(some: list[Picture], by: Initialization | Backbone) -> Tensor:
-    """Their pixels, as an initialization or a frozen network takes them."""
-    assert by.preparation is not None
-    return pictures.prepared(some, by.preparation, USUAL)
+    return by_name
 
 
 if __name__ == "__main__":

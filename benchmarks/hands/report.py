@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from fewstep.records.identity import git_commit
 from fewstep.records.intervals import mean_ci95
 from fewstep.records.results import write_json
 from fewstep.run.results import device_name
+from hands.tasks import Method, Task, shares
 
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -31,6 +32,21 @@ def rows(shares: Mapping[str, Tensor], ways: int, shots: int) -> list[dict[str, 
         if name != best:
             row["less"], row["less_ci95"] = mean_ci95(values - shares[best])
         found.append(row)
+    return found
+
+
+def compared(
+    methods: Mapping[str, Method],
+    drawn: Callable[..., Iterable[Task]],
+    settings: Sequence[tuple[int, int]],
+) -> list[dict[str, Any]]:
+    """The rows of every setting, `(ways, shots)`, all methods on the same tasks; printed as they
+    come."""
+    found: list[dict[str, Any]] = []
+    for ways, shots in settings:
+        some = list(drawn(ways=ways, shots=shots))
+        found += rows(shares(methods, some), ways, shots)
+        print(table({"rows": found[-len(methods) :]}), flush=True)
     return found
 
 

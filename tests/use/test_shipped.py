@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,14 @@ import pytest
 import torch
 
 import fewstep
-from fewstep.adapters.meta_test import Setting, evaluate_task
 from fewstep.core.types import EpisodeSpec
-from fewstep.data.glyphs import Glyphs
 from fewstep.data.images.decode import USUAL
-from fewstep.data.images.decoding import Picture
 from fewstep.data.omniglot import Omniglot
-from fewstep.disk.archives import archive
-from fewstep.execution.choice import make_execution
 from fewstep.records.intervals import mean_ci95
 from fewstep.use import shipped
 from fewstep.use.pictures import prepared
+from hands.measured import accuracies, spec_of, split_of
+from hands.omniglot import drawings
 
 
 DATA = os.environ.get("FEWSTEP_DATA", "none")
@@ -61,34 +57,15 @@ def test_a_shipped_one_is_small_whole_and_says_what_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", ["glyphs", pytest.param("omniglot", marks=NEEDS_OMNIGLOT)])
 def test_its_accuracy_is_that_of_its_card(name: str, shots: int) -> None:
     """On 200 of the tasks, in every protocol; within both intervals."""
-    data = Glyphs() if name == "glyphs" else Omniglot(DATA, split="authors")
-    split, learner = data.open()["test"], fewstep.load(name).learner
+    learner = fewstep.load(name).learner
     rows = [r for r in about(name)["accuracy"] if (r["ways"], r["shots"]) == (5, shots)]
     assert {row["protocol"] for row in rows} == {"inductive", "transductive", "support"}
-    spec = EpisodeSpec(5, shots, 1, learner.steps, learner.batch_size)
-    setting = Setting(spec, tuple(row["protocol"] for row in rows), (learner.steps,))
-    episodes = [split.episode(spec, 0, task) for task in range(200)]
-    run = make_execution("auto", learner.module, torch.device("cpu"), episodes[0])
-    measure = partial(
-        evaluate_task, inner=learner.inner, objective=learner.objective, setting=setting
-    )
-    found = run.map(measure, (learner.start,), episodes)
+    protocols = tuple(row["protocol"] for row in rows)
+    spec = spec_of(learner, 5, shots, queries=1)
+    found = accuracies(learner, split_of(name, "test"), spec, 200, protocols)
     for row in rows:
-        mean, half = mean_ci95(torch.stack([one[row["protocol"]]["acc"][0] for one in found]))
+        mean, half = mean_ci95(found[row["protocol"]])
         assert abs(mean - row["acc"]) <= half + row["acc_ci95"], row
-
-
-def drawings(names: list[str]) -> list[Picture]:
-    """The files of some characters, in the order of the dataset."""
-    by: dict[str, list[Picture]] = {}
-    for part in ("images_background", "images_evaluation"):
-        path = Path(DATA, "omniglot-py", f"{part}.zip")
-        with archive.opened(path) as packed:
-            for member in packed.paths():
-                if member.suffix == ".png":
-                    character = "/".join(member.parts[-3:-1])
-                    by.setdefault(character, []).append(Picture(path, str(member)))
-    return [picture for name in names for picture in by[name]]
 
 
 @NEEDS_OMNIGLOT
@@ -97,7 +74,9 @@ def test_a_file_becomes_the_pixels_that_were_trained_on() -> None:
     split, init = Omniglot(DATA, split="authors").open()["test"], fewstep.load("omniglot")
     classes = split.classes[:12]
     names = [split.class_names[c].removesuffix("/rot0") for c in classes]
-    found = init.preparation.scaled(prepared(drawings(names), init.preparation, USUAL))
+    by_name = drawings(Path(DATA))
+    files = [drawing for name in names for drawing in by_name[name]]
+    found = init.preparation.scaled(prepared(files, init.preparation, USUAL))
     places = np.concatenate([np.arange(s, s + 20) for s in split.starts[classes]])
     assert torch.equal(found, split.pixels[torch.from_numpy(places)].float())
 
