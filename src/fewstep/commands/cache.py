@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from fewstep.disk.cache.cache import cache_dir
 from fewstep.disk.cache.contents import Kept, clear, contents
+from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError, did_you_mean
 
 
@@ -47,11 +48,9 @@ def main(words: Sequence[str] | None = None) -> int:
         else:
             print(_cleared(found, wanted))
     except ConfigError as error:
-        print(f"fewstep: {error}", file=sys.stderr)
-        return 2
+        return complain(error)
     except OSError as error:
-        print(f"fewstep: {cache_dir()}: {error.strerror or error}", file=sys.stderr)
-        return 1
+        return complain(f"{cache_dir()}: {error.strerror or error}", status=1)
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from fewstep.disk.files import check_place
+from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.records.places import REPORT, check_output
@@ -62,8 +63,7 @@ def main(words: Sequence[str] | None = None) -> int:
         told = list(parts(found, given.paper))
         files = write(folder, found, told)
     except ConfigError as error:
-        print(f"fewstep: {printable(error)}", file=sys.stderr)
-        return 2
+        return complain(error)
     print(f"{text(told)}\n\n{printable(folder)}: {', '.join(file.name for file in files)}")
     return 0
 

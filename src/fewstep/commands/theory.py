@@ -12,6 +12,7 @@ from typing import Any
 
 from fewstep.config.checks import Check, check_values, count
 from fewstep.disk.files import CannotWrite, check_place
+from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.records.places import check_output
 from fewstep.theory.parts import PARTS
@@ -79,8 +80,7 @@ def main(words: Sequence[str] | None = None) -> int:
         folder = _folder(request.values["out"])
         _write(folder, _compute(request))
     except (ConfigError, CannotWrite) as error:
-        print(f"fewstep: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+        return complain(error, status=2 if isinstance(error, ConfigError) else 1)
     return 0
 
 

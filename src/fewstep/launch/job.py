@@ -21,8 +21,8 @@ from typing import Any
 from fewstep.disk.files import CannotWrite
 from fewstep.disk.lock import held
 from fewstep.launch.stopping import stoppable
+from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
-from fewstep.messages.printable import printable
 from fewstep.processes import children, console, signals, tether
 from fewstep.processes.rank_watch import RankFailed
 from fewstep.records.job_record import read_record, write_record
@@ -99,9 +99,9 @@ def main(words: Sequence[str]) -> int:
             write_record(folder, "failed", STOPPED)
             return 1
         except (ConfigError, CannotWrite, RankFailed) as error:
-            print(f"fewstep: {printable(error)}", file=sys.stderr)
+            status = complain(error)
             write_record(folder, "failed", str(error))
-            return 2
+            return status
         except Exception as error:
             traceback.print_exc()
             reason = " ".join("".join(traceback.format_exception_only(error)).split())

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from fewstep.config.ranks import count, outside
 from fewstep.disk.files import CannotWrite
+from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.processes import children, console, signals, tether
 from fewstep.processes.rank_watch import GRACE, LEFT, RankFailed, cause, tell, wait
@@ -118,7 +119,7 @@ def _fail(error: BaseException, first: bool) -> NoReturn:
         time.sleep(HUSH)
     left = _of_others(error)
     if isinstance(error, (ConfigError, CannotWrite)):
-        print(f"fewstep: {error}", file=sys.stderr)
+        complain(error)
     elif not left:
         traceback.print_exception(error)
     sys.stderr.flush()
