@@ -1,6 +1,6 @@
-"""This checkout's engine beside another one's: `python benchmarks/peers/past.py CHECKOUT [--rounds N]`.
+"""This checkout's engine beside another one's: `python benchmarks/peers/past.py CHECKOUT`.
 
-Each checkout works in a process of its own and the two take turns, so that what disturbs the machine
+Each works in a process of its own and the two take turns, so that what disturbs the machine
 disturbs both. Exits with 1 where a row's whole 95 % interval lies below `FLOOR`.
 """
 
@@ -26,6 +26,7 @@ T95 = {14: 2.145, 19: 2.093, 29: 2.045}
 def work(row: str) -> None:
     """In a process of its own: a line in, the seconds of one sample out."""
     import torch
+
     from peers import measure
     from peers.with_fewstep import Fewstep
     from peers.work import ROWS as WORKS
@@ -53,7 +54,8 @@ class Engine:
 
     def sample(self) -> float:
         """Seconds of one meta-iteration, or of one meta-test."""
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         time.sleep(0.05)  # until the other's threads no longer spin
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
