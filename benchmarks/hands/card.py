@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from fewstep.config.limits import PROTOCOLS
@@ -41,12 +42,38 @@ def main() -> None:
             for protocol, values in found.items():
                 mean, half = mean_ci95(values)
                 row = {"ways": ways, "shots": shots, "protocol": protocol, "tasks": tasks}
-                rows.append(row | {"acc": mean, "acc_ci95": half})
-                print(rows[-1], flush=True)
+                row |= {"acc": mean, "acc_ci95": half}
+                if own and protocol != PROTOCOLS[0]:
+                    row["more"], row["more_ci95"] = mean_ci95(values - found[PROTOCOLS[0]])
+                rows.append(row)
+                print(row, flush=True)
     file = shipped.FOLDER / f"{given.name}.json"
     about = json.loads(file.read_text())
     about["measured"] = f"python -m hands.card {given.name} --tasks {given.tasks}"
     write_json(file, {**about, "accuracy": rows})
+
+
+def table() -> str:
+    """What the protocols give for as many ways as were trained: a row an initialization and
+    number of shots, and the difference from the first protocol on the same tasks."""
+    lines = [["", "tasks", *PROTOCOLS], ["---", *("--:" for _ in range(1 + len(PROTOCOLS)))]]
+    for name in shipped.names():
+        rows = json.loads((shipped.FOLDER / f"{name}.json").read_text())["accuracy"]
+        own = [row for row in rows if row["protocol"] == PROTOCOLS[0]]
+        for first in own:
+            setting = (first["ways"], first["shots"])
+            of = {r["protocol"]: r for r in rows if (r["ways"], r["shots"]) == setting}
+            told = f"`{name}`, {first['ways']}-way {first['shots']}-shot"
+            cells = [_cell(of[protocol]) for protocol in PROTOCOLS]
+            lines.append([told, f"{first['tasks']:,}", *cells])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    told = f"{100 * row['acc']:.2f} ± {100 * row['acc_ci95']:.2f}"
+    if "more" not in row:
+        return told
+    return f"{told} ({100 * row['more']:+.2f} ± {100 * row['more_ci95']:.2f})"
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ FILES = ROOT / "build" / "docs"
 
 REPORT = re.compile(r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)? -->\n(\|.*\n)+")
 PEERS = re.compile(r"<!-- (?P<file>\S+\.json) -->\n(\|.*\n)+")
+HANDS_OF_ALL = re.compile(r"<!-- hands\.(?P<part>\w+) -->\n(\|.*\n)+")
 HANDS = re.compile(r"<!-- hands (?P<part>\w+) -->\n(\|.*\n)+")
 THEORY = re.compile(r"<!-- fewstep theory -->\n.*?\n<!-- end theory -->\n", re.S)
 
@@ -46,6 +47,7 @@ def refreshed(text: str) -> str:
     text = REPORT.sub(_report, text)
     text = PEERS.sub(_peers, text)
     text = HANDS.sub(_hands, text)
+    text = HANDS_OF_ALL.sub(_hands_of_all, text)
     return THEORY.sub(_theory, text)
 
 
@@ -69,6 +71,12 @@ def _hands(found: re.Match[str]) -> str:
 
     file = ROOT / "benchmarks" / "results" / f"hands_{found['part']}.json"
     return f"<!-- hands {found['part']} -->\n{table(json.loads(file.read_text()))}\n"
+
+
+def _hands_of_all(found: re.Match[str]) -> str:
+    """What `hands.card` or `hands.coverage` says of all its files together."""
+    table = import_module(f"hands.{found['part']}").table
+    return f"<!-- hands.{found['part']} -->\n{table()}\n"
 
 
 def _theory(found: re.Match[str]) -> str:

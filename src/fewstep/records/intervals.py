@@ -37,6 +37,16 @@ def wilson(right: int, of: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def exact(right: int, of: int) -> tuple[float, float]:
+    """The ends of the exact 95 % interval for a proportion (Clopper and Pearson 1934): it holds the
+    proportion at least so often whatever it is, near 0 and 1 too, where Wilson's is too short."""
+    from scipy.stats import beta  # a third of a second, which a report need not wait for
+
+    low = float(beta.ppf(0.025, right, of - right + 1)) if right else 0.0
+    high = float(beta.ppf(0.975, right + 1, of - right)) if right < of else 1.0
+    return low, high
+
+
 def finite(*values: float | None) -> bool:
     """Whether none of the values is missing, infinite or not a number, as after a divergence."""
     return all(value is not None and math.isfinite(value) for value in values)
