@@ -200,3 +200,15 @@ def test_a_configuration_keeps_its_hash_when_keys_are_added() -> None:
     recorded = json.loads(results.read_text())
     words = ["experiment=omniglot_5w_reptile", "eval.test_every=5000", "dataset.root=DATA"]
     assert config_hash(composed(*words)) == recorded["config_hash"]
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        (["experiment=quickstart"], "778e0e4dc118"),
+        (["experiment=sine", "max_meta_iterations=1000", "eval.tasks=200"], "0f92cf0eddb9"),
+    ],
+)
+def test_one_with_a_joint_baseline_keeps_it_too(words: list[str], known: str) -> None:
+    """As commit 43e8be0 wrote it."""
+    assert config_hash(composed(*words)) == known

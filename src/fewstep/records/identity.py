@@ -23,6 +23,11 @@ LATER = {
     "outer": {"schedule": "linear", "rates": {}},
 }
 """The same of the parts of an algorithm."""
+LATER_OF_JOINT = {
+    "inner": {"reset": [], "frozen": [], "head": "trained"},
+    "outer": {"schedule": "linear", "rates": {}},
+}
+"""The same of the joint baseline's, which had `fixed` from the first."""
 
 
 def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,12 +40,19 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
         and not (name in LATER_OF_DATASET and value == LATER_OF_DATASET[name])
     }
     recipe = (config.get("algorithm") or {}).items()  # an evaluation has its checkpoint's
-    kept["algorithm"] = {n: v for n, v in recipe if n != "checkpoint_steps"}
-    for part, later in LATER.items():
-        if part in kept["algorithm"]:
-            items = kept["algorithm"][part].items()
-            kept["algorithm"][part] = {n: v for n, v in items if n not in later or v != later[n]}
+    kept["algorithm"] = _older({n: v for n, v in recipe if n != "checkpoint_steps"}, LATER)
+    if (joint := (config.get("baselines") or {}).get("joint")) is not None:
+        kept["baselines"] = {**config["baselines"], "joint": _older(joint, LATER_OF_JOINT)}
     kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
+    return kept
+
+
+def _older(recipe: Mapping[str, Any], later: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A recipe without the keys that are new in its parts and at their defaults."""
+    kept = dict(recipe)
+    for part in later.keys() & recipe.keys():
+        new = later[part]
+        kept[part] = {n: v for n, v in recipe[part].items() if n not in new or v != new[n]}
     return kept
 
 
