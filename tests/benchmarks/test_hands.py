@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hands.report import rows, table
+from hands.coverage import KEPT, verdict
+from hands.report import RESULTS, rows, table
 from hands.tasks import QUERIES, shares, tasks
 
 
@@ -44,3 +45,14 @@ def test_methods_are_asked_of_every_task() -> None:
     found = shares(answers, some)
     assert found["right"].tolist() == [1.0, 1.0, 1.0]
     assert found["first"].tolist() == [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_expected_is_met_as_often_as_is_said(name: str) -> None:
+    """Recomputed from the hundred measurements that are committed."""
+    told = json.loads((RESULTS / f"hands_coverage_{name}_test.json").read_text())
+    found = verdict(told["rows"])
+    assert found == pytest.approx({key: told[key] for key in found})
+    assert len(told["rows"]) == 100
+    assert 0.90 <= found["held"] <= 0.99
+    assert found["width_beside_wilson"] <= 1.3

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from fewstep.records.intervals import mean_ci95, show, wilson
+from fewstep.records.intervals import exact_upper, mean_ci95, show, wilson
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,12 @@ def test_two_tasks_have_a_spread_and_one_has_none(values: list[float], half: flo
     mean, found = mean_ci95(torch.tensor(values))
     assert mean == sum(values) / len(values)
     assert found == pytest.approx(half, abs=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize(("right", "of"), [(0, 5), (3, 5), (24, 25), (99, 100)])
+def test_the_exact_upper_end_is_where_so_few_are_right_once_in_forty(right: int, of: int) -> None:
+    p = exact_upper(right, of)
+    below = sum(math.comb(of, k) * p**k * (1 - p) ** (of - k) for k in range(right + 1))
+    assert below == pytest.approx(0.025, rel=1e-9)
+    assert exact_upper(of, of) == 1.0
+    assert exact_upper(right / 1.4, of / 1.4) > p

@@ -133,7 +133,8 @@ class Classifier:
         """What to expect on other pictures, and calibrate `predict_proba` by it.
 
         Every given picture is left out once, and told by what the others teach; above 30
-        pictures, a tenth of each class at a time. Wilson's 95 % interval.
+        pictures, a tenth of each class at a time. A 95 % interval, Wilson's but for its
+        upper end (`fewstep.use.expected.interval`).
 
         Args:
             progress: show a bar on stderr.

@@ -13,13 +13,16 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from tqdm import tqdm
 
-from fewstep.records.intervals import exact
+from fewstep.records.intervals import exact_upper, wilson
 
 
 ALONE = 30
 """Pictures up to which each is left out by itself."""
 FOLDS = 10
 """Parts of each class that are left out in turn where there are more."""
+FEWER = 1.4
+"""How many left-out pictures say no more than an independent one, where they err low; chosen with
+`DOUBT`."""
 DOUBT = 0.5
 """Standard deviation of a temperature's logarithm, before there are answers; chosen on the
 meta-validation characters of glyphs and on photographs (`hands.coverage`)."""
@@ -118,10 +121,12 @@ def expect(
 def interval(right: int, of: int) -> tuple[float, float]:
     """The 95 % interval of the accuracy on other pictures, where `right` of those left out were.
 
-    The exact one: answers that hang on the same few pictures scatter more than independent ones,
-    and Wilson's interval, a little shorter, held the accuracy in but four of five measurements.
+    Wilson's, with another upper end: the exact one of `FEWER` times fewer pictures. What is left
+    out is told by fewer examples than there are, and all answers hang on the same few, so that
+    their share errs low, and by more than that of independent ones.
     """
-    return exact(right, of)
+    low, _ = wilson(right, of)
+    return low, exact_upper(right / FEWER, of / FEWER)
 
 
 def folds(y: Tensor) -> list[Tensor]:
