@@ -59,6 +59,10 @@ KEYS = {
         "a file with the weights of timm:NAME; null looks into timm's own cache",
         Check(str, optional=True, example="weights.safetensors"),
     ),
+    "backbone.size": Key(
+        "side of the squares that timm:NAME sees, in pixels; null is its own",
+        Check(int, low=1, optional=True, example=160),
+    ),
     "trust": TRUST,
 }
 

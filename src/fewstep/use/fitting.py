@@ -37,7 +37,9 @@ def fitted(found: Found, values: Mapping[str, Any]) -> tuple[Classifier, list[st
     """
     if values["init"] == "auto":
         return _best(found, values)
-    init = load(values["init"], values["trust"], values["backbone.weights"])
+    init = load(
+        values["init"], values["trust"], values["backbone.weights"], values["backbone.size"]
+    )
     classifier = _fit(_with_settings(init, values), Sorted(found, reading_of(values)), values)
     return classifier, [f"from {classifier.origin.name}"]
 
@@ -84,7 +86,7 @@ def _best(found: Found, values: Mapping[str, Any]) -> tuple[Classifier, list[str
     _check_auto(values)
     reading = reading_of(values)
     colour, pictures = coloured(found, reading), Sorted(found, reading)
-    possible = auto.candidates(colour, values["backbone.weights"], None)
+    possible = auto.candidates(colour, values["backbone.weights"], None, values["backbone.size"])
     tried = []
     for name, make in possible if values["evaluate"] else possible[:1]:
         classifier = _fit(_with_settings(make(), values), pictures, values)

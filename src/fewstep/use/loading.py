@@ -30,7 +30,10 @@ BACKBONE = "timm:"
 
 
 def load(
-    init: str | Path, trust: Sequence[str] = (), weights: str | Path | None = None
+    init: str | Path,
+    trust: Sequence[str] = (),
+    weights: str | Path | None = None,
+    size: int | None = None,
 ) -> Initialization | Backbone:
     """An initialization to adapt.
 
@@ -40,18 +43,24 @@ def load(
             are used as they are; or the folder of a saved classifier, for what it was adapted from.
         trust: modules that a stored configuration may name beside parts of fewstep.
         weights: the file of those of `timm:NAME`; None looks into timm's own cache.
+        size: side of the squares that `timm:NAME` sees; None is its own. Others have theirs.
 
     Raises:
         ValueError: there is no such thing (with near names), or it cannot be used: what is wrong.
     """
     name = str(init)
-    if name in shipped.names():
-        content, card = shipped.content(name)
-        return from_content(content, name, card)
     if name.startswith(BACKBONE):
         from fewstep.use.backbone.backbone import Backbone
 
-        return Backbone.named(name.removeprefix(BACKBONE), weights)
+        return Backbone.named(name.removeprefix(BACKBONE), weights, size)
+    if size is not None:
+        raise ConfigError(
+            f"backbone.size={size}: init={name} sees pictures of the size that it was trained on. "
+            f"Leave it out, or use init={BACKBONE}NAME"
+        )
+    if name in shipped.names():
+        content, card = shipped.content(name)
+        return from_content(content, name, card)
     path = Path(init).expanduser()
     if (path / "classifier.json").is_file():
         from fewstep.use.about import read

@@ -32,6 +32,11 @@ def content(name: str) -> tuple[dict[str, Any], str]:
     return {"state_dict": state, "fewstep": ours}, card_text(about)
 
 
+def channels(name: str) -> int:
+    """Of the pictures that it was trained on."""
+    return json.loads((FOLDER / f"{name}.json").read_text())["config"]["dataset"]["channels"]
+
+
 def nested(flat: Mapping[str, Tensor]) -> dict[str, Any]:
     """`weights.NAME`, `inner_state.ENTRY` and `inner_state.ENTRY.NAME` by part and entry; names of
     parameters keep their dots."""

@@ -12,6 +12,7 @@ pytest.importorskip("timm")
 
 from tiny_backbone import pictures, written
 
+import fewstep
 from fewstep.use import shipped
 from fewstep.use.backbone import auto, networks
 from fewstep.use.expected import Expected
@@ -96,3 +97,13 @@ def test_where_nothing_can_be_left_out_the_simplest_is_chosen() -> None:
     none = [(n, Given(["a", "b"]), Expected(0, 0, (None, None), 1.0, ("a", "b"))) for n in "xy"]
     assert auto.best(none) == 0
     assert auto.told(none).splitlines()[-1] == "nothing to choose by: x, the simplest"
+
+
+def test_pictures_of_another_size_are_the_network_s_alone(tmp_path: Path, own_cache: Path) -> None:
+    file = written(tmp_path / "test_resnet.safetensors")
+    (_, make), *_ = auto.candidates(True, file, None, 40)
+    assert make().preparation.size == 40
+    assert fewstep.load("timm:test_resnet", weights=file, size=40).preparation.size == 40
+    with pytest.raises(ValueError, match="backbone.size=40: init=omniglot sees pictures") as told:
+        fewstep.load("omniglot", size=40)
+    assert str(told.value).endswith("Leave it out, or use init=timm:NAME")

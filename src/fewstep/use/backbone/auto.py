@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,9 @@ Candidate = tuple[str, "Callable[[], Initialization | Backbone]"]
 Tried = tuple[str, "Classifier", "Expected"]
 
 
-def candidates(colour: bool, weights: str | Path | None, name: str | None) -> list[Candidate]:
+def candidates(
+    colour: bool, weights: str | Path | None, name: str | None, size: int | None = None
+) -> list[Candidate]:
     """What there is to try, the simplest first; each is made when it is called.
 
     Args:
@@ -36,19 +38,20 @@ def candidates(colour: bool, weights: str | Path | None, name: str | None) -> li
             unless there is nothing else.
         weights: a file of the weights of `name`; None looks into timm's own cache.
         name: the pretrained network; None is that of the file's own name, or all that are cached.
+        size: side of the squares that it sees; None is its own.
 
     Raises:
         ConfigError: weights of a network that nothing names.
     """
     found: list[Candidate] = []
     for network in _networks(weights, name):
-        made = cache(lambda network=network: Backbone.named(network, weights))
+        made = cache(lambda network=network: Backbone.named(network, weights, size))
         for head in HEADS:
             found.append((f"{BACKBONE}{network}, {head}", _with_head(made, head)))
-    own = [(n, load(n)) for n in shipped.names()]
-    fits = [(n, i) for n, i in own if i.preparation and i.preparation.channels == (1, 3)[colour]]
-    given = [(n, lambda init=init: init) for n, init in fits or ([] if found else own)]
-    return found + given if colour else given + found
+    names = shipped.names()
+    fits = [name for name in names if shipped.channels(name) == (1, 3)[colour]]
+    given = [(n, partial(load, n)) for n in fits or ([] if found else names)]
+    return [*found, *given] if colour else [*given, *found]
 
 
 def best(found: Sequence[Tried]) -> int:
