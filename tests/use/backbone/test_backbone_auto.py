@@ -104,6 +104,6 @@ def test_pictures_of_another_size_are_the_network_s_alone(tmp_path: Path, own_ca
     (_, make), *_ = auto.candidates(True, file, None, 40)
     assert make().preparation.size == 40
     assert fewstep.load("timm:test_resnet", weights=file, size=40).preparation.size == 40
-    with pytest.raises(ValueError, match="backbone.size=40: init=omniglot sees pictures") as told:
+    with pytest.raises(ValueError, match=r"backbone.size=40: init=omniglot sees pictures") as told:
         fewstep.load("omniglot", size=40)
     assert str(told.value).endswith("Leave it out, or use init=timm:NAME")
