@@ -35,6 +35,7 @@ from fewstep.run.answers import check_answers, check_derivative
 from fewstep.run.diagnosis import Place, explained
 from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.lightning import device_of
+from fewstep.run.own_algorithm import check_direction, is_own
 from fewstep.run.sizes import Graph, Graphs, check_copies, check_graphs
 
 
@@ -109,6 +110,8 @@ class Preflight:
         with explained(place):
             _, grads = algorithm.inner.whole.gradient(self._problem(), self.start.params, examples)
         check_derivative(place, grads)
+        if is_own(algorithm):
+            check_direction(copy.deepcopy(algorithm), self._problem(), self.start, episodes[0])
         run = self.learner.meet(episodes[0]) if whole else self.plain
         self._run(place, run, MetaBatch(algorithm, self.objective).total, episodes)
 

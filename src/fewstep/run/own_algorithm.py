@@ -1,0 +1,87 @@
+"""What a user's own algorithm hands back, looked at before a run relies on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fewstep.algorithms import Algorithm
+from fewstep.core.problem import Problem
+from fewstep.core.types import Episode, Start
+from fewstep.messages.errors import ConfigError
+from fewstep.run.diagnosis import one_line
+
+
+def is_own(algorithm: Algorithm) -> bool:
+    """Whether it is none of fewstep's."""
+    return not type(algorithm).__module__.startswith("fewstep.")
+
+
+def check_direction(algorithm: Algorithm, problem: Problem, start: Start, episode: Episode) -> None:
+    """Ask it once for the direction of a task, for which network and data are known to fit.
+
+    Raises:
+        ConfigError: it fails, changes what it is given, or hands back anything but
+            `(direction, state, metrics)`; in one line that names it.
+    """
+    name = f"algorithm={type(algorithm).__module__}.{type(algorithm).__qualname__}"
+    before = {n: p.clone() for n, p in start.params.items()}
+    try:
+        found: Any = algorithm.direction(problem, start, episode)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever somebody's algorithm raises
+        raise ConfigError(f"{name}: its direction fails ({one_line(error)}). Correct it") from None
+    if changed := [n for n, p in start.params.items() if not torch.equal(p, before[n])]:
+        raise ConfigError(
+            f"{name}: its direction writes into start.params ({changed[0]}), which all tasks start "
+            "from. Make new tensors: p - x in place of p.sub_(x)"
+        )
+    if not isinstance(found, tuple) or len(found) != 3:
+        told = f"{len(found)} things" if isinstance(found, tuple) else f"a {type(found).__name__}"
+        raise ConfigError(
+            f"{name}: its direction must return (direction, state, metrics), and returns {told}. "
+            "For example return direction, adapted.state, adapted.metrics"
+        )
+    direction, state, metrics = found
+    _check_direction(name, direction, start)
+    _check_mapping(name, "state", state, "adapted.state of the inner loop, or start.state")
+    _check_mapping(name, "metrics", metrics, "{} or adapted.metrics")
+    for key, value in metrics.items():
+        if not isinstance(value, Tensor) or value.dim():
+            told = f"shape {list(value.shape)}" if isinstance(value, Tensor) else repr(value)[:40]
+            raise ConfigError(
+                f"{name}: metrics[{key!r}] must be a scalar tensor, and is {told}. For example "
+                "torch.as_tensor(x).mean()"
+            )
+
+
+def _check_direction(name: str, direction: Any, start: Start) -> None:
+    """A tensor for each parameter, of its shape."""
+    _check_mapping(name, "direction", direction, "{n: p - end[n] for n, p in start.params.items()}")
+    for key, p in start.params.items():
+        if key not in direction:
+            raise ConfigError(
+                f"{name}: its direction lacks {key}. It needs an entry for every name of "
+                "start.params; zeros leave a parameter where it is"
+            )
+        value = direction[key]
+        if not isinstance(value, Tensor) or value.shape != p.shape:
+            told = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ConfigError(
+                f"{name}: direction[{key!r}] must have the parameter's shape {list(p.shape)}, and "
+                f"has {told}"
+            )
+    if more := [key for key in direction if key not in start.params]:
+        raise ConfigError(f"{name}: its direction has {more[0]}, which no parameter is called")
+
+
+def _check_mapping(name: str, part: str, value: Any, example: str) -> None:
+    if not isinstance(value, Mapping):
+        raise ConfigError(
+            f"{name}: its {part} must be a dictionary, and is a {type(value).__name__}. For "
+            f"example {example}"
+        )
