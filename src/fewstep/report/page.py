@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fewstep.messages.printable import printable
+from fewstep.report.command import single
 from fewstep.report.parts import Heading, Part, Table, Words
 from fewstep.report.sections import Section
 from fewstep.report.table import Row
@@ -76,7 +77,7 @@ def _origin(row: Row, place: int) -> list[str]:
     return [
         f"{row.label}, seed {says['seed']}",
         str(run.folder),
-        says.get("command") or "",
+        single(run),
         (says.get("git_commit") or "")[:10],
         says.get("device") or "",
         "" if seconds is None else f"{seconds:,.0f} s",
