@@ -59,9 +59,15 @@ def grid(table: Sequence[Row]) -> list[list[str]]:
 def caption(table: Sequence[Row]) -> str:
     """One line for the columns that do not; empty where all do."""
     same = [c for c in columns(table) if c.constant and c.cells[0]]
-    told = ", ".join(str(c.phrase).format(c.cells[0]) for c in same)
+    told = "; ".join(_phrase(c) for c in same)
     prefix = "Same in all rows: " if len(table) > 1 else ""
     return f"{prefix}{told}." if told else ""
+
+
+def _phrase(column: Column) -> str:
+    (told, *_), phrase = column.cells, str(column.phrase)
+    alone = column.name == "seeds" and "," not in told
+    return (phrase.replace("seeds", "seed") if alone else phrase).format(told)
 
 
 def _own(row: Row, name: str) -> str:
