@@ -17,6 +17,10 @@ import numpy as np
 from fewstep.records.student import half_width, two_sided
 
 
+ROUNDING = 1e-12
+"""A standard deviation below this is none."""
+
+
 class Spread(NamedTuple):
     """The mean squares of a table of seeds and tasks, and their degrees of freedom."""
 
@@ -112,7 +116,7 @@ def known(mean: float, deviation: float, freedom: float, single: float | None = 
     if not freedom:
         return Mean(mean, math.nan, math.nan, None, 0)
     p = two_sided(mean, deviation, freedom)
-    effect = mean / single if single else None
+    effect = mean / single if single is not None and single > ROUNDING else None
     return Mean(mean, half_width(deviation, freedom), p, effect, freedom)
 
 

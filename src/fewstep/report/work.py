@@ -81,7 +81,9 @@ def differences(table: Iterable[Row]) -> str:
         return ""
     told = [text for name, of in GIVEN.items() if (text := _differ(name, of, compared))]
     if not told:
-        known = [n for n, of in GIVEN.items() if all(of(r) is not None for g in compared for r in g)]
+        known = [
+            n for n, of in GIVEN.items() if all(of(r) is not None for g in compared for r in g)
+        ]
         return f"Compared rows are equal in {', '.join(known)}."
     return f"Compared rows differ in: {', '.join(told)}."
 
