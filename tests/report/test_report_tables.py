@@ -26,6 +26,7 @@ from fewstep.records.results import write_per_task
 from fewstep.report.columns import caption, columns, grid
 from fewstep.report.formats import CLOSED, OPEN, PERCENT, note
 from fewstep.report.latex import escaped
+from fewstep.report.sections import sections
 from fewstep.report.work import counted, differences, work
 
 
@@ -317,9 +318,10 @@ def test_latex_has_the_best_in_bold_and_what_is_the_same_in_its_caption(
     assert (
         "algorithm & test steps & tasks seen & inner gradients & examples seen & inductive" in text
     )
-    best = r"\textbf{70.00 $\pm$ 4.38 (seeds $\pm$ 0.00)} \\"
+    best = r"\textbf{70.00 $\pm$ 4.38 ($\pm$ 0.00)} \\"
     assert f"fomaml & 3 & 64,000 & 128,000 & 640,000 & {best}" in text
-    assert r"maml & 3 & 64,000 & 128,000 & 640,000 & 60.00 $\pm$ 4.38 (seeds $\pm$ 0.00) \\" in text
+    assert r"maml & 3 & 64,000 & 128,000 & 640,000 & 60.00 $\pm$ 4.38 ($\pm$ 0.00) \\" in text
+    assert text.count(r"\begin{table}") == 1
     assert r"s\_1. Same in all rows: 2,000 meta-iterations; initialization trained (last)" in text
 
 
@@ -336,7 +338,8 @@ def test_any_text_is_only_text_in_latex() -> None:
 def test_latex_compiles(tmp_path: Path, configs, capsys) -> None:
     odd = {**configs["maml"], "label": r"\odd_label $^ ~ & % # {} ü <|>"}
     folder = sweep(tmp_path / "s_1", {**configs, "maml": odd}, SHIFTS)
-    told(folder, "--latex", "--out", str(tmp_path / "out"), capsys=capsys)
+    words = ["--latex", "--baseline", "reptile", "--out", str(tmp_path / "out")]
+    told(folder, *words, capsys=capsys)
     document = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
     document += r"\input{report}\end{document}"
     (tmp_path / "out" / "paper.tex").write_text(document)
@@ -395,3 +398,14 @@ def test_kept_figures_that_are_none_are_named(content: bytes, tmp_path, configs,
         shutil.rmtree(run / "per_task")
     assert report_command.main([str(folder), "--baseline", "maml"]) == 2
     assert "results.per_task.csv.gz: has no acc for each task" in capsys.readouterr().err
+
+
+def test_what_a_setting_says_is_no_column_of_its_own(tmp_path: Path) -> None:
+    for place, (shots, tested) in enumerate((("5w1s", 1), ("5w5s", 5))):
+        config = plain(compose_config("train", [f"shots={shots}"]))
+        job(tmp_path / str(place), config, [0.5, 0.6], its={"shots": tested})
+    (section,) = sections(report.read([tmp_path]))
+    assert section.swept == ["shots.shots"]
+    assert grid(section.rows)[0] == ["setting", "inductive"]
+    text = (tmp_path / "0" / "results.json").read_text().replace('"shots": 1,', '"shots": 3,', 1)
+    (tmp_path / "0" / "results.json").write_text(text)

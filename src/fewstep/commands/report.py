@@ -127,7 +127,7 @@ def _more(folder: Path, found: Sequence[Section], given: argparse.Namespace) -> 
     Raises:
         ConfigError: the folder cannot be written to.
     """
-    asked = {"report.tex": given.latex and latex(found)}
+    asked = {"report.tex": given.latex and latex(found, given.baseline)}
     asked["marl_eval.json"] = given.marl_eval and exported(found)
     texts = {folder / name: text for name, text in asked.items() if text}
     try:

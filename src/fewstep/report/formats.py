@@ -85,7 +85,7 @@ def write_csv(file: Path, parts: Iterable[Section]) -> None:
                 start = [part.title, row.label, row.recipe, *row.same.values()]
                 start.append(" ".join(str(seed) for seed in row.seeds))
                 spent = work(row)
-                end = [*(spent[name] for name in SPENT), row.objective]
+                end: list[Any] = [*(spent[name] for name in SPENT), row.objective]
                 end.append("; ".join(single(run) for run in row.runs))
                 for protocol, entries in row.cells.items():
                     chosen = (id(row), protocol) in marked

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from fewstep.messages.printable import printable
+from fewstep.report.baseline import NOTE, compared
 from fewstep.report.columns import Best, caption, grid
-from fewstep.report.formats import note
+from fewstep.report.formats import PERCENT, note
 from fewstep.report.sections import Section
 
 
@@ -33,23 +34,33 @@ SPELLED |= {character: f"\\{character}" for character in "&%$#_{}"}
 SPELLED |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''"}
 SPELLED |= {"±": r"$\pm$", "…": r"\dots{}", "–": "--", "—": "---"}
 
-FIGURE = re.compile(r"-?[\d.,]+( ± [\d.]+)?( \(seeds ± [\d.]+\))?|")
+FIGURE = re.compile(r"[+-]?[\d.,]+(e-\d+)?( ± [\d.]+)?( \(seeds ± [\d.]+\))?|")
 """A cell of a column that is set flush right."""
 
 
-def latex(found: Sequence[Section]) -> str:
-    """A table for each section that has rows, as a part of a document."""
-    some = [section for section in found if section.rows]
-    told = [HEAD, *map(_table, some)]
-    notes = note([row for section in some for row in section.rows]) if some else []
-    return "\n".join([*told, *(f"% {printable(text)}" for text in notes)]) + "\n"
+INTERVALS = (
+    "Behind the ± is the half-width of the 95 % interval over tasks, in brackets that over seeds. "
+    "In bold the best, and what is not told apart from it."
+)
 
 
-def _table(section: Section) -> str:
-    head, *body = grid(section.rows)
-    says = f"{section.title}. {caption(section.rows)}".strip()
-    lines = "\n".join(f"    {' & '.join(map(_cell, line))} \\\\" for line in body)
-    return TABLE % (escaped(says), _kinds(body), " & ".join(map(escaped, head)), lines)
+def latex(found: Sequence[Section], baseline: str | None = None) -> str:
+    """A table for each section that has rows, and one of its differences to the baseline, as a part
+    of a document."""
+    told = [HEAD]
+    for rows, title in ((section.rows, section.title) for section in found if section.rows):
+        percent = ["In percent."] if any(PERCENT in text for text in note(rows)) else []
+        told.append(_table([title + ".", caption(rows), *percent, INTERVALS], grid(rows)))
+        if baseline and (lines := compared(rows, baseline))[1:]:
+            told.append(_table([f"{title}: differences to {baseline}.", NOTE], lines))
+    return "\n".join(told)
+
+
+def _table(says: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    head, *body = lines
+    told = "\n".join(f"    {' & '.join(map(_cell, line))} \\\\" for line in body)
+    text = escaped(" ".join(filter(None, says)))
+    return TABLE % (text, _kinds(body), " & ".join(map(escaped, head)), told)
 
 
 def _kinds(body: Sequence[Sequence[str]]) -> str:
@@ -58,7 +69,7 @@ def _kinds(body: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    told = escaped(text)
+    told = escaped(text.replace("(seeds ±", "(±"))
     return rf"\textbf{{{told}}}" if isinstance(text, Best) else told
 
 

@@ -44,7 +44,7 @@ def _told(row: Row) -> str:
 def _seed(run: Run, entry: Entry) -> dict[str, Any]:
     name = "acc" if "acc" in entry else "loss"
     figures = per_task(entry, name)
-    final = [entry[name]] if figures is None else [float(value) for value in figures]
+    final = [entry[name]] if figures is None else [float(f"{value:.7g}") for value in figures]
     steps = next((found for split in CURVES if (found := logged(run, f"{split}/{name}"))), [])
     points = [(x, [value]) for x, value, _ in steps] or [(entry["meta_iterations"], final)]
     told = {
