@@ -150,8 +150,17 @@ def test_older_results_are_counted_as_the_algorithm_itself_counts(words: list[st
     assert counted(hashed(config), 10) == (10 * gradients, 10 * examples)
 
 
+ODD = {"ways": 5, "train_shots": 1, "queries": 1}
+
+
 @pytest.mark.parametrize(
-    "config", [{}, {"algorithm": None}, {"algorithm": {"inner": {"steps": 1}}}]
+    "config",
+    [
+        *({}, {"algorithm": None}, {"algorithm": {"inner": {"steps": 1}}}),
+        {"algorithm": {"_target_": "fewstep.x.MAML", "inner": {"steps": "x"}}, "shots": ODD},
+        {"algorithm": {"_target_": "fewstep.x.MAML", "inner": {"steps": 1}}, "shots": ODD},
+        {"algorithm": {"_target_": "fewstep.x.MAML", "inner": []}, "shots": {}, "dataset": {}},
+    ],
 )
 def test_what_nobody_wrote_down_is_left_empty(config: dict) -> None:
     assert counted(config, 5) == (None, None)

@@ -53,20 +53,21 @@ def counted(config: Mapping[str, Any], tasks: int | None) -> tuple[int | None, i
     """Gradients and examples of so many tasks, worked out from a configuration; None for what is
     not in it, and for an algorithm of somebody's own."""
     try:
-        algorithm, shots, steps = config["algorithm"], config["shots"], config["algorithm"]["inner"]
-        target, steps = str(algorithm["_target_"]), steps["steps"]
-        name = target.rpartition(".")[2]
-        if not tasks or not target.startswith(OURS) or name not in ASKS_QUERIES | WITHOUT_QUERIES:
-            return None, None
-        minibatch = algorithm["inner"].get("batch_size") or shots["ways"] * shots["train_shots"]
-        if name not in ASKS_QUERIES:
-            return tasks * steps, tasks * steps * minibatch
-        tail = shots["ways"] * (config["dataset"].get("points") or shots["queries"])
-        if algorithm.get("tail", "separate") != "separate":
-            tail = minibatch
-        return tasks * (steps + 1), tasks * (steps * minibatch + tail)
-    except (LookupError, TypeError, AttributeError):
+        algorithm, shots, inner = config["algorithm"], config["shots"], config["algorithm"]["inner"]
+        target = str(algorithm["_target_"])
+        steps = int(inner["steps"])
+        ways, support, asked = (int(shots[name]) for name in ("ways", "train_shots", "queries"))
+        minibatch = int(inner.get("batch_size") or ways * support)
+        queries = ways * int(config["dataset"].get("points") or asked)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         return None, None
+    name = target.rpartition(".")[2]
+    if not tasks or not target.startswith(OURS) or name not in ASKS_QUERIES | WITHOUT_QUERIES:
+        return None, None
+    if name in WITHOUT_QUERIES:
+        return tasks * steps, tasks * steps * minibatch
+    tail = queries if algorithm.get("tail", "separate") == "separate" else minibatch
+    return tasks * (steps + 1), tasks * (steps * minibatch + tail)
 
 
 def differences(table: Iterable[Row]) -> str:
@@ -109,7 +110,7 @@ def _key(*path: str) -> Any:
         node: Any = row.runs[0].config
         for name in path:
             node = node.get(name) if isinstance(node, Mapping) else None
-        return node
+        return node if isinstance(node, (int, str)) else None
 
     return of
 
