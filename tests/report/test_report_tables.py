@@ -301,6 +301,7 @@ def test_a_csv_has_every_column_and_each_jobs_command(tmp_path: Path, configs, c
     assert lines[0]["objective"] == ""
     page = (tmp_path / "out" / "report.html").read_text()
     assert "fewstep train algorithm=reptile seed=1<" in page
+    assert page.count('best"') == 2
 
 
 def test_a_search_shows_what_it_went_by(tmp_path: Path, configs, capsys) -> None:

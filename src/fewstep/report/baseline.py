@@ -68,7 +68,7 @@ def names(row: Row) -> list[str]:
     """What a row may be called, the shortest first."""
     if row["init"] != "trained":
         return [row["init"], f"{row.label} {row['init']}"]
-    told = dict.fromkeys([row["algorithm"], row["label"], row["name"], row.label])
+    told = dict.fromkeys([row["algorithm"], row["label"], row["name"], row.brief, row.label])
     return [text for text in told if text]
 
 
@@ -87,7 +87,7 @@ def _pairs(table: Sequence[Row], name: str) -> Iterator[tuple[Row, Row, str]]:
 
 
 def _title(row: Row) -> str:
-    return row.label if row["init"] == "trained" else f"{row.label} {row['init']}"
+    return row.brief if row["init"] == "trained" else f"{row.brief} {row['init']}"
 
 
 def _line(row: Row, protocol: str, one: Contrast, p: float) -> list[str]:

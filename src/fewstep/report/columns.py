@@ -33,7 +33,8 @@ class Column:
 
 def columns(table: Sequence[Row]) -> list[Column]:
     """Whatever is known of the rows, accuracies in percent and losses as they are."""
-    own = [n for n in dict.fromkeys(n for row in table for n in row.columns) if not _said(n, table)]
+    every = dict.fromkeys(name for row in table for name in row.columns)
+    own = [name for name in every if not all(row.says(name) for row in table)]
     told = [Column(name, [_own(row, name) for row in table]) for name in own]
     told += [Column(name, [of(row) for row in table], text) for name, text, of in _CONTEXT]
     spent = [work(row) for row in table]
@@ -68,12 +69,6 @@ def _phrase(column: Column) -> str:
     (told, *_), phrase = column.cells, str(column.phrase)
     alone = column.name == "seeds" and "," not in told
     return (phrase.replace("seeds", "seed") if alone else phrase).format(told)
-
-
-def _said(name: str, table: Sequence[Row]) -> bool:
-    """Whether the setting says in every row what was swept, as it was tested as it was trained."""
-    part, _, key = name.partition(".")
-    return part == "shots" and all(row.columns.get(name) == row.same.get(key) for row in table)
 
 
 def _own(row: Row, name: str) -> str:

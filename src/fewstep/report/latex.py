@@ -17,7 +17,7 @@ HEAD = r"""% Tables of fewstep report: \input{report} them, with \usepackage{boo
 
 TABLE = r"""\begin{table}
   \centering
-  \caption{%s}
+  \caption{%s}\smallskip
   \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%%
   \begin{tabular}{%s}
     \toprule
@@ -69,7 +69,7 @@ def _kinds(body: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    told = escaped(text.replace("(seeds ±", "(±"))
+    told = re.sub(r"^-(?=\d)", "$-$", escaped(text.replace("(seeds ±", "(±")))
     return rf"\textbf{{{told}}}" if isinstance(text, Best) else told
 
 

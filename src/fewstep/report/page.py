@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fewstep.messages.printable import printable
+from fewstep.report.columns import Best
 from fewstep.report.command import single
 from fewstep.report.parts import Heading, Part, Table, Words
 from fewstep.report.sections import Section
@@ -17,6 +18,7 @@ from fewstep.report.table import Row
 
 
 CLASSES = {"meet": "good", "holds": "good", "apart": "bad", "does not": "bad"}
+CLASSES |= {"better": "good", "worse": "bad"}
 """Cells that say how something came out."""
 
 
@@ -57,6 +59,8 @@ def _shown(value: Any) -> Any:
 
 def _kind(text: str) -> str:
     """The class of a cell."""
+    if isinstance(text, Best):
+        return "whole best"
     return CLASSES.get(text) or ("whole" if "±" in text or "-way" in text else "")
 
 

@@ -62,10 +62,25 @@ class Row:
     @property
     def label(self) -> str:
         """Its recipe in one line."""
-        told = {name: value for name, value in self.columns.items() if value is not None}
-        if "run" in told:
-            return ", ".join([told.pop("run"), *(f"{n} {v}" for n, v in told.items())])
-        return ", ".join(v if n == "label" else f"{n}={v}" for n, v in told.items())
+        return _in_words(self.columns)
+
+    @property
+    def brief(self) -> str:
+        """The same without what its setting says."""
+        kept = {name: v for name, v in self.columns.items() if not self.says(name)}
+        return _in_words(kept) or self.label
+
+    def says(self, name: str) -> bool:
+        """Whether its setting has the value of a swept key: it was tested as it was trained."""
+        part, _, key = name.partition(".")
+        return part == "shots" and self.columns.get(name) == self.same.get(key)
+
+
+def _in_words(columns: Mapping[str, Any]) -> str:
+    told = {name: value for name, value in columns.items() if value is not None}
+    if "run" in told:
+        return ", ".join([told.pop("run"), *(f"{n} {v}" for n, v in told.items())])
+    return ", ".join(v if n == "label" else f"{n}={v}" for n, v in told.items())
 
 
 def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
