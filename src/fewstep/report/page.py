@@ -60,7 +60,7 @@ def _shown(value: Any) -> Any:
 def _kind(text: str) -> str:
     """The class of a cell."""
     if isinstance(text, Best):
-        return "whole best"
+        return "best"
     return CLASSES.get(text) or ("whole" if "±" in text or "-way" in text else "")
 
 
