@@ -10,12 +10,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fewstep.messages.printable import printable
+from fewstep.report.columns import Best
+from fewstep.report.command import single
 from fewstep.report.parts import Heading, Part, Table, Words
 from fewstep.report.sections import Section
 from fewstep.report.table import Row
 
 
 CLASSES = {"meet": "good", "holds": "good", "apart": "bad", "does not": "bad"}
+CLASSES |= {"better": "good", "worse": "bad"}
 """Cells that say how something came out."""
 
 
@@ -56,6 +59,8 @@ def _shown(value: Any) -> Any:
 
 def _kind(text: str) -> str:
     """The class of a cell."""
+    if isinstance(text, Best):
+        return "best"
     return CLASSES.get(text) or ("whole" if "±" in text or "-way" in text else "")
 
 
@@ -76,7 +81,7 @@ def _origin(row: Row, place: int) -> list[str]:
     return [
         f"{row.label}, seed {says['seed']}",
         str(run.folder),
-        says.get("command") or "",
+        single(run),
         (says.get("git_commit") or "")[:10],
         says.get("device") or "",
         "" if seconds is None else f"{seconds:,.0f} s",
