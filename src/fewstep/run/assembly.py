@@ -22,6 +22,7 @@ from fewstep.run.consistency import (
     check_logger,
     check_shots,
     check_splits,
+    check_steps,
     check_trainer,
     check_ways,
     to_train,
@@ -135,6 +136,7 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     check_trainer(config["trainer"])
     check_logger(config["logger"])
     check_shots(recipe)
+    check_steps(recipe, config["eval"]["settings"])
     return recipe, model, joint, chance
 
 

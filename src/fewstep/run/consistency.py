@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -83,6 +83,24 @@ def check_shots(recipe: Recipe) -> None:
             f"shots.queries={spec.queries}: {recipe.name} trains on queries, "
             "at least 1 a class. For example shots.queries=1"
         )
+
+
+def check_steps(recipe: Recipe, settings: Sequence[Config]) -> None:
+    """Hold the steps of meta-training and of each meta-test against what the inner rule can take.
+
+    Raises:
+        ConfigError: more of them.
+    """
+    inner = recipe.algorithm.inner
+    most, rule = inner.rule.most_steps, type(inner.rule).__name__.lower()
+    asked = {"algorithm.inner.steps": inner.steps}
+    asked |= {f"eval.settings[{i}].steps": one["steps"] for i, one in enumerate(settings)}
+    for key, steps in asked.items():
+        if most is not None and steps > most:
+            raise ConfigError(
+                f"{key}={steps}: the inner rule {rule} has no rate for more than {most} steps. "
+                f"Lower it to {most}, or train with more"
+            )
 
 
 def check_fixed(learner: MetaLearner) -> None:
