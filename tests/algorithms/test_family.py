@@ -25,6 +25,7 @@ from fewstep.core.rules import LSLR, SGD, Adam, MetaSGD, Prox, Sign
 from fewstep.core.types import Episode, Params, Start
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
+from fewstep.models import ContextMLP
 from fewstep.run import assembly
 from problems import (
     REGRESSION,
@@ -313,3 +314,26 @@ def test_under_the_sign_alone_first_order_is_exact() -> None:
     assert all(torch.equal(second[n], d) for n, d in direction(FOMAML(inner)).items())
     assert norm(second) == pytest.approx(0.8871963299, rel=1e-9)
     assert float(metrics["loss"]) == pytest.approx(0.6008678050, rel=1e-9)
+
+
+# CAVIA.
+
+
+def test_a_context_is_all_that_a_task_moves() -> None:
+    torch.manual_seed(0)
+    net = Net(ContextMLP(context=5).double())
+    problem, params = Problem(net, REGRESSION), net.params()
+    x = torch.linspace(-1, 1, 8, dtype=torch.float64)[:, None]
+    episode = Episode(x[::2], x[::2].sin(), x, x.sin(), torch.arange(4).repeat(1, 1))
+    inner = InnerLoop(SGD(1.0), 1, fixed=("layers.*",), reset=("context",))
+    end = inner.adapt(problem, Start(params, {}), episode).params
+    assert {n for n in params if not torch.equal(end[n], params[n])} == {"context"}
+    found, _, _ = MAML(inner).direction(problem, Start(params, {}), episode)
+
+    def after(some: Params) -> Tensor:
+        adapted = inner.adapt(problem, Start(params | some, {}), episode).params
+        return REGRESSION.outer_loss(net(adapted, x), x.sin()).mean()
+
+    some = {n: params[n] for n in ("layers.0.bias", "layers.4.weight")}
+    slopes = finite_differences(after, some)
+    assert largest_difference(slopes, {n: found[n] for n in some}) < 1e-6
