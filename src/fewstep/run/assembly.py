@@ -20,6 +20,7 @@ from fewstep.run import build, checkpoint, parts
 from fewstep.run.consistency import (
     check_fixed,
     check_logger,
+    check_oracle,
     check_shots,
     check_splits,
     check_steps,
@@ -68,12 +69,15 @@ def draft(config: Config) -> Experiment:
         "machine": build.build_machine(config),
         "logger": config["logger"],
         "random": config["baselines"]["random"],
+        "oracle": config["baselines"].get("oracle", False),  # of before there was one
         "joint": joint,
         "resume": checkpoint.find(resume, "resume") if resume else None,
         "other_data": config["other_data"],
         "config": config,
         "new_model": partial(_new_model, config),
     }
+    if made["oracle"]:
+        check_oracle(dataset, config["dataset"].get("name"))
     learner = _learner(model, recipe, dataset.objective, made)
     return Experiment(**made, learner=learner)
 
@@ -117,6 +121,16 @@ def untrained(experiment: Experiment) -> Experiment:
     made = vars(experiment)
     learner = _learner(experiment.new_model(), experiment.recipe, experiment.objective, made)
     return replace(experiment, learner=learner)
+
+
+def oracle_baseline(experiment: Experiment) -> Experiment:
+    """The dataset's own best answer in the place of a network; it has nothing to adapt."""
+    settings = tuple(
+        replace(s, spec=replace(s.spec, steps=0), curve_steps=(0,))
+        for s in experiment.test.settings
+    )
+    test = replace(experiment.test, settings=settings)
+    return untrained(replace(experiment, test=test, new_model=experiment.dataset.oracle))
 
 
 def joint_baseline(experiment: Experiment) -> Experiment:

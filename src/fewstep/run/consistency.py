@@ -101,6 +101,29 @@ def check_steps(recipe: Recipe, settings: Sequence[Config]) -> None:
                 f"{key}={steps}: the inner rule {rule} has no rate for more than {most} steps. "
                 f"Lower it to {most}, or train with more"
             )
+        if steps < inner.rule.fewest_steps:
+            raise ConfigError(
+                f"{key}={steps}: the inner rule {rule} averages what comes after "
+                f"algorithm.inner.options.burn_in={inner.rule.fewest_steps - 1} steps. Take more, "
+                "or lower that"
+            )
+
+
+def check_oracle(dataset: Any, name: Any) -> None:
+    """Refuse `baselines.oracle` where nobody knows the best answer.
+
+    Raises:
+        ConfigError: the dataset does not say it.
+    """
+    if not hasattr(dataset, "oracle"):
+        raise ConfigError(
+            f"baselines.oracle=true: dataset={name} does not say what the best answer is. Use "
+            "baselines.oracle=false, or dataset=linear"
+        )
+    try:
+        dataset.oracle()
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def check_fixed(learner: MetaLearner) -> None:

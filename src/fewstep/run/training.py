@@ -19,7 +19,7 @@ from fewstep.records import data_record
 from fewstep.records.curves import draw_curves
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
-from fewstep.run.assembly import joint_baseline, untrained
+from fewstep.run.assembly import joint_baseline, oracle_baseline, untrained
 from fewstep.run.bars import Progress, TestProgress
 from fewstep.run.build import build_tasks
 from fewstep.run.callbacks import Checkpoints, Measure, Resume, Stopwatch
@@ -54,6 +54,9 @@ def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
         for init, baseline, its in _baselines(experiment, tasks, folder):
             report["results"] += _test_chosen(baseline, tasks, folder, init, its)
             waves[init] = checkpoint.weights(baseline.learner)
+        if experiment.oracle:
+            best = oracle_baseline(experiment)
+            report["results"] += meta_test(best, build_tasks(best), Entrant("oracle", None, folder))
         log_results(loggers, report["results"])
     finish(report, folder)
     if experiment.source.name == "sine" and learner.trainer.is_global_zero:

@@ -2,6 +2,7 @@
 
 from fewstep.core.rules.adam import Adam
 from fewstep.core.rules.clipped import ClippedSGD
+from fewstep.core.rules.langevin import Langevin
 from fewstep.core.rules.lslr import LSLR
 from fewstep.core.rules.metasgd import MetaSGD
 from fewstep.core.rules.prox import Prox
@@ -17,7 +18,18 @@ from fewstep.core.rules.trees import (
 )
 
 
-__all__ = ["LSLR", "SGD", "Adam", "ClippedSGD", "MetaSGD", "Prox", "Rule", "Sign", "State"]
+__all__ = [
+    "LSLR",
+    "SGD",
+    "Adam",
+    "ClippedSGD",
+    "Langevin",
+    "MetaSGD",
+    "Prox",
+    "Rule",
+    "Sign",
+    "State",
+]
 __all__ += ["detach_state", "inner_product", "place_state", "total_of"]
 
 RULES: dict[str, type[Rule]] = {
@@ -27,6 +39,7 @@ RULES: dict[str, type[Rule]] = {
     "prox": Prox,
     "metasgd": MetaSGD,
     "lslr": LSLR,
+    "langevin": Langevin,
     "clipped": ClippedSGD,
 }
 """The names that `algorithm.inner.rule` knows; it also takes the dotted path of a class."""

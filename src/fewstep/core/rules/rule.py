@@ -95,6 +95,11 @@ class Rule(ABC):
         return self.apply(start, total_of([self.contribution(start, end) for end in ends]))
 
     @property
+    def fewest_steps(self) -> int:
+        """Inner steps that a task must take for there to be an answer; 0 is any number."""
+        return 0
+
+    @property
     def learns(self) -> bool:
         """Whether the outer step learns some of it."""
         return type(self).learned is not Rule.learned
