@@ -141,9 +141,11 @@ def finish(report: dict[str, Any], folder: Path) -> None:
 
 
 def environment(experiment: Experiment) -> dict[str, Any]:
-    """Where and how it ran."""
+    """Where and how it ran, and where what the inner rule learns has come to."""
     learner = experiment.learner
+    learned = learner.learned.summary()
     return {
+        **({"learned": learned} if learned else {}),
         # Not the learner's own: Lightning leaves it on the CPU when it is done.
         "device": device_name(learner.trainer.strategy.root_device),
         "world_size": learner.trainer.world_size,
