@@ -52,7 +52,7 @@ def main_axis(places: list[Params]) -> tuple[Params, Tensor]:
     gram = torch.stack([torch.stack([inner_product(a, b) for b in rows]) for a in rows])
     values, vectors = torch.linalg.eigh(gram)
     weights = vectors[:, -1]  # of the largest
-    axis = {n: sum(w * row[n] for w, row in zip(weights, rows, strict=True)) for n in mean}
+    axis = {n: torch.tensordot(weights, torch.stack([r[n] for r in rows]), 1) for n in mean}
     # Of an odd number of places the middle one belongs to neither half.
     halves = torch.zeros(count, dtype=gram.dtype, device=gram.device)
     halves[: count // 2], halves[-(count // 2) :] = -1.0, 1.0

@@ -106,9 +106,9 @@ class LinearSplit:
         y = x @ w + self.family.sigma * e
         rows = [torch.from_numpy(numbers) for numbers in (draws.batches(spec), draws.key())]
         values = (x, y[:, None], np.eye(d), w[:, None])
-        parts = [torch.from_numpy(v).to(self.device, self.dtype) for v in values]
+        sx, sy, qx, qy = (torch.from_numpy(v).to(self.device, self.dtype) for v in values)
         batches, key = (row.to(self.device) for row in rows)
-        return Episode(*parts, batches, key)
+        return Episode(sx, sy, qx, qy, batches, key)
 
     def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
         """The weights as little-endian float64."""

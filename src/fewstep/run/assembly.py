@@ -19,17 +19,16 @@ from fewstep.messages.errors import ConfigError
 from fewstep.run import build, checkpoint, parts
 from fewstep.run.consistency import (
     check_fixed,
-    check_logger,
     check_oracle,
     check_shots,
     check_splits,
     check_steps,
-    check_trainer,
     check_ways,
     to_train,
 )
 from fewstep.run.experiment import Experiment, Labels, Recipe
 from fewstep.run.learner import MetaLearner
+from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
 from fewstep.run.outer import build_outer
 
