@@ -77,7 +77,7 @@ def draft(config: Config) -> Experiment:
     }
     if made["oracle"]:
         check_oracle(dataset, config["dataset"].get("name"))
-    learner = _learner(model, recipe, dataset.objective, made)
+    learner = learner_of(model, recipe, dataset.objective, made)
     return Experiment(**made, learner=learner)
 
 
@@ -115,36 +115,11 @@ def opened(experiment: Experiment) -> Experiment:
     return replace(experiment, splits=splits)
 
 
-def untrained(experiment: Experiment) -> Experiment:
-    """The same with a learner of its own, as yet untrained."""
-    made = vars(experiment)
-    learner = _learner(experiment.new_model(), experiment.recipe, experiment.objective, made)
-    return replace(experiment, learner=learner)
-
-
-def oracle_baseline(experiment: Experiment) -> Experiment:
-    """The dataset's own best answer in the place of a network; it has nothing to adapt."""
-    settings = tuple(
-        replace(s, spec=replace(s.spec, steps=0), curve_steps=(0,))
-        for s in experiment.test.settings
-    )
-    test = replace(experiment.test, settings=settings)
-    return untrained(replace(experiment, test=test, new_model=experiment.dataset.oracle))
-
-
-def joint_baseline(experiment: Experiment) -> Experiment:
-    """Joint training from the same start, on the same tasks: its outer step alone is its own."""
-    config, joint = experiment.config, experiment.joint
-    assert joint is not None, "there is no joint baseline"
-    changed = {**config, "algorithm": _joint_node(config), "resume": None, "logger": {}}
-    return untrained(replace(experiment, recipe=joint, config=changed, resume=None, logger={}))
-
-
 def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     """The parts that need no data: recipe, network, joint recipe, the state of random numbers."""
     recipe = _recipe(config["algorithm"], config["shots"])
     model, chance = _new_model(config), torch.get_rng_state()
-    node = _joint_node(config)
+    node = joint_node(config)
     joint = _recipe(node, config["shots"], "baselines.joint") if node else None
     check_trainer(config["trainer"])
     check_logger(config["logger"])
@@ -153,7 +128,7 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     return recipe, model, joint, chance
 
 
-def _joint_node(config: Config) -> dict[str, Any] | None:
+def joint_node(config: Config) -> dict[str, Any] | None:
     """The joint baseline's algorithm, with the inner loop of the one beside it."""
     node = config["baselines"]["joint"]
     return {**node, "inner": config["algorithm"]["inner"]} if node else None
@@ -188,9 +163,10 @@ def _new_model(config: Config) -> nn.Module:
     return model.double() if double else model
 
 
-def _learner(
+def learner_of(
     model: nn.Module, recipe: Recipe, objective: Any, made: Mapping[str, Any]
 ) -> MetaLearner:
+    """A learner of a network, as what else is made of the configuration says."""
     schedule = made["schedule"]
     learner = MetaLearner(
         model,

@@ -19,8 +19,8 @@ from fewstep.records import data_record
 from fewstep.records.curves import draw_curves
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
-from fewstep.run.assembly import joint_baseline, oracle_baseline, untrained
 from fewstep.run.bars import Progress, TestProgress
+from fewstep.run.baselines import joint_baseline, oracle_baseline, untrained
 from fewstep.run.build import build_tasks
 from fewstep.run.callbacks import Checkpoints, Measure, Resume, Stopwatch
 from fewstep.run.checkpoint_contents import stopwatch
