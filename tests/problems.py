@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
+from fewstep.algorithms.eigen_reptile import EigenReptile
 from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.hessian_free import HessianFree
+from fewstep.algorithms.imaml import IMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
+from fewstep.algorithms.multi_step import MultiStep
 from fewstep.algorithms.reptile import Reptile
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification, Regression
-from fewstep.core.rules import SGD, Adam
+from fewstep.core.rules import SGD, Adam, Prox
 from fewstep.core.types import Episode, Metrics, Params
 from fewstep.models import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv
 
 
+DRAWN_BACK = Prox(0.05, lam=2.0)
 ALGORITHMS: dict[str, Callable] = {
     "reptile": Reptile,
     "fomaml": FOMAML,
@@ -27,12 +33,17 @@ ALGORITHMS: dict[str, Callable] = {
     "joint": Joint,
     "binomial": lambda inner: Binomial(inner, order=2),
     "truncated": lambda inner: Binomial(inner, order=1, window=1),
+    "imaml": lambda inner: IMAML(replace(inner, rule=DRAWN_BACK, batch_size=None)),
+    "hessian_free": HessianFree,
+    "eigen_reptile": EigenReptile,
+    "mamlpp": lambda inner: MultiStep(inner, weights=(0.2, 0.3, 0.5)),
     "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
 }
 """Of three inner steps."""
-REFUSES: dict[str, set[str]] = {"binomial": {"adam"}, "truncated": {"adam"}}
+NO_MEMORY = ("binomial", "truncated", "imaml", "hessian_free")
+REFUSES: dict[str, set[str]] = {name: {"adam"} for name in NO_MEMORY}
 """The `RULES` under which an algorithm cannot run, by its name."""
-DEAR = {"maml", "binomial", "truncated"}
+DEAR = {"maml", "binomial", "truncated", "imaml", "mamlpp"}
 """Those whose programs of steps through convolutions take ten seconds each to write."""
 RULES = {"sgd": SGD(0.05), "adam": Adam(0.002)}
 NETWORKS = {

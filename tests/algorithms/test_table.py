@@ -19,15 +19,20 @@ from problems import ALGORITHMS
 FILES = {file.stem: file for file in (conf_dir() / "algorithm").glob("*.yaml")}
 
 
+def target(name: str) -> str:
+    return yaml.safe_load(FILES[name].read_text())["_target_"]
+
+
 def test_an_algorithm_that_can_be_chosen_is_in_the_table() -> None:
-    assert ALGORITHMS.keys() == FILES.keys(), "add it to ALGORITHMS in tests/problems.py"
+    """Or is another recipe of one that is, by its inner loop alone."""
+    missing = {target(name) for name in FILES} - {target(name) for name in ALGORITHMS}
+    assert not missing, "add it to ALGORITHMS in tests/problems.py"
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_the_table_makes_what_the_file_of_its_name_does(name: str) -> None:
     made = type(ALGORITHMS[name](InnerLoop(SGD(0.1), 3)))
-    named = yaml.safe_load(FILES[name].read_text())["_target_"]
-    assert named == f"{made.__module__}.{made.__qualname__}"
+    assert target(name) == f"{made.__module__}.{made.__qualname__}"
 
 
 def test_a_class_that_can_be_made_is_in_the_table() -> None:

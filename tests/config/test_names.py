@@ -11,7 +11,7 @@ from fewstep.config.names import check_name
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import caption, printable
-from fewstep.run.consistency import check_logger
+from fewstep.run.libraries import check_logger
 
 
 BAD = ["../../x", "..", ".", "a/../b", "/abs", "a//b", "a/", "", "a\nb", "a\x1b[31m", "a\u202eb"]

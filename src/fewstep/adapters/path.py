@@ -28,9 +28,12 @@ class Path:
         self.inner, self.problem, self.steps = inner, problem, inner.steps
         self._origin, self._episode = start, episode
         self._at = [inner.start(problem, start, episode)]
+        self.metrics: Metrics = {}
+        """Of the last inner minibatch, before its step."""
         for k in range(inner.steps):
             step = inner.go_on(problem, self._at[-1], episode, slice(k, k + 1))
             self._at.append(step.start)
+            self.metrics = step.metrics
 
     @property
     def params(self) -> list[Params]:
@@ -50,6 +53,10 @@ class Path:
     def gradient(self, k: int, at: Params) -> Params:
         """That of step k's inner objective at some parameters: 0 for what is fixed."""
         return self.inner.gradient(self.problem, at, self._minibatch(k))[1]
+
+    def slope(self, k: int, at: Params) -> Params:
+        """The same by all parameters, those that are fixed included."""
+        return self.inner.whole.gradient(self.problem, at, self._minibatch(k))[1]
 
     def vjp(self, k: int, v: Params) -> Params:
         """J^T v, with J the derivative of step k's end by its start, the rule's memory a constant:

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.partition import written
 from fewstep.core.problem import Problem
-from fewstep.core.rules import Rule
 from fewstep.core.types import Episode, Metrics, Params, Start, State
 
 
@@ -55,7 +54,7 @@ def refuse_fixed(inner: InnerLoop, algorithm: str) -> None:
 
 def refuse_learned(inner: InnerLoop, algorithm: str) -> None:
     """Raise ValueError, for an algorithm that has no derivative by what its inner rule learns."""
-    if type(inner.rule).learned is not Rule.learned:
+    if inner.rule.learns:
         raise ValueError(
             f"algorithm.inner.rule: {algorithm} has no derivative by what "
             f"{type(inner.rule).__name__} learns. Use algorithm=maml or fomaml, or another rule, "

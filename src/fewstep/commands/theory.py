@@ -15,7 +15,7 @@ from fewstep.disk.files import CannotWrite, check_place
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.records.places import check_output
-from fewstep.theory.parts import PARTS
+from fewstep.theory.parts import PARTS, WHERE_NAMED
 
 
 KEYS = {
@@ -39,15 +39,15 @@ fewstep theory [PART ...] [key=value ...]
 Computes section 5 of the paper with the algorithms that train, in float64 on the CPU, and prints
 what was found beside what the paper says. Writes theory.json, theory.md and pictures.
 
-Parts (all of them where none is named)
+Parts (all but the last where none is named)
 {chr(10).join(f"  {name:<14}{what}" for name, what in PARTS.items())}
 
 Keys
   seed=0                    of the tasks and of the initialization
   out=FOLDER                default outputs/theory/DATE_TIME
-  dataset=glyphs            glyphs or omniglot, for `alignment`, which trains in float32
+  dataset=glyphs            glyphs or omniglot, for `alignment` and `estimators`, which train
   dataset.root=DATA         a folder that has Omniglot; without it, it is downloaded
-  max_meta_iterations=100   of these two trainings
+  max_meta_iterations=100   of the two trainings of `alignment`
 
 Examples
   fewstep theory
@@ -106,7 +106,8 @@ def read(words: Sequence[str]) -> Request:
             raise ConfigError(f"{word}: there is no key {key}.{hint} Known are {', '.join(KEYS)}")
         values[key] = int(text) if KEYS[key].kind is int and text.isdecimal() else text
     check_values(values, KEYS)
-    chosen = [name for name in PARTS if name in parts or not parts]
+    alone = [name for name in PARTS if name not in WHERE_NAMED]
+    chosen = [name for name in PARTS if name in (parts or alone)]
     return Request(chosen, values, shlex.join(["fewstep", "theory", *words]))
 
 

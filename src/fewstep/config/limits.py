@@ -67,6 +67,7 @@ TRAIN = {
     "shots.train_shots": count(1, 10),
     "shots.queries": count(0, 1),
     "baselines.random": Check(bool, example=True),
+    "baselines.oracle": Check(bool, example=True),
     "other_data": Check(bool, example=True),
     "eval.val_every": count(1, 500, optional=True),
     "eval.val_tasks": count(2, 100),

@@ -99,3 +99,21 @@ class Regression:
 def wide(values: Tensor) -> Tensor:
     """In a precision whose means can be reported: bfloat16 has three digits."""
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+
+
+@dataclass(frozen=True)
+class ChainMean:
+    """Squared error of several answers [B, C] to one question each: every one of them learns, and
+    their mean is what counts."""
+
+    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Half the squared error, summed over answers: [B] of [B, C] against targets [B, 1]."""
+        return 0.5 * (outputs - targets).square().sum(dim=1)
+
+    def outer_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The squared error of the mean answer: [B]."""
+        return (outputs.mean(dim=1) - targets[:, 0]).square()
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> Metrics:
+        """`loss`, the mean squared error of the mean answer: a scalar."""
+        return {"loss": self.outer_loss(wide(outputs), wide(targets)).mean()}

@@ -41,8 +41,10 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     }
     recipe = (config.get("algorithm") or {}).items()  # an evaluation has its checkpoint's
     kept["algorithm"] = _older({n: v for n, v in recipe if n != "checkpoint_steps"}, LATER)
-    if (joint := (config.get("baselines") or {}).get("joint")) is not None:
-        kept["baselines"] = {**config["baselines"], "joint": _older(joint, LATER_OF_JOINT)}
+    if baselines := config.get("baselines"):
+        kept["baselines"] = {n: v for n, v in baselines.items() if n != "oracle" or v}
+        if (joint := baselines.get("joint")) is not None:
+            kept["baselines"]["joint"] = _older(joint, LATER_OF_JOINT)
     kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
     return kept
 

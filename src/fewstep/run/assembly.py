@@ -19,15 +19,16 @@ from fewstep.messages.errors import ConfigError
 from fewstep.run import build, checkpoint, parts
 from fewstep.run.consistency import (
     check_fixed,
-    check_logger,
+    check_oracle,
     check_shots,
     check_splits,
-    check_trainer,
+    check_steps,
     check_ways,
     to_train,
 )
 from fewstep.run.experiment import Experiment, Labels, Recipe
 from fewstep.run.learner import MetaLearner
+from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
 from fewstep.run.outer import build_outer
 
@@ -67,13 +68,16 @@ def draft(config: Config) -> Experiment:
         "machine": build.build_machine(config),
         "logger": config["logger"],
         "random": config["baselines"]["random"],
+        "oracle": config["baselines"].get("oracle", False),  # of before there was one
         "joint": joint,
         "resume": checkpoint.find(resume, "resume") if resume else None,
         "other_data": config["other_data"],
         "config": config,
         "new_model": partial(_new_model, config),
     }
-    learner = _learner(model, recipe, dataset.objective, made)
+    if made["oracle"]:
+        check_oracle(dataset, config["dataset"].get("name"))
+    learner = learner_of(model, recipe, dataset.objective, made)
     return Experiment(**made, learner=learner)
 
 
@@ -111,34 +115,20 @@ def opened(experiment: Experiment) -> Experiment:
     return replace(experiment, splits=splits)
 
 
-def untrained(experiment: Experiment) -> Experiment:
-    """The same with a learner of its own, as yet untrained."""
-    made = vars(experiment)
-    learner = _learner(experiment.new_model(), experiment.recipe, experiment.objective, made)
-    return replace(experiment, learner=learner)
-
-
-def joint_baseline(experiment: Experiment) -> Experiment:
-    """Joint training from the same start, on the same tasks: its outer step alone is its own."""
-    config, joint = experiment.config, experiment.joint
-    assert joint is not None, "there is no joint baseline"
-    changed = {**config, "algorithm": _joint_node(config), "resume": None, "logger": {}}
-    return untrained(replace(experiment, recipe=joint, config=changed, resume=None, logger={}))
-
-
 def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     """The parts that need no data: recipe, network, joint recipe, the state of random numbers."""
     recipe = _recipe(config["algorithm"], config["shots"])
     model, chance = _new_model(config), torch.get_rng_state()
-    node = _joint_node(config)
+    node = joint_node(config)
     joint = _recipe(node, config["shots"], "baselines.joint") if node else None
     check_trainer(config["trainer"])
     check_logger(config["logger"])
     check_shots(recipe)
+    check_steps(recipe, config["eval"]["settings"])
     return recipe, model, joint, chance
 
 
-def _joint_node(config: Config) -> dict[str, Any] | None:
+def joint_node(config: Config) -> dict[str, Any] | None:
     """The joint baseline's algorithm, with the inner loop of the one beside it."""
     node = config["baselines"]["joint"]
     return {**node, "inner": config["algorithm"]["inner"]} if node else None
@@ -173,9 +163,10 @@ def _new_model(config: Config) -> nn.Module:
     return model.double() if double else model
 
 
-def _learner(
+def learner_of(
     model: nn.Module, recipe: Recipe, objective: Any, made: Mapping[str, Any]
 ) -> MetaLearner:
+    """A learner of a network, as what else is made of the configuration says."""
     schedule = made["schedule"]
     learner = MetaLearner(
         model,

@@ -146,6 +146,8 @@ class Experiment:
     """A `_target_` and its arguments; nothing where metrics.csv is enough."""
     random: bool
     """Whether an untrained learner is tested beside the trained one."""
+    oracle: bool
+    """Whether the dataset's own best answer is tested beside it."""
     joint: Recipe | None
     """Of the baseline that is trained beside it."""
     resume: Path | None

@@ -18,7 +18,7 @@ from fewstep.run.sizes import with_sizes
 
 Config = Mapping[str, Any]
 
-RECIPE = {"name", "outer", "meta_batch", "train_shots", "queries", "eval"}
+RECIPE = {"name", "outer", "meta_batch", "train_shots", "queries", "eval", "needs_rule"}
 """Keys of an algorithm's YAML that are its recipe and not arguments of its class."""
 
 FACTS = frozenset({"name", "channels", "size"})  # of a dataset's YAML, for the model to read

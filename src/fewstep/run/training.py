@@ -19,8 +19,8 @@ from fewstep.records import data_record
 from fewstep.records.curves import draw_curves
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
-from fewstep.run.assembly import joint_baseline, untrained
 from fewstep.run.bars import Progress, TestProgress
+from fewstep.run.baselines import joint_baseline, oracle_baseline, untrained
 from fewstep.run.build import build_tasks
 from fewstep.run.callbacks import Checkpoints, Measure, Resume, Stopwatch
 from fewstep.run.checkpoint_contents import stopwatch
@@ -54,6 +54,9 @@ def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
         for init, baseline, its in _baselines(experiment, tasks, folder):
             report["results"] += _test_chosen(baseline, tasks, folder, init, its)
             waves[init] = checkpoint.weights(baseline.learner)
+        if experiment.oracle:
+            best = oracle_baseline(experiment)
+            report["results"] += meta_test(best, build_tasks(best), Entrant("oracle", None, folder))
         log_results(loggers, report["results"])
     finish(report, folder)
     if experiment.source.name == "sine" and learner.trainer.is_global_zero:
@@ -138,9 +141,11 @@ def finish(report: dict[str, Any], folder: Path) -> None:
 
 
 def environment(experiment: Experiment) -> dict[str, Any]:
-    """Where and how it ran."""
+    """Where and how it ran, and where what the inner rule learns has come to."""
     learner = experiment.learner
+    learned = learner.learned.summary()
     return {
+        **({"learned": learned} if learned else {}),
         # Not the learner's own: Lightning leaves it on the CPU when it is done.
         "device": device_name(learner.trainer.strategy.root_device),
         "world_size": learner.trainer.world_size,

@@ -103,6 +103,26 @@ def _alignment(figure: Figure, panels: np.ndarray, found: Mapping[str, Any]) -> 
     figure.suptitle(f"Gradients of a task's minibatches during training on {found['dataset']}")
 
 
+def _estimators(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]]) -> None:
+    """One panel a network, untrained and trained: the error by how much the inner loop bends."""
+    groups = list(dict.fromkeys((row["case"], row["trained"]) for row in rows))
+    for axes, (case, trained) in zip(panels, groups, strict=True):
+        own = [row for row in rows if (row["case"], row["trained"]) == (case, trained)]
+        bends = [row["curvature"] for row in own]
+        look = {"color": NEUTRAL, "ls": "--", "lw": 1.2, "marker": "x", "ms": 4}
+        axes.loglog(bends, [row["first_order"] for row in own], label="first order", **look)
+        for kind, color, marker in zip(("binomial", "truncated"), COLORS, MARKERS, strict=False):
+            for order, width in ((1, 0.9), (2, 1.6), (3, 2.3)):
+                errors = [row[kind][order - 1] for row in own]
+                look = {"color": color, "marker": marker, "ms": 4, "lw": width}
+                axes.loglog(bends, errors, label=f"{kind}, order {order}", **look)
+        when = "trained" if trained else "untrained"
+        axes.set(title=f"{case}, {when}", xlabel="how much the inner loop bends, K a λ")
+    panels[0].set_ylabel("relative error, median over tasks")
+    panels[0].legend(fontsize=8)
+    figure.suptitle("Estimates of MAML's gradient")
+
+
 def _band(axes: Axes, points: list[Mapping[str, Any]], term: str, look: Mapping[str, Any]) -> None:
     x = [point["meta_iteration"] for point in points]
     y = np.array([point[term] for point in points], dtype=float)
@@ -116,5 +136,6 @@ PICTURES: dict[str, tuple[int, Callable[..., None]]] = {
     "coefficients": (2, _coefficients),
     "manifolds": (2, _manifolds),
     "alignment": (2, _alignment),
+    "estimators": (4, _estimators),
 }
 """Panels side by side, and what paints them."""

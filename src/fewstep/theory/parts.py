@@ -1,4 +1,4 @@
-"""The parts of section 5 that can be computed."""
+"""What can be computed: the parts of section 5, and what lies between its algorithms."""
 
 from __future__ import annotations
 
@@ -10,4 +10,8 @@ PARTS = {
     "joint": "with k = 1 Reptile is joint training (5.1)",
     "manifolds": "Reptile finds the point nearest to all solution manifolds (5.2)",
     "alignment": "during training, gradients of a task's minibatches come to agree for k > 1",
+    "estimators": "how near binomial and truncated estimates are to MAML's gradient",
 }
+
+WHERE_NAMED = ("estimators",)
+"""Parts that take minutes, and are computed where they are named alone."""

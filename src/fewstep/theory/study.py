@@ -34,6 +34,7 @@ def compute(parts: Sequence[str], values: Mapping[str, Any], command: str) -> di
         ConfigError: data that is missing or damaged, before anything else is computed.
     """
     train = _training(values) if "alignment" in parts else None
+    cases = _cases(values) if "estimators" in parts else None
     seed = values["seed"]
     figures: dict[str, Any] = {
         "schema": 1,
@@ -47,6 +48,8 @@ def compute(parts: Sequence[str], values: Mapping[str, Any], command: str) -> di
     run["manifolds"] = partial(near_manifolds, seed)
     if train is not None:
         run["alignment"] = train
+    if cases is not None:
+        run["estimators"] = cases
     for name in parts:
         print(f"{name}: {PARTS[name]}", file=sys.stderr)
         figures[name] = run[name]()
@@ -61,3 +64,14 @@ def _training(values: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
     words = [f"{key}={values[key]}" for key in given if values[key] is not None]
     trainings = alignment.experiments(words)
     return lambda: alignment.during_training(trainings)
+
+
+def _cases(values: Mapping[str, Any]) -> Callable[[], list[dict[str, Any]]]:
+    """The networks and tasks of the estimates, with their data open, yet to be measured."""
+    from fewstep.theory import estimators
+
+    seed, given = [f"seed={values['seed']}"], ("dataset", "dataset.root")
+    data = [f"{key}={values[key]}" for key in given if values[key] is not None]
+    words = {estimators.SINE: seed, estimators.CHARACTERS: [*seed, *data]}
+    made = [(case, estimators.experiment_of(case, own)) for case, own in words.items()]
+    return lambda: [row for case, made_of in made for row in estimators.measured(case, made_of)]

@@ -23,6 +23,12 @@ def markdown(figures: Mapping[str, Any]) -> str:
             f"a = {rate:g} (paper)"
         )
         parts.append(_by_k(figures["coefficients"], _coefficients))
+    if "estimators" in figures:
+        parts.append(
+            "Median relative error of an estimate of MAML's gradient over tasks, five inner steps "
+            "of rate a; K a λ says how much the inner loop bends"
+        )
+        parts.append(_estimators(figures["estimators"]))
     rows = [row for part in SINGLE if part in figures for row in SINGLE[part](figures[part])]
     if rows:
         parts.append(_table([["claim", "measured"], *rows]))
@@ -41,6 +47,24 @@ def _by_k(rows: Sequence[Mapping[str, Any]], cell: Any) -> str:
         lines.setdefault(NAMES[row["algorithm"]], []).append(cell(row))
     ks = sorted({row["k"] for row in rows})
     return _table([["algorithm", *(f"k = {k}" for k in ks)], *([n, *c] for n, c in lines.items())])
+
+
+def _estimators(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A line a network and rate; binomial and truncated estimates of order 1 to 4, the nearer one
+    of each order in bold."""
+    orders = range(1, len(rows[0]["binomial"]) + 1)
+    head = ["tasks", "a", "K a λ", "first order", *(f"binomial, truncated {n}" for n in orders)]
+    lines = [head]
+    for row in rows:
+        when = "trained" if row["trained"] else "untrained"
+        cells = []
+        for pair in zip(row["binomial"], row["truncated"], strict=True):
+            told = [f"{error:.2g}" for error in pair]
+            told[pair[0] > pair[1]] = f"**{told[pair[0] > pair[1]]}**"
+            cells.append(", ".join(told))
+        own = [f"{row['rate']:g}", f"{row['curvature']:.2g}", f"{row['first_order']:.2g}"]
+        lines.append([f"{row['case']}, {when}", *own, *cells])
+    return _table(lines)
 
 
 def _identity(found: Mapping[str, Any]) -> list[list[str]]:

@@ -2,6 +2,8 @@
 
 from fewstep.core.rules.adam import Adam
 from fewstep.core.rules.clipped import ClippedSGD
+from fewstep.core.rules.langevin import Langevin
+from fewstep.core.rules.lslr import LSLR
 from fewstep.core.rules.metasgd import MetaSGD
 from fewstep.core.rules.prox import Prox
 from fewstep.core.rules.rule import Rule
@@ -16,7 +18,18 @@ from fewstep.core.rules.trees import (
 )
 
 
-__all__ = ["SGD", "Adam", "ClippedSGD", "MetaSGD", "Prox", "Rule", "Sign", "State"]
+__all__ = [
+    "LSLR",
+    "SGD",
+    "Adam",
+    "ClippedSGD",
+    "Langevin",
+    "MetaSGD",
+    "Prox",
+    "Rule",
+    "Sign",
+    "State",
+]
 __all__ += ["detach_state", "inner_product", "place_state", "total_of"]
 
 RULES: dict[str, type[Rule]] = {
@@ -25,6 +38,8 @@ RULES: dict[str, type[Rule]] = {
     "sign": Sign,
     "prox": Prox,
     "metasgd": MetaSGD,
+    "lslr": LSLR,
+    "langevin": Langevin,
     "clipped": ClippedSGD,
 }
 """The names that `algorithm.inner.rule` knows; it also takes the dotted path of a class."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from fewstep.core.rules.rule import State
@@ -20,6 +21,8 @@ class Prox(SGD):
     """
 
     lam: float = 1.0
+    learn_lam: bool = False
+    """Whether the outer step learns `lam`, from this value on."""
 
     def __post_init__(self) -> None:
         if not self.lam >= 0:
@@ -28,6 +31,16 @@ class Prox(SGD):
     def begin(self, params: Params, state: State, key: Tensor) -> tuple[Params, State]:
         return params, {**state, "anchor": params}
 
+    def learned(self, params: Params) -> Params:
+        if not self.learn_lam:
+            return {}
+        first = next(iter(params.values()))
+        return {"inner/lam": torch.full((), self.lam, dtype=first.dtype, device=first.device)}
+
+    @property
+    def learns(self) -> bool:
+        return self.learn_lam
+
     def step(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
         return super().step(params, self._drawn_back(params, grads, state), state)
 
@@ -35,7 +48,7 @@ class Prox(SGD):
         super().step_(params, self._drawn_back(params, grads, state), state)
 
     def _drawn_back(self, params: Params, grads: Params, state: State) -> Params:
-        if not self.lam:  # gradient descent to the last digit
+        if not self.lam and not self.learn_lam:  # gradient descent to the last digit
             return grads
-        anchor = state["anchor"]
-        return {name: g + self.lam * (params[name] - anchor[name]) for name, g in grads.items()}
+        anchor, lam = state["anchor"], state.get("lam", self.lam)
+        return {name: g + lam * (params[name] - anchor[name]) for name, g in grads.items()}

@@ -77,6 +77,11 @@ class Rule(ABC):
         """
         return {}
 
+    @property
+    def most_steps(self) -> int | None:
+        """Inner steps that a task can take at the most; None is any number."""
+        return None
+
     def contribution(self, start: State, end: State) -> State:
         """What one task adds to `start`; contributions are summed over tasks (and devices)."""
         return {}
@@ -88,6 +93,16 @@ class Rule(ABC):
     def merge(self, start: State, ends: Sequence[State]) -> State:
         """What tasks that ran side by side from `start` leave behind, whatever their order."""
         return self.apply(start, total_of([self.contribution(start, end) for end in ends]))
+
+    @property
+    def fewest_steps(self) -> int:
+        """Inner steps that a task must take for there to be an answer; 0 is any number."""
+        return 0
+
+    @property
+    def learns(self) -> bool:
+        """Whether the outer step learns some of it."""
+        return type(self).learned is not Rule.learned
 
     @property
     def remembers(self) -> bool:

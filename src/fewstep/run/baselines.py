@@ -1,0 +1,33 @@
+"""What is tested beside the trained initialization, from the same experiment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fewstep.run.assembly import joint_node, learner_of
+from fewstep.run.experiment import Experiment
+
+
+def untrained(experiment: Experiment) -> Experiment:
+    """An experiment with a learner of its own, as yet untrained."""
+    made = vars(experiment)
+    learner = learner_of(experiment.new_model(), experiment.recipe, experiment.objective, made)
+    return replace(experiment, learner=learner)
+
+
+def oracle_baseline(experiment: Experiment) -> Experiment:
+    """The dataset's own best answer in the place of a network; it has nothing to adapt."""
+    settings = tuple(
+        replace(s, spec=replace(s.spec, steps=0), curve_steps=(0,))
+        for s in experiment.test.settings
+    )
+    test = replace(experiment.test, settings=settings)
+    return untrained(replace(experiment, test=test, new_model=experiment.dataset.oracle))
+
+
+def joint_baseline(experiment: Experiment) -> Experiment:
+    """Joint training from the same start, on the same tasks: its outer step alone is its own."""
+    config, joint = experiment.config, experiment.joint
+    assert joint is not None, "there is no joint baseline"
+    changed = {**config, "algorithm": joint_node(config), "resume": None, "logger": {}}
+    return untrained(replace(experiment, recipe=joint, config=changed, resume=None, logger={}))

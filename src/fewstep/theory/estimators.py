@@ -1,0 +1,162 @@
+"""How far cheaper estimators of MAML's gradient are from it: by order, inner rate and curvature.
+
+Between first-order MAML, which takes every factor (I - a H_k) of the gradient for the identity, and
+MAML lie the binomial estimates, which leave out products of many Hessians, and the truncated ones,
+which leave out Hessians far from the end. Which is nearer hangs on K a lambda, how much the inner
+loop bends: the first on small ones, the second on large ones.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.path import Path
+from fewstep.algorithms.binomial import Binomial
+from fewstep.config.compose import compose_config, plain
+from fewstep.config.limits import check_training
+from fewstep.core.net import Net
+from fewstep.core.problem import Problem
+from fewstep.core.rules import SGD, inner_product
+from fewstep.core.types import Episode, Params, Start
+from fewstep.run.assembly import draft, opened
+from fewstep.run.build import build_tasks
+from fewstep.run.experiment import Experiment
+from fewstep.run.lightning import quiet_lightning, trainer_options
+from fewstep.theory.problem import flat
+
+
+STEPS, ORDERS, TASKS, ITERATIONS = 5, (1, 2, 3, 4), 40, 30
+"""Inner steps, orders, tasks, and steps of the power iteration."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and its tasks, before and after a training by MAML."""
+
+    name: str
+    words: tuple[str, ...]
+    rates: tuple[float, ...]
+    """Inner learning rates of the estimates."""
+    meta_iterations: int
+    """Of the training."""
+
+
+SINE = Case(
+    "sine waves",
+    ("experiment=sine_maml", "trainer=cpu", "baselines.random=false"),
+    (0.001, 0.005, 0.01, 0.02),
+    1500,
+)
+CHARACTERS = Case(
+    "characters",
+    (
+        *("algorithm=maml", f"algorithm.inner.steps={STEPS}", "meta_batch=16"),
+        *("shots=5w1s", "shots.queries=15", "trainer=cpu", "model=omniglot_conv"),
+    ),
+    (0.01, 0.05, 0.1, 0.4),
+    120,
+)
+
+
+def experiment_of(case: Case, words: Sequence[str]) -> Experiment:
+    """The training of a case, checked and with its data open.
+
+    Raises:
+        ConfigError: data that is missing or damaged.
+    """
+    given = [*case.words, f"max_meta_iterations={case.meta_iterations}", *words]
+    config = plain(compose_config("train", given))
+    check_training(config)
+    return opened(draft(config))
+
+
+def measured(case: Case, experiment: Experiment, tasks: int = TASKS) -> list[dict[str, Any]]:
+    """A row for each inner rate, before and after the training, on tasks that it does not meet."""
+    spec = replace(experiment.recipe.spec, steps=STEPS, batch_size=None)
+    split = experiment.splits["train"].to("cpu", torch.float64)
+    episodes = [split.episode(spec, experiment.seed + 1, i) for i in range(tasks)]
+    rows = []
+    for trained in (False, True):
+        if trained:
+            _train(experiment)
+        net = Net(copy.deepcopy(experiment.learner.net.module).double())
+        problem = Problem(net, experiment.objective)
+        for rate in case.rates:
+            found = [of_task(problem, episode, rate) for episode in episodes]
+            about = {"case": case.name, "trained": trained, "rate": rate, "tasks": tasks}
+            rows.append(about | _summary(found))
+    return rows
+
+
+def of_task(problem: Problem, episode: Episode, rate: float) -> dict[str, Any]:
+    """Relative errors in one task, by estimator, and K a lambda."""
+    inner, params = InnerLoop(SGD(rate), STEPS), problem.net.params()
+    path = Path(inner, problem, Start(params, {}), episode)
+    _, v = path.query_gradient()
+    exact = flat(Binomial(inner, order=STEPS).pull_back(path, v))
+
+    def error(order: int, window: int | None = None) -> float:
+        estimate = Binomial(inner, order, window).pull_back(path, v) if order else v
+        return float((flat(estimate) - exact).norm() / exact.norm())
+
+    return {
+        "curvature": STEPS * rate * float(largest_curvature(path)),
+        "first_order": error(0),
+        "binomial": [error(order) for order in ORDERS],
+        "truncated": [error(order, order) for order in ORDERS],
+    }
+
+
+def largest_curvature(path: Path) -> Tensor:
+    """The largest eigenvalue, by magnitude, of the support loss's Hessian where a task starts, by
+    power iteration."""
+    at = path.params[0]
+    generator = torch.Generator().manual_seed(0)
+    v = {n: torch.randn(p.shape, generator=generator, dtype=p.dtype) for n, p in at.items()}
+    size = torch.zeros(())
+    for _ in range(ITERATIONS):
+        v = _unit(v)
+        product = path.hessian(0, at, v)
+        size, v = inner_product(v, product).abs(), product
+    return size
+
+
+def _unit(v: Params) -> Params:
+    length = inner_product(v, v).sqrt()
+    return {name: value / length for name, value in v.items()}
+
+
+def _summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Medians over tasks, and in how many of them the binomial estimate is the nearer."""
+    kinds = {
+        kind: [statistics.median(f[kind][i] for f in found) for i in range(len(ORDERS))]
+        for kind in ("binomial", "truncated")
+    }
+    nearer = [
+        statistics.fmean(f["binomial"][i] < f["truncated"][i] for f in found)
+        for i in range(len(ORDERS))
+    ]
+    single = {key: statistics.median(f[key] for f in found) for key in ("curvature", "first_order")}
+    return {**single, **kinds, "binomial_nearer": nearer}
+
+
+def _train(experiment: Experiment) -> None:
+    quiet_lightning()
+    torch.set_rng_state(experiment.chance)
+    trainer = pl.Trainer(
+        **trainer_options(experiment.machine),
+        max_steps=experiment.schedule.max_meta_iterations,
+        max_epochs=-1,
+        limit_val_batches=0,
+        logger=False,
+    )
+    trainer.fit(experiment.learner, build_tasks(experiment))

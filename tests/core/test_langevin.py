@@ -1,0 +1,170 @@
+"""Langevin descent: its noise, its fixed points, its posterior, and Bayes' own answer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.algorithms.maml import MAML
+from fewstep.core.net import Net
+from fewstep.core.objectives import ChainMean
+from fewstep.core.problem import Problem
+from fewstep.core.rules import SGD, Langevin
+from fewstep.core.rules.gaussian import gaussian
+from fewstep.core.types import Episode, EpisodeSpec, Params, Start
+from fewstep.data.linear import Linear
+from fewstep.data.posterior import PosteriorMean
+from fewstep.models import LinearChains
+from problems import finite_differences, largest_difference
+
+
+KEY = torch.tensor(12345)
+GRAM = torch.tensor([[1.0, 2], [0, 1], [1, -1]], dtype=torch.float64)
+ANSWERS = torch.tensor([[1.0], [0.5], [-1]], dtype=torch.float64)
+MIDDLE = torch.tensor([0.3, -0.2], dtype=torch.float64)
+RIDGE = [-0.1914917127, 0.5672928177]
+
+
+def double(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def problem(chains: int = 2, d: int = 2) -> Problem:
+    return Problem(Net(LinearChains(d, chains).double()), ChainMean())
+
+
+def episode(steps: int, key: int = 7) -> Episode:
+    one = torch.eye(2, dtype=torch.float64)
+    rows = torch.arange(3).repeat(steps, 1)
+    return Episode(GRAM, ANSWERS, one, double(0.1, 0.4)[:, None], rows, torch.tensor(key))
+
+
+def test_the_noise_is_that_of_its_key_step_and_entry() -> None:
+    first = gaussian(KEY, torch.tensor(0), 0, 4)
+    wanted = double(0.6856093014, 0.9108715047, -0.8905115286, 0.5770227989)
+    assert torch.allclose(first, wanted, atol=1e-9)
+    second = gaussian(KEY, torch.tensor(1), 0, 2)
+    assert torch.allclose(second, double(0.6127763625, 1.4014604431), atol=1e-9)
+    assert torch.equal(gaussian(KEY, torch.tensor(0), 2, 2), first[2:])
+    many = gaussian(KEY, torch.tensor(0), 0, 10**6)
+    assert abs(float(many.mean())) < 1e-4
+    assert float(many.var()) == pytest.approx(1.0001, abs=2e-4)
+    keys = torch.tensor([1, 2])
+    each = torch.func.vmap(lambda key: gaussian(key, torch.tensor(0), 0, 3))(keys)
+    assert torch.equal(each[1], gaussian(keys[1], torch.tensor(0), 0, 3))
+
+
+def test_of_a_posterior_that_is_not_gaussian_it_finds_the_mean() -> None:
+    """The quadrature's is 0.0830; at this rate the bias is 0.009, and the mode is at -0.08."""
+    rule = Langevin(0.02, burn_in=100, prior="one_sided", lam=1.0, beta=2.0, kappa=10.0)
+    params = {"w": torch.zeros(4096, 1, dtype=torch.float64)}
+    found = rule.learned(params)
+    state = {n: found[f"inner/{n}"] for n in ("log_lam", "log_beta", "log_kappa")}
+    _, state = rule.begin(params, {**state, "m": {"w": found["inner/m/w"]}}, torch.tensor(7))
+    params, x, y = {"w": torch.full((4096, 1), 0.5, dtype=torch.float64)}, double(1, -0.5), None
+    y = double(0.2, 0.4)
+    for _ in range(400):
+        slope = ((params["w"] * x - y) * x).sum(1, keepdim=True)
+        params, state = rule.step(params, {"w": slope}, state)
+    assert float(rule.finish(params, state)["w"].mean()) == pytest.approx(0.0951221540, rel=1e-9)
+
+
+def start_of(rule: Langevin, params: Params) -> Start:
+    learned = rule.learned(params)
+    return Start({**params, **learned, "inner/m/weight": MIDDLE.clone()}, {})
+
+
+def test_without_noise_it_is_descent_and_ends_at_ridge_regression() -> None:
+    rule = Langevin(0.02, temperature=0.0, prior="gaussian", lam=1.5, beta=4.0)
+    some = problem(chains=1)
+    inner = InnerLoop(rule, 60, loss="sum", reset=("weight",))
+    end = inner.adapt(some, start_of(rule, some.net.params()), episode(60))
+    w = inner.finish(end.start)["weight"][0]
+    assert (w - double(*RIDGE)).abs().max() == pytest.approx(8.2e-6, rel=0.02)
+    x, y, at = GRAM, ANSWERS[:, 0], MIDDLE.clone()
+    for _ in range(60):
+        at = at - 0.02 * (4.0 * ((x @ at - y) @ x) + 1.5 * (at - MIDDLE))
+    assert torch.allclose(w, at, rtol=0, atol=1e-14)
+
+
+def test_without_noise_and_without_a_prior_it_is_plain_descent() -> None:
+    rule = Langevin(0.02, temperature=0.0, lam=1e-300, beta=1.0)
+    some = problem(chains=3)
+    params = some.net.params()
+    plain, task, at = InnerLoop(SGD(0.02), 5, loss="sum"), episode(5), params
+    for rows in task.batches:
+        slope = plain.gradient(some, at, some.minibatch(task, rows))[1]
+        at, _ = plain.rule.step(at, slope, {})
+    start = Start({**params, **rule.learned(params)}, {})
+    own = InnerLoop(rule, 5, loss="sum").adapt(some, start, task)
+    assert torch.equal(own.params["weight"], at["weight"])
+
+
+def test_the_derivative_by_what_it_learns_goes_through_the_noise() -> None:
+    rule = Langevin(0.02, burn_in=3, prior="one_sided", kappa=2.0)
+    some, task = problem(chains=4), episode(8)
+    inner = InnerLoop(rule, 8, loss="sum", reset=("weight",))
+    start = start_of(rule, some.net.params())
+    found, _, _ = MAML(inner).direction(some, start, task)
+    names = [n for n in start.params if n.startswith("inner/")]
+
+    def after(learned: Params) -> Tensor:
+        own = Start({**start.params, **learned}, {})
+        end = inner.finish(inner.adapt(some, own, task).start)
+        return some.objective.outer_loss(some.net(end, task.query_x), task.query_y).mean()
+
+    slopes = finite_differences(after, {n: start.params[n] for n in names})
+    assert largest_difference(slopes, {n: found[n] for n in names}) < 1e-6
+
+
+def test_the_posterior_mean_in_closed_form_and_by_summing() -> None:
+    x, y = GRAM, ANSWERS[:, 0]
+    closed = PosteriorMean(2, 0.5, "gaussian")
+    exact = torch.linalg.solve(x.T @ x / 0.25 + torch.eye(2).double(), x.T @ y / 0.25)
+    assert torch.allclose(closed.mean(x, y), exact, atol=1e-12)
+    summed = PosteriorMean(2, 0.5, "laplace")
+    summed.prior = "gaussian"
+    mean = PosteriorMean._summed(summed, x, y, 481)
+    assert torch.allclose(mean, exact, atol=1e-5)
+    one = PosteriorMean(1, 1.0, "exponential").mean(double(1.0)[:, None], double(2.0))
+    # Of exp(-w) on w > 0 and one observation 2: a normal about 1, cut at 0.
+    cut = 1 + float(torch.exp(torch.tensor(-0.5)) / (2 * torch.pi) ** 0.5) / 0.8413447460685429
+    assert float(one) == pytest.approx(cut, abs=1e-4)
+
+
+def test_tasks_ask_for_each_weight_and_hang_on_their_number_alone() -> None:
+    family = Linear()
+    split = family.open()["test"].to("cpu", torch.float64)
+    spec = EpisodeSpec(1, 2, 1, 3)
+    task, same = split.episode(spec, 0, 5), split.episode(spec, 0, 5)
+    assert torch.equal(task.query_x, torch.eye(2, dtype=torch.float64))
+    assert torch.equal(task.support_x, same.support_x)
+    assert (task.query_y > 0).all()
+    weights = torch.stack([split.episode(spec, 0, i).query_y for i in range(2000)])
+    assert float(weights.mean()) == pytest.approx(1.0, abs=0.05)
+    noise = [
+        e.support_y - e.support_x @ e.query_y
+        for e in (split.episode(spec, 1, i) for i in range(2000))
+    ]
+    assert float(torch.stack(noise).std()) == pytest.approx(0.7, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda: Langevin(0.1, temperature=-1.0), "temperature=-1.0: must be at least 0"),
+        (lambda: Langevin(0.1, prior="flat"), "prior=flat: must be one of one_sided, laplace"),
+        (lambda: Langevin(0.1, burn_in=-1), "burn_in=-1: must be at least 0"),
+        (lambda: LinearChains(2, 0), r"model.chains=0: must be at least 1"),
+        (
+            lambda: Linear(d=3).oracle(),
+            r"dataset.d=3 weights with dataset.prior=exponential",
+        ),
+        (lambda: Linear(prior="flat"), r"dataset.prior=flat: must be one of exponential"),
+    ],
+)
+def test_what_it_refuses(made, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        made()

@@ -1,0 +1,40 @@
+"""Whole runs of the family: what is learned is recorded, the oracle is tested, and all resume."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import fewstep
+
+
+TINY = [
+    *("trainer=cpu", "dataset.classes=60", "model.channels=4", "max_meta_iterations=3"),
+    *("eval.tasks=4", "eval.val_every=null", "execution=serial", "meta_batch=2"),
+]
+
+pytestmark = pytest.mark.run
+
+
+@pytest.mark.parametrize("algorithm", ["mamlpp", "metasgd"])
+def test_what_the_inner_rule_learns_is_recorded(algorithm: str, tmp_path: Path) -> None:
+    words = [*TINY, f"algorithm={algorithm}", f"hydra.run.dir={tmp_path / 'run'}"]
+    fewstep.train(words)
+    told = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert set(told["learned"]) == {"inner_lr_min", "inner_lr_mean", "inner_lr_max"}
+    assert told["learned"]["inner_lr_min"] < 0.1 < told["learned"]["inner_lr_max"]
+    head = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[0]
+    assert "train/inner_lr_mean" in head
+
+
+def test_the_best_answer_stands_beside_langevin_descent_on_the_same_tasks(tmp_path: Path) -> None:
+    words = ["experiment=lgd", "max_meta_iterations=2", "meta_batch=2", "eval.tasks=6"]
+    words += ["eval.steps=60", "algorithm.inner.steps=60", "model.chains=2", "trainer=cpu"]
+    fewstep.train([*words, "execution=serial", f"hydra.run.dir={tmp_path / 'run'}"])
+    told = json.loads((tmp_path / "run" / "results.json").read_text())
+    trained, oracle = told["results"]
+    assert (trained["init"], oracle["init"], oracle["steps"]) == ("trained", "oracle", 0)
+    assert trained["episodes_sha256"] == oracle["episodes_sha256"]
+    assert oracle["loss"] < trained["loss"]

@@ -1,0 +1,50 @@
+"""How near estimates of MAML's gradient are, and where which is nearer."""
+
+from __future__ import annotations
+
+import torch
+
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.path import Path
+from fewstep.core.problem import Problem
+from fewstep.core.rules import SGD
+from fewstep.core.types import Start
+from fewstep.theory.estimators import STEPS, largest_curvature, of_task
+from fewstep.theory.tables import markdown
+from problems import REGRESSION, small_episode, small_net
+
+
+NET = small_net()
+EPISODE = small_episode()._replace(batches=torch.arange(6).repeat(STEPS, 1))
+PROBLEM = Problem(NET, REGRESSION)
+
+
+def test_errors_fall_with_the_order_and_with_the_rate() -> None:
+    slow, fast = (of_task(PROBLEM, EPISODE, rate) for rate in (0.01, 0.1))
+    for found in (slow, fast):
+        for kind in ("binomial", "truncated"):
+            errors = [found["first_order"], *found[kind]]
+            assert errors == sorted(errors, reverse=True)
+    assert slow["binomial"][0] < fast["binomial"][0]
+    assert slow["curvature"] * 10 == fast["curvature"] > 0
+    assert slow["binomial"][2] < 1e-3 * slow["truncated"][2]
+
+
+def test_the_largest_curvature_is_that_of_the_whole_hessian() -> None:
+    path = Path(InnerLoop(SGD(0.1), STEPS), PROBLEM, Start(NET.params(), {}), EPISODE)
+    at, rows = path.params[0], []
+    for name, value in at.items():
+        for entry in range(value.numel()):
+            one = {n: torch.zeros_like(p) for n, p in at.items()}
+            one[name].view(-1)[entry] = 1.0
+            product = path.hessian(0, at, one)
+            rows.append(torch.cat([product[n].flatten() for n in at]))
+    exact = torch.linalg.eigvalsh(torch.stack(rows)).abs().max()
+    torch.testing.assert_close(largest_curvature(path), exact, rtol=1e-2, atol=0.0)
+
+
+def test_a_table_marks_the_nearer_one() -> None:
+    row = {"case": "waves", "trained": False, "rate": 0.1, "tasks": 2, "curvature": 0.5}
+    row |= {"first_order": 0.3, "binomial": [0.2, 0.1], "truncated": [0.1, 0.2]}
+    table = markdown({"estimators": [row]})
+    assert "| waves, untrained | 0.1 | 0.5 | 0.3 | 0.2, **0.1** | **0.1**, 0.2 |" in table
