@@ -62,7 +62,7 @@ def explained(name: str, overrides: list[str], error: Exception) -> str:
             return foreign(name, override)
         known = [*(k for k, _ in flatten(_defaults(name, overrides, override))), *groups()]
         if key in known:
-            return f"{override}: gives {key} a new entry. Use +{key}.NAME=VALUE to add one"
+            return _only_elsewhere(override, overrides)
         more = f"; +{override} adds it" if OPEN.match(key) else ""
         return (
             f"{override}: there is no key {key}.{did_you_mean(key, known)} "
@@ -70,6 +70,19 @@ def explained(name: str, overrides: list[str], error: Exception) -> str:
         )
     override = next((o for o in overrides if o in text or f"'{_key(o)}'" in text), "")
     return ": ".join(part for part in (override, " ".join(text.split())) if part)
+
+
+def _only_elsewhere(override: str, overrides: list[str]) -> str:
+    """What to say of a key that the defaults have, and a file that was chosen does not."""
+    group, _, rest = _key(override).partition(".")
+    chosen = next((o for o in overrides if o.startswith(f"{group}=")), "")
+    if not rest or not chosen:
+        return f"{override}: gives {_key(override)} a new entry. Use +{override} to add one"
+    return (
+        f"{override}: {chosen} has no {rest}. Leave it out, add it with +{override}, or let "
+        f"conf/{group}/{chosen.partition('=')[2]}.yaml begin with the keys of another: "
+        f"`defaults: [NAME]`"
+    )
 
 
 def _defaults(name: str, overrides: list[str], without: str) -> dict:

@@ -18,6 +18,10 @@ PLAIN = {"int": int, "float": float, "bool": bool, "str": str, "None": type(None
 """The annotations that a value can be held against, as they are written."""
 
 
+SHOWN = (bool, int, float, str, list, tuple, dict)
+"""Values as a configuration has them, which a message shows; objects that were made of it not."""
+
+
 def make(key: str, config: Config, spare: frozenset[str] = frozenset()) -> Any:
     """The object of a node with a `_target_`; `spare` keys are left out where it takes none.
 
@@ -45,8 +49,9 @@ def call(made: Any, key: str, arguments: Config) -> Any:
     for name, value in arguments.items():
         if name not in parameters and not takes_all:
             hint = did_you_mean(name, parameters)
+            shown = f"={value}" if isinstance(value, SHOWN) or value is None else ""
             raise ConfigError(
-                f"{key}.{name}={value}: {made.__name__} takes no such argument.{hint} It takes "
+                f"{key}.{name}{shown}: {made.__name__} takes no such argument.{hint} It takes "
                 f"{', '.join(parameters) or 'none'}"
             )
     for name, parameter in parameters.items():
@@ -57,7 +62,16 @@ def call(made: Any, key: str, arguments: Config) -> Any:
         return made(**arguments)
     except Exception as error:  # whatever somebody's constructor raises
         text = str(error) or type(error).__name__
-        raise ConfigError(text if f"{key}." in text else f"{key}: {text}") from None
+        raise ConfigError(text if f"{key}." in text else f"{key}: {text}{_way_out(text)}") from None
+
+
+def _way_out(text: str) -> str:
+    """What to do about a mistake that many make in a class of their own."""
+    ways = {
+        "before Module.__init__() call": ". Begin its __init__ with super().__init__()",
+        "instantiate abstract class": ". Write that method",
+    }
+    return next((way for words, way in ways.items() if words in text), "")
 
 
 def locate(key: str, path: str) -> Any:
@@ -72,6 +86,8 @@ def locate(key: str, path: str) -> Any:
             raise TypeError("it is no class or function")
         return found
     except Exception as error:  # whatever importing somebody's module raises
+        if lacks := _lacks(path):
+            raise ConfigError(f"{key}={path}: {lacks}") from None
         raise ConfigError(
             f"{key}={path}: cannot be imported ({error}). It is the dotted path of a class in an "
             "installed module, or in one that lies in this folder"
@@ -91,6 +107,20 @@ def _look_up(path: str) -> Any:
         else:
             return pkgutil.resolve_name(path)
     return found
+
+
+def _lacks(path: str) -> str:
+    """That a module of one file is there and has no such name; empty where that is not so."""
+    module, _, name = path.rpartition(".")
+    try:
+        found = import_module(module)
+    except Exception:  # whatever importing somebody's module raises, which is told elsewhere
+        return ""
+    if hasattr(found, name) or hasattr(found, "__path__"):
+        return ""
+    known = [n for n, v in vars(found).items() if callable(v) and v.__module__ == found.__name__]
+    hint = did_you_mean(name, known)
+    return f"{module}.py has no {name}.{hint} It has {', '.join(known) or 'no class'}"
 
 
 def _check_types(parameters: Mapping[str, inspect.Parameter], key: str, arguments: Config) -> None:

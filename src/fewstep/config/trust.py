@@ -18,6 +18,8 @@ from fewstep.messages.printable import printable
 
 
 KEY = "trust"
+IN_PYTHON = " (in Python "
+"""Begins what a command line need not be told."""
 
 NAMED = ("_target_", "rule", "optimizer", "schedule")
 """The last piece of every key whose value may be a dotted path."""
@@ -44,7 +46,8 @@ class Untrusted(ConfigError):
         super().__init__(
             f"{source}: names {', '.join(doubted)}. What is stored may name parts of fewstep, "
             "torch.nn, torch.optim and torchvision's models; anything else would run as you. If "
-            f"you trust who made it, add {KEY}=[{','.join(self.modules)}]"
+            f"you trust who made it, add {KEY}=[{','.join(self.modules)}]{IN_PYTHON}"
+            f"{KEY}={self.modules})"
         )
 
 
@@ -56,7 +59,8 @@ def told(error: ConfigError, command: str, words: Sequence[str]) -> str:
     before = [m.strip() for w in given for m in w.partition("=")[2].strip("[]").split(",")]
     modules = ",".join(dict.fromkeys([*filter(None, before), *error.modules]))
     rest = [word for word in words if word not in given]
-    return f"{error}: {shlex.join(['fewstep', command, *rest, f'{KEY}=[{modules}]'])}"
+    line = str(error).partition(IN_PYTHON)[0]
+    return f"{line}: {shlex.join(['fewstep', command, *rest, f'{KEY}=[{modules}]'])}"
 
 
 def check_trust(config: Mapping[str, Any]) -> None:

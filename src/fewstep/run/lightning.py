@@ -31,6 +31,7 @@ def quiet_lightning() -> None:
         ".*LeafSpec.*",
         ".*GPU available but not used.*",
         ".*`IterableDataset` has `__len__`.*",
+        ".*module.* in eval mode at the start of training.*",  # a metric's, or a frozen part's
     ):
         warnings.filterwarnings("ignore", text)
 
