@@ -18,6 +18,7 @@ from fewstep.algorithms import Algorithm
 from fewstep.core.outer import OuterStep
 from fewstep.core.types import EpisodeSpec, Split
 from fewstep.run.learner import MetaLearner
+from fewstep.run.work import Work, work_of
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,12 @@ class Experiment:
     def ways(self) -> int:
         """Classes of a task."""
         return self.recipe.spec.ways
+
+    @property
+    def work(self) -> Work:
+        """What a training task costs."""
+        recipe, points = self.recipe, getattr(self.dataset, "points", None)
+        return work_of(recipe.algorithm, recipe.spec, points)
 
     @property
     def criterion(self) -> tuple[Any, ...]:

@@ -47,7 +47,7 @@ def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
     report |= data_record.seen(folder, digests(experiment.splits))
     with open_loggers(_shown(experiment), folder) as loggers:
         watch, saved = fit(experiment, tasks, folder, "train", loggers)
-        done = progress(watch, learner.meta_iteration, learner.meta_batch)
+        done = progress(watch, experiment)
         results = _test_chosen(experiment, tasks, folder, "trained", saved)
         report |= environment(experiment) | done | {"results": results}
         waves = {"trained": checkpoint.weights(learner)}
@@ -79,7 +79,7 @@ def evaluate(
     report |= environment(experiment)
     watch, said = Stopwatch(), stopwatch(content, path, "checkpoint")
     watch.load_state_dict(said or watch.state_dict())
-    report |= progress(watch, learner.meta_iteration, learner.meta_batch)
+    report |= progress(watch, experiment)
     report |= {} if said else {"train_seconds": None}
     report["results"] = results
     finish(report, folder)
