@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fewstep.config.budget import UNITS, check_budget
 from fewstep.config.checks import (
     Check,
     OneOrMore,
@@ -43,6 +44,9 @@ TRAIN = {
     "seed": count(0, 0),
     "resume": Check(str, optional=True, example="outputs/runs/NAME/DATE"),
     "max_meta_iterations": count(1, 2000),
+    "budget.tasks": count(1, 10000, optional=True),
+    "budget.gradients": count(1, 50000, optional=True),
+    "budget.examples": count(1, 500000, optional=True),
     "meta_batch": count(1, 5),
     "log_every": count(1, 10),
     "checkpoint_every": count(1, 500),
@@ -92,11 +96,13 @@ OPTIONAL = {"algorithm.inner.batch_size", "algorithm.inner.loss", "algorithm.inn
 OPTIONAL |= {"algorithm.meta_batch", "algorithm.train_shots", "algorithm.queries"}
 OPTIONAL |= {"algorithm.eval.steps", "algorithm.eval.batch_size"}
 """Keys of which an algorithm has those that it, or another key, asks for."""
-CHOSEN = ("algorithm.eval",)
+OPTIONAL |= {f"budget.{unit}" for unit in UNITS}
+"""And those of a budget, of which there may be none."""
+CHOSEN = ("algorithm.eval", "budget")
 """Parts that need not have all of their keys."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
-TOP = {*GROUPS, "eval", "baselines", "point", "trust"}
+TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
 PARTS = {
     "eval": {"settings"},
@@ -104,6 +110,7 @@ PARTS = {
     "baselines": {"joint"},
     "algorithm.outer": {"options"},
     "algorithm.eval": set(),
+    "budget": set(),
 }
 """Parts that no class of a user's own reads, and their keys that no table has: whatever else is
 there is a slip of the pen that would silently change nothing."""
@@ -129,6 +136,7 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_settings(config["eval"]["settings"])
     for part in ("inner", "outer"):
         _check_options(f"algorithm.{part}.options", config["algorithm"][part].get("options"))
+    check_budget(config)
     check_trust(config)
     check_name("name", config["name"], pieces=True)
     for part in ("algorithm", "dataset"):

@@ -6,8 +6,8 @@ import copy
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.disk.lock import held, in_use
-from fewstep.launch.job_folders import Digests, Folders, Job
+from fewstep.launch.job_folders import Digests, Folders, Job, Length, no_length
+from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted
 from fewstep.processes import signals
 from fewstep.records.job_record import RECORD, read_record
@@ -40,6 +41,7 @@ class Sweep:
 
     folder: Path
     digests: Digests
+    length: Length = no_length
     jobs: list[Job] = field(default_factory=list)
     """Those that were asked for so far."""
     end_jobs: Callable[[], None] = lambda: None
@@ -53,7 +55,7 @@ _running: list[Sweep] = []
 
 
 @contextmanager
-def running(folder: Path, digests: Digests) -> Iterator[Sweep]:
+def running(folder: Path, digests: Digests, length: Length = no_length) -> Iterator[Sweep]:
     """Inside, launchers of the class below run the jobs of this sweep.
 
     Raises:
@@ -62,7 +64,7 @@ def running(folder: Path, digests: Digests) -> Iterator[Sweep]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as permission:
         permission.enter_context(held(folder))
-        sweep = Sweep(folder, digests, end_jobs=permission.close)
+        sweep = Sweep(folder, digests, length, end_jobs=permission.close)
         _running.append(sweep)
         try:
             yield sweep
@@ -120,10 +122,13 @@ class Supervised(Launcher):
         with open_dict(composed):
             del composed["hydra"]
         config: Any = OmegaConf.to_container(composed, resolve=True)
-        folder = self.folders.claim(config, number)
+        length: Mapping[str, Any] = {}
+        with suppress(ConfigError):  # the job itself says so
+            length = self.sweep.length(config, [])
+        folder = self.folders.claim({**config, **length}, number)
         again = config.get("resume") == "auto"  # as every job of a sweep does by itself
         before = (folder / "results.json").exists()
-        return Job(folder, [*words, *["resume=null"] * again], before)
+        return Job(folder, [*words, *["resume=null"] * again], length, before)
 
     def _launch(self, jobs: Sequence[Job], initial_job_idx: int) -> None:
         words = [[*job.overrides, *self._place(job)] for job in jobs]
@@ -150,6 +155,7 @@ class Supervised(Launcher):
         """Overrides that put a job where it belongs, and have it go on where it was cut off."""
         place = [f"hydra.sweep.dir={quoted(str(job.folder.parent.resolve()))}"]
         place.append(f"hydra.sweep.subdir='{job.folder.name}'")
+        place += [f"{key}={value}" for key, value in job.length.items()]
         if any((job.folder / "checkpoints").glob("*.ckpt")):
             place.append(f"resume={quoted(str(job.folder.resolve()))}")
         return place

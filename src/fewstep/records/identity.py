@@ -13,7 +13,7 @@ import yaml
 
 
 NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
-NOT_HASHED += ("checkpoint_every", "trust", "other_data")
+NOT_HASHED += ("checkpoint_every", "trust", "other_data", "budget")
 """What a configuration says of where and how a run goes, and not of what it computes."""
 NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb")
 LATER_OF_DATASET = {"skip": [], "white": None}

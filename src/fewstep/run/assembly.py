@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.config.limits import check_training
-from fewstep.core.types import EpisodeSpec, Split
+from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
 from fewstep.run import build, checkpoint, parts
 from fewstep.run.consistency import (
@@ -146,14 +146,7 @@ def _joint_node(config: Config) -> dict[str, Any] | None:
 
 def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
     algorithm, outer = parts.build_algorithm(node, key), build_outer(node["outer"], key)
-    spec = EpisodeSpec(
-        shots["ways"],
-        shots["train_shots"],
-        shots["queries"] if algorithm.needs_queries else 0,
-        algorithm.batches,
-        algorithm.inner.batch_size,
-        algorithm.replacement,
-    )
+    spec = build.build_spec(algorithm, shots)
     again = partial(_recipe_again, node, shots)
     return Recipe(node.get("name", key), algorithm, outer, spec, again)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fewstep.adapters.meta_test import PAPER, Setting, curve_steps
+from fewstep.algorithms import Algorithm
 from fewstep.config.ranks import count
 from fewstep.core.types import EpisodeSpec
 from fewstep.run.episodes import TaskModule
@@ -27,6 +28,18 @@ def build_source(config: Config) -> Source:
 def fit_of(config: Config) -> tuple[int, str]:
     """What a network's last layer hangs on, the ways, and the dotted path of the network."""
     return config["shots"]["ways"], config["model"]["_target_"]
+
+
+def build_spec(algorithm: Algorithm, shots: Config) -> EpisodeSpec:
+    """What a task in meta-training looks like."""
+    return EpisodeSpec(
+        shots["ways"],
+        shots["train_shots"],
+        shots["queries"] if algorithm.needs_queries else 0,
+        algorithm.batches,
+        algorithm.inner.batch_size,
+        algorithm.replacement,
+    )
 
 
 def build_schedule(config: Config) -> Schedule:
