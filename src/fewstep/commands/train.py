@@ -59,14 +59,10 @@ def prepared(arguments: Arguments) -> Arguments:
     Raises:
         ConfigError: a run that cannot be resumed, or two words that say how long one is.
     """
-    from fewstep.config.arguments import names
-    from fewstep.config.budget import LENGTH
-    from fewstep.config.compose import compose_config, plain
+    from fewstep.config.budget import check_words
     from fewstep.launch.resume import resumed
 
-    if LENGTH in names(arguments.overrides) and not arguments.shows and not arguments.sweep:
-        config = plain(compose_config("train", arguments.overrides, complete=False), resolve=False)
-        length(config, arguments.overrides)
+    check_words(arguments)
     return resumed(arguments, length)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fewstep.config.arguments import parsed
+from fewstep.config.arguments import Arguments, names, parsed
+from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
 
 
@@ -60,6 +61,19 @@ def check_alone(config: Config, words: Sequence[str]) -> None:
             f"{word}: {KEY}.{budget[0]}={budget[1]} says how long the training is. Leave one of "
             f"them out, or switch the budget off with {KEY}=null"
         )
+
+
+def check_words(arguments: Arguments) -> None:
+    """The same of the command line of one run, before the words of a run that it resumes.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    words = arguments.overrides
+    if LENGTH in names(words) and not arguments.shows and not arguments.sweep:
+        config = plain(compose_config("train", words, complete=False), resolve=False)
+        check_budget(config)
+        check_alone(config, words)
 
 
 def superseded(stored: Iterable[str], given: Iterable[str]) -> set[str]:

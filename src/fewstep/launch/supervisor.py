@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.disk.lock import held, in_use
+from fewstep.launch.controllers import deaf_controllers
 from fewstep.launch.job_folders import Digests, Folders, Job, Length, no_length
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted
@@ -134,7 +134,7 @@ class Supervised(Launcher):
         words = [[*job.overrides, *self._place(job)] for job in jobs]
         with signals.instead(self.sweep.end_jobs):
             try:
-                with _deaf_controllers():
+                with deaf_controllers():
                     returns = self.inner.launch(words, initial_job_idx=initial_job_idx)
             except Exception as error:  # a process of its own was killed; jobs may be at work
                 _wait(jobs)
@@ -159,31 +159,6 @@ class Supervised(Launcher):
         if any((job.folder / "checkpoints").glob("*.ckpt")):
             place.append(f"resume={quoted(str(job.folder.resolve()))}")
         return place
-
-
-@contextmanager
-def _deaf_controllers() -> Iterator[None]:
-    """Inside, the processes by which Submitit watches jobs on this machine do not hear Ctrl-C,
-    at which they would end with a traceback before the jobs have saved."""
-    try:
-        from submitit.local import local
-    except ImportError:
-        yield
-        return
-    original = local.start_controller
-
-    def start(*args: Any, **more: Any) -> Any:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            return original(*args, **more)
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    local.start_controller = start
-    try:
-        yield
-    finally:
-        local.start_controller = original
 
 
 def _wait_for_the_stopped(jobs: Sequence[Job]) -> None:

@@ -21,7 +21,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.config.groups import VERSION_BASE, conf_dir, initialized, search_path
-from fewstep.launch.job_folders import Digests, Length
+from fewstep.launch.job_folders import Digests, Length, no_length
 from fewstep.launch.supervisor import Sweep, running, supervising
 from fewstep.messages.words import quoted
 
@@ -67,7 +67,7 @@ def run(composed: DictConfig, name: str, task: Task) -> Any:
 
 @contextmanager
 def sweep(
-    name: str, overrides: Sequence[str], digests: Digests, length: Length
+    name: str, overrides: Sequence[str], digests: Digests, length: Length = no_length
 ) -> Iterator[tuple[Sweep, Callable]]:
     """A sweep whose folder is ours, and what runs it to its end, given the task of each job.
 
