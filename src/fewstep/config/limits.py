@@ -17,6 +17,7 @@ from fewstep.config.checks import (
 from fewstep.config.names import check_name
 from fewstep.config.ranks import check_ranks
 from fewstep.config.trust import check_trust
+from fewstep.config.validation import AUTO, val_every
 from fewstep.messages.errors import ConfigError
 
 
@@ -72,7 +73,7 @@ TRAIN = {
     "shots.queries": count(0, 1),
     "baselines.random": Check(bool, example=True),
     "other_data": Check(bool, example=True),
-    "eval.val_every": count(1, 500, optional=True),
+    "eval.val_every": Check(int, low=1, optional=True, word=AUTO, example=500),
     "eval.val_tasks": count(2, 100),
     "eval.test_every": count(1, 500, optional=True),
     "eval.test_tasks": count(2, 100),
@@ -161,7 +162,7 @@ def _check_options(key: str, options: Any) -> None:
 
 
 def _check_best(config: Mapping[str, Any]) -> None:
-    every, end = config["eval"]["val_every"], config["max_meta_iterations"]
+    every, end = val_every(config), config["max_meta_iterations"]
     if config["eval"]["checkpoint"] == "best" and not (every and every <= end):
         raise ConfigError(
             f"eval.checkpoint=best: nothing is validated with eval.val_every={every} and "

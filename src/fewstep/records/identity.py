@@ -18,6 +18,8 @@ NOT_HASHED += ("checkpoint_every", "trust", "other_data", "budget")
 NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb")
 LATER_OF_DATASET = {"skip": [], "white": None}
 """Keys that older runs lack, and what those did."""
+BEFORE_AUTO = 500
+"""What `eval.val_every` was by default, so that jobs which were finished then still are."""
 LATER = {
     "inner": {"fixed": [], "reset": [], "frozen": [], "head": "trained"},
     "outer": {"schedule": "linear", "rates": {}},
@@ -46,7 +48,11 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def config_hash(config: Mapping[str, Any]) -> str:
     """Twelve hex digits that two runs share when they compute the same thing."""
-    text = json.dumps(hashed(config), sort_keys=True)
+    kept = hashed(config)
+    test = kept.get("eval") or {}
+    if test.get("val_every") == "auto":
+        kept["eval"] = {**test, "val_every": BEFORE_AUTO}
+    text = json.dumps(kept, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fewstep.adapters.meta_test import PAPER, Setting, curve_steps
 from fewstep.algorithms import Algorithm
 from fewstep.config.ranks import count
+from fewstep.config.validation import val_every
 from fewstep.core.types import EpisodeSpec
 from fewstep.run.episodes import TaskModule
 from fewstep.run.experiment import Experiment, Machine, MetaTest, Schedule, Source
@@ -50,7 +51,7 @@ def build_schedule(config: Config) -> Schedule:
         meta_batch=config["meta_batch"],
         log_every=config["log_every"],
         checkpoint_every=config["checkpoint_every"],
-        val_every=test["val_every"],
+        val_every=val_every(config),
         val_tasks=test["val_tasks"],
         test_every=test["test_every"],
         test_tasks=test["test_tasks"],
