@@ -68,6 +68,6 @@ def test_the_limits_of_a_validation_are_told() -> None:
         "eval.val_every=0: must be a whole number of at least 1, auto or null. For example "
         "eval.val_every=500"
     )
-    with pytest.raises(ConfigError, match="eval.checkpoint=best: nothing is validated"):
+    with pytest.raises(ConfigError, match=r"eval\.checkpoint=best: nothing is validated"):
         check_training(_config("eval.checkpoint=best", "eval.val_every=null"))
     check_training(_config("eval.checkpoint=best", "max_meta_iterations=3"))

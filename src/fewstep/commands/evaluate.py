@@ -51,7 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def prepared(arguments: Arguments) -> Arguments:
-    """The arguments, without any that would change what was trained.
+    """The arguments, with the run that a name alone means, and none that changes what was trained.
 
     Raises:
         ConfigError: naming it and what to do instead.
@@ -63,7 +63,23 @@ def prepared(arguments: Arguments) -> Arguments:
     for word in arguments.overrides:
         if parsed(word).get_key_element().lstrip("+~").split(".")[0] in BESIDE:
             raise ConfigError(foreign("evaluate", word))
-    return arguments
+    if arguments.sweep or arguments.shows:
+        return arguments
+    return replace(arguments, overrides=[_dated(word) for word in arguments.overrides])
+
+
+def _dated(word: str) -> str:
+    """`checkpoint=outputs/runs/NAME` as the folder of its newest run, and any other word as it is:
+    that of the evaluation itself may soon be the newest."""
+    from fewstep.config.arguments import parsed
+    from fewstep.messages.words import quoted
+    from fewstep.records.run_folders import newest
+
+    override = parsed(word)
+    if override.key_or_group != "checkpoint" or not override.value():
+        return word
+    path = Path(str(override.value())).expanduser()
+    return word if newest(path) == path else f"checkpoint={quoted(str(newest(path)))}"
 
 
 def check(config: dict[str, Any]) -> None:

@@ -21,9 +21,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import quoted
 from fewstep.records.identity import config_hash, hash_of
-
-
-OVERRIDES = "overrides.yaml"
+from fewstep.records.run_folders import OVERRIDES, run_folder
 
 
 def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None:
@@ -109,5 +107,9 @@ def unfinished(overrides: Sequence[str], in_place: bool, length: Length = no_len
 
 
 def _run_of(path: Path) -> Path:
-    """The run directory that a path to resume from lies in."""
-    return path if path.is_dir() else path.parent.parent
+    """The run directory that a path to resume from lies in.
+
+    Raises:
+        ConfigError: a folder in which no run is.
+    """
+    return run_folder(path, "resume") if path.is_dir() else path.parent.parent

@@ -20,10 +20,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from fewstep.disk.lock import held, in_use
 from fewstep.launch.controllers import deaf_controllers
 from fewstep.launch.job_folders import Digests, Folders, Job, Length, no_length
+from fewstep.launch.resume import keep
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted
 from fewstep.processes import signals
 from fewstep.records.job_record import RECORD, read_record
+from fewstep.records.run_folders import OVERRIDES
 
 
 log = logging.getLogger(__name__)
@@ -128,6 +130,8 @@ class Supervised(Launcher):
         folder = self.folders.claim({**config, **length}, number)
         again = config.get("resume") == "auto"  # as every job of a sweep does by itself
         before = (folder / "results.json").exists()
+        if not (folder / OVERRIDES).exists():  # so that it is known what a job is that waits
+            keep(folder, {**config, **length}, words)
         return Job(folder, [*words, *["resume=null"] * again], length, before)
 
     def _launch(self, jobs: Sequence[Job], initial_job_idx: int) -> None:

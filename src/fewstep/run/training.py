@@ -17,6 +17,7 @@ from fewstep.loggers.opening import Shown, log_results, open_loggers
 from fewstep.messages.printable import printable
 from fewstep.records import data_record
 from fewstep.records.curves import draw_curves
+from fewstep.records.pace import RECORD
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
 from fewstep.run.assembly import joint_baseline, untrained
@@ -29,6 +30,7 @@ from fewstep.run.episodes import TaskModule
 from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.run.origin import digests, kept
+from fewstep.run.pace import LeavesWord
 from fewstep.run.results import Entrant, device_name, header, progress, result
 from fewstep.run.tested import Tested
 from fewstep.run.waves import draw_waves
@@ -107,7 +109,10 @@ def fit(
         max_epochs=-1,
         limit_val_batches=0,  # `Measure` decides when to validate: exactly resumable
         logger=[metrics, *loggers],
-        callbacks=[watch, measure, Progress(watch, measure, label), saved, Resume(watch)],
+        callbacks=[
+            *(watch, measure, Progress(watch, measure, label)),
+            *(LeavesWord(folder, watch), saved, Resume(watch)),
+        ],
     )
     trainer.fit(learner, tasks, ckpt_path=resume, weights_only=True)
     return watch, saved
@@ -131,6 +136,7 @@ def meta_test(experiment: Experiment, tasks: TaskModule, entrant: Entrant) -> li
 def finish(report: dict[str, Any], folder: Path) -> None:
     """Write results.json and curves.png and tell the user."""
     write_json(folder / "results.json", report)
+    (folder / RECORD).unlink(missing_ok=True)
     title = f"{report['algorithm']} on {report['dataset']}, seed {report['seed']}"
     draw_curves(folder, report["results"], title)
     where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
