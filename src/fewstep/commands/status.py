@@ -107,10 +107,11 @@ def text(folder: Path, found: Sequence[State]) -> str:
     for state in found:
         if state.state == states.FAILED:
             lines.append(f"failed: {state.folder}: {state.reason}")
+    at_work = counts[states.RUNNING] + counts[states.WAITING]
     stopped = [state.folder for state in found if state.state == states.STOPPED]
     if stopped and is_run(folder):
         lines.append(f"continue with: fewstep train resume={stopped[0]}")
-    elif stopped or counts[states.FAILED]:
+    elif not at_work and (stopped or counts[states.FAILED]):
         lines.append("The command of the sweep again runs what is left.")
     return "\n".join(map(printable, lines))
 
