@@ -13,7 +13,7 @@ import torch
 import fewstep
 from fewstep.adapters.meta_test import Setting
 from fewstep.core.types import Split
-from fewstep.data.images.split import episodes_sha256
+from fewstep.data.digest import episodes_sha256
 from fewstep.execution.base import CPU_THREADS
 from fewstep.records.identity import config_hash, git_commit, hashed, recipe_hash
 from fewstep.records.results import write_per_task
