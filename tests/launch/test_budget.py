@@ -88,12 +88,11 @@ def test_a_budget_of_a_file_is_refused_beside_words_and_switched_off(
     assert train.length(_config("experiment=mine")) == {"max_meta_iterations": 10}
     words = ["experiment=mine", "max_meta_iterations=20"]
     with pytest.raises(ConfigError, match=r"max_meta_iterations=20: budget\.gradients=250 says"):
-        train.prepared(read("train", words))
+        settled(train.command(), words)
     with pytest.raises(ConfigError, match="max_meta_iterations=20: budget"):
         settled_sweep(train.command(), [*words, "seed=1,2"])
     off = [*words, "budget=null"]
-    assert train.prepared(read("train", off)).overrides == off
-    assert train.length(_config(*off)) == {}
+    assert train.length(_config(*off), off) == {}
 
 
 def test_the_resolved_number_is_what_is_hashed_and_recorded(
@@ -151,15 +150,36 @@ def test_a_sweep_over_a_budget_does_not_name_its_jobs_by_what_follows(tmp_path: 
         settled_sweep(train.command(), [*axes, f"hydra.sweep.dir={tmp_path / 'new'}"])
 
 
+BUDGET = {"budget": {"tasks": 9, "gradients": None, "examples": None}}
+
+
 @pytest.mark.parametrize(
-    ("stored", "given", "dropped"),
+    ("stored", "given", "config", "dropped"),
     [
-        (["seed", "budget.tasks", "max_meta_iterations"], ["resume", "seed"], set()),
-        (["budget.tasks"], ["max_meta_iterations"], {"budget.tasks"}),
-        (["budget.tasks", "max_meta_iterations"], ["budget.examples"], {"budget.tasks"}),
-        (["+budget", "max_meta_iterations"], ["budget.tasks"], {"+budget"}),
-        (["max_meta_iterations"], ["budget"], set()),
+        (["seed", "max_meta_iterations"], ["resume", "seed"], {}, set()),
+        (["max_meta_iterations"], ["budget"], {"budget": None}, set()),
+        (["budget.tasks"], ["resume"], BUDGET, {"max_meta_iterations"}),
+        (
+            ["budget.tasks"],
+            ["max_meta_iterations"],
+            BUDGET,
+            {"budget.tasks", "max_meta_iterations"},
+        ),
+        (["+budget"], ["budget.examples"], BUDGET, {"+budget", "max_meta_iterations"}),
+        (["experiment", "max_meta_iterations"], [], BUDGET, {"max_meta_iterations"}),
     ],
 )
-def test_a_resumed_run_is_as_long_as_the_newest_word_says(stored, given, dropped) -> None:
-    assert superseded(stored, given) == dropped
+def test_a_resumed_run_is_as_long_as_the_newest_word_says(stored, given, config, dropped) -> None:
+    assert superseded(stored, given, config) == dropped
+
+
+def test_a_job_of_a_sweep_is_resumed_with_its_budget(tmp_path: Path) -> None:
+    """Its words have the length as well, which its launcher was given."""
+    job = tmp_path / "swept" / "0"
+    job.mkdir(parents=True)
+    (job / "overrides.yaml").write_text("[budget.tasks=320, max_meta_iterations=64, seed=3]")
+    (job / "config.yaml").write_text(yaml.safe_dump(BUDGET))
+    words = [f"resume={job}"]
+    assert train.prepared(read("train", words)).overrides == ["budget.tasks=320", "seed=3", *words]
+    longer = [*words, "max_meta_iterations=80"]
+    assert train.prepared(read("train", longer)).overrides == ["seed=3", *longer]

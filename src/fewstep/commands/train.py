@@ -57,12 +57,10 @@ def prepared(arguments: Arguments) -> Arguments:
     """The arguments with the run that they resume, and with its overrides.
 
     Raises:
-        ConfigError: a run that cannot be resumed, or two words that say how long one is.
+        ConfigError: a run that cannot be resumed.
     """
-    from fewstep.config.budget import check_words
     from fewstep.launch.resume import resumed
 
-    check_words(arguments)
     return resumed(arguments, length)
 
 

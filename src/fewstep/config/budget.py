@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fewstep.config.arguments import Arguments, names, parsed
-from fewstep.config.compose import compose_config, plain
+from fewstep.config.arguments import parsed
 from fewstep.messages.errors import ConfigError
 
 
@@ -23,7 +22,9 @@ UNITS = ("tasks", "gradients", "examples")
 
 def asked(config: Config) -> tuple[str, int] | None:
     """The unit and the amount of a checked budget; None where a training has none."""
-    given = {unit: n for unit, n in (config.get(KEY) or {}).items() if n is not None}
+    budget = config.get(KEY)
+    found = budget.items() if isinstance(budget, Mapping) else ()
+    given = {unit: n for unit, n in found if n is not None}
     return next(iter(given.items()), None)
 
 
@@ -63,23 +64,12 @@ def check_alone(config: Config, words: Sequence[str]) -> None:
         )
 
 
-def check_words(arguments: Arguments) -> None:
-    """The same of the command line of one run, before the words of a run that it resumes.
-
-    Raises:
-        ConfigError: naming both.
-    """
-    words = arguments.overrides
-    if LENGTH in names(words) and not arguments.shows and not arguments.sweep:
-        config = plain(compose_config("train", words, complete=False), resolve=False)
-        check_budget(config)
-        check_alone(config, words)
-
-
-def superseded(stored: Iterable[str], given: Iterable[str]) -> set[str]:
-    """The stored keys of a budget, where a new command line says how long the run is."""
-    own = {key for key in stored if _of_budget(key)}
-    return own if any(key == LENGTH or _of_budget(key) for key in given) else set()
+def superseded(stored: Iterable[str], given: Iterable[str], config: Config) -> set[str]:
+    """The stored overrides of a run, with its configuration, that are not to be taken up again:
+    its budget where new words say how long it is, and the length that followed from a budget."""
+    own, again = {key for key in stored if _of_budget(key)}, {*given}
+    follows = {LENGTH} if asked(config) else set()
+    return own | follows if any(key == LENGTH or _of_budget(key) for key in again) else follows
 
 
 def _of_budget(key: str) -> bool:

@@ -35,8 +35,8 @@ class FunctionTasks:
 
     All that is random comes from `rng`, so that task `i` is the same wherever and whenever it is
     drawn. It returns inputs and targets of the support, `spec.ways * spec.shots` examples, and of
-    the queries, `spec.ways * spec.queries`; one number an example may be [n] or [n, 1]. Targets that
-    are whole numbers are positions of classes.
+    the queries, `spec.ways * spec.queries`; one number an example may be [n] or [n, 1]. Targets
+    that are whole numbers are positions of classes.
     """
 
     def __init__(

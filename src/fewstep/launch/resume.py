@@ -20,7 +20,7 @@ from fewstep.launch.job_folders import Length, no_length
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import quoted
-from fewstep.records.identity import config_hash, hash_of
+from fewstep.records.identity import config_hash, config_of, hash_of
 from fewstep.records.run_folders import OVERRIDES, run_folder
 
 
@@ -67,7 +67,7 @@ def resumed(arguments: Arguments, length: Length = no_length) -> Arguments:
     if not file:
         return arguments
     stored = read_overrides(file)
-    old = {*given, *superseded(stored, given)}
+    old = {*given, *superseded(stored, given, config_of(folder))}
     added = [word for key, word in stored.items() if key not in old]
     check_added(added, arguments.overrides, file)
     return replace(arguments, overrides=[*added, *arguments.overrides])

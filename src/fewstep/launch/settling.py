@@ -79,7 +79,7 @@ def settled(command: Command, overrides: list[str]) -> tuple[DictConfig, bool]:
     """
     composed = compose_run(command.name, overrides)
     config = plain(own_part(composed))
-    config |= set_keys(composed, command.length(config, []))
+    config |= set_keys(composed, command.length(config, overrides))
     extra = command.settle(config)
     amend(composed, dict(extra))
     place, others = Path(composed.hydra.run.dir), outside()

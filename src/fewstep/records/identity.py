@@ -59,9 +59,18 @@ def config_hash(config: Mapping[str, Any]) -> str:
 def hash_of(folder: Path) -> str | None:
     """The configuration hash of a run directory; None where its configuration cannot be read."""
     try:
-        return config_hash(yaml.safe_load((folder / "config.yaml").read_text()))
-    except (OSError, yaml.YAMLError, LookupError, TypeError, AttributeError):
+        return config_hash(config_of(folder))
+    except (LookupError, TypeError, AttributeError):
         return None
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """The configuration of a run directory; empty where it cannot be read."""
+    try:
+        content = yaml.safe_load((folder / "config.yaml").read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def recipe_hash(config: Mapping[str, Any]) -> str:

@@ -107,6 +107,11 @@ class Source:
     """Whether lists of the user's own say which class is in which split."""
 
     @property
+    def key(self) -> str:
+        """Whose class it is."""
+        return f"dataset._target_={self.target}"
+
+    @property
     def place(self) -> str:
         """Where the data is."""
         return f"dataset.root={self.root}" if self.root else f"dataset={self.name}"
