@@ -36,7 +36,7 @@ def check_dataset(made: Any, key: str) -> None:
     """
     if missing := [what for name, what in NEEDED.items() if getattr(made, name, None) is None]:
         kind = type(made).__name__
-        raise ConfigError(f"{key}: is no dataset, a {kind} has no {_either(missing)}. {WAY_OUT}")
+        raise ConfigError(f"{key}: is no dataset: {kind} has no {_either(missing)}. {WAY_OUT}")
 
 
 def open_splits(dataset: Any, key: str) -> Mapping[str, Split]:
@@ -59,7 +59,7 @@ def open_splits(dataset: Any, key: str) -> Mapping[str, Split]:
         if missing := [w for n, w in OF_A_SPLIT.items() if not callable(getattr(split, n, None))]:
             kind = type(split).__name__
             raise ConfigError(
-                f"{key}: its {name} split is none, a {kind} has no {_either(missing)}. {WAY_OUT}"
+                f"{key}: its {name} split is none: {kind} has no {_either(missing)}. {WAY_OUT}"
             )
     return splits
 
