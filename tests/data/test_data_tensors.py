@@ -12,6 +12,7 @@ import fewstep.data
 from fewstep.core.objectives import Classification, Regression
 from fewstep.core.types import EpisodeSpec
 from fewstep.data import TensorClasses
+from fewstep.data.images.preparation import Preparation
 from fewstep.run.origin import digests
 
 
@@ -138,6 +139,10 @@ def test_the_same_tasks_and_digest_whatever_the_order_of_the_examples() -> None:
 def test_what_the_objective_and_the_name_are() -> None:
     made = TensorClasses(X, LABELS)
     assert (made.name, made.objective, made.preparation) == ("tensors", Classification(), None)
+    pictures = np.zeros((N, 3, 6, 6), np.uint8)
+    assert TensorClasses(pictures, LABELS).preparation == Preparation(6, 3)
+    for other in (pictures[:, :2], pictures[..., :5], pictures.astype(float)):
+        assert TensorClasses(other, LABELS).preparation is None
     objective = Regression()
     assert TensorClasses(X, LABELS, name="mine", objective=objective).objective is objective
 

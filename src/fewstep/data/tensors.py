@@ -12,6 +12,8 @@ from torch import Tensor
 
 from fewstep.core.objectives import Classification, Objective
 from fewstep.data.images.class_lists import SPLITS, Parts, shuffled
+from fewstep.data.images.decode import MODES
+from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
 from fewstep.data.rows import SHOWN, classes_of, inputs_of
 
@@ -67,8 +69,14 @@ class TensorClasses:
         self.class_names, self._place = classes_of(y, len(self.x))
         self._parts = self._cut() if splits is None else self._listed(splits)
 
-    preparation = None
-    """Inputs come as rows of numbers, not as pictures."""
+    @property
+    def preparation(self) -> Preparation | None:
+        """How a picture from elsewhere becomes an input, where these are square pictures of bytes;
+        None of rows of numbers."""
+        _, *shape = self.x.shape
+        pixels = self.x.dtype == torch.uint8 and self.scale is None
+        square = len(shape) == 3 and shape[0] in MODES and shape[1] == shape[2]
+        return Preparation(shape[1], shape[0]) if pixels and square else None
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits by name."""
