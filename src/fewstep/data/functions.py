@@ -84,9 +84,10 @@ class FunctionSplit:
         Raises ValueError for what the function returns that is no task of this spec.
         """
         draws = Draws(seed, self.name, index)
-        parts = (self._placed(part) for part in self._drawn(draws, spec))
+        support_x, support_y, x, y = (self._placed(part) for part in self._drawn(draws, spec))
         batches, key = (torch.from_numpy(rows) for rows in (draws.batches(spec), draws.key()))
-        return Episode(*parts, batches.to(self.device), key.to(self.device))
+        rows = batches.to(self.device), key.to(self.device)
+        return Episode(support_x, support_y, x, y, *rows)
 
     def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
         """The numbers of the task themselves."""

@@ -61,9 +61,10 @@ def _check_step(made: Any, key: str) -> None:
             f"{key}: makes a {type(made).__name__}, which is no optimizer. Let it inherit from "
             "torch.optim.Optimizer"
         )
+    step: Any = made.step
     try:
         made.param_groups[0]["params"][0].grad = torch.ones(1)
-        made.step(lambda: None)  # as Lightning calls it
+        step(lambda: None)  # as Lightning calls it
     except Exception as error:  # whatever somebody's optimizer raises
         raise ConfigError(
             f"{key}: cannot take a step with a gradient alone ({type(error).__name__}: {error}). "
