@@ -75,8 +75,9 @@ def test_where_no_run_is_one_line_says_so(tmp_path: Path, monkeypatch: pytest.Mo
         with pytest.raises(ConfigError) as refusal:
             run_folder(Path("outputs/runs/empty"), key)
         assert str(refusal.value) == (
-            f"{key}=outputs/runs/empty: no run is in this folder. Name a run directory of fewstep "
-            f"train, as {key}=outputs/runs/NAME for the newest of that name, or a .ckpt file"
+            f"{key}=outputs/runs/empty: no run is in this folder, it has no checkpoints/last.ckpt. "
+            f"Name a run directory of fewstep train, as {key}=outputs/runs/NAME for the newest of "
+            "that name, or a .ckpt file"
         )
     with pytest.raises(ConfigError, match="init=outputs/runs/empty: no run is in this folder"):
         fewstep.load("outputs/runs/empty")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from fewstep.commands import train
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.limits import TRAIN, check_training
 from fewstep.config.validation import val_every
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
+from fewstep.records.pace import RECORD, Pace, read_pace
+from fewstep.run import pace
 from fewstep.run.bars import told
 
 
@@ -71,3 +76,44 @@ def test_the_limits_of_a_validation_are_told() -> None:
     with pytest.raises(ConfigError, match=r"eval\.checkpoint=best: nothing is validated"):
         check_training(_config("eval.checkpoint=best", "eval.val_every=null"))
     check_training(_config("eval.checkpoint=best", "max_meta_iterations=3"))
+
+
+WORDS = [
+    "trainer=cpu",
+    "execution=serial",
+    "dataset.classes=60",
+    "model.channels=4",
+    "meta_batch=2",
+]
+WORDS += [
+    "eval.tasks=4",
+    "eval.steps=2",
+    "eval.curve_tasks=0",
+    "eval.val_every=null",
+    "log_every=2",
+]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_training_leaves_word_of_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    folder, seen = tmp_path / "run", []
+
+    def noted(where: Path, word: Pace) -> None:
+        write(where, word)
+        seen.append(read_pace(where))
+
+    write = pace.write_pace
+    monkeypatch.setattr(pace, "write_pace", noted)
+    monkeypatch.setattr(pace, "EVERY", 0.0)
+    assert train.main([*WORDS, "max_meta_iterations=8", f"hydra.run.dir={folder}"]) == 0
+    assert [(word.meta_iteration, word.of) for word in seen] == [(n, 8) for n in range(9)]
+    assert (seen[0].tasks_per_second, seen[0].seconds_left) == (None, None)
+    assert (seen[7].tasks_per_second or 0) > 0
+    assert (seen[7].seconds_left or 0) > 0
+    assert seen[8].seconds_left == 0
+    assert not (folder / RECORD).exists()
+    bars = capfd.readouterr().err
+    assert "loss " in bars
+    assert " %, " in bars

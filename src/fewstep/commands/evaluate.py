@@ -27,6 +27,7 @@ SHAPE = ("size", "channels")
 MODULE = "fewstep.commands.evaluate"
 
 EXAMPLES = """\
+  fewstep evaluate checkpoint=outputs/runs/NAME          the newest run of that name
   fewstep evaluate checkpoint=outputs/runs/NAME/DATE
   fewstep evaluate checkpoint=last.ckpt eval.tasks=10000
   fewstep evaluate checkpoint=last.ckpt eval.steps=0     the initialization as it is
@@ -69,8 +70,7 @@ def prepared(arguments: Arguments) -> Arguments:
 
 
 def _dated(word: str) -> str:
-    """`checkpoint=outputs/runs/NAME` as the folder of its newest run, and any other word as it is:
-    that of the evaluation itself may soon be the newest."""
+    """The newest run's folder for its name, which may soon mean the evaluation itself."""
     from fewstep.config.arguments import parsed
     from fewstep.messages.words import quoted
     from fewstep.records.run_folders import newest

@@ -27,7 +27,8 @@ EXAMPLES = """\
   fewstep train -m algorithm=reptile,fomaml seed=1,2,3   a sweep
   fewstep train sweep=algorithms                         a named sweep: conf/sweep/algorithms.yaml
   fewstep train sweep=algorithms hydra/launcher=local_joblib    ... with jobs side by side
-  fewstep train resume=outputs/runs/NAME/DATE            continue a run
+  fewstep train -m algorithm=reptile,maml budget.gradients=50000    equal work for each
+  fewstep train resume=outputs/runs/NAME                 continue the newest run of that name
   fewstep train seed=1 resume=auto                       continue the newest run of this command
 """
 

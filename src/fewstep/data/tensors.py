@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +23,7 @@ PIXEL = 1 / 255
 """What bytes are multiplied by, which are pixels as a rule."""
 
 
+@dataclass(eq=False)
 class TensorClasses:
     """Examples `x` with a label `y` each, as a dataset; the classes are split, not the examples.
 
@@ -31,43 +33,34 @@ class TensorClasses:
 
     Fractional inputs come in the precision that trains, truth values as 0 and 1, bytes divided by
     255 as the pixels that they are, other whole numbers as they are, for a network that embeds
-    them; with a `scale`, every input is multiplied by it.
+    them; with a `scale`, every input is multiplied by it. What cannot be is a ValueError with the
+    way out.
     """
 
-    def __init__(
-        self,
-        x: Any,
-        y: Any,
-        *,
-        name: str = "tensors",
-        splits: Mapping[str, Iterable[Any]] | None = None,
-        val: float = 0.15,
-        test: float = 0.2,
-        split_seed: int = 0,
-        scale: float | None = None,
-        objective: Objective | None = None,
-    ) -> None:
-        """
-        Args:
-            x: [n, *], an array, a tensor or a list of them, in memory or mapped from a file.
-            y: [n] labels: whole numbers or texts.
-            name: of the dataset, in records and messages.
-            splits: the labels of `train`, `test` and perhaps `val`; None shuffles the classes.
-            val: the fraction of the classes that is for validation; 0 for none.
-            test: the fraction that is for the test.
-            split_seed: shuffles the classes before they are cut; not the run's seed.
-            scale: what inputs are multiplied by.
-            objective: losses and metrics; None is cross-entropy and accuracy.
+    x: Any = field(repr=False)
+    """[n, *], an array, a tensor or a list of them, in memory or mapped from a file."""
+    y: Any = field(repr=False)
+    """[n] labels: whole numbers or texts."""
+    _: KW_ONLY
+    name: str = "tensors"
+    """Of the dataset, in records and messages."""
+    splits: Mapping[str, Iterable[Any]] | None = None
+    """The labels of `train`, `test` and perhaps `val`; None shuffles the classes."""
+    val: float = 0.15
+    """The fraction of the classes that is for validation; 0 for none."""
+    test: float = 0.2
+    """The fraction that is for the test."""
+    split_seed: int = 0
+    """Shuffles the classes before they are cut; not the run's seed."""
+    scale: float | None = None
+    """What inputs are multiplied by."""
+    objective: Objective = field(default_factory=Classification)
+    """Losses and metrics."""
 
-        Raises:
-            ValueError: what of it cannot be, and the way out.
-        """
-        self.name, self.scale = name, scale
-        self.val, self.test, self.split_seed = val, test, split_seed
-        self.objective = objective or Classification()
-        self.x = inputs_of(x)
-        self.class_names, self._place = classes_of(y, len(self.x))
-        self._parts = self._cut() if splits is None else self._listed(splits)
+    def __post_init__(self) -> None:
+        self.x = inputs_of(self.x)
+        self.class_names, self._place = classes_of(self.y, len(self.x))
+        self._parts = self._cut() if self.splits is None else self._listed(self.splits)
 
     @property
     def preparation(self) -> Preparation | None:

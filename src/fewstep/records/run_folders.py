@@ -64,8 +64,9 @@ def run_folder(path: Path, key: str) -> Path:
             f"{key}={shown}/{next((job.name for job in jobs(path)), 0)}"
         )
     raise ConfigError(
-        f"{key}={shown}: no run is in this folder. Name a run directory of fewstep train, as "
-        f"{key}=outputs/runs/NAME for the newest of that name, or a .ckpt file"
+        f"{key}={shown}: no run is in this folder, it has no checkpoints/last.ckpt. Name a run "
+        f"directory of fewstep train, as {key}=outputs/runs/NAME for the newest of that name, or a "
+        ".ckpt file"
     )
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from fewstep.adapters.meta_test import Setting
 from fewstep.algorithms import Algorithm
+from fewstep.config.names import network_part
 from fewstep.core.outer import OuterStep
 from fewstep.core.types import EpisodeSpec, Split
 from fewstep.run.learner import MetaLearner
@@ -172,6 +173,13 @@ class Experiment:
     def ways(self) -> int:
         """Classes of a task."""
         return self.recipe.spec.ways
+
+    @property
+    def title(self) -> str:
+        """Of its pictures: the network as well, where it is not the usual one."""
+        network = network_part(self.model, self.source.target).removeprefix("_")
+        learner = f"{self.recipe.name} with {network}" if network else self.recipe.name
+        return f"{learner} on {self.source.name}, seed {self.seed}"
 
     @property
     def work(self) -> Work:

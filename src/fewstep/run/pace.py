@@ -8,7 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from fewstep.records.pace import Pace, write_pace
+from fewstep.records.pace import RECORD, Pace, write_pace
 from fewstep.run.callbacks import Stopwatch
 from fewstep.run.learner import MetaLearner
 
@@ -29,9 +29,12 @@ class LeavesWord(pl.Callback):
         self._write(trainer, learner)
 
     def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
-        done = learner.meta_iteration == learner.max_meta_iterations
-        if done or time.monotonic() >= self._next:
+        if time.monotonic() >= self._next:
             self._write(trainer, learner)
+
+    def on_train_end(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
+        if trainer.is_global_zero:  # metrics.csv says from now on that it is trained
+            (self.folder / RECORD).unlink(missing_ok=True)
 
     def _write(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
         self._next = time.monotonic() + EVERY

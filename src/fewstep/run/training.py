@@ -17,7 +17,6 @@ from fewstep.loggers.opening import Shown, log_results, open_loggers
 from fewstep.messages.printable import printable
 from fewstep.records import data_record
 from fewstep.records.curves import draw_curves
-from fewstep.records.pace import RECORD
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
 from fewstep.run.assembly import joint_baseline, untrained
@@ -57,7 +56,7 @@ def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
             report["results"] += _test_chosen(baseline, tasks, folder, init, its)
             waves[init] = checkpoint.weights(baseline.learner)
         log_results(loggers, report["results"])
-    finish(report, folder)
+    finish(report, folder, experiment.title)
     if experiment.source.name == "sine" and learner.trainer.is_global_zero:
         draw_waves(folder / "waves.png", learner, waves, tasks)
     return report
@@ -84,7 +83,7 @@ def evaluate(
     report |= progress(watch, experiment)
     report |= {} if said else {"train_seconds": None}
     report["results"] = results
-    finish(report, folder)
+    finish(report, folder, experiment.title)
     return report
 
 
@@ -133,11 +132,9 @@ def meta_test(experiment: Experiment, tasks: TaskModule, entrant: Entrant) -> li
 
 
 @rank_zero_only
-def finish(report: dict[str, Any], folder: Path) -> None:
+def finish(report: dict[str, Any], folder: Path, title: str) -> None:
     """Write results.json and curves.png and tell the user."""
     write_json(folder / "results.json", report)
-    (folder / RECORD).unlink(missing_ok=True)
-    title = f"{report['algorithm']} on {report['dataset']}, seed {report['seed']}"
     draw_curves(folder, report["results"], title)
     where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
     print(f"\n{table(report['results'])}\n\n{where}")
