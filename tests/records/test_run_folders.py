@@ -53,7 +53,8 @@ def test_an_evaluation_means_the_run_that_was_newest_when_it_began(named: Path) 
     words = [f"checkpoint={named}", "eval.tasks=9"]
     settled = evaluate.prepared(read("evaluate", words)).overrides
     assert settled == [f"checkpoint='{named / DATES[2]}'", "eval.tasks=9"]
-    for kept in (f"checkpoint={named / DATES[0]}", "checkpoint=nowhere.ckpt"):
+    _run(named / "2026-02-01_00-00-00-000000", saved=False)  # as `find` says of it
+    for kept in (f"checkpoint={named / DATES[0]}", "checkpoint=nowhere.ckpt", words[0]):
         assert evaluate.prepared(read("evaluate", [kept])).overrides == [kept]
 
 

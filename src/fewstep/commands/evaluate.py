@@ -28,7 +28,6 @@ MODULE = "fewstep.commands.evaluate"
 
 EXAMPLES = """\
   fewstep evaluate checkpoint=outputs/runs/NAME          the newest run of that name
-  fewstep evaluate checkpoint=outputs/runs/NAME/DATE
   fewstep evaluate checkpoint=last.ckpt eval.tasks=10000
   fewstep evaluate checkpoint=last.ckpt eval.steps=0     the initialization as it is
   fewstep evaluate checkpoint=last.ckpt eval.settings='[{shots: 5, steps: 50, batch_size: 5}]'
@@ -78,8 +77,9 @@ def _dated(word: str) -> str:
     override = parsed(word)
     if override.key_or_group != "checkpoint" or not override.value():
         return word
-    path = Path(str(override.value())).expanduser()
-    return word if newest(path) == path else f"checkpoint={quoted(str(newest(path)))}"
+    found = newest(path := Path(str(override.value())).expanduser())
+    saved = found != path and any((found / "checkpoints").glob("*.ckpt"))
+    return f"checkpoint={quoted(str(found))}" if saved else word
 
 
 def check(config: dict[str, Any]) -> None:
