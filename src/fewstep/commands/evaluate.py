@@ -27,7 +27,7 @@ SHAPE = ("size", "channels")
 MODULE = "fewstep.commands.evaluate"
 
 EXAMPLES = """\
-  fewstep evaluate checkpoint=outputs/runs/NAME/DATE
+  fewstep evaluate checkpoint=outputs/runs/NAME          the newest run of that name
   fewstep evaluate checkpoint=last.ckpt eval.tasks=10000
   fewstep evaluate checkpoint=last.ckpt eval.steps=0     the initialization as it is
   fewstep evaluate checkpoint=last.ckpt eval.settings='[{shots: 5, steps: 50, batch_size: 5}]'
@@ -51,7 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def prepared(arguments: Arguments) -> Arguments:
-    """The arguments, without any that would change what was trained.
+    """The arguments, with the run that a name alone means, and none that changes what was trained.
 
     Raises:
         ConfigError: naming it and what to do instead.
@@ -63,7 +63,23 @@ def prepared(arguments: Arguments) -> Arguments:
     for word in arguments.overrides:
         if parsed(word).get_key_element().lstrip("+~").split(".")[0] in BESIDE:
             raise ConfigError(foreign("evaluate", word))
-    return arguments
+    if arguments.sweep or arguments.shows:
+        return arguments
+    return replace(arguments, overrides=[_dated(word) for word in arguments.overrides])
+
+
+def _dated(word: str) -> str:
+    """The newest run's folder for its name, which may soon mean the evaluation itself."""
+    from fewstep.config.arguments import parsed
+    from fewstep.messages.words import quoted
+    from fewstep.records.run_folders import newest
+
+    override = parsed(word)
+    if override.key_or_group != "checkpoint" or not override.value():
+        return word
+    found = newest(path := Path(str(override.value())).expanduser())
+    saved = found != path and any((found / "checkpoints").glob("*.ckpt"))
+    return f"checkpoint={quoted(str(found))}" if saved else word
 
 
 def check(config: dict[str, Any]) -> None:
