@@ -10,9 +10,12 @@ from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms import Algorithm
 from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
+from fewstep.algorithms.eigen_reptile import EigenReptile
 from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.hessian_free import HessianFree
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
+from fewstep.algorithms.multi_step import MultiStep
 from fewstep.algorithms.reptile import Reptile
 from fewstep.core.net import Net
 from fewstep.core.objectives import Regression
@@ -65,6 +68,9 @@ def _loop(batch: int | None) -> InnerLoop:
         (lambda inner: FOMAML(inner, "replacement"), STEPS + 1),
         (MAML, STEPS + 1),
         (lambda inner: Binomial(inner, order=0), STEPS + 1),
+        (HessianFree, 3 * STEPS + 1),
+        (MultiStep, 2 * STEPS),
+        (EigenReptile, STEPS),
     ],
 )
 def test_counts_are_those_of_a_direction(make, gradients: int, batch: int | None) -> None:

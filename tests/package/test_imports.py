@@ -224,6 +224,7 @@ READING = {
     "run.handover",  # which holds two against each other
     "use.loading",  # which makes an initialization of a stored one
     "use.cards",
+    "use.shipped",
     "run.outer",
     "run.checkpoint_contents",  # which looks whether a stranger's is one at all
     "records.identity",  # which hashes it

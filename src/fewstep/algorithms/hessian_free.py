@@ -10,7 +10,7 @@ from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.path import Path
 from fewstep.algorithms.meta_gradient import MetaGradient
 from fewstep.core.rules import SGD, inner_product
-from fewstep.core.types import Params
+from fewstep.core.types import EpisodeSpec, Params
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,13 @@ class HessianFree(MetaGradient):
                 f"plain descent, and {type(self.inner.rule).__name__} is not. Use "
                 "algorithm.inner.rule=sgd"
             )
+
+    def gradients(self, spec: EpisodeSpec) -> int:
+        return super().gradients(spec) + 2 * self.inner.steps
+
+    def examples(self, spec: EpisodeSpec) -> int:
+        minibatch = spec.batch_size or spec.ways * spec.shots
+        return super().examples(spec) + 2 * self.inner.steps * minibatch
 
     def pull_back(self, path: Path, v: Params) -> Params:
         e = v

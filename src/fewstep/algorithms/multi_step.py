@@ -17,7 +17,7 @@ from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
 from fewstep.core.rules import detach_state
-from fewstep.core.types import Episode, Metrics, Params, Start, State
+from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params, Start, State
 
 
 LEAST = 0.03
@@ -56,6 +56,14 @@ class MultiStep(Algorithm):
                 f"algorithm.weights={list(self.weights)}: must be a number for each of "
                 f"algorithm.inner.steps={self.inner.steps}"
             )
+
+    def gradients(self, spec: EpisodeSpec) -> int:
+        """While the losses after all steps count; later one of the queries' is left."""
+        return 2 * self.inner.steps
+
+    def examples(self, spec: EpisodeSpec) -> int:
+        more = (self.inner.steps - 1) * spec.ways * spec.queries
+        return super().examples(spec) + more
 
     def at(self, meta_iteration: int, of: int) -> Algorithm:
         epoch, first_order = meta_iteration // self.epoch, meta_iteration < self.first_order_until

@@ -1,8 +1,5 @@
-"""One typed object between the configuration and the run: everything a run is, built once.
-
-`fewstep.run.assembly` makes it from a checked configuration; whatever comes after takes it, or a
-part of it, and reads no configuration any more.
-"""
+"""One typed object between the configuration and the run: everything a run is, built once by
+`fewstep.run.assembly`. Whatever comes after takes it, or a part of it, and no configuration."""
 
 from __future__ import annotations
 
