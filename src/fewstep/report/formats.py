@@ -16,8 +16,7 @@ from fewstep.report.table import SAME, Row
 
 NOTE = (
     "± is the half-width of the 95 % interval over tasks; (seeds ± …) that of the mean over seeds, "
-    "by Student's t. Bands in the pictures are over seeds where there are several, else over "
-    "tasks. Accuracies are in percent."
+    "by Student's t. Each picture says what its bands and bars are. Accuracies are in percent."
 )
 
 
