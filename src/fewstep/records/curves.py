@@ -11,6 +11,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from fewstep.disk.files import replacing
 from fewstep.records import layout, words
@@ -29,7 +30,15 @@ Labelled = tuple[Panel, Mapping[str, Look]]
 
 
 def draw_curves(folder: Path, report: Mapping[str, Any]) -> Path:
-    """curves.png in a run's folder, by what its results.json says and its metrics.csv.
+    """curves.png in a run's folder, by what its results.json says and its metrics.csv."""
+    path = folder / "curves.png"
+    with plt.rc_context(STYLE), replacing(path) as aside:
+        figure_of(folder, report).savefig(aside, format="png")
+    return path
+
+
+def figure_of(folder: Path, report: Mapping[str, Any]) -> Figure:
+    """What curves.png shows.
 
     Training on the left, then a panel for each setting that was tested: only what there is. An
     evaluation without curves shows its final figures, as curves of one point.
@@ -41,18 +50,13 @@ def draw_curves(folder: Path, report: Mapping[str, Any]) -> Path:
     protocols = dict.fromkeys(r["protocol"] for r in report["results"] if classes)
     handles = [handle(label, look) for label, look in looks.items()] + notes(panels, protocols)
     title = f"{words.algorithm(report['algorithm'])} on {words.dataset(report['dataset'])}"
-    with plt.rc_context(STYLE):
-        legend = layout.legend(handles, SIZE[0] * max(min(len(panels), 3), 1))
-        figure, grid = layout.panels(len(panels), 3, SIZE, legend)
-        says = f"{title}, seed {report['seed']}" + ("" if panels else ": diverged")
-        wide = figure.get_figwidth() - 0.4
-        figure.suptitle(layout.wrapped(says, wide, 13), fontsize=13)
-        for axes, panel in zip(grid, panels, strict=True):
-            panel.fill(axes, SIZE)
-        path = folder / "curves.png"
-        with replacing(path) as aside:
-            figure.savefig(aside, format="png")
-    return path
+    legend = layout.legend(handles, SIZE[0] * max(min(len(panels), 3), 1))
+    figure, grid = layout.panels(len(panels), 3, SIZE, legend)
+    says = f"{title}, seed {report['seed']}" + ("" if panels else ": diverged")
+    figure.suptitle(layout.wrapped(says, figure.get_figwidth() - 0.4, 13), fontsize=13)
+    for axes, panel in zip(grid, panels, strict=True):
+        panel.fill(axes, SIZE)
+    return figure
 
 
 def _training(metrics: Path, report: Mapping[str, Any]) -> Iterator[Labelled]:

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import text_to_path
 
 from fewstep.messages.printable import caption, printable
@@ -109,10 +110,7 @@ def panels(
     """A figure of so many panels of one size in inches, with its legend; none of them empty."""
     wide, high = max(min(count, columns), 1), max(math.ceil(count / columns), 1)
     shape = (size[0] * wide, size[1] * high + words.height)
-    figure = plt.figure(figsize=shape, layout="constrained")
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.set(w_pad=0.08, h_pad=0.08)
+    figure = plt.figure(figsize=shape, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     grid = figure.subplots(high, wide, squeeze=False)
     for axes in grid.flat[count:]:
         axes.remove()

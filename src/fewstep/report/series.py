@@ -86,9 +86,10 @@ def series_of(table: Sequence[Row], keys: Sequence[str] = ()) -> list[Series]:
 
 
 def _first(row: Row) -> str:
-    if row["init"] != "trained":
-        return words.INITIALIZATIONS.get(row["init"], row["init"])
-    return str(row["label"] or "") or words.algorithm(row["algorithm"])
+    init = str(row["init"])
+    if init != "trained":
+        return words.INITIALIZATIONS.get(init, init)
+    return row["label"] or words.algorithm(row["algorithm"])
 
 
 def _family(row: Row) -> str:
