@@ -58,14 +58,15 @@ class Line:
 
     @property
     def finite(self) -> bool:
-        """Whether there is anything of it to see."""
-        return any(math.isfinite(v) for values in self.seeds for v in values)
+        """Whether there is anything of it to see: what diverged is not averaged away."""
+        return any(map(math.isfinite, self.y))
 
     def ends(self, metric: str) -> tuple[list[float], list[float]]:
         """The band, inside of what the metric can be."""
         if self.note == "range":
             at = list(zip(*self.seeds, strict=True))
-            return list(map(min, at)), list(map(max, at))
+            whole = [values if all(map(math.isfinite, values)) else (math.nan,) for values in at]
+            return list(map(min, whole)), list(map(max, whole))
         half = self.half or [0.0] * len(self.x)
         low = [v - h for v, h in zip(self.y, half, strict=True)]
         high = [v + h for v, h in zip(self.y, half, strict=True)]
@@ -98,6 +99,7 @@ def _paint(axes: Axes, line: Line, metric: str) -> None:
     look = {"lw": 1.7, "ms": 4, **line.look}
     if len(line.x) == 1:  # which without a marker would not be seen
         look.setdefault("marker", "o")
+        look["mfc"] = look["color"] if look.get("ls", "-") == "-" else "white"
     if len(line.x) > MARKED:
         look["markevery"] = math.ceil(len(line.x) / MARKED)
     axes.plot(line.x, line.y, **look)

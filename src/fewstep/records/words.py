@@ -64,6 +64,9 @@ KEYS = {
     "budget.examples": "budget of examples",
 }
 
+WHOLE = ("algorithm", "dataset", "model", "label", "run")
+"""Keys whose values say what they are of."""
+
 TRAINED_ON = {
     "reptile": "training tasks: last minibatch, just before its inner step",
     "combination": "training tasks: last minibatch, just before its inner step",
@@ -110,24 +113,24 @@ def setting(ways: int, shots: int, metric: str) -> str:
 
 def assigned(key: str, value: Any) -> str:
     """A key and its value: `inner learning rate 0.01`, `ResNet12`, `5-shot`."""
-    key = key.removesuffix(".name")
-    if key.rpartition(".")[2] == "_target_":
+    if key in ("shots.ways", "shots.shots"):
+        return f"{value}-{key[6:].removesuffix('s')}"
+    whole = key.removesuffix(".name") in WHOLE or key.endswith("_target_")
+    return valued(key, value) if whole else f"{named(key)} {valued(key, value)}"
+
+
+def valued(key: str, value: Any) -> str:
+    """The value of a key in words."""
+    if key.endswith("_target_"):
         return str(value).rpartition(".")[2]
-    match key:
-        case "algorithm":
-            return algorithm(str(value))
-        case "dataset":
-            return dataset(str(value))
-        case "label" | "run":
-            return str(value)
-        case "shots.ways" | "shots.shots":
-            return f"{value}-{key[6:].removesuffix('s')}"
-    return f"{named(key)} {said(value)}"
+    names = {"algorithm": ALGORITHMS, "dataset": DATASETS}.get(key.removesuffix(".name"), {})
+    return names.get(said(value), said(value))
 
 
 def named(key: str) -> str:
     """A key in words; one that has none by its last part."""
-    return KEYS.get(key) or key.rpartition(".")[2].replace("_", " ")
+    last = key.removesuffix(".name").removesuffix("._target_").rpartition(".")[2]
+    return KEYS.get(key) or last.replace("_", " ")
 
 
 def said(value: Any) -> str:

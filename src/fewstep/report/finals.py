@@ -141,12 +141,12 @@ def _filled(protocol: str, color: str) -> dict[str, Any]:
 
 
 def _limits(axes: Axes, seen: Sequence[float], metric: str) -> None:
-    if not seen:
-        return
-    low, high = min(seen), max(seen)
+    low, high = min(seen, default=0.0), max(seen, default=1.0)
     if metric == "loss" and low > 0 and high > 20 * low:
         logarithmic(axes.xaxis, low, high)
         return
+    if metric == "acc" and low == high:  # there is nothing but chance, or nothing above it
+        high = 100.0
     room = 0.05 * (high - low) or max(0.05 * abs(high), 1e-9)
     top = min(101.0, high + room) if metric == "acc" else high + room
     axes.set_xlim(max(-1.0 if metric == "acc" else 0.0, low - room), top)

@@ -83,7 +83,9 @@ def adaptation(table: Looks) -> list[Panel]:
     first: dict[str, Row] = {}
     for row, look in table:
         for protocol, entries in cells(row).items():
-            line = _averaged(entries, metric_of(row), protocol, look)
+            alone = metric_of(row) == "loss" and len(cells(row)) == 1
+            style = "-" if alone else STYLES[protocol]
+            line = _averaged(entries, metric_of(row), {**look, "ls": style})
             if line is not None and line.finite:
                 panels.setdefault(place(row), []).append(line)
                 first.setdefault(place(row), row)
@@ -93,7 +95,7 @@ def adaptation(table: Looks) -> list[Panel]:
     ]
 
 
-def _averaged(entries: Sequence[Entry], metric: str, protocol: str, look: Look) -> Line | None:
+def _averaged(entries: Sequence[Entry], metric: str, look: Look) -> Line | None:
     curves = list(_curves(entries))
     steps = {tuple(curve["steps"]) for curve in curves}
     if len(steps) != 1:
@@ -101,7 +103,7 @@ def _averaged(entries: Sequence[Entry], metric: str, protocol: str, look: Look) 
     scale = 100 if metric == "acc" else 1
     values = [numbers(curve[metric], scale) for curve in curves]
     half = half_widths(values, numbers(curves[0][f"{metric}_ci95"], scale))
-    return Line(curves[0]["steps"], values, half, {**look, "ls": STYLES[protocol]})
+    return Line(curves[0]["steps"], values, half, look)
 
 
 def _curves(entries: Sequence[Entry]) -> Iterator[Mapping[str, Any]]:

@@ -137,7 +137,7 @@ def _varies(trials: Sequence[Trial], key: str) -> bool:
 def fill(axes: Axes, search: Search, key: str, size: tuple[float, float]) -> None:
     """One parameter against the objective, the best trial marked."""
     values = [trial.tried.get(key) for trial in search.trials]
-    at = _places(axes, values, size[0] - 1.0)
+    at = _places(axes, key, values, size[0] - 1.0)
     shown = [(x, t) for x, t in zip(at, search.trials, strict=True) if math.isfinite(t.objective)]
     axes.plot([x for x, _ in shown], [t.objective for _, t in shown], **TRIAL)
     (best,) = [x for x, t in shown if t is search.best]
@@ -160,7 +160,7 @@ def _judged(axes: Axes, values: Sequence[float], metric: str) -> None:
         evenly(axes.yaxis)
 
 
-def _places(axes: Axes, values: Sequence[Any], inches: float) -> list[float]:
+def _places(axes: Axes, key: str, values: Sequence[Any], inches: float) -> list[float]:
     """Where the values of a parameter lie: on a scale, or side by side where they are words."""
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
         low, high = min(values), max(values)
@@ -169,7 +169,9 @@ def _places(axes: Axes, values: Sequence[Any], inches: float) -> list[float]:
         else:
             evenly(axes.xaxis, whole=all(isinstance(v, int) for v in values))
         return [float(v) for v in values]
-    names = list(dict.fromkeys(words.said(v) for v in values))
+    named = [words.valued(key, v) for v in values]
+    names = list(dict.fromkeys(named))
     texts = [layout.wrapped(name, inches / len(names), AXIS - 1) for name in names]
     axes.set_xticks(range(len(names)), texts, fontsize=AXIS - 1)
-    return [float(names.index(words.said(v))) for v in values]
+    axes.set_xlim(-0.5, len(names) - 0.5)
+    return [float(names.index(name)) for name in named]

@@ -23,7 +23,7 @@ SHOWN_LINES = len(PALETTE) * 4
 """Series that a picture tells apart; it shows no more."""
 
 SAID = ("label", "algorithm.name", "algorithm._target_", "dataset.name", "dataset._target_")
-SAID += ("shots.ways", "shots.shots")
+SAID += ("shots.ways", "shots.shots", "shots", "algorithm", "dataset")
 """Keys that a panel's title, a label or the algorithm's name says."""
 
 Look = Mapping[str, Any]
@@ -76,6 +76,7 @@ def series_of(table: Sequence[Row], keys: Sequence[str] = ()) -> list[Series]:
     apart.
     """
     keys = keys or _differing(table)
+    keys = [key for key in keys if key not in SAID and not key.startswith("point")]
     told = [[_first(row), *_values(row, keys)] for row in table]
     for candidate in (_baseline, *CANDIDATES):
         told = _apart(table, told, candidate)
@@ -100,8 +101,7 @@ def _differing(table: Sequence[Row]) -> list[str]:
     recipes = {row.recipe: row.runs[0].config for row in table}
     if not all(recipes.values()):
         return []
-    keys = distinguishing(list(recipes.values()))
-    return [key for key in keys if key not in SAID and not key.startswith("point")]
+    return distinguishing(list(recipes.values()))
 
 
 def _values(row: Row, keys: Sequence[str]) -> list[str]:

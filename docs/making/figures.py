@@ -1,0 +1,30 @@
+"""The figures of the pages that follow from committed results, drawn as a report draws them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fewstep import report
+from fewstep.report.pictures import draw
+from fewstep.report.sections import sections
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FIGURES = {
+    "gradient_combinations": ("gradient_combinations", "final"),
+    "gradient_combinations_curves": ("gradient_combinations", "adaptation"),
+    "overlap": ("overlap", "figure_4"),
+    "sine_curves": ("sine", "adaptation"),
+    "omniglot_5w_reptile_curves": ("omniglot_5w_reptile", "adaptation"),
+}
+"""The folder of results that a file of docs/figures follows from, and the picture of its report."""
+
+
+def redraw() -> None:
+    """Draw every one of them anew."""
+    for name, (folder, picture) in FIGURES.items():
+        (section,) = sections(report.read([ROOT / "docs" / "results" / folder]))
+        figures = {found.name: found.figure for found in draw(section)}
+        file = ROOT / "docs" / "figures" / f"{name}.png"
+        figures[picture].savefig(file, dpi=150, facecolor="white")
