@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from fewstep import report
 from fewstep.report.pictures import draw
 from fewstep.report.sections import sections
@@ -23,8 +25,12 @@ FIGURES = {
 
 def redraw() -> None:
     """Draw every one of them anew."""
-    for name, (folder, picture) in FIGURES.items():
-        (section,) = sections(report.read([ROOT / "docs" / "results" / folder]))
-        figures = {found.name: found.figure for found in draw(section)}
-        file = ROOT / "docs" / "figures" / f"{name}.png"
-        figures[picture].savefig(file, dpi=150, facecolor="white")
+    for name in FIGURES:
+        drawn(name).savefig(ROOT / "docs" / "figures" / f"{name}.png", dpi=150, facecolor="white")
+
+
+def drawn(name: str) -> Figure:
+    """One of them."""
+    folder, picture = FIGURES[name]
+    (section,) = sections(report.read([ROOT / "docs" / "results" / folder]))
+    return {found.name: found.figure for found in draw(section)}[picture]

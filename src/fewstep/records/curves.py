@@ -48,10 +48,12 @@ def figure_of(folder: Path, report: Mapping[str, Any]) -> Figure:
     panels = [panel for panel, _ in found]
     classes = "acc" in report["results"][0]  # a regression's protocols are one
     protocols = dict.fromkeys(r["protocol"] for r in report["results"] if classes)
-    handles = [handle(label, look) for label, look in looks.items()] + notes(panels, protocols)
+    handles = [handle(label, look) for label, look in looks.items()]
+    handles += notes(panels, protocols) if panels else []
     title = f"{words.algorithm(report['algorithm'])} on {words.dataset(report['dataset'])}"
     legend = layout.legend(handles, SIZE[0] * max(min(len(panels), 3), 1))
-    figure, grid = layout.panels(len(panels), 3, SIZE, legend)
+    size = SIZE if panels else (SIZE[0], 0.8)
+    figure, grid = layout.panels(len(panels), 3, size, legend)
     says = f"{title}, seed {report['seed']}" + ("" if panels else ": diverged")
     figure.suptitle(layout.wrapped(says, figure.get_figwidth() - 0.4, 13), fontsize=13)
     for axes, panel in zip(grid, panels, strict=True):
@@ -63,11 +65,11 @@ def _training(metrics: Path, report: Mapping[str, Any]) -> Iterator[Labelled]:
     """What was logged of training tasks and measured on the others, if anything was."""
     rows = read_metrics(metrics)[1] if metrics.exists() else []
     metric = "acc" if any("train/acc" in row for row in rows) else "loss"
-    color, marker = color_of(report["algorithm"]), marker_of(report["algorithm"])
+    own = {"color": color_of(report["algorithm"]), "ms": 5}
     labels = {
         "train": (words.trained_on(report["algorithm"]), {"color": NEUTRAL, "lw": 0.9}),
-        "val": ("meta-validation", {"color": color, "marker": marker}),
-        "test": ("meta-test (not selected by)", {"color": color, "marker": marker, "mfc": "w"}),
+        "val": ("meta-validation", {**own, "marker": "."}),
+        "test": ("meta-test (not selected by)", {**own, "marker": "x"}),
     }
     lines = {name: _logged(rows, name, metric, look) for name, (_, look) in labels.items()}
     shown = {name: line for name, line in lines.items() if line.finite}

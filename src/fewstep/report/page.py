@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,9 +17,10 @@ from markupsafe import Markup
 
 from fewstep.messages.printable import printable
 from fewstep.report.album import Album, inline
+from fewstep.report.gather import Run
 from fewstep.report.parts import Heading, Origins, Part, Pictures, Table, Words
 from fewstep.report.sections import Section
-from fewstep.report.series import series_of
+from fewstep.report.series import place, series_of
 from fewstep.report.table import Row
 
 
@@ -97,16 +99,18 @@ def _pieces(text: str) -> list[str]:
 
 def _origins(section: Section, folder: Path) -> list[Origin]:
     named = zip(section.rows, series_of(section.rows), strict=True)
-    recipes = {row.recipe: (row, series.words) for row, series in reversed(list(named))}
+    first: dict[str, tuple[Row, str]] = {}
+    for row, series in named:
+        first.setdefault(row.recipe, (row, series.words))
+    places = Counter(recipe for recipe, _ in {(row.recipe, place(row)) for row in section.rows})
     return [
-        _origin(row, told, place, folder)
-        for row, told in reversed(recipes.values())
-        for place in range(len(row.runs))
+        _origin(run, told if places[row.recipe] > 1 else f"{told}, {place(row)}", folder)
+        for row, told in first.values()
+        for run in row.runs
     ]
 
 
-def _origin(row: Row, told: str, place: int, folder: Path) -> Origin:
-    run = row.runs[place]
+def _origin(run: Run, told: str, folder: Path) -> Origin:
     says = run.content
     seconds = says.get("train_seconds")
     commit = (says.get("git_commit") or "")[:10]
