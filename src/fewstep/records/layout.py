@@ -31,7 +31,7 @@ LONGEST = 3
 def width_of(text: str, points: float) -> float:
     """Inches that a line of text takes."""
     font = FontProperties(size=points)
-    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
+    return text_to_path.get_text_width_height_descent(printable(text), font, False)[0] / 72
 
 
 def wrapped(text: str, inches: float, points: float) -> str:

@@ -118,16 +118,18 @@ def _percent(axes: Axes, lines: Sequence[Line], chance: float | None) -> None:
         seen.append(chance)
     seen = [v for v in seen if math.isfinite(v)]
     low, high = min(seen), max(seen)
-    room = max(0.05 * (high - low), 1.0)
+    room = max(0.05 * (high - low), 1.0 if high > low else 5.0)
     axes.set_ylim(max(-1.0, low - room), min(101.5, high + room))
     evenly(axes.yaxis)
 
 
 def _losses(axes: Axes, lines: Sequence[Line]) -> None:
-    """By the curves and the upper ends of bands, for a lower one may be zero on a log axis."""
+    """By curves and bands, but not all of a band that falls to zero, which a log axis has not."""
     seen = [v for line in lines for values in line.seeds for v in values if math.isfinite(v)]
     highs = [v for line in lines for v in line.ends("loss")[1] if math.isfinite(v)]
     low, high = min(seen), max([*seen, *highs])
+    lows = [v for line in lines for v in line.ends("loss")[0] if v > low / 3]
+    low = min([low, *lows])
     if low > 0 and high > 2 * low:
         logarithmic(axes.yaxis, low, high)
     else:

@@ -83,9 +83,7 @@ def adaptation(table: Looks) -> list[Panel]:
     first: dict[str, Row] = {}
     for row, look in table:
         for protocol, entries in cells(row).items():
-            alone = metric_of(row) == "loss" and len(cells(row)) == 1
-            style = "-" if alone else STYLES[protocol]
-            line = _averaged(entries, metric_of(row), {**look, "ls": style})
+            line = _averaged(entries, metric_of(row), {**look, "ls": STYLES[protocol]})
             if line is not None and line.finite:
                 panels.setdefault(place(row), []).append(line)
                 first.setdefault(place(row), row)

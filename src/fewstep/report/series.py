@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fewstep.config.checks import flatten
+from fewstep.config.limits import PROTOCOLS
 from fewstep.records import words
 from fewstep.records.style import MARKERS, NEUTRAL, PALETTE, color_of, marker_of
 from fewstep.report.swept import distinguishing
@@ -25,6 +26,9 @@ SHOWN_LINES = len(PALETTE) * 4
 SAID = ("label", "algorithm.name", "algorithm._target_", "dataset.name", "dataset._target_")
 SAID += ("shots.ways", "shots.shots", "shots", "algorithm", "dataset")
 """Keys that a panel's title, a label or the algorithm's name says."""
+
+ELSEWHERE = ("point", "eval.", "baselines")
+"""Beginnings of keys that say how it was tested, and what beside."""
 
 Look = Mapping[str, Any]
 
@@ -44,13 +48,15 @@ def metric_of(row: Row) -> str:
 
 
 def cells(row: Row) -> dict[str, Sequence[Entry]]:
-    """The entries of a row by protocol; a regression's protocols are one where they agree."""
+    """The entries of a row by protocol; a regression's protocols are one where they agree, and
+    that is drawn as the first of all is."""
     found: dict[str, Sequence[Entry]] = {}
     for protocol, entries in row.cells.items():
         same = any(_agree(entries, other) for other in found.values())
         if metric_of(row) == "acc" or not same:
             found[protocol] = entries
-    return found
+    alone = metric_of(row) == "loss" and len(found) == 1
+    return {PROTOCOLS[0]: entries for entries in found.values()} if alone else found
 
 
 def _agree(one: Sequence[Entry], other: Sequence[Entry]) -> bool:
@@ -72,12 +78,12 @@ def place(row: Row) -> str:
 def series_of(table: Sequence[Row], keys: Sequence[str] = ()) -> list[Series]:
     """The series of each row; rows of one panel never share theirs.
 
-    `keys` are said of each row, as of the trials of a search; else the fewest that tell recipes
-    apart.
+    `keys` are said of each row, as of the trials of a search; else the fewest that tell apart what
+    a panel has of one algorithm.
     """
-    keys = keys or _differing(table)
-    keys = [key for key in keys if key not in SAID and not key.startswith("point")]
-    told = [[_first(row), *_values(row, keys)] for row in table]
+    firsts = [_first(row) for row in table]
+    of = {first: keys or _differing(table, firsts, first) for first in dict.fromkeys(firsts)}
+    told = [[first, *_values(row, of[first])] for row, first in zip(table, firsts, strict=True)]
     for candidate in (_baseline, *CANDIDATES):
         told = _apart(table, told, candidate)
     return [
@@ -97,18 +103,27 @@ def _family(row: Row) -> str:
     return row["algorithm"] if row["init"] == "trained" else row["init"]
 
 
-def _differing(table: Sequence[Row]) -> list[str]:
-    recipes = {row.recipe: row.runs[0].config for row in table}
-    if not all(recipes.values()):
-        return []
-    return distinguishing(list(recipes.values()))
+def _differing(table: Sequence[Row], firsts: Sequence[str], first: str) -> list[str]:
+    """The keys that tell the rows of one panel apart which begin with the same words."""
+    panels: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row, own in zip(table, firsts, strict=True):
+        if own == first:
+            panels.setdefault(place(row), {})[row.recipe] = _told(row)
+    found = (distinguishing(list(recipes.values())) for recipes in panels.values())
+    return list(dict.fromkeys(key for keys in found for key in keys))
+
+
+def _told(row: Row) -> Mapping[str, Any]:
+    """Of its configuration what is not said elsewhere."""
+    flat = flatten(row.runs[0].config)
+    return {key: v for key, v in flat if key not in SAID and not key.startswith(ELSEWHERE)}
 
 
 def _values(row: Row, keys: Sequence[str]) -> list[str]:
     """What tells its recipe and its data apart."""
     if row["init"] not in ("trained", "joint"):
         return []
-    flat = dict(flatten(row.runs[0].config))
+    flat = _told(row)
     said = [words.assigned(key, flat[key]) for key in keys if flat.get(key) is not None]
     for name in ("data", "classes", "trained on"):
         if row.columns.get(name):
@@ -123,8 +138,8 @@ def _baseline(row: Row) -> str:
 
 CANDIDATES: tuple[Callable[[Row], str], ...] = (
     lambda row: f"{row['meta_iterations']:,} meta-iterations",
-    lambda row: f"{row['steps']} steps",
-    lambda row: f"{row['tasks']:,} tasks",
+    lambda row: f"{row['steps']} test steps",
+    lambda row: f"{row['tasks']:,} test tasks",
     lambda row: f"{row['checkpoint']} checkpoint",
     lambda row: row["name"],
     lambda row: f"recipe {row.recipe[:6]}",
