@@ -56,7 +56,7 @@ def cells(row: Row) -> dict[str, Sequence[Entry]]:
         if metric_of(row) == "acc" or not same:
             found[protocol] = entries
     alone = metric_of(row) == "loss" and len(found) == 1
-    return {PROTOCOLS[0]: entries for entries in found.values()} if alone else found
+    return dict(zip(PROTOCOLS, found.values(), strict=False)) if alone else found
 
 
 def _agree(one: Sequence[Entry], other: Sequence[Entry]) -> bool:
