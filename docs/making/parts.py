@@ -19,7 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ROOT / "build" / "docs"
 
-REPORT = re.compile(r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)? -->\n(\|.*\n)+")
+REPORT = re.compile(
+    r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)? -->\n(?:[^|\n].*\n\n)?(\|.*\n)+"
+)
 PEERS = re.compile(r"<!-- (?P<file>\S+\.json) -->\n(\|.*\n)+")
 HANDS = re.compile(r"<!-- hands (?P<part>\w+) -->\n(\|.*\n)+")
 THEORY = re.compile(r"<!-- fewstep theory -->\n.*?\n<!-- end theory -->\n", re.S)
@@ -54,8 +56,8 @@ def _report(found: re.Match[str]) -> str:
     from fewstep.report import formats, paper
 
     rows = report.rows(report.read([ROOT / found["folder"]]))
-    grid = paper.grid(paper.matches(rows)) if found["beside"] else formats.grid(rows)
-    return f"{found[0].splitlines()[0]}\n{formats.markdown_table(grid)}\n"
+    beside = found["beside"] and formats.markdown_table(paper.grid(paper.matches(rows)))
+    return f"{found[0].splitlines()[0]}\n{beside or report.markdown(rows)}\n"
 
 
 def _peers(found: re.Match[str]) -> str:

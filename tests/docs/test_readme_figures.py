@@ -52,7 +52,7 @@ def ordering(*names: str, folder: str = "gradient_combinations") -> str:
     """`4.7 ± 1.1`: how far the first curve, or sum of curves, is above the others."""
     weights = {name.strip("-"): -1 if name.startswith("-") else 1 for name in names}
     value = contrast(weights, orderings.curves(found(folder)))
-    assert value.basis == "tasks, unpaired"  # no file of single tasks is kept
+    assert value.basis == "unpaired: one seed, 1,000 tasks"  # no file of single tasks is kept
     return f"{abs(value.mean):.1f} ± {value.half_width:.1f}"
 
 

@@ -68,11 +68,14 @@ def test_a_sweep_is_grouped_by_what_was_swept(tmp_path: Path, configs, capsys) -
     assert lines[0] == f"## Sweep {tmp_path / 'sweep'}"
     assert "4 of 4 runs finished; swept: algorithm, seed" in lines
     table = [line for line in lines if line.startswith("|")]
-    assert table[0].startswith("| algorithm | meta-iterations |")
-    assert [(line.split(" | ")[0], line.split(" | ")[-1]) for line in table[2:]] == [
-        ("| reptile", "65.00 ± 2.00 (seeds ± 63.53) |"),
-        ("| fomaml", "75.00 ± 2.00 (seeds ± 63.53) |"),
+    assert table == [
+        "| algorithm | inductive |",
+        "| --- | --- |",
+        "| reptile | 65.00 ± 2.00 (seeds ± 63.53) |",
+        "| fomaml | **75.00 ± 2.00 (seeds ± 63.53)** |",
     ]
+    same = "2,000 meta-iterations; initialization trained (last); 5-way 1-shot; 50 test steps"
+    assert f"Same in all rows: {same}; 1,000 test tasks; seeds 0, 1." in lines
 
 
 def test_what_has_no_results_is_named_with_its_reason(tmp_path: Path, configs, capsys) -> None:
@@ -126,5 +129,5 @@ def test_hundreds_of_runs_are_read_once_and_drawn(tmp_path: Path, configs) -> No
     assert report_command.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     text = (tmp_path / "out" / "report.md").read_text()
     assert "200 of 200 runs finished; swept: algorithm.inner.lr" in text
-    assert text.count("| 60.00 ± 2.00 |") == 200
+    assert text.count("| **60.00 ± 2.00** |") == 200
     assert f" {SHOWN_LINES} of 200 are shown." in text

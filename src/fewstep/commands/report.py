@@ -15,8 +15,11 @@ from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.records.places import REPORT, check_output
 from fewstep.report.album import Album
+from fewstep.report.baseline import check_name
 from fewstep.report.formats import write_csv
 from fewstep.report.gather import read
+from fewstep.report.latex import latex
+from fewstep.report.marl_eval import exported
 from fewstep.report.page import page
 from fewstep.report.parts import Part, parts
 from fewstep.report.sections import Section, sections
@@ -24,7 +27,8 @@ from fewstep.report.text import text
 
 
 HELP = """\
-fewstep report DIR... [--paper] [--out FOLDER]   run directories, sweeps, or results.json files
+fewstep report DIR... [--paper] [--baseline NAME] [--latex] [--marl-eval] [--out FOLDER]
+                                                 run directories, sweeps, or results.json files
 
 Prints a table: a row for each recipe and setting, its seeds gathered. Intervals are 95 %: over
 tasks behind the ±, over seeds in brackets. A sweep is told by the keys that were swept, and what
@@ -34,6 +38,10 @@ PDF and SVG: the final figures, training, adaptation, for a search its parameter
 
   --paper        beside each result the paper's, whether the intervals meet, and what the run did
                  otherwise; the orderings of Figure 3 for the curves that are there
+  --baseline NAME    beside each table how far its rows are from one of them, an algorithm, a
+                 label, a run's name or a whole row: difference, interval, effect size, p, verdict
+  --latex        report.tex as well: the tables for a paper, with \\usepackage{booktabs,graphicx}
+  --marl-eval    marl_eval.json as well, as InstaDeep's marl-eval reads it
   --out FOLDER   where the files go; those of an earlier report there are overwritten
 
   fewstep report outputs/runs/quickstart
@@ -61,8 +69,10 @@ def main(words: Sequence[str] | None = None) -> int:
         check_place(folder, "--out")
         check_output(folder, "--out ", own=REPORT)
         found = sections(read(given.paths))
-        told = list(parts(found, given.paper))
-        files = write(folder, found, told, Album.of(found))
+        if given.baseline:
+            check_name([section.rows for section in found], given.baseline)
+        told = list(parts(found, given.paper, given.baseline))
+        files = [*write(folder, found, told, Album.of(found)), *_more(folder, found, given)]
     except ConfigError as error:
         return complain(error)
     print(f"{text(told)}\n\n{printable(folder)}: {', '.join(files)}")
@@ -70,7 +80,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def options(words: Sequence[str]) -> argparse.Namespace:
-    """`paths`, `paper` and `out` of a command line.
+    """`paths`, `paper`, `baseline`, `latex`, `marl_eval` and `out` of a command line.
 
     Raises:
         ConfigError: an option that there is not.
@@ -78,6 +88,9 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     parser = _Words(prog="fewstep report", add_help=False, allow_abbrev=False)
     parser.add_argument("paths", nargs="*", metavar="DIR")
     parser.add_argument("--paper", action="store_true")
+    parser.add_argument("--baseline")
+    parser.add_argument("--latex", action="store_true")
+    parser.add_argument("--marl-eval", action="store_true")
     parser.add_argument("--out", type=Path)
     return parser.parse_args(words)
 
@@ -103,3 +116,21 @@ def write(folder: Path, found: Sequence[Section], told: Sequence[Part], album: A
     except OSError as error:
         raise ConfigError(f"--out {folder}: cannot be written ({error}). Name another") from None
     return [*names, *album.told()]
+
+
+def _more(folder: Path, found: Sequence[Section], given: argparse.Namespace) -> list[str]:
+    """What is written where it is asked for.
+
+    Raises:
+        ConfigError: the folder cannot be written to.
+    """
+    asked = {"report.tex": given.latex and latex(found, given.baseline)}
+    asked["marl_eval.json"] = given.marl_eval and exported(found)
+    texts = {folder / name: text for name, text in asked.items() if text}
+    try:
+        for file, text in texts.items():
+            file.unlink(missing_ok=True)  # a link to another file is not the report's to write
+            file.write_text(text)
+    except OSError as error:
+        raise ConfigError(f"--out {folder}: cannot be written ({error}). Name another") from None
+    return [file.name for file in texts]

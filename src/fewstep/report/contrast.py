@@ -6,91 +6,111 @@ each of them is.
 
 from __future__ import annotations
 
-import csv
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fewstep.messages.errors import ConfigError
-from fewstep.messages.printable import printable
-from fewstep.report.intervals import Z95, by_seed, over_seeds
+import numpy as np
+
+from fewstep.records.intervals import Z95
+from fewstep.records.two_way import Mean, known, two_way
+from fewstep.report.intervals import by_seed
+from fewstep.report.per_task import by_seed_and_task
 from fewstep.report.table import Entry
+
+
+LEVEL = 0.05
+"""The chance that a verdict is wrong where there is no difference."""
+
+Weights = Mapping[str, float]
+Curves = Mapping[str, Sequence[Entry]]
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of accuracies, in points, with the wider of its 95 % intervals."""
+    """A weighted sum of figures: accuracies in points, losses as they are."""
 
     mean: float
     half_width: float
+    """Of its 95 % interval."""
+    p: float
+    """Two-sided, against zero."""
     basis: str
     """What the interval is over."""
+    effect: float | None = None
+    """In standard deviations of one difference; None where no per-task figures are there."""
+
+    @property
+    def told(self) -> bool:
+        """Whether it is told apart from zero."""
+        return self.p < LEVEL
 
     @property
     def above(self) -> bool:
         """Whether it is above zero beyond its interval."""
-        return self.mean - self.half_width > 0
+        return self.told and self.mean > 0
 
     @property
     def below(self) -> bool:
         """Whether it is below zero beyond its interval."""
-        return self.mean + self.half_width < 0
+        return self.told and self.mean < 0
 
 
-def contrast(weights: Mapping[str, float], curves: Mapping[str, Sequence[Entry]]) -> Contrast:
-    """`sum of weight x accuracy` over curves; {"a": 1, "b": -1} is how far a is above b.
+def contrast(weights: Weights, curves: Curves) -> Contrast:
+    """`sum of weight x figure` over curves; {"a": 1, "b": -1} is how far a is above b.
 
-    The interval over tasks is that of the per-task sums where all curves met the same tasks and
-    their per-task files are there, and else that of independent figures; over seeds, that of the
-    sums of each seed that all curves have.
+    It is over the seeds that all curves have. Where all met the same tasks, and the per-task
+    figures are there, the interval is the two-way one of the sums of each seed in each task. Where
+    not, tasks count as independent in each curve, and the spread of the sums by seed is added.
     """
-    means = {name: statistics.fmean(by_seed(curves[name], "acc").values()) for name in weights}
-    mean = 100 * sum(weight * means[name] for name, weight in weights.items())
-    half_width, basis = _over_tasks(weights, curves)
-    seeds = over_seeds(_sums({name: by_seed(curves[name], "acc") for name in weights}, weights))
-    if seeds is not None and 100 * seeds > half_width:
-        half_width, basis = 100 * seeds, "seeds, paired"
-    return Contrast(mean, half_width, basis)
+    metric = "acc" if "acc" in next(iter(curves[name] for name in weights))[0] else "loss"
+    found, basis = _paired(weights, curves, metric) or _unpaired(weights, curves, metric)
+    scale = 100 if metric == "acc" else 1
+    half_width = scale * found.half_width
+    return Contrast(scale * found.mean, half_width, found.p, basis, found.effect)
 
 
-def _sums(values: Mapping[str, Mapping[Any, float]], weights: Mapping[str, float]) -> list[float]:
-    """The weighted sum at each key (a seed, a task) that all of the values have."""
-    shared = set.intersection(*(set(found) for found in values.values()))
-    return [sum(w * values[name][key] for name, w in weights.items()) for key in sorted(shared)]
-
-
-def _over_tasks(
-    weights: Mapping[str, float], curves: Mapping[str, Sequence[Entry]]
-) -> tuple[float, str]:
+def _paired(weights: Weights, curves: Curves, metric: str) -> tuple[Mean, str] | None:
     episodes = {entry.get("episodes_sha256") for name in weights for entry in curves[name]}
-    if len(episodes) == 1 and None not in episodes:
-        per_task = {name: _per_task(curves[name]) for name in weights}
-        if all(per_task.values()):
-            sums = _sums(per_task, weights)
-            return 100 * Z95 * statistics.pstdev(sums) / math.sqrt(len(sums)), "tasks, paired"
-    squares = (
-        (weight * statistics.fmean(entry["acc_ci95"] for entry in curves[name])) ** 2
+    if len(episodes) != 1 or None in episodes:
+        return None
+    tables = {name: by_seed_and_task(curves[name], metric) for name in weights}
+    sums = _sums(tables, weights)
+    if not sums or len({len(row) for row in sums}) > 1:
+        return None
+    found = two_way(np.stack(sums))
+    return found, f"paired: {_seeds(len(sums))}, {len(sums[0]):,} tasks"
+
+
+def _unpaired(weights: Weights, curves: Curves, metric: str) -> tuple[Mean, str]:
+    """Of independent figures over tasks; over seeds, of the sums of each seed."""
+    values = {name: by_seed(curves[name], metric) for name in weights}
+    sums = _sums(values, weights)
+    tasks = min(entry["tasks"] for name in weights for entry in curves[name])
+    half_widths = (
+        weight * statistics.fmean(entry[f"{metric}_ci95"] for entry in curves[name])
         for name, weight in weights.items()
     )
-    return 100 * math.sqrt(sum(squares)), "tasks, unpaired"
+    over_tasks = sum((half / Z95) ** 2 for half in half_widths)
+    basis = f"unpaired: {_seeds(max(len(sums), 1))}, {tasks:,} tasks"
+    if len(sums) < 2:
+        means = {name: statistics.fmean(found.values()) for name, found in values.items()}
+        mean = sums[0] if sums else sum(w * means[name] for name, w in weights.items())
+        return known(mean, math.sqrt(over_tasks), tasks - 1), basis
+    over_seeds = statistics.variance(sums) / len(sums)
+    total, a, b = over_tasks + over_seeds, len(sums) - 1, max(tasks - 1, 1)
+    squares = over_seeds**2 / a + over_tasks**2 / b
+    freedom = total**2 / squares if squares else a
+    return known(statistics.fmean(sums), math.sqrt(total), freedom), basis
 
 
-def _per_task(entries: Sequence[Entry]) -> dict[int, float]:
-    """The accuracy in each task, averaged over seeds; nothing where a file is missing."""
-    found: dict[int, list[float]] = {}
-    for entry in entries:
-        file = entry["folder"] / entry.get("per_task_file", "")
-        if not file.is_file():
-            return {}
-        try:
-            with file.open(newline="") as lines:
-                for row in csv.DictReader(lines):
-                    found.setdefault(int(row["task"]), []).append(float(row["acc"]))
-        except (LookupError, TypeError, ValueError, csv.Error) as error:
-            raise ConfigError(
-                f"{file}: has no accuracy for each task ({printable(error)}). Remove it, or leave "
-                "this run out"
-            ) from None
-    return {task: statistics.fmean(values) for task, values in found.items()}
+def _sums(values: Mapping[str, Mapping[Any, Any]], weights: Weights) -> list[Any]:
+    """The weighted sum of each seed that all of the values have."""
+    shared = set.intersection(*(set(found) for found in values.values()))
+    return [sum(w * values[name][seed] for name, w in weights.items()) for seed in sorted(shared)]
+
+
+def _seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"{count} seeds"

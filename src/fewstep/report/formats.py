@@ -7,51 +7,59 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fewstep.config.limits import PROTOCOLS
 from fewstep.messages.printable import cell, printable
-from fewstep.report.intervals import estimate, show
+from fewstep.report.best import best
+from fewstep.report.columns import Best, caption, grid
+from fewstep.report.command import single
+from fewstep.report.intervals import estimate
 from fewstep.report.sections import Section
 from fewstep.report.table import SAME, Row
+from fewstep.report.work import COUNTS, work
 
 
-NOTE = (
+OVER = (
     "± is the half-width of the 95 % interval over tasks; (seeds ± …) that of the mean over seeds, "
-    "by Student's t. Each picture says what its bands and bars are. Accuracies are in percent."
+    "by Student's t."
 )
+BANDS = "Each picture says what its bands and bars are."
+PERCENT = "Accuracies are in percent."
+BEST = (
+    "In bold: the best of a setting, and what is not told apart from it, by the interval over "
+    "seeds and tasks of their differences and Holm's correction."
+)
+CLOSED = (
+    "Intervals are closed: test tasks are drawn with replacement from a finite set of classes, so "
+    "that they speak of further tasks of these classes. What holds of other classes is less sure "
+    "than they say (arXiv 2409.02850): compare on several datasets before you conclude that."
+)
+OPEN = "Regression tasks are drawn anew each, so that intervals of losses are open: of all tasks."
 
 
-def grid(table: Sequence[Row]) -> list[list[str]]:
-    """Head and body; accuracies in percent, losses as they are."""
-    protocols = [p for p in PROTOCOLS if any(p in row.cells for row in table)]
-    own = list(dict.fromkeys(name for row in table for name in row.columns))
-    head = [*own, "meta-iterations", "initialization", "setting", "steps", "tasks", "seeds"]
-    lines = [[*head, *protocols]]
-    for row in table:
-        lines.append(
-            [
-                *("" if row.columns.get(n) is None else str(row.columns[n]) for n in own),
-                f"{row['meta_iterations']:,}",
-                row["init"] + (f" ({row['checkpoint']})" if row["checkpoint"] else ""),
-                row.setting,
-                str(row["steps"]),
-                f"{row['tasks']:,}",
-                ", ".join(str(seed) for seed in row.seeds),
-                *(show(estimate(row.cells[p])) if p in row.cells else "" for p in protocols),
-            ]
-        )
-    return lines
+def note(table: Sequence[Row]) -> list[str]:
+    """What the figures of all tables are, each thing said once."""
+    metrics = {"acc" if "acc" in e[0] else "loss" for row in table for e in row.cells.values()}
+    told = [" ".join([OVER, BANDS, *([PERCENT] if "acc" in metrics else [])])]
+    told += [BEST] if best(table) else []
+    told += [CLOSED] if "acc" in metrics else []
+    return told + ([OPEN] if "loss" in metrics else [])
 
 
 def markdown(table: Sequence[Row]) -> str:
-    """The rows as a Markdown table."""
-    return markdown_table(grid(table))
+    """The rows as a Markdown table, under a line for what is the same in all of them."""
+    told = [markdown_text(caption(table)), markdown_table(grid(table))]
+    return "\n\n".join(filter(None, told))
 
 
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:
     """Head and body as a Markdown table."""
-    head, *body = [[markdown_text(text).replace("|", "\\|") for text in line] for line in lines]
+    head, *body = [[_markdown_cell(text) for text in line] for line in lines]
     lines = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _markdown_cell(text: str) -> str:
+    told = markdown_text(text).replace("|", "\\|")
+    return f"**{told}**" if isinstance(text, Best) else told
 
 
 def markdown_text(text: str) -> str:
@@ -61,18 +69,28 @@ def markdown_text(text: str) -> str:
     return printable(text.replace("](", "]\\("))
 
 
+FIGURES = ("protocol", "metric", "mean", "ci95_over_tasks", "ci95_over_seeds", "diverged")
+SPENT = (*COUNTS, "train_seconds")
+
+
 def write_csv(file: Path, parts: Iterable[Section]) -> None:
     """One line for each row and protocol, in fractions as in results.json, nothing rounded."""
-    figures = ("protocol", "metric", "mean", "ci95_over_tasks", "ci95_over_seeds", "diverged")
     with file.open("w", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow(["section", "run", "recipe", *SAME, "seeds", *figures])
+        head = ["section", "run", "recipe", *SAME, "seeds", *FIGURES]
+        writer.writerow([*head, "best", *SPENT, "objective", "commands"])
         for part in parts:
+            marked = best(part.rows)
             for row in part.rows:
                 start = [part.title, row.label, row.recipe, *row.same.values()]
                 start.append(" ".join(str(seed) for seed in row.seeds))
+                spent = work(row)
+                end: list[Any] = [*(spent[name] for name in SPENT), row.objective]
+                end.append("; ".join(single(run) for run in row.runs))
                 for protocol, entries in row.cells.items():
-                    writer.writerow(map(cell, [*start, protocol, *_figures(entries)]))
+                    chosen = (id(row), protocol) in marked
+                    line = [*start, protocol, *_figures(entries), chosen, *end]
+                    writer.writerow(map(cell, line))
 
 
 def _figures(entries: Sequence[Any]) -> list[Any]:

@@ -39,6 +39,8 @@ class Run:
     content: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     """What is hashed of it, the label and the point; empty where no file has it."""
+    file: Path | None = None
+    """Its results file, once it has finished."""
 
     @property
     def finished(self) -> bool:
@@ -100,7 +102,7 @@ def _run(file: Path) -> Run | None:
         return Run(file.parent, {}, config) if config else None
     content = read_results(file)
     known = {**content.get("config", {}), "label": content.get("label")}
-    return Run(file.parent, content, known if "config" in content else _config(file))
+    return Run(file.parent, content, known if "config" in content else _config(file), file)
 
 
 def _config(beside: Path) -> dict[str, Any]:

@@ -11,28 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
-Z95 = statistics.NormalDist().inv_cdf(0.975)
-
-T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom."""
-
-
-def student_t95(freedom: int) -> float:
-    """Student's two-sided 95 % quantile, beyond the table by its expansion around the normal's."""
-    if freedom <= len(T95):
-        return T95[freedom - 1]
-    z = Z95
-    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3
+from fewstep.records.student import half_width
 
 
 def over_seeds(values: Sequence[float]) -> float | None:
     """Half-width of the mean of one figure a seed, by Student's t; None for a single seed."""
     if len(values) < 2:
         return None
-    return student_t95(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    return half_width(statistics.stdev(values) / math.sqrt(len(values)), len(values) - 1)
 
 
 @dataclass(frozen=True)
@@ -99,3 +85,15 @@ def show(figure: Estimate) -> str:
     text = f"{figure.mean:.{digits}f} ± {figure.tasks:.{digits}f}"
     text += " (diverged)" if figure.shaky else ""
     return text if figure.seeds is None else f"{text} (seeds ± {figure.seeds:.{digits}f})"
+
+
+def difference(found: Any, digits: int = 2) -> str:
+    """`+1.40 ± 0.95` of a contrast."""
+    return f"{found.mean:+.{digits}f} ± {found.half_width:.{digits}f}"
+
+
+def p_value(p: float) -> str:
+    """`0.032`, or `2e-05`; nothing where it is not known."""
+    if math.isnan(p):
+        return ""
+    return f"{p:.3f}" if p >= 0.001 or not p else f"{p:.0e}"

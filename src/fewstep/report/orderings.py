@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fewstep.report.contrast import Contrast, contrast
-from fewstep.report.intervals import estimate
+from fewstep.records.two_way import holm
+from fewstep.report.contrast import LEVEL, Contrast, contrast
+from fewstep.report.intervals import difference, estimate, p_value
 from fewstep.report.table import Entry, Row
 
 
@@ -38,12 +40,13 @@ CLAIMS = (
 )
 
 NOTE = (
-    "Differences are in points of the final accuracy; of several, the one that decides is shown. "
-    "One that lies inside the wider 95 % interval, over tasks or over seeds, cannot be told, nor "
-    "can anything of a curve that diverged."
+    "Differences are in points of the final accuracy, with the 95 % interval of each; of several, "
+    "the one that decides is shown. A claim holds, or does not, where its p-value is below 0.05 "
+    "after Holm's correction for all claims of the table; else it cannot be told, nor can anything "
+    "of a curve that diverged."
 )
 
-HEAD = ["the paper's ordering", "here", "difference", "interval over"]
+HEAD = ["the paper's ordering", "here", "difference", "p (Holm)", "interval over"]
 
 
 ALIKE = ("meta_iterations", "ways", "shots", "steps", "tasks")
@@ -64,35 +67,67 @@ def curves(table: Sequence[Row]) -> dict[str, Sequence[Entry]]:
     return max(found.items(), key=lambda group: (len(group[1]), group[0]), default=((), {}))[1]
 
 
+@dataclass(frozen=True)
+class Decision:
+    """What the figures say of a claim, whatever is said of the others."""
+
+    shown: Contrast
+    """The contrast that it rests on."""
+    p: float
+    """Of its contrasts being above zero all, or else of one of them being below."""
+    holds: bool
+    """Whether it is the former."""
+
+    def verdict(self, adjusted: float) -> str:
+        """`holds`, `does not`, or that it cannot be told with this adjusted p-value."""
+        if not adjusted < LEVEL:
+            return "cannot be told"
+        return "holds" if self.holds else "does not"
+
+
+def decide(contrasts: Sequence[Contrast]) -> Decision:
+    """All must be above zero for a claim to hold, so the least certain of them says how sure that
+    is, uncorrected. That it does not takes a single one below, of which Holm's correction counts
+    how many were looked at."""
+    adjusted = holm([one.p for one in contrasts])
+    below = [(p, one) for p, one in zip(adjusted, contrasts, strict=True) if one.mean < 0]
+    if below:
+        p, one = min(below, key=lambda found: (math.isnan(found[0]), found[0], found[1].mean))
+        return Decision(one, p, holds=False)
+    weakest = max(contrasts, key=lambda one: (math.isnan(one.p), one.p, -one.mean))
+    return Decision(weakest, weakest.p, holds=True)
+
+
 def grid(found: Mapping[str, Sequence[Entry]]) -> list[list[str]]:
     """Head and body: each claim, whether it holds, and the difference that decides it."""
-    return [HEAD, *(_line(claim, found) for claim in CLAIMS)]
+    lacking = [_lacking(claim, found) for claim in CLAIMS]
+    told = [
+        None if reason else decide([contrast(weights, found) for weights in claim.contrasts])
+        for claim, reason in zip(CLAIMS, lacking, strict=True)
+    ]
+    adjusted = iter(holm([one.p for one in told if one]))
+    return [
+        HEAD,
+        *(
+            [claim.text, *(_told(one, next(adjusted)) if one else _untold(reason))]
+            for claim, reason, one in zip(CLAIMS, lacking, told, strict=True)
+        ),
+    ]
 
 
-def _line(claim: Claim, found: Mapping[str, Sequence[Entry]]) -> list[str]:
+def _lacking(claim: Claim, found: Mapping[str, Sequence[Entry]]) -> str:
+    """Why nothing can be said of a claim; empty where something can."""
     asked = {n for weights in claim.contrasts for n in weights}
     lacking = [name for name in CURVES if name in asked and name not in found]
     diverged = [n for n in CURVES if n in asked & found.keys() and estimate(found[n]).diverged]
-    if lacking or diverged:
-        told = [f"without {', '.join(lacking)}"] if lacking else []
-        told += [f"{', '.join(diverged)} diverged"] if diverged else []
-        return [claim.text, "cannot be told", "; ".join(told), ""]
-    every = [contrast(weights, found) for weights in claim.contrasts]
-    one = decisive(every)
-    return [claim.text, verdict(every), f"{one.mean:+.2f} ± {one.half_width:.2f}", one.basis]
+    reasons = [f"without {', '.join(lacking)}"] if lacking else []
+    reasons += [f"{', '.join(diverged)} diverged"] if diverged else []
+    return "; ".join(reasons)
 
 
-def verdict(decided: Sequence[Contrast]) -> str:
-    """`holds` where all are above zero beyond their intervals, `does not` where one is below."""
-    if any(one.below for one in decided):
-        return "does not"
-    return "holds" if all(one.above for one in decided) else "cannot be told"
+def _told(one: Decision, adjusted: float) -> list[str]:
+    return [one.verdict(adjusted), difference(one.shown), p_value(adjusted), one.shown.basis]
 
 
-def decisive(decided: Sequence[Contrast]) -> Contrast:
-    """The contrast that the verdict rests on: what is furthest below zero beyond its interval, or
-    else what is the least above zero."""
-    below = [one for one in decided if one.below]
-    if below:
-        return min(below, key=lambda one: one.mean + one.half_width)
-    return min(decided, key=lambda one: one.mean - one.half_width)
+def _untold(reason: str) -> list[str]:
+    return ["cannot be told", reason, "", ""]

@@ -17,6 +17,8 @@ from markupsafe import Markup
 
 from fewstep.messages.printable import printable
 from fewstep.report.album import Album, inline
+from fewstep.report.columns import Best
+from fewstep.report.command import single
 from fewstep.report.gather import Run
 from fewstep.report.parts import Heading, Origins, Part, Pictures, Table, Words
 from fewstep.report.sections import Section
@@ -25,6 +27,7 @@ from fewstep.report.table import Row
 
 
 CLASSES = {"meet": "good", "holds": "good", "apart": "bad", "does not": "bad"}
+CLASSES |= {"better": "good", "worse": "bad"}
 """Cells that say how something came out."""
 
 SETTING = re.compile(r"\d+-way \d+-shot")
@@ -88,6 +91,8 @@ def _shown(value: Any) -> Any:
 
 def _kind(text: str) -> str:
     """The class of a cell."""
+    if isinstance(text, Best):
+        return "best"
     return CLASSES.get(text) or ("whole" if SETTING.fullmatch(text) else "")
 
 
@@ -121,6 +126,6 @@ def _origin(run: Run, told: str, folder: Path) -> Origin:
         f"{told}, seed {says['seed']}",
         f"{link}/",
         str(run.folder),
-        says.get("command") or "",
+        single(run),
         " · ".join(filter(None, facts)),
     )

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fewstep.report import formats, orderings, paper
+from fewstep.report.baseline import NOTE, compared
+from fewstep.report.columns import caption, grid
 from fewstep.report.sections import Section
 from fewstep.report.table import Row
+from fewstep.report.work import differences
 
 
 @dataclass(frozen=True)
@@ -49,26 +52,46 @@ class Origins:
 Part = Heading | Words | Table | Pictures | Origins
 
 
-def parts(found: Sequence[Section], beside_paper: bool) -> Iterator[Part]:
-    """Every section, and the paper's figures beside them if asked."""
+def parts(
+    found: Sequence[Section], beside_paper: bool, baseline: str | None = None
+) -> Iterator[Part]:
+    """Every section, with its differences to a baseline and the paper's figures beside them if
+    asked.
+
+    Raises:
+        ConfigError: a baseline that is not there, or is not one.
+    """
     for section in found:
         yield Heading(section.title)
         yield Words([section.summary])
         if section.rows:
             yield Pictures(section, first=True)
-            yield Table(formats.grid(section.rows))
+            yield from _rows(section.rows, baseline)
             yield Pictures(section, first=False)
         if section.missing:
             yield Words(["Without results:", *section.missing])
         if section.rows:
             yield Origins(section)
     if any(section.rows for section in found):
-        yield Words([formats.NOTE])
+        yield Words(["Notes:", *formats.note([row for section in found for row in section.rows])])
     if beside_paper:
         every = (row for section in found for row in section.rows)
         table = [row for row in every if not row["trained_on"]]  # as the paper's are
         yield from _tables(table)
         yield from _orderings(table)
+
+
+def _rows(table: Sequence[Row], baseline: str | None) -> Iterator[Part]:
+    """What a section found, and how far it is from the baseline where one of its rows is that."""
+    if same := caption(table):
+        yield Words([same])
+    yield Table(grid(table))
+    if given := differences(table):
+        yield Words([given])
+    if baseline and (lines := compared(table, baseline))[1:]:
+        yield Words([f"Differences to {baseline}:"])
+        yield Table(lines)
+        yield Words([NOTE])
 
 
 def _tables(table: Sequence[Row]) -> Iterator[Part]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,10 @@ from fewstep.records.lines import CHANCE
 from fewstep.records.panel import AXIS
 from fewstep.records.style import PALETTE, evenly, logarithmic
 from fewstep.report.gather import Run
+from fewstep.report.searched import searched
 from fewstep.report.sections import Section
 from fewstep.report.series import metric_of
 
-
-SWEEPER = re.compile(r"^sweeper:\n(?:  .*\n)*?  _target_: (?P<target>\S+)", re.M)
-"""In .hydra/hydra.yaml of a job."""
 
 DECADES = 20
 """Ratio of the largest to the smallest value from which on a parameter has a log axis."""
@@ -74,7 +71,7 @@ class Search:
 def search_of(section: Section) -> Search | None:
     """The search that a section is, if it is one and a trial has an objective."""
     jobs = [run for run in section.runs if run.sweep and run.finished]
-    if not section.rows or not any(_proposed(run.folder) for run in jobs):
+    if not section.rows or not any(searched(run.folder) for run in jobs):
         return None
     row = section.rows[0]
     metric, setting = metric_of(row), words.setting(row["ways"], row["shots"], metric_of(row))
@@ -98,17 +95,6 @@ def search_of(section: Section) -> Search | None:
 def _objective(folder: Path) -> float:
     value = read_record(folder).get("objective")
     return float(value) if isinstance(value, (int, float)) else math.nan
-
-
-def _proposed(folder: Path) -> bool:
-    """Whether a sweeper that searches has proposed a job, and not a grid."""
-    if (folder.parent / "optimization_results.yaml").exists():
-        return True
-    try:
-        found = SWEEPER.search((folder / ".hydra" / "hydra.yaml").read_text())
-    except (OSError, ValueError):
-        return False
-    return bool(found) and not found["target"].endswith("BasicSweeper")
 
 
 def _overrides(folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 from fewstep.records.identity import recipe_hash
 from fewstep.report.data import Data, data_columns
 from fewstep.report.gather import Run
+from fewstep.report.searched import objective
 from fewstep.report.swept import distinguishing, values
 
 
 Entry = Mapping[str, Any]
-"""One entry of `results` with what its run says of itself, and the run's folder."""
+"""One entry of `results` with what its run says of itself, the run's `folder` and results `file`,
+and its `place` among the results."""
 
 HIDDEN = ("split", "batch_size", "queries", "eval_seed")
 """What a row is told by where nothing else of it differs from another row's."""
@@ -42,6 +45,8 @@ class Row:
     columns: Mapping[str, Any] = field(default_factory=dict)
     """What tells its recipe from the others': `run`, or for a sweep the keys that were swept."""
     setting: str = ""
+    objective: float | None = None
+    """What a search judged its training by, on average over its runs."""
 
     def __getitem__(self, name: str) -> Any:
         return self.same[name]
@@ -57,10 +62,25 @@ class Row:
     @property
     def label(self) -> str:
         """Its recipe in one line."""
-        told = {name: value for name, value in self.columns.items() if value is not None}
-        if "run" in told:
-            return ", ".join([told.pop("run"), *(f"{n} {v}" for n, v in told.items())])
-        return ", ".join(v if n == "label" else f"{n}={v}" for n, v in told.items())
+        return _in_words(self.columns)
+
+    @property
+    def brief(self) -> str:
+        """The same without what its setting says."""
+        kept = {name: v for name, v in self.columns.items() if not self.says(name)}
+        return _in_words(kept) or self.label
+
+    def says(self, name: str) -> bool:
+        """Whether its setting has the value of a swept key: it was tested as it was trained."""
+        part, _, key = name.partition(".")
+        return part == "shots" and self.columns.get(name) == self.same.get(key)
+
+
+def _in_words(columns: Mapping[str, Any]) -> str:
+    told = {name: value for name, value in columns.items() if value is not None}
+    if "run" in told:
+        return ", ".join([told.pop("run"), *(f"{n} {v}" for n, v in told.items())])
+    return ", ".join(v if n == "label" else f"{n}={v}" for n, v in told.items())
 
 
 def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
@@ -72,8 +92,9 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
     runs = [run for run in runs if run.finished]
     data_of = Data(runs)
     for run in runs:
-        for result in run.content["results"]:
-            entry = {**run.content, **result, "folder": run.folder}
+        for place, result in enumerate(run.content["results"]):
+            where = {"folder": run.folder, "file": run.file, "place": place}
+            entry = {**run.content, **result, **where}
             same = {name: entry.get(name) for name in SAME} | data_of(entry)
             key = (recipe(run), *same.values())
             row = gathered.setdefault(key, Row(recipe(run), same))
@@ -87,7 +108,14 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
         row.columns = {**row.columns, **data_columns(row, table)}
     for row in table:
         row.setting = _setting(row, table)
+        row.objective = _objective(row)
     return table
+
+
+def _objective(row: Row) -> float | None:
+    found = [objective(run) for run in row.runs] if row["init"] == "trained" else []
+    told = [value for value in found if value is not None]
+    return statistics.fmean(told) if told else None
 
 
 def recipe(run: Run) -> str:

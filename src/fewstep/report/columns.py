@@ -1,0 +1,110 @@
+"""The columns of a table: what tells its rows apart, and in a caption what is the same in all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fewstep.config.limits import PROTOCOLS
+from fewstep.report.best import best
+from fewstep.report.intervals import estimate, show
+from fewstep.report.table import Row
+from fewstep.report.work import work
+
+
+class Best(str):
+    """A cell with the best figure of its column, or with one that is not told apart from it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, as text."""
+
+    name: str
+    cells: Sequence[str]
+    phrase: str | None = None
+    """What a caption says of it, with its value for `{}`; None of what stays in the table."""
+
+    @property
+    def constant(self) -> bool:
+        return self.phrase is not None and len(set(self.cells)) == 1
+
+
+def columns(table: Sequence[Row]) -> list[Column]:
+    """Whatever is known of the rows, accuracies in percent and losses as they are."""
+    every = dict.fromkeys(name for row in table for name in row.columns)
+    own = [name for name in every if not all(row.says(name) for row in table)]
+    told = [Column(name, [_own(row, name) for row in table]) for name in own]
+    told += [Column(name, [of(row) for row in table], text) for name, text, of in _CONTEXT]
+    spent = [work(row) for row in table]
+    told += [Column(name, [_count(s[key]) for s in spent], text) for name, text, key in _SPENT]
+    told = [column for column in told if any(column.cells)]
+    if any(row.objective is not None for row in table):
+        told.append(Column("objective", [_objective(row) for row in table]))
+    marked = best(table)
+    for protocol in PROTOCOLS:
+        if any(protocol in row.cells for row in table):
+            cells = [_figure(row, protocol, (id(row), protocol) in marked) for row in table]
+            told.append(Column(protocol, cells))
+    return told
+
+
+def grid(table: Sequence[Row]) -> list[list[str]]:
+    """Head and body of the columns that differ."""
+    shown = [column for column in columns(table) if not column.constant]
+    body = zip(*(column.cells for column in shown), strict=True)
+    return [[column.name for column in shown], *map(list, body)]
+
+
+def caption(table: Sequence[Row]) -> str:
+    """One line for the columns that do not; empty where all do."""
+    same = [c for c in columns(table) if c.constant and c.cells[0]]
+    told = "; ".join(_phrase(c) for c in same)
+    prefix = "Same in all rows: " if len(table) > 1 else ""
+    return f"{prefix}{told}." if told else ""
+
+
+def _phrase(column: Column) -> str:
+    (told, *_), phrase = column.cells, str(column.phrase)
+    alone = column.name == "seeds" and "," not in told
+    return (phrase.replace("seeds", "seed") if alone else phrase).format(told)
+
+
+def _own(row: Row, name: str) -> str:
+    return "" if row.columns.get(name) is None else str(row.columns[name])
+
+
+def _count(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"
+
+
+def _objective(row: Row) -> str:
+    return "" if row.objective is None else f"{row.objective:.4g}"
+
+
+def _figure(row: Row, protocol: str, marked: bool) -> str:
+    if protocol not in row.cells:
+        return ""
+    text = show(estimate(row.cells[protocol]))
+    return Best(text) if marked else text
+
+
+def _initialization(row: Row) -> str:
+    return row["init"] + (f" ({row['checkpoint']})" if row["checkpoint"] else "")
+
+
+_CONTEXT: Sequence[tuple[str, str, Callable[[Row], Any]]] = (
+    ("meta-iterations", "{} meta-iterations", lambda row: f"{row['meta_iterations']:,}"),
+    ("initialization", "initialization {}", _initialization),
+    ("setting", "{}", lambda row: row.setting),
+    ("test steps", "{} test steps", lambda row: str(row["steps"])),
+    ("test tasks", "{} test tasks", lambda row: f"{row['tasks']:,}"),
+    ("seeds", "seeds {}", lambda row: ", ".join(str(seed) for seed in row.seeds)),
+)
+_SPENT = (
+    ("tasks seen", "{} tasks seen", "tasks_seen"),
+    ("inner gradients", "{} inner gradients", "gradients_taken"),
+    ("examples seen", "{} examples seen", "examples_seen"),
+    ("train seconds", "{} seconds of training", "train_seconds"),
+)

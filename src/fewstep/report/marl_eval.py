@@ -1,0 +1,54 @@
+"""The figures as InstaDeep's marl-eval reads them, for its own plots and tables.
+
+`{environment: {task: {algorithm: {seed: {step: {step_count, metric: [...]}, absolute_metrics}}}}}`
+with the dataset for an environment, and a setting and protocol for a task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from fewstep.report.gather import Run, logged
+from fewstep.report.per_task import per_task
+from fewstep.report.sections import Section
+from fewstep.report.table import Entry, Row
+
+
+METRICS = {"acc": "accuracy", "loss": "loss"}
+CURVES = ("test", "val")
+"""Splits that are measured during training, the better one first."""
+
+
+def exported(found: Sequence[Section]) -> str:
+    """The trained rows of all sections, as JSON; an algorithm is told as its row is."""
+    content: dict[str, Any] = {}
+    for row in (row for section in found for row in section.rows if row["init"] == "trained"):
+        for protocol, entries in row.cells.items():
+            tasks = content.setdefault(row["dataset"], {})
+            algorithms = tasks.setdefault(f"{row.setting}, {protocol}", {})
+            for entry in entries:
+                run = next(run for run in row.runs if run.folder == entry["folder"])
+                seeds = algorithms.setdefault(_told(row), {})
+                seeds.setdefault(f"seed_{entry['seed']}", _seed(run, entry))
+    return json.dumps(content, indent=1) + "\n"
+
+
+def _told(row: Row) -> str:
+    """The row without what its task says already."""
+    own = {n: v for n, v in row.columns.items() if not n.startswith("shots") and v is not None}
+    return ", ".join(f"{v}" for v in own.values()) or row["algorithm"]
+
+
+def _seed(run: Run, entry: Entry) -> dict[str, Any]:
+    name = "acc" if "acc" in entry else "loss"
+    figures = per_task(entry, name)
+    final = [entry[name]] if figures is None else [float(f"{value:.7g}") for value in figures]
+    steps = next((found for split in CURVES if (found := logged(run, f"{split}/{name}"))), [])
+    points = [(x, [value]) for x, value, _ in steps] or [(entry["meta_iterations"], final)]
+    told = {
+        f"step_{place}": {"step_count": x, METRICS[name]: values}
+        for place, (x, values) in enumerate(points)
+    }
+    return {**told, "absolute_metrics": {METRICS[name]: final}}

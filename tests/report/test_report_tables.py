@@ -1,0 +1,421 @@
+"""Tables that can be published: what trainings cost, a baseline, LaTeX, and what is the same."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import math
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fewstep import report
+from fewstep.commands import report as report_command
+from fewstep.config.compose import compose_config
+from fewstep.launch.start import plain
+from fewstep.records.identity import hashed, recipe_hash
+from fewstep.records.packed import pack, unpack
+from fewstep.records.results import write_per_task
+from fewstep.report.columns import caption, columns, grid
+from fewstep.report.formats import CLOSED, OPEN, PERCENT, note
+from fewstep.report.latex import escaped
+from fewstep.report.sections import sections
+from fewstep.report.work import counted, differences, work
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> None:
+    """Reports go to outputs/reports of the working directory."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("working_directory"))
+
+
+@pytest.fixture(scope="module")
+def configs() -> dict[str, dict[str, Any]]:
+    names = ("reptile", "fomaml", "maml")
+    return {n: plain(compose_config("train", [f"algorithm={n}"])) for n in names}
+
+
+def job(folder: Path, config: dict, accs: Sequence[float], **more: Any) -> Path:
+    """A job of a sweep with the accuracies of its test tasks; `its` are changes of its result."""
+    (folder / "per_task").mkdir(parents=True)
+    (folder.parent / "multirun.yaml").touch()
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    write_per_task(folder / "per_task" / "tasks.csv", {"loss": [1.0] * len(accs), "acc": accs})
+    mean = sum(accs) / len(accs)
+    spread = math.sqrt(sum((acc - mean) ** 2 for acc in accs) / len(accs))
+    entry = {"init": "trained", "checkpoint": "last", "ways": 5, "shots": 1, "tasks": len(accs)}
+    entry |= {"steps": config["algorithm"]["eval"]["steps"], "protocol": "inductive"}
+    entry |= {"acc": mean, "acc_ci95": 1.96 * spread / len(accs) ** 0.5, "loss": 1.0}
+    entry |= {"per_task_file": "per_task/tasks.csv", "episodes_sha256": "same"}
+    tasks = 2000 * config["meta_batch"]
+    content = {"schema": 1, "name": config["name"], "algorithm": config["algorithm"]["name"]}
+    content |= {"dataset": "glyphs", "seed": config["seed"], "meta_iterations": 2000}
+    content |= {"tasks_seen": tasks, "train_seconds": 12.4, "config": hashed(config)}
+    content |= {"recipe_hash": recipe_hash(config), "command": "fewstep train -m x=1,2"}
+    entry |= more.pop("its", {})
+    (folder / "results.json").write_text(json.dumps(content | more | {"results": [entry]}))
+    return folder
+
+
+def sweep(top: Path, configs: dict, shifts: dict[str, float], rough: float = 0.0) -> Path:
+    """Two seeds of each algorithm: tasks of 0.4 to 0.8, moved by what the algorithm adds, and by
+    what is `rough` in the first."""
+    for name, shift in shifts.items():
+        for seed in (1, 2):
+            own = rough * (name == next(iter(shifts)))
+            accs = [
+                0.4 + 0.1 * (task % 5) + shift + own * ((task * seed) % 3) for task in range(40)
+            ]
+            folder = top / str(len([*top.glob("*/")]))
+            job(folder, {**configs[name], "seed": seed}, accs)
+    return top
+
+
+SHIFTS = {"reptile": 0.1, "fomaml": 0.1, "maml": 0.0}
+
+
+def told(folder: Path, *words: str, capsys: Any) -> list[str]:
+    assert report_command.main([str(folder), *words]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_what_a_training_cost_is_in_its_row_and_compared_rows_are_told_apart(
+    tmp_path: Path, configs, capsys
+) -> None:
+    """Reptile: 5 tasks of 5 gradients on 10 of 50 examples; MAML: 32 tasks, on 5 and 5 examples."""
+    lines = told(sweep(tmp_path / "s", configs, SHIFTS), capsys=capsys)
+    assert "Same in all rows: 2,000 meta-iterations; initialization trained (last); " in str(lines)
+    assert [line for line in lines if line.startswith("|")] == [
+        "| algorithm | test steps | tasks seen | inner gradients | examples seen | inductive |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| reptile | 50 | 10,000 | 50,000 | 500,000 | **70.00 ± 4.38 (seeds ± 0.00)** |",
+        "| fomaml | 3 | 64,000 | 128,000 | 640,000 | **70.00 ± 4.38 (seeds ± 0.00)** |",
+        "| maml | 3 | 64,000 | 128,000 | 640,000 | 60.00 ± 4.38 (seeds ± 0.00) |",
+    ]
+    assert (
+        "Compared rows differ in: tasks seen 10,000 and 64,000, inner gradients 50,000 and "
+        "128,000, examples seen 500,000 and 640,000, tasks a meta-batch 5 and 32, training shots "
+        "1 and 10, test steps 3 and 50."
+    ) in lines
+
+
+def test_what_results_say_of_their_cost_wins_over_what_a_configuration_lets_expect(
+    tmp_path: Path, configs
+) -> None:
+    said = {"gradients_taken": 7, "examples_seen": 8, "tasks_seen": 6}
+    job(tmp_path / "0", configs["reptile"], [0.5, 0.6], **said)
+    (row,) = report.rows(report.read([tmp_path]))
+    assert work(row) == {**said, "train_seconds": 12.4}
+
+
+def test_rows_of_equal_work_are_said_to_be_equal(tmp_path: Path, configs) -> None:
+    for place in range(2):
+        config = copy.deepcopy(configs["reptile"])
+        config["algorithm"]["inner"]["lr"] = 0.1 + place
+        job(tmp_path / str(place), config, [0.5, 0.6])
+    table = report.rows(report.read([tmp_path]))
+    assert differences(table) == (
+        "Compared rows are equal in tasks seen, inner gradients, examples seen, tasks a "
+        "meta-batch, training shots, test steps, test tasks, tested checkpoint."
+    )
+    assert differences(table[:1]) == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["algorithm=reptile"], ["algorithm=joint"], ["algorithm=truncated"]),
+        ["algorithm=combination", "algorithm.weights=[1,1]", "algorithm.inner.steps=2"],
+        *(["algorithm=maml", "shots=5w5s"], ["algorithm=fomaml"], ["experiment=sine_maml"]),
+        ["algorithm=fomaml", "algorithm.tail=cycle", "algorithm.inner.batch_size=3"],
+    ],
+)
+def test_older_results_are_counted_as_the_algorithm_itself_counts(words: list[str]) -> None:
+    from fewstep.run.assembly import draft
+
+    config = plain(compose_config("train", words))
+    recipe = draft(config).recipe
+    algorithm, spec = recipe.algorithm, recipe.spec
+    queries = spec.ways * (config["dataset"].get("points") or spec.queries)
+    minibatch = spec.batch_size or spec.ways * spec.shots
+    gradients = algorithm.batches + algorithm.needs_queries
+    examples = algorithm.batches * minibatch + algorithm.needs_queries * queries
+    assert counted(hashed(config), 10) == (10 * gradients, 10 * examples)
+
+
+ODD = {"ways": 5, "train_shots": 1, "queries": 1}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *({}, {"algorithm": None}, {"algorithm": {"inner": {"steps": 1}}}),
+        {"algorithm": {"_target_": "fewstep.x.MAML", "inner": {"steps": "x"}}, "shots": ODD},
+        {"algorithm": {"_target_": "fewstep.x.MAML", "inner": {"steps": 1}}, "shots": ODD},
+        {"algorithm": {"_target_": "fewstep.x.MAML", "inner": []}, "shots": {}, "dataset": {}},
+    ],
+)
+def test_what_nobody_wrote_down_is_left_empty(config: dict) -> None:
+    assert counted(config, 5) == (None, None)
+
+
+def test_somebodys_own_algorithm_is_not_guessed_at(configs) -> None:
+    config = copy.deepcopy(configs["maml"])
+    config["algorithm"]["_target_"] = "mine.MAML"
+    assert counted(config, 5) == (None, None)
+
+
+def test_baselines_of_a_run_cost_what_they_did(tmp_path: Path) -> None:
+    """A random network cost nothing; joint training as much as Reptile, its seconds unknown."""
+    config = plain(compose_config("train", ["experiment=quickstart"]))
+    for init in ("random", "joint"):
+        job(tmp_path / f"its_{init}", config, [0.5, 0.6], its={"init": init})
+    joint, random = report.rows(report.read([tmp_path]))
+    assert set(work(random).values()) == {0}
+    of_joint = {"tasks_seen": 10000, "gradients_taken": 50000, "examples_seen": 500000}
+    assert work(joint) == {**of_joint, "train_seconds": None}
+
+
+def test_a_baseline_is_what_rows_are_held_against(tmp_path: Path, configs, capsys) -> None:
+    """Differences of the mean exactly, and of none at all."""
+    folder = sweep(tmp_path / "s", configs, SHIFTS)
+    lines = told(folder, "--baseline", "maml", capsys=capsys)
+    start = lines.index("Differences to maml:")
+    assert [line for line in lines[start:] if line.startswith("|")] == [
+        "| row | setting | protocol | difference | effect | p (Holm) | verdict | interval over |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| algorithm={name} | 5-way 1-shot | inductive | +10.00 ± 0.00 |  | 0.000 | better | "
+            "paired: 2 seeds, 40 tasks |"
+            for name in ("reptile", "fomaml")
+        ),
+    ]
+    other = told(folder, "--baseline", "algorithm=reptile", capsys=capsys)
+    verdicts = [line.split(" | ")[3:7] for line in other if "paired: " in line]
+    assert verdicts == [
+        ["+0.00 ± 0.00", "", "1.000", "not told apart"],
+        ["-10.00 ± 0.00", "", "0.000", "worse"],
+    ]
+
+
+def test_of_a_loss_less_is_better(tmp_path: Path, configs, capsys) -> None:
+    for place, loss in enumerate((0.5, 0.25)):
+        config = {**configs["reptile"], "label": f"run {place}", "max_meta_iterations": place}
+        its = {"acc": None, "loss": loss, "loss_ci95": 0.01, "tasks": 1000}
+        folder = job(tmp_path / str(place), config, [1.0, 1.0], label=config["label"], its=its)
+        content = json.loads((folder / "results.json").read_text())
+        del content["results"][0]["acc"], content["results"][0]["per_task_file"]
+        (folder / "results.json").write_text(json.dumps(content))
+    out = "\n".join(told(tmp_path, "--baseline", "run 0", capsys=capsys))
+    assert re.search(r"\| -0\.2500 ± 0\.0142 \|  \| \S+ \| better \| unpaired: one seed", out)
+    assert "percent" not in out
+    assert OPEN in out
+    assert CLOSED not in out
+    assert "| **0.2500 ± 0.0100** |" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "reptil",
+            "fewstep: --baseline reptil: no row is called so. Did you mean reptile? It must be an "
+            "algorithm, a label, a run's name or a whole row: reptile, reptile_glyphs_5w1s, "
+            "algorithm=reptile, maml, maml_glyphs_5w1s, algorithm=maml\n",
+        ),
+        (
+            "x",
+            "fewstep: --baseline x: no row is called so. It must be an algorithm, a label, a run's "
+            "name or a whole row: reptile, reptile_glyphs_5w1s, algorithm=reptile, maml, "
+            "maml_glyphs_5w1s, algorithm=maml\n",
+        ),
+    ],
+)
+def test_a_baseline_that_is_not_there(name: str, message: str, tmp_path, configs, capsys) -> None:
+    folder = sweep(tmp_path / "s", configs, {"reptile": 0.1, "maml": 0.0})
+    assert report_command.main([str(folder), "--baseline", name]) == 2
+    assert capsys.readouterr().err == message
+    assert not Path("outputs").exists()
+
+
+def test_a_baseline_that_is_several(tmp_path: Path, configs, capsys) -> None:
+    for place in range(2):
+        config = copy.deepcopy(configs["reptile"])
+        config["algorithm"]["inner"]["lr"] = 0.1 + place
+        job(tmp_path / str(place), config, [0.5, 0.6])
+    assert report_command.main([str(tmp_path), "--baseline", "reptile"]) == 2
+    assert capsys.readouterr().err == (
+        "fewstep: --baseline reptile: 2 rows of one setting are called so: "
+        "algorithm.inner.lr=0.1, 5-way 1-shot; algorithm.inner.lr=1.1, 5-way 1-shot. Name one of "
+        "them as it stands here, or report on fewer runs\n"
+    )
+    assert report_command.main([str(tmp_path), "--baseline", "algorithm.inner.lr=1.1"]) == 0
+
+
+def test_an_untrained_network_can_be_the_baseline(tmp_path: Path, configs, capsys) -> None:
+    job(tmp_path / "a", configs["reptile"], [0.5, 0.6] * 9)
+    job(tmp_path / "b", configs["reptile"], [0.2, 0.3] * 9, its={"init": "random"})
+    out = told(tmp_path, "--baseline", "random", capsys=capsys)
+    assert "| +30.00 ± 0.00 |" in str(out)
+
+
+def test_what_is_the_same_everywhere_is_said_once(tmp_path: Path, configs) -> None:
+    table = report.rows(report.read([sweep(tmp_path / "s", configs, {"reptile": 0.0})]))
+    assert grid(table)[0] == ["run", "inductive"]
+    assert caption(table) == (
+        "2,000 meta-iterations; initialization trained (last); 5-way 1-shot; 50 test steps; "
+        "40 test tasks; seeds 1, 2; 10,000 tasks seen; 50,000 inner gradients; "
+        "500,000 examples seen; 12 seconds of training."
+    )
+    assert "train seconds" in [column.name for column in columns(table)]
+
+
+def test_the_notes_say_only_what_is_there(tmp_path: Path, configs) -> None:
+    table = report.rows(report.read([sweep(tmp_path / "s", configs, {"reptile": 0.0})]))
+    assert any(PERCENT in text for text in note(table))
+    assert not any("In bold" in text for text in note(table))  # of a single row
+
+
+def test_a_csv_has_every_column_and_each_jobs_command(tmp_path: Path, configs, capsys) -> None:
+    folder = sweep(tmp_path / "s", configs, SHIFTS)
+    for place, words in enumerate((["algorithm=reptile", "seed=1", "resume='/x/0'"], ["a b=1"])):
+        (folder / str(place) / "overrides.yaml").write_text(yaml.safe_dump(words))
+    told(folder, "--out", str(tmp_path / "out"), capsys=capsys)
+    lines = [*csv.DictReader((tmp_path / "out" / "report.csv").read_text().splitlines())]
+    found = [(line["algorithm"], line["gradients_taken"], line["best"]) for line in lines]
+    assert found == [
+        ("reptile", "50000.0", "True"),
+        ("fomaml", "128000.0", "True"),
+        ("maml", "128000.0", "False"),
+    ]
+    single = "fewstep train algorithm=reptile seed=1; fewstep train 'a b=1'"
+    assert lines[0]["commands"] == single
+    assert lines[1]["commands"] == "fewstep train -m x=1,2; fewstep train -m x=1,2"
+    assert lines[0]["objective"] == ""
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "fewstep train algorithm=reptile seed=1<" in page
+    assert page.count('best"') == 2
+
+
+def test_a_search_shows_what_it_went_by(tmp_path: Path, configs, capsys) -> None:
+    for name, sweeper in (("search", {"direction": "maximize"}), ("grid", {"params": None})):
+        job(tmp_path / name / "0", configs["reptile"], [0.5, 0.6])
+        text = yaml.safe_dump({"hydra": {"sweeper": sweeper}})
+        (tmp_path / name / "multirun.yaml").write_text(text)
+        record = {"state": "finished", "reason": None, "objective": 0.43219}
+        (tmp_path / name / "0" / "job.json").write_text(json.dumps(record))
+    searched, swept = (told(tmp_path / name, capsys=capsys) for name in ("search", "grid"))
+    assert "| run | objective | inductive |" in searched
+    assert "| reptile_glyphs_5w1s | 0.4322 | 55.00 ± 6.93 |" in searched
+    assert "objective" not in str(swept)
+
+
+def test_latex_has_the_best_in_bold_and_what_is_the_same_in_its_caption(
+    tmp_path: Path, configs, capsys
+) -> None:
+    folder = sweep(tmp_path / "s_1", configs, SHIFTS)
+    out = told(folder, "--latex", "--out", str(tmp_path / "out"), capsys=capsys)
+    assert out[-1].endswith(", report.tex")
+    text = (tmp_path / "out" / "report.tex").read_text()
+    assert r"\begin{tabular}{lrrrrr}" in text
+    assert (
+        "algorithm & test steps & tasks seen & inner gradients & examples seen & inductive" in text
+    )
+    best = r"\textbf{70.00 $\pm$ 4.38 ($\pm$ 0.00)} \\"
+    assert f"fomaml & 3 & 64,000 & 128,000 & 640,000 & {best}" in text
+    assert r"maml & 3 & 64,000 & 128,000 & 640,000 & 60.00 $\pm$ 4.38 ($\pm$ 0.00) \\" in text
+    assert text.count(r"\begin{table}") == 1
+    assert r"s\_1. Same in all rows: 2,000 meta-iterations; initialization trained (last)" in text
+
+
+def test_any_text_is_only_text_in_latex() -> None:
+    given = r"\input{x} $a_1^2$ 50 % & #1 ~ {} <b> | “x” ü ∂"
+    assert escaped(given) == (
+        r"\textbackslash{}input\{x\} \$a\_1\textasciicircum{}2\$ 50 \% \& \#1 "
+        r"\textasciitilde{} \{\} \textless{}b\textgreater{} \textbar{} ?x? ü ?"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex (texlive-latex-base)")
+def test_latex_compiles(tmp_path: Path, configs, capsys) -> None:
+    odd = {**configs["maml"], "label": r"\odd_label $^ ~ & % # {} ü <|>"}
+    folder = sweep(tmp_path / "s_1", {**configs, "maml": odd}, SHIFTS)
+    words = ["--latex", "--baseline", "reptile", "--out", str(tmp_path / "out")]
+    told(folder, *words, capsys=capsys)
+    document = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
+    document += r"\input{report}\end{document}"
+    (tmp_path / "out" / "paper.tex").write_text(document)
+    words = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"]
+    done = subprocess.run(words, cwd=tmp_path / "out", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert not re.search("Overfull|Missing character", done.stdout)
+
+
+def test_marl_eval_gets_what_it_reads(tmp_path: Path, configs, capsys) -> None:
+    """Environment, task, algorithm, run; its curve where it has one, the final figures of each
+    task as absolute metrics."""
+    folder = sweep(tmp_path / "s", configs, {"reptile": 0.0, "maml": 0.1})
+    (folder / "0" / "metrics.csv").write_text(
+        "meta_iteration,val/acc,val/acc_ci95\n1000,0.5,0.1\n2000,0.6,0.1\n"
+    )
+    out = told(folder, "--marl-eval", "--out", str(tmp_path / "out"), capsys=capsys)
+    assert out[-1].endswith("marl_eval.json")
+    content = json.loads((tmp_path / "out" / "marl_eval.json").read_text())
+    (algorithms,) = content["glyphs"].values()
+    assert list(content["glyphs"]) == ["5-way 1-shot, inductive"]
+    assert {name: list(runs) for name, runs in algorithms.items()} == {
+        "reptile": ["seed_1", "seed_2"],
+        "maml": ["seed_1", "seed_2"],
+    }
+    first, second = algorithms["reptile"].values()
+    assert first["step_0"] == {"step_count": 1000, "accuracy": [0.5]}
+    assert first["step_1"] == {"step_count": 2000, "accuracy": [0.6]}
+    assert second["step_0"]["step_count"] == 2000
+    assert len(second["absolute_metrics"]["accuracy"]) == 40
+
+
+def test_figures_of_tasks_can_be_kept_beside_a_result(tmp_path: Path, configs, capsys) -> None:
+    """A baseline's differences are those of the run directories, and so are the bytes twice."""
+    folder = sweep(tmp_path / "s", configs, {"reptile": 0.003, "maml": 0.0}, rough=0.02)
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for run in folder.glob("*/"):
+        results = kept / f"results_{run.name}.json"
+        shutil.copy(run / "results.json", results)
+        first = pack(results, run).read_bytes()
+        assert pack(results, run).read_bytes() == first
+        assert len(unpack(kept / f"results_{run.name}.per_task.csv.gz")[0]["acc"]) == 40
+    tables = []
+    for place in (folder, kept):
+        lines = told(place, "--baseline", "maml", capsys=capsys)
+        tables.append([line.split(" | ")[1:] for line in lines if "paired: 2 seeds" in line])
+    assert tables[0] == tables[1] != []
+
+
+@pytest.mark.parametrize("content", [b"", b"no gzip", b"\x1f\x8b\x08\x00"])
+def test_kept_figures_that_are_none_are_named(content: bytes, tmp_path, configs, capsys) -> None:
+    folder = sweep(tmp_path / "s", configs, {"reptile": 0.1, "maml": 0.0})
+    for run in folder.glob("*/"):
+        (run / "results.per_task.csv.gz").write_bytes(content)
+        shutil.rmtree(run / "per_task")
+    assert report_command.main([str(folder), "--baseline", "maml"]) == 2
+    assert "results.per_task.csv.gz: has no acc for each task" in capsys.readouterr().err
+
+
+def test_what_a_setting_says_is_no_column_of_its_own(tmp_path: Path) -> None:
+    for place, (shots, tested) in enumerate((("5w1s", 1), ("5w5s", 5))):
+        config = plain(compose_config("train", [f"shots={shots}"]))
+        job(tmp_path / str(place), config, [0.5, 0.6], its={"shots": tested})
+    (section,) = sections(report.read([tmp_path]))
+    assert section.swept == ["shots.shots"]
+    assert grid(section.rows)[0] == ["setting", "inductive"]
+    text = (tmp_path / "0" / "results.json").read_text().replace('"shots": 1,', '"shots": 3,', 1)
+    (tmp_path / "0" / "results.json").write_text(text)
