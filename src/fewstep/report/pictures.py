@@ -97,7 +97,8 @@ def _drawn(section: Section) -> Iterator[Picture]:
     yield _finals(every)
     if found:
         yield _search(found)
-        every = shown(rows[:BEST], found.keys)
+        best = {trial.run.folder for trial in found.first[:BEST]}
+        every = shown([row for row in rows if row.runs[0].folder in best], found.keys)
     trained = [] if found else training(every.rows)  # a search shows what that came to
     yield from _curves(every, trained, "training", ())
     yield from _curves(every, adaptation(every.rows), "adaptation", protocols_of(every.rows))
