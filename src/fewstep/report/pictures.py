@@ -92,11 +92,13 @@ def _drawn(section: Section) -> Iterator[Picture]:
         yield _four(own)
         return
     found = search_of(section)
-    every = shown(section.rows, found.keys if found else ())
+    rows = _best_first(section.rows, found) if found else section.rows
+    every = shown(rows, found.keys if found else ())
     yield _finals(every)
     if found:
         yield _search(found)
-        every = shown(_best(section.rows, found), found.keys)
+        best = {trial.run.folder for trial in found.first[:BEST]}
+        every = shown([row for row in rows if row.runs[0].folder in best], found.keys)
     trained = [] if found else training(every.rows)  # a search shows what that came to
     yield from _curves(every, trained, "training", ())
     yield from _curves(every, adaptation(every.rows), "adaptation", protocols_of(every.rows))
@@ -111,10 +113,10 @@ def shown(table: Sequence[Row], keys: Sequence[str] = ()) -> Shown:
     return Shown(rows, [s for _, s in kept], len(set(named)))
 
 
-def _best(table: Sequence[Row], found: Search) -> list[Row]:
-    order = [trial.run.folder for trial in found.first[:BEST]]
-    own = {row.runs[0].folder: row for row in table if row["init"] == "trained"}
-    return [own[folder] for folder in order if folder in own]
+def _best_first(table: Sequence[Row], found: Search) -> list[Row]:
+    """The rows in the order of the objective; of a trial in several settings all together."""
+    order = [trial.run.folder for trial in found.first]
+    return sorted(table, key=lambda row: order.index(row.runs[0].folder))
 
 
 def _finals(every: Shown) -> Picture:
