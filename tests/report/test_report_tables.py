@@ -305,16 +305,22 @@ def test_a_csv_has_every_column_and_each_jobs_command(tmp_path: Path, configs, c
 
 
 def test_a_search_shows_what_it_went_by(tmp_path: Path, configs, capsys) -> None:
-    for name, sweeper in (("search", {"direction": "maximize"}), ("grid", {"params": None})):
-        job(tmp_path / name / "0", configs["reptile"], [0.5, 0.6])
-        text = yaml.safe_dump({"hydra": {"sweeper": sweeper}})
-        (tmp_path / name / "multirun.yaml").write_text(text)
+    """Also one that is under way; a grid shows none."""
+    for name in ("done", "search", "grid"):
+        folder = job(tmp_path / name / "0", configs["reptile"], [0.5, 0.6])
+        (folder / ".hydra").mkdir()
+        target = "mine.Basic.BasicSweeper" if name == "grid" else "hydra_plugins.optuna.Sweeper"
+        text = yaml.safe_dump({"hydra": {"sweeper": {"A": {"b": 1}, "_target_": target}}})
+        (folder / ".hydra" / "hydra.yaml").write_text(text)
         record = {"state": "finished", "reason": None, "objective": 0.43219}
-        (tmp_path / name / "0" / "job.json").write_text(json.dumps(record))
-    searched, swept = (told(tmp_path / name, capsys=capsys) for name in ("search", "grid"))
-    assert "| run | objective | inductive |" in searched
-    assert "| reptile_glyphs_5w1s | 0.4322 | 55.00 ± 6.93 |" in searched
-    assert "objective" not in str(swept)
+        (folder / "job.json").write_text(json.dumps(record))
+    (tmp_path / "done" / "optimization_results.yaml").touch()
+    (tmp_path / "done" / "0" / ".hydra" / "hydra.yaml").unlink()
+    for name in ("done", "search"):
+        searched = told(tmp_path / name, capsys=capsys)
+        assert "| run | objective | inductive |" in searched
+        assert "| reptile_glyphs_5w1s | 0.4322 | 55.00 ± 6.93 |" in searched
+    assert "objective" not in str(told(tmp_path / "grid", capsys=capsys))
 
 
 def test_latex_has_the_best_in_bold_and_what_is_the_same_in_its_caption(
