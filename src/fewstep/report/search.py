@@ -22,7 +22,7 @@ from fewstep.report.sections import Section
 from fewstep.report.series import metric_of
 
 
-SWEEPER = re.compile(r"^sweeper:\n(?:  .*\n)*?  _target_: (?P<target>\S+)", re.M)
+SWEEPER = re.compile(r"^( *)sweeper:\n(?:\1  .*\n)*?\1  _target_: (?P<target>\S+)", re.M)
 """In .hydra/hydra.yaml of a job."""
 
 DECADES = 20
