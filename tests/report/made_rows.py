@@ -94,7 +94,8 @@ def trial(folder: Path, objective: float | None, **tried: float | str) -> Run:
     """A job of a search, with the files by which it is known as one."""
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra" / "hydra.yaml").write_text(
-        "run:\n  dir: x\nsweeper:\n  sampler:\n    seed: 0\n  _target_: plugins.OptunaSweeper\n"
+        "hydra:\n  run:\n    dir: x\n  sweeper:\n    sampler:\n      _target_: plugins.TPE\n"
+        "    _target_: plugins.OptunaSweeper\n  hydra_help: {}\n"
     )
     told = [f"{key.replace('__', '.')}={value}" for key, value in tried.items()]
     (folder / "overrides.yaml").write_text(yaml.safe_dump([*told, "name=search"]))

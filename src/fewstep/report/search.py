@@ -17,7 +17,7 @@ from fewstep.records.lines import CHANCE
 from fewstep.records.panel import AXIS
 from fewstep.records.style import PALETTE, evenly, logarithmic
 from fewstep.report.gather import Run
-from fewstep.report.searched import searched
+from fewstep.report.searched import proposed
 from fewstep.report.sections import Section
 from fewstep.report.series import metric_of
 
@@ -71,7 +71,7 @@ class Search:
 def search_of(section: Section) -> Search | None:
     """The search that a section is, if it is one and a trial has an objective."""
     jobs = [run for run in section.runs if run.sweep and run.finished]
-    if not section.rows or not any(searched(run.folder) for run in jobs):
+    if not section.rows or not any(proposed(run.folder) for run in jobs):
         return None
     row = section.rows[0]
     metric, setting = metric_of(row), words.setting(row["ways"], row["shots"], metric_of(row))
