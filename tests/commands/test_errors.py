@@ -266,7 +266,8 @@ def test_a_search_needs_a_validation_to_go_by(refused):
     words = ["-m", "hydra/sweeper=optuna_val", "algorithm.inner.lr=interval(0.001,0.01)"]
     message = refused("train", *words, "eval.val_every=null")
     names(message, "eval.val_every=None", "meta-validation", "eval.val_every=100")
-    names(refused("train", *words, "max_meta_iterations=9"), "eval.val_every=500")
+    short = ["max_meta_iterations=9", "eval.val_every=10"]
+    names(refused("train", *words, *short), "eval.val_every=10: a search goes by meta-validation")
     names(refused("train", *words, "meta_batch=0"), "meta_batch=0", "at least 1")
 
 

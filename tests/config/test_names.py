@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from fewstep.commands import evaluate, train
-from fewstep.config.names import check_name
+from fewstep.config.compose import compose_config
+from fewstep.config.groups import options
+from fewstep.config.names import USUAL, check_name, network_part
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import caption, printable
@@ -81,3 +83,46 @@ def test_what_cannot_be_seen_is_spelled():
 def test_a_list_in_an_error_has_its_lines_and_names_in_it_make_none(capsys):
     assert complain(ValueError("2 files:\n  a\nb.png\n  c\x1b.png")) == 2
     assert capsys.readouterr().err == "fewstep: 2 files:\n  a\\nb.png\n  c\\x1b.png\n"
+
+
+RESNET = "model._target_=torchvision.models.resnet18"
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ([], "reptile_glyphs_5w1s"),
+        (["algorithm=maml", "shots=20w5s"], "maml_glyphs_20w5s"),
+        (["model=omniglot_conv", "model.channels=8"], "reptile_glyphs_5w1s"),
+        (["dataset=omniglot"], "reptile_omniglot_5w1s"),
+        (["dataset=sine"], "reptile_sine_1w10s"),
+        (["dataset=sine", "model.hidden=8"], "reptile_sine_1w10s"),
+        (["dataset=image_folder", "dataset.root=x"], "reptile_image_folder_5w1s"),
+        (["dataset=miniimagenet"], "reptile_miniimagenet_5w1s"),
+        (["dataset=cifar_fs"], "reptile_cifar_fs_5w1s"),
+        (["model=miniimagenet_conv"], "reptile_glyphs_5w1s_miniimagenetconv"),
+        (
+            ["dataset=omniglot", "model=maml_omniglot_conv"],
+            "reptile_omniglot_5w1s_mamlomniglotconv",
+        ),
+        ([RESNET], "reptile_glyphs_5w1s_resnet18"),
+        (["model._target_=my_net.Res_Net12"], "reptile_glyphs_5w1s_res_net12"),
+        (["dataset._target_=mine.Data"], "reptile_glyphs_5w1s"),
+        (["dataset._target_=mine.Data", RESNET], "reptile_glyphs_5w1s_resnet18"),
+        (["experiment=quickstart", RESNET], "quickstart"),
+        ([RESNET, "name=mine"], "mine"),
+        (["~model._target_"], "reptile_glyphs_5w1s"),
+    ],
+)
+def test_a_name_says_which_network_where_it_is_not_the_usual_one(words, name: str) -> None:
+    assert compose_config("train", words).name == name
+
+
+@pytest.mark.parametrize("dataset", [n for n in options("dataset") if n != "image_folder"])
+def test_the_usual_network_of_a_dataset_is_the_one_that_its_file_chooses(dataset: str) -> None:
+    config = compose_config("train", [f"dataset={dataset}"])
+    assert network_part(config.model._target_, config.dataset._target_) == ""
+    assert (
+        USUAL[config.dataset._target_.removeprefix("fewstep.data.")]
+        == config.model._target_.rpartition(".")[2]
+    )

@@ -8,7 +8,8 @@ import torch
 from torch.utils import _pytree as pytree
 
 from fewstep.core.types import EpisodeSpec
-from fewstep.data.images.split import ImageSplit, episodes_sha256
+from fewstep.data.digest import episodes_sha256
+from fewstep.data.images.split import ImageSplit
 
 
 CLASSES, IMAGES = 30, 12

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from fewstep.core.types import EpisodeSpec
+from fewstep.data.digest import episodes_sha256
 from fewstep.data.image_folder import ImageFolder
-from fewstep.data.images.split import episodes_sha256
 from made_files import laid_out, zipped
 
 

@@ -26,7 +26,9 @@ from making.parts import pages, refreshed  # noqa: E402
 PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in pages()}
 PAGES |= {"CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text()}
 ALL = "\n".join(PAGES.values())
-OWN = re.compile(r"late_reptile|half_way|soft_sign|model=tiny|dataset=bars|robust_sine")
+OWN = re.compile(
+    r"late_reptile|half_way|soft_sign|model=tiny|dataset=bars|dataset=saws|robust_sine|sign_outer"
+)
 """Commands with parts of the reader's own, which test_docs_examples runs."""
 
 

@@ -219,6 +219,7 @@ READING = {
     "run.build",
     "run.parts",
     "run.assembly",
+    "run.budget",  # which says how long a run is, before anything is made of it
     "run.handover",  # which holds two against each other
     "use.loading",  # which makes an initialization of a stored one
     "use.cards",

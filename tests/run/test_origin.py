@@ -15,9 +15,10 @@ from PIL import Image
 
 from fewstep.commands import evaluate, train
 from fewstep.core.types import EpisodeSpec
+from fewstep.data.digest import episodes_sha256
 from fewstep.data.glyphs import Glyphs
 from fewstep.data.image_folder import ImageFolder
-from fewstep.data.images.split import ImageSplit, episodes_sha256
+from fewstep.data.images.split import ImageSplit
 from fewstep.data.sine import Sine
 
 

@@ -45,7 +45,7 @@ FIRST = [*TINY, *MEASURED, *BASELINES, "max_meta_iterations=4", "checkpoint_ever
 
 TOP = """schema name label command algorithm dataset dataset_split unit seed config_hash recipe_hash
 versions git_commit config data_sha256 classes_sha256 device world_size precision execution
-meta_iterations tasks_seen train_seconds tasks_per_second results"""
+meta_iterations tasks_seen gradients_taken examples_seen train_seconds tasks_per_second results"""
 ENTRY = """split init checkpoint ways shots queries protocol steps batch_size tasks eval_seed acc
 acc_ci95 loss per_task_file episodes_sha256 curve"""
 VARYING = ("train_seconds", "tasks_per_second", "git_commit")
@@ -130,6 +130,7 @@ def test_results_have_exactly_the_documented_fields(first):
     assert (results["algorithm"], results["dataset"]) == ("reptile", "glyphs")
     assert results["dataset_split"] is None
     assert (results["seed"], results["meta_iterations"], results["tasks_seen"]) == (0, 4, 8)
+    assert (results["gradients_taken"], results["examples_seen"]) == (8 * 2, 8 * 2 * 10)
     assert sorted(results["versions"]) == ["fewstep", "torch"]
     assert results["world_size"] == 1
     assert results["precision"] == "32"

@@ -1,6 +1,22 @@
 """The algorithms: what one task says about the initialization. One file each."""
 
 from fewstep.algorithms.algorithm import Algorithm
+from fewstep.algorithms.binomial import Binomial
+from fewstep.algorithms.combination import Combination
+from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.joint import Joint
+from fewstep.algorithms.maml import MAML
+from fewstep.algorithms.meta_gradient import MetaGradient
+from fewstep.algorithms.reptile import Reptile
 
 
-__all__ = ["Algorithm"]
+__all__ = [
+    "FOMAML",
+    "MAML",
+    "Algorithm",
+    "Binomial",
+    "Combination",
+    "Joint",
+    "MetaGradient",
+    "Reptile",
+]

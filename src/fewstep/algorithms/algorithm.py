@@ -8,7 +8,7 @@ from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.partition import written
 from fewstep.core.problem import Problem
 from fewstep.core.rules import Rule
-from fewstep.core.types import Episode, Metrics, Params, Start, State
+from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params, Start, State
 
 
 class Algorithm(ABC):
@@ -26,6 +26,20 @@ class Algorithm(ABC):
     def batches(self) -> int:
         """Inner minibatches that an episode must hold."""
         return self.inner.steps
+
+    def gradients(self, spec: EpisodeSpec) -> int:
+        """Gradients that a training task of this spec costs, each of one minibatch: those of the
+        inner loop, and the one of the queries. By this, `budget.gradients` compares equal work.
+
+        An algorithm that takes others says so here; products with a Hessian are not counted.
+        """
+        return self.batches + self.needs_queries
+
+    def examples(self, spec: EpisodeSpec) -> int:
+        """Examples whose loss these gradients are of, each as often as it is met, for
+        `budget.examples`."""
+        minibatch = spec.batch_size or spec.ways * spec.shots
+        return self.batches * minibatch + self.needs_queries * spec.ways * spec.queries
 
     @abstractmethod
     def direction(

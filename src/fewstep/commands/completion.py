@@ -14,7 +14,7 @@ from fewstep.config.limits import EVAL, RUN, TRAIN
 from fewstep.messages.errors import ConfigError
 
 
-TABLES = ("adapt", "predict", "export", "draw")
+TABLES = ("adapt", "predict", "export", "draw", "status")
 """Commands whose keys stand in a table of their own."""
 
 

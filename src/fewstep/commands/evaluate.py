@@ -27,6 +27,7 @@ SHAPE = ("size", "channels")
 MODULE = "fewstep.commands.evaluate"
 
 EXAMPLES = """\
+  fewstep evaluate checkpoint=outputs/runs/NAME          the newest run of that name
   fewstep evaluate checkpoint=outputs/runs/NAME/DATE
   fewstep evaluate checkpoint=last.ckpt eval.tasks=10000
   fewstep evaluate checkpoint=last.ckpt eval.steps=0     the initialization as it is
@@ -51,7 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def prepared(arguments: Arguments) -> Arguments:
-    """The arguments, without any that would change what was trained.
+    """The arguments, with the run that a name alone means, and none that changes what was trained.
 
     Raises:
         ConfigError: naming it and what to do instead.
@@ -63,7 +64,22 @@ def prepared(arguments: Arguments) -> Arguments:
     for word in arguments.overrides:
         if parsed(word).get_key_element().lstrip("+~").split(".")[0] in BESIDE:
             raise ConfigError(foreign("evaluate", word))
-    return arguments
+    if arguments.sweep or arguments.shows:
+        return arguments
+    return replace(arguments, overrides=[_dated(word) for word in arguments.overrides])
+
+
+def _dated(word: str) -> str:
+    """The newest run's folder for its name, which may soon mean the evaluation itself."""
+    from fewstep.config.arguments import parsed
+    from fewstep.messages.words import quoted
+    from fewstep.records.run_folders import newest
+
+    override = parsed(word)
+    if override.key_or_group != "checkpoint" or not override.value():
+        return word
+    path = Path(str(override.value())).expanduser()
+    return word if newest(path) == path else f"checkpoint={quoted(str(newest(path)))}"
 
 
 def check(config: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
+    from fewstep.config.arguments import Arguments
     from fewstep.launch.settling import Command
 
 
@@ -26,7 +27,8 @@ EXAMPLES = """\
   fewstep train -m algorithm=reptile,fomaml seed=1,2,3   a sweep
   fewstep train sweep=algorithms                         a named sweep: conf/sweep/algorithms.yaml
   fewstep train sweep=algorithms hydra/launcher=local_joblib    ... with jobs side by side
-  fewstep train resume=outputs/runs/NAME/DATE            continue a run
+  fewstep train -m algorithm=reptile,maml budget.gradients=50000    equal work for each
+  fewstep train resume=outputs/runs/NAME                 continue the newest run of that name
   fewstep train seed=1 resume=auto                       continue the newest run of this command
 """
 
@@ -47,10 +49,37 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def command() -> Command:
     """What is launched."""
-    from fewstep.launch.resume import resumed
     from fewstep.launch.settling import Command
 
-    return Command("train", MODULE, check, settle, job, digests, direction, resumed)
+    return Command("train", MODULE, check, settle, job, digests, direction, prepared, length)
+
+
+def prepared(arguments: Arguments) -> Arguments:
+    """The arguments with the run that they resume, and with its overrides.
+
+    Raises:
+        ConfigError: a run that cannot be resumed.
+    """
+    from fewstep.launch.resume import resumed
+
+    return resumed(arguments, length)
+
+
+def length(config: Mapping[str, Any], words: Sequence[str] = ()) -> Mapping[str, int]:
+    """`max_meta_iterations` as the budget of a configuration has it; nothing without a budget.
+
+    Raises:
+        ConfigError: a budget that is none or too small, or `words` that say the length as well.
+    """
+    from fewstep.config.budget import LENGTH, asked, check_alone, check_budget
+
+    check_budget(config)
+    check_alone(config, words)
+    if not asked(config):
+        return {}
+    from fewstep.run.budget import meta_iterations
+
+    return {LENGTH: meta_iterations(config)}
 
 
 def check(config: dict[str, Any]) -> None:
@@ -86,6 +115,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
+    config = {**config, **length(config)}
     check_keys(config)
     from fewstep.run import assembly, checkpoint, handover
     from fewstep.run.origin import resumed

@@ -29,13 +29,15 @@ class Check:
     """An open lower limit, where `low` is a closed one."""
     choices: tuple[str, ...] = ()
     optional: bool = False
+    word: str = ""
+    """A word in the place of a number."""
     example: Any = None
     note: str = ""
     """Why the limit is there, for those who ask themselves."""
 
     def complaint(self, value: Any) -> str | None:
         """What is wrong with a value, or None."""
-        if value is None and self.optional:
+        if (value is None and self.optional) or (self.word and value == self.word):
             return None
         if self._fits(value):
             return None
@@ -74,7 +76,8 @@ class Check:
             limit += "" if self.low is None else f" of at least {self.low:g}"
             limit += "" if self.above is None else f" above {self.above:g}"
             limit += f" and at most {LARGEST}" if self.kind is int and too_large else ""
-        return limit + (" or null" if self.optional else "")
+        more = [self.word] * bool(self.word) + ["null"] * self.optional
+        return " or ".join([", ".join([limit, *more[:-1]]), *more[-1:]])
 
 
 @dataclass(frozen=True)

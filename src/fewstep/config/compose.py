@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fewstep.config.explain import explained, no_plugin
 from fewstep.config.groups import at_least, initialized, search_path
+from fewstep.config.names import network_part
 from fewstep.config.own_conf import UNREADABLE, check_all, check_chosen
 from fewstep.messages.errors import ConfigError
 
@@ -37,7 +38,10 @@ _register: Callable[..., None] = (
 _register("minus", operator.sub, replace=True)
 """`${minus:20,${point.tail_shots}}`: for keys of a sweep that follow from others."""
 
-RESOLVERS = ("minus", "now", "oc.select")
+_register("network", network_part, replace=True)
+"""`${network:MODEL,DATASET}`: tells runs of other networks by their names."""
+
+RESOLVERS = ("minus", "network", "now", "oc.select")
 """Those that our files use. Others tell of the user's environment, or are somebody's functions."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fewstep.config.budget import UNITS, check_budget
 from fewstep.config.checks import (
     Check,
     OneOrMore,
@@ -16,6 +17,7 @@ from fewstep.config.checks import (
 from fewstep.config.names import check_name
 from fewstep.config.ranks import check_ranks
 from fewstep.config.trust import check_trust
+from fewstep.config.validation import AUTO, val_every
 from fewstep.messages.errors import ConfigError
 
 
@@ -43,6 +45,9 @@ TRAIN = {
     "seed": count(0, 0),
     "resume": Check(str, optional=True, example="outputs/runs/NAME/DATE"),
     "max_meta_iterations": count(1, 2000),
+    "budget.tasks": count(1, 10000, optional=True),
+    "budget.gradients": count(1, 50000, optional=True),
+    "budget.examples": count(1, 500000, optional=True),
     "meta_batch": count(1, 5),
     "log_every": count(1, 10),
     "checkpoint_every": count(1, 500),
@@ -68,7 +73,7 @@ TRAIN = {
     "shots.queries": count(0, 1),
     "baselines.random": Check(bool, example=True),
     "other_data": Check(bool, example=True),
-    "eval.val_every": count(1, 500, optional=True),
+    "eval.val_every": Check(int, low=1, optional=True, word=AUTO, example=500),
     "eval.val_tasks": count(2, 100),
     "eval.test_every": count(1, 500, optional=True),
     "eval.test_tasks": count(2, 100),
@@ -92,11 +97,13 @@ OPTIONAL = {"algorithm.inner.batch_size", "algorithm.inner.loss", "algorithm.inn
 OPTIONAL |= {"algorithm.meta_batch", "algorithm.train_shots", "algorithm.queries"}
 OPTIONAL |= {"algorithm.eval.steps", "algorithm.eval.batch_size"}
 """Keys of which an algorithm has those that it, or another key, asks for."""
-CHOSEN = ("algorithm.eval",)
+OPTIONAL |= {f"budget.{unit}" for unit in UNITS}
+"""And those of a budget, of which there may be none."""
+CHOSEN = ("algorithm.eval", "budget")
 """Parts that need not have all of their keys."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
-TOP = {*GROUPS, "eval", "baselines", "point", "trust"}
+TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
 PARTS = {
     "eval": {"settings"},
@@ -104,6 +111,7 @@ PARTS = {
     "baselines": {"joint"},
     "algorithm.outer": {"options"},
     "algorithm.eval": set(),
+    "budget": set(),
 }
 """Parts that no class of a user's own reads, and their keys that no table has: whatever else is
 there is a slip of the pen that would silently change nothing."""
@@ -129,6 +137,7 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_settings(config["eval"]["settings"])
     for part in ("inner", "outer"):
         _check_options(f"algorithm.{part}.options", config["algorithm"][part].get("options"))
+    check_budget(config)
     check_trust(config)
     check_name("name", config["name"], pieces=True)
     for part in ("algorithm", "dataset"):
@@ -153,7 +162,7 @@ def _check_options(key: str, options: Any) -> None:
 
 
 def _check_best(config: Mapping[str, Any]) -> None:
-    every, end = config["eval"]["val_every"], config["max_meta_iterations"]
+    every, end = val_every(config), config["max_meta_iterations"]
     if config["eval"]["checkpoint"] == "best" and not (every and every <= end):
         raise ConfigError(
             f"eval.checkpoint=best: nothing is validated with eval.val_every={every} and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fewstep.messages.errors import ConfigError
@@ -16,6 +17,28 @@ SHOWN = 60
 
 ROOM = 80
 """Bytes that we add to a name which stands in the name of a file."""
+
+
+USUAL = {
+    "glyphs.Glyphs": "OmniglotConv",
+    "omniglot.Omniglot": "OmniglotConv",
+    "image_folder.ImageFolder": "MiniImagenetConv",
+    "miniimagenet.MiniImageNet": "MiniImagenetConv",
+    "cifar_fs.CifarFS": "MiniImagenetConv",
+    "sine.Sine": "SineMLP",
+}
+"""The network that each dataset of ours is learned with unless another is chosen."""
+MODELS, DATA = (f"fewstep.{package}." for package in ("models", "data"))
+
+
+def network_part(model: str, dataset: str) -> str:
+    """What the name of a run says of its network, by dotted paths: `_resnet18`; nothing of the one
+    that is usual for the dataset, which for one of a user's own is any of ours."""
+    name = str(model).rpartition(".")[2]
+    usual = USUAL.get(str(dataset).removeprefix(DATA), name)
+    plain = re.sub(r"\W", "", name).lower()
+    is_usual = str(model).startswith(MODELS) and name == usual
+    return "" if is_usual or not plain else f"_{plain}"
 
 
 def check_name(key: str, value: Any, pieces: bool = False) -> None:

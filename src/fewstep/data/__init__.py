@@ -1,9 +1,66 @@
 """Datasets as sources of tasks: who is in which task (`sampler`), and one module a dataset.
 
-Every dataset has a `name`, a `task` (its losses and metrics) and `open()`, which returns its
+Every dataset has a `name`, an `objective` (its losses and metrics) and `open()`, which returns its
 splits by name. Nothing here imports a trainer or a configuration library, so each dataset can be
 used in a notebook:
 
+    from fewstep.data import EpisodeSpec, Glyphs
+
     split = Glyphs(classes=200).open()["train"]
     episode = split.episode(EpisodeSpec(ways=5, shots=1, queries=1, steps=5), seed=0, index=0)
+
+Each is imported when it is first asked for.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from fewstep.core.types import EpisodeSpec
+    from fewstep.data.cifar_fs import CifarFS
+    from fewstep.data.functions import FunctionTasks
+    from fewstep.data.glyphs import Glyphs
+    from fewstep.data.image_folder import ImageFolder
+    from fewstep.data.miniimagenet import MiniImageNet
+    from fewstep.data.omniglot import Omniglot
+    from fewstep.data.sine import Sine
+    from fewstep.data.tensors import TensorClasses
+
+__all__ = [
+    "CifarFS",
+    "EpisodeSpec",
+    "FunctionTasks",
+    "Glyphs",
+    "ImageFolder",
+    "MiniImageNet",
+    "Omniglot",
+    "Sine",
+    "TensorClasses",
+]
+
+_WHERE = {
+    "CifarFS": "data.cifar_fs",
+    "EpisodeSpec": "core.types",
+    "FunctionTasks": "data.functions",
+    "Glyphs": "data.glyphs",
+    "ImageFolder": "data.image_folder",
+    "MiniImageNet": "data.miniimagenet",
+    "Omniglot": "data.omniglot",
+    "Sine": "data.sine",
+    "TensorClasses": "data.tensors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'fewstep.data' has no attribute {name!r}")
+    found = getattr(import_module(f"fewstep.{_WHERE[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fewstep.core.types import EpisodeSpec, Split
+
 
 def data_sha256(names: Iterable[str], counts: Iterable[int], sums: Iterable[str]) -> str:
     """The digest of classes: their names, their numbers of images, and the SHA-256 of the pixels
@@ -35,6 +37,14 @@ def classes_sha256(classes: Mapping[str, Iterable[str]] | None) -> str | None:
     if not classes:
         return None
     return _sha256({split: list(names) for split, names in sorted(classes.items())})
+
+
+def episodes_sha256(split: Split, spec: EpisodeSpec, seed: int, n: int) -> str:
+    """A fingerprint of the first n tasks: equal where class, support and query ids are equal."""
+    digest = hashlib.sha256()
+    for index in range(n):
+        digest.update(split.identity(spec, seed, index))
+    return digest.hexdigest()
 
 
 def _sha256(content: Any) -> str:

@@ -8,6 +8,7 @@ is (seed, split), the counter (task, stream), and each thing that is drawn has a
     stream 1        the order of its minibatches
     stream 2 + i    the image permutation of the class at position i
     stream -1       the task's key, from which noise inside a network follows
+    stream -2       whatever a function of a user's own draws
 
 so no draw can shift another one. Only `Philox.random_raw` is used: numpy promises that stream for
 all time, while the methods of `numpy.random.Generator` may change between versions.
@@ -29,7 +30,7 @@ CLASSES, ORDER, IMAGES = 0, 1, 2
 _OWN = threading.local()
 
 WORD = (1 << 64) - 1
-KEY = WORD
+KEY, FREE = WORD, WORD - 1
 BLOCK = 1 << 16
 """Words that are drawn at a time for the order of a task's minibatches."""
 
@@ -74,6 +75,13 @@ class Draws:
     def key(self) -> np.ndarray:
         """The task's key: [] int64."""
         return self.words(KEY, 1).view(np.int64).reshape(())
+
+    def generator(self) -> np.random.Generator:
+        """The task's own generator, for draws whose methods numpy may change between versions."""
+        philox = np.random.Philox()
+        self._counter[1] = FREE
+        philox.state = self._state
+        return np.random.Generator(philox)
 
     def batches(self, spec: EpisodeSpec) -> np.ndarray:
         """The support rows of each inner minibatch, [steps, B] int64 (paper section 2.5).

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,15 @@ Dataset = Mapping[str, Any]
 Digests = Callable[[Dataset], Mapping[str, str | None]]
 """What tells the data of a node; raises OSError or ValueError where they cannot be read."""
 
+Length = Callable[[Mapping[str, Any], Sequence[str]], Mapping[str, Any]]
+"""The keys of a configuration that say how long its run is, where they follow from others, given
+the words of its user; raises ConfigError where they cannot."""
+
+
+def no_length(config: Mapping[str, Any], words: Sequence[str]) -> Mapping[str, Any]:
+    """Where nothing follows from anything."""
+    return {}
+
 
 @dataclass
 class Job:
@@ -36,6 +45,8 @@ class Job:
     folder: Path
     overrides: list[str]
     """As the sweeper gave them."""
+    length: Mapping[str, Any] = field(default_factory=dict)
+    """What they make of how long it is."""
     before: bool = False
     """Finished by an earlier invocation."""
     trouble: str | None = None

@@ -10,18 +10,18 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from fewstep.config.arguments import Arguments, parsed
+from fewstep.config.budget import superseded
 from fewstep.config.compose import compose_run, own_part, plain
 from fewstep.config.ranks import outside
 from fewstep.config.stored_overrides import check_added, read_overrides
 from fewstep.disk.files import replacing
 from fewstep.disk.lock import check_free, in_use
+from fewstep.launch.job_folders import Length, no_length
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import quoted
-from fewstep.records.identity import config_hash, hash_of
-
-
-OVERRIDES = "overrides.yaml"
+from fewstep.records.identity import config_hash, config_of, hash_of
+from fewstep.records.run_folders import OVERRIDES, run_folder
 
 
 def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None:
@@ -37,7 +37,7 @@ def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None
             aside.write_text(OmegaConf.to_yaml(content))
 
 
-def resumed(arguments: Arguments) -> Arguments:
+def resumed(arguments: Arguments, length: Length = no_length) -> Arguments:
     """The arguments with the run that they resume, and with its overrides, which theirs win over.
 
     `resume=auto` becomes the run directory, or nothing where there is none to go on with, and says
@@ -57,7 +57,7 @@ def resumed(arguments: Arguments) -> Arguments:
                 "choose different runs. Name the one to continue: resume=outputs/runs/NAME/DATE"
             )
         rest = [word for word in arguments.overrides if word != given["resume"]]
-        folder = unfinished(rest, "hydra.run.dir" in given)
+        folder = unfinished(rest, "hydra.run.dir" in given, length)
         return replace(arguments, overrides=[*rest, *_resume(folder)])
     folder = _run_of(Path(path).expanduser())
     if not others or others.rank == 0:  # which is at work in it for all of them
@@ -66,7 +66,9 @@ def resumed(arguments: Arguments) -> Arguments:
     file = next((file for file in files if file.is_file()), None)
     if not file:
         return arguments
-    added = [word for key, word in read_overrides(file).items() if key not in given]
+    stored = read_overrides(file)
+    old = {*given, *superseded(stored, given, config_of(folder))}
+    added = [word for key, word in stored.items() if key not in old]
     check_added(added, arguments.overrides, file)
     return replace(arguments, overrides=[*added, *arguments.overrides])
 
@@ -75,7 +77,7 @@ def _resume(folder: Path | None) -> list[str]:
     return [f"resume={quoted(str(folder))}"] if folder else []
 
 
-def unfinished(overrides: Sequence[str], in_place: bool) -> Path | None:
+def unfinished(overrides: Sequence[str], in_place: bool, length: Length = no_length) -> Path | None:
     """The newest run of the configuration that has a checkpoint and no results; says what it found.
 
     It lies where runs of this name go, or, if the user said `in_place`, just there.
@@ -85,6 +87,7 @@ def unfinished(overrides: Sequence[str], in_place: bool) -> Path | None:
     """
     composed = compose_run("train", overrides)
     config, here = plain(own_part(composed)), Path(str(composed.hydra.run.dir))
+    config |= length(config, [])
     folders = [here] if in_place else sorted(here.parent.glob("*/"), reverse=True)
     same = [f for f in folders if hash_of(f) == config_hash(config)]
     for folder in same:
@@ -104,5 +107,9 @@ def unfinished(overrides: Sequence[str], in_place: bool) -> Path | None:
 
 
 def _run_of(path: Path) -> Path:
-    """The run directory that a path to resume from lies in."""
-    return path if path.is_dir() else path.parent.parent
+    """The run directory that a path to resume from lies in.
+
+    Raises:
+        ConfigError: a folder in which no run is.
+    """
+    return run_folder(path, "resume") if path.is_dir() else path.parent.parent

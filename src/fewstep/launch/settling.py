@@ -17,7 +17,8 @@ from fewstep.config.arguments import Arguments, combinations, fixed, names
 from fewstep.config.compose import compose_config, compose_hydra, compose_run, own_part, plain
 from fewstep.config.ranks import outside
 from fewstep.disk.files import check_place
-from fewstep.launch.through_hydra import amend
+from fewstep.launch.job_folders import Length, no_length
+from fewstep.launch.through_hydra import amend, set_keys
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted
 from fewstep.records.places import check_run, check_sweep
@@ -60,6 +61,13 @@ class Command:
     the sweeper's own direction; None where there is nothing to search by."""
     prepare: Callable[[Arguments], Arguments] = lambda arguments: arguments
     """Adds to the arguments what follows from them."""
+    length: Length = no_length
+    """How long a run is, where another key says it, given the user's words: keys with values, by
+    which a configuration is hashed and recorded.
+
+    Raises:
+        ConfigError: that cannot be.
+    """
 
 
 def settled(command: Command, overrides: list[str]) -> tuple[DictConfig, bool]:
@@ -71,6 +79,7 @@ def settled(command: Command, overrides: list[str]) -> tuple[DictConfig, bool]:
     """
     composed = compose_run(command.name, overrides)
     config = plain(own_part(composed))
+    config |= set_keys(composed, command.length(config, overrides))
     extra = command.settle(config)
     amend(composed, dict(extra))
     place, others = Path(composed.hydra.run.dir), outside()
@@ -96,10 +105,13 @@ def settled_sweep(command: Command, overrides: list[str]) -> list[str]:
     composed = compose_hydra(command.name, same).hydra
     axes = [f"{key}={values}" for key, values in (composed.sweeper.params or {}).items()]
     jobs = itertools.islice(combinations([*axes, *overrides]), CHECKED)
-    configs = []
+    configs, lengths = [], set()
     for words in list(jobs) or [same]:
         try:
             configs.append(plain(compose_config(command.name, words)))
+            found = command.length(configs[-1], words)
+            configs[-1] |= found
+            lengths |= found.keys()
             command.check(configs[-1])
         except ConfigError as error:
             raise ConfigError(f"in the sweep's {' '.join(words)}: {error}") from None
@@ -110,7 +122,8 @@ def settled_sweep(command: Command, overrides: list[str]) -> list[str]:
     _check_subdir(composed.sweep)
     check_place(Path(composed.sweep.dir), SWEEP_DIR)
     check_sweep(Path(composed.sweep.dir))
-    unnamed = ",".join(map(quoted, ["resume", *names(same)]))  # the same in all jobs, or no axis
+    # The same in all jobs, or no axis.
+    unnamed = ",".join(map(quoted, ["resume", *sorted(lengths), *names(same)]))
     return [f"{OVERRIDE_DIRNAME}.exclude_keys=[{unnamed}]", *more]
 
 

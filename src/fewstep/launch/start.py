@@ -102,7 +102,8 @@ def _sweep(command: Command, overrides: list[str], line: str) -> int:
         keep(folder, config, hydra.overrides.task)
         return run_job(module, folder, line)
 
-    with same_modules(), through_hydra.sweep(command.name, words, command.digests) as (sweep, go):
+    asked = command.name, words, command.digests, command.length
+    with same_modules(), through_hydra.sweep(*asked) as (sweep, go):
         jobs = sweep.jobs
         try:
             go(task)

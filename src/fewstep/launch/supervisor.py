@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import logging
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,14 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.disk.lock import held, in_use
-from fewstep.launch.job_folders import Digests, Folders, Job
+from fewstep.launch.controllers import deaf_controllers
+from fewstep.launch.job_folders import Digests, Folders, Job, Length, no_length
+from fewstep.launch.resume import keep
+from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted
 from fewstep.processes import signals
 from fewstep.records.job_record import RECORD, read_record
+from fewstep.records.run_folders import OVERRIDES
 
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ class Sweep:
 
     folder: Path
     digests: Digests
+    length: Length = no_length
     jobs: list[Job] = field(default_factory=list)
     """Those that were asked for so far."""
     end_jobs: Callable[[], None] = lambda: None
@@ -53,7 +57,7 @@ _running: list[Sweep] = []
 
 
 @contextmanager
-def running(folder: Path, digests: Digests) -> Iterator[Sweep]:
+def running(folder: Path, digests: Digests, length: Length = no_length) -> Iterator[Sweep]:
     """Inside, launchers of the class below run the jobs of this sweep.
 
     Raises:
@@ -62,7 +66,7 @@ def running(folder: Path, digests: Digests) -> Iterator[Sweep]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as permission:
         permission.enter_context(held(folder))
-        sweep = Sweep(folder, digests, end_jobs=permission.close)
+        sweep = Sweep(folder, digests, length, end_jobs=permission.close)
         _running.append(sweep)
         try:
             yield sweep
@@ -120,16 +124,21 @@ class Supervised(Launcher):
         with open_dict(composed):
             del composed["hydra"]
         config: Any = OmegaConf.to_container(composed, resolve=True)
-        folder = self.folders.claim(config, number)
+        length: Mapping[str, Any] = {}
+        with suppress(ConfigError):  # the job itself says so
+            length = self.sweep.length(config, [])
+        folder = self.folders.claim({**config, **length}, number)
         again = config.get("resume") == "auto"  # as every job of a sweep does by itself
         before = (folder / "results.json").exists()
-        return Job(folder, [*words, *["resume=null"] * again], before)
+        if not (folder / OVERRIDES).exists():  # so that it is known what a job is that waits
+            keep(folder, {**config, **length}, words)
+        return Job(folder, [*words, *["resume=null"] * again], length, before)
 
     def _launch(self, jobs: Sequence[Job], initial_job_idx: int) -> None:
         words = [[*job.overrides, *self._place(job)] for job in jobs]
         with signals.instead(self.sweep.end_jobs):
             try:
-                with _deaf_controllers():
+                with deaf_controllers():
                     returns = self.inner.launch(words, initial_job_idx=initial_job_idx)
             except Exception as error:  # a process of its own was killed; jobs may be at work
                 _wait(jobs)
@@ -150,34 +159,10 @@ class Supervised(Launcher):
         """Overrides that put a job where it belongs, and have it go on where it was cut off."""
         place = [f"hydra.sweep.dir={quoted(str(job.folder.parent.resolve()))}"]
         place.append(f"hydra.sweep.subdir='{job.folder.name}'")
+        place += [f"{key}={value}" for key, value in job.length.items()]
         if any((job.folder / "checkpoints").glob("*.ckpt")):
             place.append(f"resume={quoted(str(job.folder.resolve()))}")
         return place
-
-
-@contextmanager
-def _deaf_controllers() -> Iterator[None]:
-    """Inside, the processes by which Submitit watches jobs on this machine do not hear Ctrl-C,
-    at which they would end with a traceback before the jobs have saved."""
-    try:
-        from submitit.local import local
-    except ImportError:
-        yield
-        return
-    original = local.start_controller
-
-    def start(*args: Any, **more: Any) -> Any:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            return original(*args, **more)
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    local.start_controller = start
-    try:
-        yield
-    finally:
-        local.start_controller = original
 
 
 def _wait_for_the_stopped(jobs: Sequence[Job]) -> None:

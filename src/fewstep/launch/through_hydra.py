@@ -7,7 +7,7 @@ what it runs comes out as it is.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.config.groups import VERSION_BASE, conf_dir, initialized, search_path
+from fewstep.launch.job_folders import Digests, Length, no_length
 from fewstep.launch.supervisor import Sweep, running, supervising
 from fewstep.messages.words import quoted
 
@@ -45,6 +46,14 @@ def amend(composed: DictConfig, values: dict[str, str]) -> None:
             words.append(f"{key}={quoted(value)}")
 
 
+def set_keys(composed: DictConfig, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Set keys that follow from others, so that no override says them; the same values."""
+    with open_dict(composed):
+        for key, value in values.items():
+            OmegaConf.update(composed, key, value)
+    return values
+
+
 def run(composed: DictConfig, name: str, task: Task) -> Any:
     """Run one job in its run directory; what it returns."""
     with initialized(), read_write(composed.hydra):
@@ -57,7 +66,9 @@ def run(composed: DictConfig, name: str, task: Task) -> Any:
 
 
 @contextmanager
-def sweep(name: str, overrides: Sequence[str], digests: Any) -> Iterator[tuple[Sweep, Callable]]:
+def sweep(
+    name: str, overrides: Sequence[str], digests: Digests, length: Length = no_length
+) -> Iterator[tuple[Sweep, Callable]]:
     """A sweep whose folder is ours, and what runs it to its end, given the task of each job.
 
     Raises:
@@ -70,7 +81,7 @@ def sweep(name: str, overrides: Sequence[str], digests: Any) -> Iterator[tuple[S
             run_mode=RunMode.MULTIRUN,
             with_log_configuration=True,
         )
-        with running(Path(composed.hydra.sweep.dir), digests) as sweep:
+        with running(Path(composed.hydra.sweep.dir), digests, length) as sweep:
 
             def go(task: Task) -> None:
                 _go(composed, name, task)

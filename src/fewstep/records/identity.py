@@ -13,11 +13,13 @@ import yaml
 
 
 NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
-NOT_HASHED += ("checkpoint_every", "trust", "other_data")
+NOT_HASHED += ("checkpoint_every", "trust", "other_data", "budget")
 """What a configuration says of where and how a run goes, and not of what it computes."""
 NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb")
 LATER_OF_DATASET = {"skip": [], "white": None}
 """Keys that older runs lack, and what those did."""
+BEFORE_AUTO = 500
+"""What `eval.val_every` was by default, so that jobs which were finished then still are."""
 LATER = {
     "inner": {"fixed": [], "reset": [], "frozen": [], "head": "trained"},
     "outer": {"schedule": "linear", "rates": {}},
@@ -46,16 +48,29 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def config_hash(config: Mapping[str, Any]) -> str:
     """Twelve hex digits that two runs share when they compute the same thing."""
-    text = json.dumps(hashed(config), sort_keys=True)
+    kept = hashed(config)
+    test = kept.get("eval") or {}
+    if test.get("val_every") == "auto":
+        kept["eval"] = {**test, "val_every": BEFORE_AUTO}
+    text = json.dumps(kept, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def hash_of(folder: Path) -> str | None:
     """The configuration hash of a run directory; None where its configuration cannot be read."""
     try:
-        return config_hash(yaml.safe_load((folder / "config.yaml").read_text()))
-    except (OSError, yaml.YAMLError, LookupError, TypeError, AttributeError):
+        return config_hash(config_of(folder))
+    except (LookupError, TypeError, AttributeError):
         return None
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """The configuration of a run directory; empty where it cannot be read."""
+    try:
+        content = yaml.safe_load((folder / "config.yaml").read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def recipe_hash(config: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from fewstep.records.identity import config_hash
 
 
 START = (LOCK, "config.yaml", "overrides.yaml", ".hydra", "metrics.csv", "checkpoints")
-START += ("wandb", "tensorboard", "train.log", "evaluate.log", "*.part")
+START += ("wandb", "tensorboard", "train.log", "evaluate.log", "progress.json", "*.part")
 """What a run has before its first checkpoint: if it was killed then, it may begin again there."""
 SWEEP = (LOCK, "multirun.yaml", "optimization_results.yaml", ".submitit", "*.log", "*.part")
 REPORT = ("report.md", "report.csv", "report.html")

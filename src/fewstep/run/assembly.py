@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.config.limits import check_training
-from fewstep.core.types import EpisodeSpec, Split
 from fewstep.messages.errors import ConfigError
 from fewstep.run import build, checkpoint, parts
 from fewstep.run.consistency import (
@@ -26,6 +25,7 @@ from fewstep.run.consistency import (
     check_ways,
     to_train,
 )
+from fewstep.run.dataset_contract import check_test, open_splits
 from fewstep.run.experiment import Experiment, Labels, Recipe
 from fewstep.run.learner import MetaLearner
 from fewstep.run.origin import resumed
@@ -96,14 +96,15 @@ def opened(experiment: Experiment) -> Experiment:
     """
     check_ways(experiment)
     try:
-        splits: Mapping[str, Split] = experiment.dataset.open()
+        splits = open_splits(experiment.dataset, experiment.source.key)
+        check_test(splits, experiment.source.key)
         to_train(splits, experiment.source).check(experiment.recipe.spec)
         check_splits(splits, experiment)
     except (OSError, ValueError) as error:
         raise ConfigError(str(error)) from None
     if experiment.test.checkpoint == "best" and "val" not in splits:
         raise ConfigError(
-            f"eval.checkpoint=best: {experiment.dataset.name} has no validation split here to pick "
+            f"eval.checkpoint=best: {experiment.source.name} has no validation split here to pick "
             "it by. Use eval.checkpoint=last, or a split that has one (for omniglot "
             "dataset.split=with_val)"
         )
@@ -146,14 +147,7 @@ def _joint_node(config: Config) -> dict[str, Any] | None:
 
 def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
     algorithm, outer = parts.build_algorithm(node, key), build_outer(node["outer"], key)
-    spec = EpisodeSpec(
-        shots["ways"],
-        shots["train_shots"],
-        shots["queries"] if algorithm.needs_queries else 0,
-        algorithm.batches,
-        algorithm.inner.batch_size,
-        algorithm.replacement,
-    )
+    spec = build.build_spec(algorithm, shots)
     again = partial(_recipe_again, node, shots)
     return Recipe(node.get("name", key), algorithm, outer, spec, again)
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fewstep.adapters.meta_test import PAPER, Setting, curve_steps
+from fewstep.algorithms import Algorithm
 from fewstep.config.ranks import count
+from fewstep.config.validation import val_every
 from fewstep.core.types import EpisodeSpec
 from fewstep.run.episodes import TaskModule
 from fewstep.run.experiment import Experiment, Machine, MetaTest, Schedule, Source
@@ -29,6 +31,18 @@ def fit_of(config: Config) -> tuple[int, str]:
     return config["shots"]["ways"], config["model"]["_target_"]
 
 
+def build_spec(algorithm: Algorithm, shots: Config) -> EpisodeSpec:
+    """What a task in meta-training looks like."""
+    return EpisodeSpec(
+        shots["ways"],
+        shots["train_shots"],
+        shots["queries"] if algorithm.needs_queries else 0,
+        algorithm.batches,
+        algorithm.inner.batch_size,
+        algorithm.replacement,
+    )
+
+
 def build_schedule(config: Config) -> Schedule:
     """How long a training is, and how often it does what."""
     test = config["eval"]
@@ -37,7 +51,7 @@ def build_schedule(config: Config) -> Schedule:
         meta_batch=config["meta_batch"],
         log_every=config["log_every"],
         checkpoint_every=config["checkpoint_every"],
-        val_every=test["val_every"],
+        val_every=val_every(config),
         val_tasks=test["val_tasks"],
         test_every=test["test_every"],
         test_tasks=test["test_tasks"],

@@ -16,6 +16,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
 from fewstep.records.identity import LATER
+from fewstep.records.run_folders import no_checkpoint, run_folder
 from fewstep.run.build import fit_of
 from fewstep.run.checkpoint_contents import check_contents, check_file, check_finite, difference
 from fewstep.run.experiment import Experiment
@@ -23,7 +24,8 @@ from fewstep.run.learner import MetaLearner
 
 
 def find(path: str | Path, key: str = "checkpoint") -> Path:
-    """The checkpoint that a path names: a file, or one of a run directory.
+    """The checkpoint that a path names: a file, or one of a run directory; a run's name alone, as
+    outputs/runs/NAME, means its newest.
 
     To resume, that is its last one; to evaluate, the one whose results the run reported.
 
@@ -32,16 +34,14 @@ def find(path: str | Path, key: str = "checkpoint") -> Path:
     """
     path = Path(path).expanduser()
     if path.is_dir():
+        folder = run_folder(path, key)
         names = ["last", "best"] if key == "resume" else ["best", "last"]
-        there = [file for n in names if (file := path / "checkpoints" / f"{n}.ckpt").exists()]
+        there = [file for n in names if (file := folder / "checkpoints" / f"{n}.ckpt").exists()]
         if len(there) == 2 and key != "resume":
-            there.sort(key=lambda file: file.stem != _reported(path))
+            there.sort(key=lambda file: file.stem != _reported(folder))
         if there:
             return there[0]
-        raise ConfigError(
-            f"{key}={path}: this folder has no checkpoints/last.ckpt. Name a run directory of "
-            "fewstep train, or a .ckpt file"
-        )
+        raise ConfigError(f"{key}={path}: {no_checkpoint(path, folder)}")
     if not path.exists():
         raise ConfigError(f"{key}={path}: no such file. Name a .ckpt file or a run directory")
     return path
@@ -146,7 +146,7 @@ def _match_state(learner: MetaLearner, content: dict[str, Any], path: Path, key:
 
 FREE = ("name", "label", "point", "resume", "logger", "execution", "log_every")
 FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines", "trust")
-FREE += ("other_data",)
+FREE += ("other_data", "budget")
 PATHS = ("dataset.root", "dataset.max_megapixels", "dataset.max_file_mb")
 PATHS += ("algorithm.checkpoint_steps",)
 """What a resumed run may do otherwise than before."""

@@ -15,9 +15,12 @@ from torch import Tensor, nn
 
 from fewstep.adapters.meta_test import Setting
 from fewstep.algorithms import Algorithm
+from fewstep.config.names import network_part
 from fewstep.core.outer import OuterStep
 from fewstep.core.types import EpisodeSpec, Split
+from fewstep.records import words
 from fewstep.run.learner import MetaLearner
+from fewstep.run.work import Work, work_of
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,11 @@ class Source:
     """Whether lists of the user's own say which class is in which split."""
 
     @property
+    def key(self) -> str:
+        """Whose class it is."""
+        return f"dataset._target_={self.target}"
+
+    @property
     def place(self) -> str:
         """Where the data is."""
         return f"dataset.root={self.root}" if self.root else f"dataset={self.name}"
@@ -166,6 +174,20 @@ class Experiment:
     def ways(self) -> int:
         """Classes of a task."""
         return self.recipe.spec.ways
+
+    @property
+    def title(self) -> str:
+        """Of its pictures: the network as well, where it is not the usual one."""
+        network = network_part(self.model, self.source.target).removeprefix("_")
+        learner = words.algorithm(self.recipe.name)
+        learner = f"{learner} with {network}" if network else learner
+        return words.run(learner, self.source.name, self.seed)
+
+    @property
+    def work(self) -> Work:
+        """What a training task costs."""
+        recipe, points = self.recipe, getattr(self.dataset, "points", None)
+        return work_of(recipe.algorithm, recipe.spec, points)
 
     @property
     def criterion(self) -> tuple[Any, ...]:

@@ -64,6 +64,8 @@ class MetaLearner(Measuring):
         """The run's resolved configuration, kept in its checkpoints."""
         self.origin: dict[str, Any] = {}
         """What its checkpoints say of the data, by `fewstep.run.origin`."""
+        self.training: dict[str, float] = {}
+        """Loss and metrics of the training tasks, by `loss` and `acc`, as they were logged last."""
         self._execution: Execution | None = None
         self._recent: list[Metrics] = []
 
@@ -169,7 +171,8 @@ class MetaLearner(Measuring):
         if self.meta_iteration % self.log_every and self.meta_iteration != self.max_meta_iterations:
             return
         tasks, sums = len(self._recent) * self.meta_batch, total_of(self._recent)
-        means = {f"train/{name}": float(value) / tasks for name, value in sums.items()}
+        self.training = {name: float(value) / tasks for name, value in sums.items()}
+        means = {f"train/{name}": value for name, value in self.training.items()}
         self.publish(means | {f"train/{n}": value for n, value in self.learned.summary().items()})
         self._recent = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,13 +40,36 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         check_rates(config.get("rates") or {}, key),
     )
     try:
-        optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
+        made = optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
     except Exception as error:  # whatever somebody's optimizer raises
         raise ConfigError(
             f"{key}.options={outer.options}: {name} refuses them ({error}). For example "
             f"+{key}.options.weight_decay=0.01"
         ) from None
+    _check_step(made, f"{key}.optimizer={name}")
     return outer
+
+
+def _check_step(made: Any, key: str) -> None:
+    """Try whether an optimizer is one, and takes steps as the outer loop asks for them.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if not isinstance(made, torch.optim.Optimizer):
+        raise ConfigError(
+            f"{key}: makes a {type(made).__name__}, which is no optimizer. Let it inherit from "
+            "torch.optim.Optimizer"
+        )
+    step: Any = made.step
+    try:
+        made.param_groups[0]["params"][0].grad = torch.ones(1)
+        step(lambda: None)  # as Lightning calls it
+    except Exception as error:  # whatever somebody's optimizer raises
+        raise ConfigError(
+            f"{key}: cannot take a step with a gradient alone ({type(error).__name__}: {error}). "
+            "Use another, for example Adam"
+        ) from None
 
 
 def _schedule(config: Config, key: str) -> Schedule:
@@ -61,7 +85,30 @@ def _schedule(config: Config, key: str) -> Schedule:
             f"{key}.schedule={name}: has no rate to fall to with {key}.final_lr=null. Give one, "
             f"for example {key}.final_lr=0.00001"
         )
-    return SCHEDULES.get(name) or locate(f"{key}.schedule", name)
+    if name in SCHEDULES:
+        return SCHEDULES[name]
+    schedule = locate(f"{key}.schedule", name)
+    for done in (0.0, 0.5, 1.0):
+        _check_share(schedule, done, f"{key}.schedule={name}")
+    return schedule
+
+
+def _check_share(schedule: Schedule, done: float, key: str) -> None:
+    """Try a schedule of somebody's own.
+
+    Raises:
+        ConfigError: it does not say what share of the way is done.
+    """
+    fix = "It takes the share of the training that is done, and gives that of the way to final_lr"
+    try:
+        share = schedule(done)
+    except Exception as error:  # whatever it raises
+        raise ConfigError(
+            f"{key}: fails at {done} ({type(error).__name__}: {error}). {fix}"
+        ) from None
+    number = isinstance(share, (int, float)) and not isinstance(share, bool)
+    if not number or not math.isfinite(share):
+        raise ConfigError(f"{key}: gives {share} at {done}, and must give a finite number. {fix}")
 
 
 def check_rates(rates: Any, key: str) -> dict[str, float]:

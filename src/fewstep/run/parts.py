@@ -13,6 +13,7 @@ from fewstep.config.instantiate import call, locate, make
 from fewstep.core.contents import check_contents
 from fewstep.core.rules import RULES
 from fewstep.messages.errors import ConfigError, did_you_mean
+from fewstep.run.dataset_contract import check_dataset
 from fewstep.run.sizes import with_sizes
 
 
@@ -70,11 +71,7 @@ def build_model(config: Config) -> nn.Module:
 def build_dataset(config: Config) -> Any:
     """The dataset of a `dataset/` file; opening it is up to the caller."""
     made = make("dataset", config, spare=FACTS)
-    if not hasattr(made, "objective"):
-        raise ConfigError(
-            f"dataset._target_={config['_target_']}: has no objective, the losses and metrics that "
-            "it is learned by. For example objective = fewstep.core.objectives.Classification()"
-        )
+    check_dataset(made, f"dataset._target_={config['_target_']}")
     return made
 
 

@@ -13,7 +13,7 @@ import torch
 import fewstep
 from fewstep.adapters.meta_test import Setting
 from fewstep.core.types import Split
-from fewstep.data.images.split import episodes_sha256
+from fewstep.data.digest import episodes_sha256
 from fewstep.execution.base import CPU_THREADS
 from fewstep.records.identity import config_hash, git_commit, hashed, recipe_hash
 from fewstep.records.results import write_per_task
@@ -63,12 +63,15 @@ def header(experiment: Experiment, command: str) -> dict[str, Any]:
     }
 
 
-def progress(stopwatch: Stopwatch, meta_iterations: int, meta_batch: int) -> dict[str, Any]:
+def progress(stopwatch: Stopwatch, experiment: Experiment) -> dict[str, Any]:
     """How much training there was and how fast; the speed is null where it was too short."""
-    speed = stopwatch.tasks_per_second(meta_batch) if stopwatch.meta_iterations else None
+    learner, per_task = experiment.learner, experiment.work
+    speed = stopwatch.tasks_per_second(learner.meta_batch) if stopwatch.meta_iterations else None
     return {
-        "meta_iterations": meta_iterations,
-        "tasks_seen": meta_iterations * meta_batch,
+        "meta_iterations": learner.meta_iteration,
+        "tasks_seen": learner.tasks_seen,
+        "gradients_taken": learner.tasks_seen * per_task.gradients,
+        "examples_seen": learner.tasks_seen * per_task.examples,
         "train_seconds": round(stopwatch.seconds, 3),
         "tasks_per_second": speed and round(speed, 2),
     }

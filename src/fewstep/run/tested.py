@@ -11,6 +11,7 @@ from fewstep.core.types import Split
 from fewstep.data.images.split import ImageSplit
 from fewstep.messages.errors import ConfigError
 from fewstep.run import build, origin, parts
+from fewstep.run.dataset_contract import open_splits
 from fewstep.run.experiment import Experiment
 from fewstep.run.preflight import Preflight
 
@@ -61,15 +62,15 @@ def opened(experiment: Experiment, asked: Asked, content: Content) -> Tested:
     if asked.elsewhere:
         _check_kind(experiment, content)
     try:
-        splits = dict(dataset.open())
+        splits = dict(open_splits(dataset, experiment.source.key))
     except (OSError, ValueError) as error:
         raise ConfigError(str(error)) from None
     if not asked.elsewhere:
         splits = _own(replace(experiment, splits=splits), asked, content)
     if name not in splits:
         raise ConfigError(
-            f"eval.split={name}: {dataset.name} has no such split here, only {', '.join(splits)}. "
-            f"For example eval.split={next(iter(splits))}"
+            f"eval.split={name}: {experiment.source.name} has no such split here, only "
+            f"{', '.join(splits)}. For example eval.split={next(iter(splits))}"
         )
     splits[name] = _unseen(splits[name], experiment, asked, content)
     _check_tasks(splits[name], experiment, asked.elsewhere)
@@ -118,11 +119,11 @@ def _check_kind(experiment: Experiment, content: Content) -> None:
     """Refuse waves for a classifier, and pictures for what has learned waves."""
     own, given = parts.dataset_of(content["config"]), experiment.objective
     if type(own.objective) is not type(given):
+        name = build.build_source(content["config"]).name
         raise ConfigError(
             f"dataset={experiment.source.name}: its tasks are of another kind "
             f"({type(given).__name__}) than those that the checkpoint was trained for "
-            f"({type(own.objective).__name__}, dataset={own.name}). Choose a dataset of the same "
-            "kind"
+            f"({type(own.objective).__name__}, dataset={name}). Choose a dataset of the same kind"
         )
 
 

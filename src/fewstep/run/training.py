@@ -29,6 +29,7 @@ from fewstep.run.episodes import TaskModule
 from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.run.origin import digests, kept
+from fewstep.run.pace import LeavesWord
 from fewstep.run.results import Entrant, device_name, header, progress, result
 from fewstep.run.tested import Tested
 from fewstep.run.waves import draw_waves
@@ -47,7 +48,7 @@ def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
     report |= data_record.seen(folder, digests(experiment.splits))
     with open_loggers(_shown(experiment), folder) as loggers:
         watch, saved = fit(experiment, tasks, folder, "train", loggers)
-        done = progress(watch, learner.meta_iteration, learner.meta_batch)
+        done = progress(watch, experiment)
         results = _test_chosen(experiment, tasks, folder, "trained", saved)
         report |= environment(experiment) | done | {"results": results}
         waves = {"trained": checkpoint.weights(learner)}
@@ -55,7 +56,7 @@ def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
             report["results"] += _test_chosen(baseline, tasks, folder, init, its)
             waves[init] = checkpoint.weights(baseline.learner)
         log_results(loggers, report["results"])
-    finish(report, folder)
+    finish(report, folder, experiment.title)
     if experiment.source.name == "sine" and learner.trainer.is_global_zero:
         draw_waves(folder / "waves.png", learner, waves, tasks)
     return report
@@ -79,10 +80,10 @@ def evaluate(
     report |= environment(experiment)
     watch, said = Stopwatch(), stopwatch(content, path, "checkpoint")
     watch.load_state_dict(said or watch.state_dict())
-    report |= progress(watch, learner.meta_iteration, learner.meta_batch)
+    report |= progress(watch, experiment)
     report |= {} if said else {"train_seconds": None}
     report["results"] = results
-    finish(report, folder)
+    finish(report, folder, experiment.title)
     return report
 
 
@@ -107,7 +108,10 @@ def fit(
         max_epochs=-1,
         limit_val_batches=0,  # `Measure` decides when to validate: exactly resumable
         logger=[metrics, *loggers],
-        callbacks=[watch, measure, Progress(watch, measure, label), saved, Resume(watch)],
+        callbacks=[
+            *(watch, measure, Progress(watch, measure, label)),
+            *(LeavesWord(folder, watch), saved, Resume(watch)),
+        ],
     )
     trainer.fit(learner, tasks, ckpt_path=resume, weights_only=True)
     return watch, saved
@@ -128,10 +132,10 @@ def meta_test(experiment: Experiment, tasks: TaskModule, entrant: Entrant) -> li
 
 
 @rank_zero_only
-def finish(report: dict[str, Any], folder: Path) -> None:
+def finish(report: dict[str, Any], folder: Path, title: str) -> None:
     """Write results.json and curves.png and tell the user."""
     write_json(folder / "results.json", report)
-    draw_curves(folder, report)
+    draw_curves(folder, report, title)
     where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
     print(f"\n{table(report['results'])}\n\n{where}")
 

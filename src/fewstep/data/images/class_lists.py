@@ -24,7 +24,7 @@ Parts = dict[str, list[str]]
 def published(dataset: str) -> Parts:
     """The lists that papers use: `cifar_fs` (Bertinetto et al. 2019) and `miniimagenet` (Ravi and
     Larochelle 2017), 64, 16 and 20 classes each."""
-    folder = files("fewstep.data") / "splits"
+    folder = files("fewstep") / "data" / "splits"
     return {
         split: folder.joinpath(f"{dataset}_{split}.txt").read_text("utf-8").split()
         for split in SPLITS

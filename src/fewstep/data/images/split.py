@@ -6,7 +6,6 @@ No file is opened while training: an episode is an index into the pixels, cast a
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewstep.core.types import Episode, EpisodeSpec, Split
+from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.digest import data_sha256
 from fewstep.data.sampler import Draws, check_counts
 from fewstep.disk.cache.entries import sums
@@ -36,6 +35,10 @@ class ImageSplit:
         digest: that of the data where it is known (`fewstep.data.digest`); else it is made from
             all pixels when it is asked for.
     """
+
+    things = "images"
+    keeps = False
+    """Whether inputs come as they are, and not in the precision that trains."""
 
     def __init__(
         self,
@@ -71,7 +74,7 @@ class ImageSplit:
     def data_sha256(self) -> str:
         """The digest of the whole dataset, whatever this split has of it."""
         if self.digest is None:
-            rows = _rows(self.pixels).contiguous().numpy()
+            rows = self.rows(self.pixels).contiguous().numpy()
             own = zip(self.starts, self.counts, strict=True)
             parts = [sums(rows[first : first + n], [n])[0] for first, n in own]
             self.digest = data_sha256(self.class_names, self.counts, parts)
@@ -90,7 +93,7 @@ class ImageSplit:
             first, count = starts[self.classes], self.counts[self.classes]
             kept = [np.arange(a, a + n) for a, n in zip(first, count, strict=True)]
             chosen = torch.from_numpy(np.concatenate(kept)).to(pixels.device)
-            pixels = _rows(pixels)[chosen].to(device).permute(0, 3, 1, 2)
+            pixels = self.inputs(self.rows(pixels)[chosen].to(device))
             starts = starts.copy()
             starts[self.classes] = np.cumsum(count) - count
         moved = copy.copy(self)
@@ -116,10 +119,10 @@ class ImageSplit:
         )
 
         device = self.pixels.device
-        x = _rows(self.pixels).index_select(0, _placed(rows, device)).to(self.dtype)
+        taken = self.rows(self.pixels).index_select(0, _placed(rows, device))
+        x = self.inputs(taken if self.keeps else taken.to(self.dtype))
         if self.scale != 1:
             x.mul_(self.scale)
-        x = x.permute(0, 3, 1, 2)
         return Episode(
             support_x=x[:support],
             support_y=_labels(spec.ways, spec.shots, device),
@@ -152,9 +155,19 @@ class ImageSplit:
         if self.counts[smallest] < needed:
             raise ValueError(
                 f"class '{self.class_names[smallest]}' of the {self.name} split has "
-                f"{self.counts[smallest]} images, but shots + queries = {spec.shots} + "
+                f"{self.counts[smallest]} {self.things}, but shots + queries = {spec.shots} + "
                 f"{spec.queries} = {needed} are needed; lower shots or queries, or drop the class"
             )
+
+    @staticmethod
+    def rows(pixels: Tensor) -> Tensor:
+        """As [n, H, W, C]: gathered in this order, images come out channels-last at no cost."""
+        return pixels.permute(0, 2, 3, 1)
+
+    @staticmethod
+    def inputs(rows: Tensor) -> Tensor:
+        """And back."""
+        return rows.permute(0, 3, 1, 2)
 
     def _chosen(self, spec: EpisodeSpec, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
         """A task's class ids [N] and its image numbers within each class [N, Q + K].
@@ -170,19 +183,6 @@ class ImageSplit:
         counts = self.counts[chosen].tolist()
         images = [draws.images(i, needed, count) for i, count in enumerate(counts)]
         return chosen, np.array(images, dtype=np.int64)
-
-
-def _rows(pixels: Tensor) -> Tensor:
-    """Images as [n, H, W, C]: gathered in this order, they come out channels-last at no cost."""
-    return pixels.permute(0, 2, 3, 1)
-
-
-def episodes_sha256(split: Split, spec: EpisodeSpec, seed: int, n: int) -> str:
-    """A fingerprint of the first n tasks: equal where class, support and query ids are equal."""
-    digest = hashlib.sha256()
-    for index in range(n):
-        digest.update(split.identity(spec, seed, index))
-    return digest.hexdigest()
 
 
 def _placed(numbers: np.ndarray, device: torch.device) -> Tensor:

@@ -1,0 +1,100 @@
+"""Arrays and tensors of whatever kind, made fit to draw tasks from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+SHOWN = 3
+"""Of what is wrong, so many are named."""
+
+
+def inputs_of(x: Any, what: str = "x") -> Tensor:
+    """Inputs [n, *] on the CPU: fractions in their precision, truth values, bytes, or int64.
+
+    Raises:
+        ValueError: what are no such inputs, or hold values that are not finite.
+    """
+    rows = x.detach().cpu() if isinstance(x, Tensor) else _tensor(x, what)
+    if rows.layout != torch.strided or rows.is_complex():
+        kind, way = ("complex", "abs") if rows.is_complex() else ("sparse", "to_dense")
+        raise ValueError(f"{what}: is {kind}. Give plain numbers, as {what}.{way}()")
+    if rows.ndim < 2:
+        raise ValueError(
+            f"{what}: has the shape {list(rows.shape)}, and must be [examples, ...]. For one "
+            f"number an example give {what}[:, None]"
+        )
+    if rows.is_floating_point():
+        return _finite(rows.float() if rows.dtype == torch.bfloat16 else rows, what)
+    return rows if rows.dtype in (torch.bool, torch.uint8) else rows.long()
+
+
+def _tensor(x: Any, what: str) -> Tensor:
+    try:
+        array = np.asarray([np.asarray(row) for row in x] if isinstance(x, (list, tuple)) else x)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{what}: cannot be made one array ({error}). All examples must have one shape"
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{what}: holds {array.dtype}, and must hold numbers")
+    if array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    wide = array.dtype.kind in "iu" and array.dtype != np.uint8
+    array = array.astype(np.int64) if wide else array
+    array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def _finite(rows: Tensor, what: str) -> Tensor:
+    bad = (~torch.isfinite(rows).flatten(1).all(1)).nonzero().flatten().tolist()
+    if bad:
+        first = ", ".join(map(str, bad[:SHOWN])) + (", ..." if len(bad) > SHOWN else "")
+        raise ValueError(
+            f"{what}: {len(bad)} of {len(rows)} examples hold values that are not finite (number "
+            f"{first}). Correct them or leave them out"
+        )
+    return rows
+
+
+def classes_of(y: Any, examples: int) -> tuple[list[str], np.ndarray]:
+    """The names of the classes in order, and the place of each example's among them, [n] int64.
+
+    Raises:
+        ValueError: labels that are none, or not one an example.
+    """
+    labels = np.asarray(y.detach().cpu() if isinstance(y, Tensor) else y)
+    if labels.ndim != 1:
+        raise ValueError(
+            f"y: has the shape {list(labels.shape)}, and must be one label an example, [n]. For "
+            "rows with a one in them give y.argmax(1)"
+        )
+    if len(labels) != examples:
+        raise ValueError(
+            f"x has {examples} examples and y {len(labels)} labels. Give a label for each"
+        )
+    if not examples:
+        raise ValueError("x: has no example. Give some of each class")
+    if labels.dtype.kind == "f":
+        if not np.isfinite(labels).all() or (labels != np.round(labels)).any():
+            raise ValueError(
+                "y: holds fractions, and must hold whole numbers or texts. For targets that are "
+                "numbers use FunctionTasks"
+            )
+        labels = labels.astype(np.int64)
+    if strange := [label for label in labels.tolist() if not isinstance(label, (int, str, bytes))]:
+        kind = type(strange[0]).__name__
+        raise ValueError(f"y: holds a {kind}, and must hold whole numbers or texts")
+    known = sorted({*labels.tolist()}, key=lambda label: (type(label).__name__, label))
+    place: dict[str, int] = {}
+    for label in known:
+        place.setdefault(_name(label), len(place))
+    return [*place], np.array([place[_name(label)] for label in labels.tolist()], dtype=np.int64)
+
+
+def _name(label: Any) -> str:
+    return label.decode(errors="replace") if isinstance(label, bytes) else str(label)

@@ -1,0 +1,165 @@
+"""One's own examples in memory: any inputs with a label each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewstep.core.objectives import Classification, Objective
+from fewstep.data.images.class_lists import SPLITS, Parts, shuffled
+from fewstep.data.images.decode import MODES
+from fewstep.data.images.preparation import Preparation
+from fewstep.data.images.split import ImageSplit
+from fewstep.data.rows import SHOWN, classes_of, inputs_of
+
+
+PIXEL = 1 / 255
+"""What bytes are multiplied by, which are pixels as a rule."""
+
+
+@dataclass(eq=False)
+class TensorClasses:
+    """Examples `x` with a label `y` each, as a dataset; the classes are split, not the examples.
+
+        def letters(path: str):
+            x, y = read(path)
+            return TensorClasses(x, y)
+
+    Fractional inputs come in the precision that trains, truth values as 0 and 1, bytes divided by
+    255 as the pixels that they are, other whole numbers as they are, for a network that embeds
+    them; with a `scale`, every input is multiplied by it. What cannot be is a ValueError with the
+    way out.
+    """
+
+    x: Any = field(repr=False)
+    """[n, *], an array, a tensor or a list of them, in memory or mapped from a file."""
+    y: Any = field(repr=False)
+    """[n] labels: whole numbers or texts."""
+    _: KW_ONLY
+    name: str = "tensors"
+    """Of the dataset, in records and messages."""
+    splits: Mapping[str, Iterable[Any]] | None = None
+    """The labels of `train`, `test` and perhaps `val`; None shuffles the classes."""
+    val: float = 0.15
+    """The fraction of the classes that is for validation; 0 for none."""
+    test: float = 0.2
+    """The fraction that is for the test."""
+    split_seed: int = 0
+    """Shuffles the classes before they are cut; not the run's seed."""
+    scale: float | None = None
+    """What inputs are multiplied by."""
+    objective: Objective = field(default_factory=Classification)
+    """Losses and metrics."""
+
+    def __post_init__(self) -> None:
+        self.x = inputs_of(self.x)
+        self.class_names, self._place = classes_of(self.y, len(self.x))
+        self._parts = self._cut() if self.splits is None else self._listed(self.splits)
+
+    @property
+    def preparation(self) -> Preparation | None:
+        """How a picture from elsewhere becomes an input, where these are square pictures of bytes;
+        None of rows of numbers."""
+        _, *shape = self.x.shape
+        pixels = self.x.dtype == torch.uint8 and self.scale is None
+        square = len(shape) == 3 and shape[0] in MODES and shape[1] == shape[2]
+        return Preparation(shape[1], shape[0]) if pixels and square else None
+
+    def open(self) -> dict[str, ImageSplit]:
+        """The splits by name."""
+        return self._opened
+
+    @cached_property
+    def _opened(self) -> dict[str, ImageSplit]:
+        counts = np.bincount(self._place, minlength=len(self.class_names))
+        order = np.argsort(self._place, kind="stable")
+        sorts = (order[1:] < order[:-1]).any()  # else nothing is copied
+        rows = self.x[torch.from_numpy(order)] if sorts else self.x
+        whole = TensorSplit(
+            self.name,
+            "train",
+            rows,
+            np.cumsum(counts) - counts,
+            counts,
+            self.class_names,
+            np.arange(len(counts)),
+            scale=self._factor,
+        )
+        whole.keeps = self.scale is None and rows.dtype == torch.int64
+        ids = {name: number for number, name in enumerate(self.class_names)}
+        return {
+            part: whole.having(part, [ids[c] for c in own]) for part, own in self._parts.items()
+        }
+
+    @property
+    def _factor(self) -> float:
+        if self.scale is not None:
+            return self.scale
+        return PIXEL if self.x.dtype == torch.uint8 else 1.0
+
+    def _cut(self) -> Parts:
+        """By fractions of the classes."""
+        for key in ("val", "test"):
+            share = getattr(self, key)
+            if not 0 <= share < 1 or (key == "test" and not share):
+                raise ValueError(
+                    f"{key}={share}: must be a fraction of the classes "
+                    f"{'above' if key == 'test' else 'of at least'} 0 and below 1"
+                )
+        classes, least = len(self.class_names), 3 if self.val else 2
+        if classes < least:
+            raise ValueError(
+                f"y: has {classes} class{'es' * (classes > 1)}, and each of {least} splits needs "
+                f"one at least{', or give val=0' if classes == 2 else ''}. Give more classes"
+            )
+        return shuffled(self.class_names, self.split_seed, self.val, self.test)
+
+    def _listed(self, splits: Mapping[str, Iterable[Any]]) -> Parts:
+        """As they are listed."""
+        parts = {part: [str(label) for label in labels] for part, labels in splits.items()}
+        if not {"train", "test"} <= parts.keys() <= {*SPLITS}:
+            raise ValueError(
+                f"splits has {', '.join(map(str, parts)) or 'nothing'}: its keys are train, test "
+                "and, where it is wanted, val"
+            )
+        seen: dict[str, str] = {}
+        for part, labels in parts.items():
+            if not labels:
+                raise ValueError(f"splits.{part}: names no class. List one at least")
+            for label in labels:
+                if label not in self.class_names:
+                    known = ", ".join(self.class_names[:SHOWN])
+                    raise ValueError(
+                        f"splits.{part}: y has no example of class '{label}'. Its "
+                        f"{len(self.class_names)} classes are {known}"
+                        f"{', ...' if len(self.class_names) > SHOWN else ''}"
+                    )
+                if label in seen:
+                    raise ValueError(
+                        f"splits.{part}: has class '{label}', which is in {seen[label]} already. "
+                        "Keep it in one, or test tasks would not be new"
+                    )
+                seen[label] = part
+        return parts
+
+
+class TensorSplit(ImageSplit):
+    """Some of the classes of rows of any shape, as a source of tasks."""
+
+    things = "examples"
+
+    @staticmethod
+    def rows(pixels: Tensor) -> Tensor:
+        """As they are."""
+        return pixels
+
+    @staticmethod
+    def inputs(rows: Tensor) -> Tensor:
+        """As they are."""
+        return rows

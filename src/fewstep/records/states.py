@@ -1,0 +1,79 @@
+"""What has become of a run, and how far it is, from its records alone."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from fewstep.disk.lock import in_use
+from fewstep.messages.errors import ConfigError
+from fewstep.records.job_record import read_record
+from fewstep.records.pace import Pace, read_pace
+from fewstep.records.run_folders import OVERRIDES, jobs
+
+
+UNKNOWN = Pace()
+FINISHED, RUNNING, WAITING, FAILED, STOPPED = STATES = (
+    "finished", "running", "waiting", "failed", "stopped",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class State:
+    """What has become of a run."""
+
+    folder: Path
+    state: str
+    """One of `STATES`."""
+    pace: Pace = UNKNOWN
+    reason: str = ""
+    """Why it failed."""
+    words: tuple[str, ...] = ()
+    """What it was asked for."""
+
+
+def of_sweep(sweep: Path) -> list[State]:
+    """Of a sweep's jobs, by their numbers; each with the words that the others do not have."""
+    at_work = _at_work(sweep)
+    found = [of_run(folder, at_work) for folder in jobs(sweep)]
+    known = [set(state.words) for state in found if state.words]
+    shared = set.intersection(*known) if len(known) > 1 else set()
+    return [replace(s, words=tuple(w for w in s.words if w not in shared)) for s in found]
+
+
+def of_run(folder: Path, in_a_sweep: bool = False) -> State:
+    """Of one run; `in_a_sweep` that is at work, which comes to it if it has not yet."""
+    words = _words(folder / OVERRIDES)
+    if (folder / "results.json").exists():
+        return State(folder, FINISHED, words=words)
+    pace, record = read_pace(folder), read_record(folder)
+    if _at_work(folder):
+        return State(folder, RUNNING, pace, words=words)
+    pace = Pace(pace.meta_iteration, pace.of)
+    if record.get("state") == FAILED:
+        return State(folder, FAILED, pace, str(record.get("reason") or "no reason is known"), words)
+    return State(folder, WAITING if in_a_sweep else STOPPED, pace, words=words)
+
+
+def _at_work(folder: Path) -> bool:
+    with suppress(OSError, ConfigError):  # of somebody else, or with a link in the lock's place
+        return in_use(folder)
+    return False
+
+
+def _words(file: Path) -> tuple[str, ...]:
+    """The overrides of a run, without those by which a sweep places it."""
+    try:
+        content = yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        words = [str(word) for word in content or []]
+    except (OSError, ValueError, TypeError, yaml.YAMLError):
+        return ()
+    aside = {"resume"} | ({"max_meta_iterations"} if "budget" in map(_part, words) else set())
+    return tuple(word for word in words if word.partition("=")[0] not in aside)
+
+
+def _part(word: str) -> str:
+    return word.partition("=")[0].split(".")[0].lstrip("+")

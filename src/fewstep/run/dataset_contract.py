@@ -1,0 +1,93 @@
+"""What a dataset of somebody's own must have, told all at once where it lacks some of it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from fewstep.core.types import Split
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
+
+
+NEEDED = {
+    "open": "open(), which gives its splits by name",
+    "objective": "objective, the losses and metrics that it is learned by",
+}
+OF_A_SPLIT = {
+    "to": "to(device, dtype)",
+    "episode": "episode(spec, seed, index)",
+    "identity": "identity(spec, seed, index)",
+    "check": "check(spec)",
+}
+NAMES = ("train", "val", "test")
+WAY_OUT = (
+    "fewstep.data.TensorClasses(x, y), for examples in memory, and fewstep.data.FunctionTasks"
+    "(function), for tasks that a function draws, have all of it"
+)
+
+
+def check_dataset(made: Any, key: str) -> None:
+    """Refuse what a `_target_` has made that is no dataset.
+
+    Raises:
+        ConfigError: naming all that it lacks.
+    """
+    if missing := [what for name, what in NEEDED.items() if getattr(made, name, None) is None]:
+        kind = type(made).__name__
+        raise ConfigError(f"{key}: is no dataset: {kind} has no {_either(missing)}. {WAY_OUT}")
+
+
+def open_splits(dataset: Any, key: str) -> Mapping[str, Split]:
+    """The splits that a dataset opens into.
+
+    Raises:
+        ConfigError: what it fails at in ways of its own, or all that its splits lack.
+        OSError, ValueError: data that is missing, or is none.
+    """
+    try:
+        splits = dataset.open()
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # whatever somebody's dataset raises
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        reason = printable(f"{type(error).__name__}: {error}, {last.filename}:{last.lineno}")
+        raise ConfigError(f"{key}: its open() fails ({reason}). Correct it") from error
+    _check_names(splits, key)
+    for name, split in splits.items():
+        if missing := [w for n, w in OF_A_SPLIT.items() if not callable(getattr(split, n, None))]:
+            kind = type(split).__name__
+            raise ConfigError(
+                f"{key}: its {name} split is none: {kind} has no {_either(missing)}. {WAY_OUT}"
+            )
+    return splits
+
+
+def check_test(splits: Mapping[str, Split], key: str) -> None:
+    """Refuse a dataset without a test split, which the end of a training measures.
+
+    Raises:
+        ConfigError: saying so.
+    """
+    if "test" not in splits:
+        raise ConfigError(
+            f"{key}: has no test split, on which a training is measured at its end; it opens into "
+            f"{', '.join(splits) or 'none'}. Put some of its classes into one"
+        )
+
+
+def _check_names(splits: Any, key: str) -> None:
+    if isinstance(splits, Mapping) and all(name in NAMES for name in splits):
+        return
+    found = f"a {type(splits).__name__}"
+    if isinstance(splits, Mapping):
+        found = f"splits by the names {', '.join(map(str, splits))}"
+    raise ConfigError(
+        f"{key}: its open() gives {found}: must be a dictionary of splits by the names "
+        f"{', '.join(NAMES)}. {WAY_OUT}"
+    )
+
+
+def _either(missing: list[str]) -> str:
+    return " and no ".join(missing)

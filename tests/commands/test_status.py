@@ -1,0 +1,140 @@
+"""`fewstep status`: what has become of jobs, from their records alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fewstep import cli
+from fewstep.commands import status
+from fewstep.commands.completion import query
+from fewstep.disk.lock import held
+from fewstep.records.job_record import write_record
+from fewstep.records.pace import Pace, read_pace, write_pace
+from fewstep.records.run_folders import jobs
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eleven jobs, of which the first five have begun."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("outputs", "sweeps", "mine")
+    for number in range(11):
+        job = folder / str(number)
+        job.mkdir(parents=True)
+        (job / "config.yaml").write_text("max_meta_iterations: 400\n")
+        words = [f"seed={number}", "budget.tasks=2000", "algorithm=maml"]
+        words += ["max_meta_iterations=400", "resume=there"] if number < 5 else []
+        (job / "overrides.yaml").write_text(json.dumps(words))
+    (folder / "multirun.yaml").touch()
+    (folder / "0" / "results.json").write_text("{}")
+    write_record(folder / "1", "failed", "OSError: no space left on device")
+    write_pace(folder / "2", Pace(100, 400, 81.25, 725.0))
+    write_pace(folder / "3", Pace(400, 400, 90.0, None))
+    (folder / "4" / "metrics.csv").write_text("meta_iteration,train/loss\n10,2.5\n20,2.0\n")
+    return folder
+
+
+def _said(capsys, *words: str) -> str:
+    assert status.main(words) == 0
+    return capsys.readouterr().out
+
+
+def test_a_sweep_at_work(sweep: Path, capsys) -> None:
+    with held(sweep), held(sweep / "2"), held(sweep / "3"):
+        said = _said(capsys, str(sweep))
+    assert [re.sub(" {2,}", " | ", line) for line in said.splitlines()] == [
+        "job | state | progress | tasks/s | left",
+        "0 | finished | seed=0",
+        "1 | failed | seed=1",
+        "2 | running | 100/400 (25 %) | 81 | 12 min | seed=2",
+        "3 | running | 400/400 (100 %), testing | 90 | seed=3",
+        "4 | waiting | 20/400 (5 %) | seed=4",
+        *(f"{n} | waiting | seed={n}" for n in range(5, 11)),
+        "outputs/sweeps/mine: 11 jobs: 1 finished, 2 running, 7 waiting, 1 failed",
+        "failed: outputs/sweeps/mine/1: OSError: no space left on device",
+    ]
+
+
+def test_a_sweep_that_was_stopped(sweep: Path, capsys) -> None:
+    said = _said(capsys, f"folder={sweep}")
+    assert "2    stopped   100/400 (25 %)" in said
+    assert "11 jobs: 1 finished, 1 failed, 9 stopped" in said
+    assert "The command of the sweep again runs what is left." in said
+
+
+def test_a_run_and_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for date in ("2026-01-02_00-00-00-000000", "2026-01-01_00-00-00-000000"):
+        run = Path("outputs", "runs", "mine", date)
+        run.mkdir(parents=True)
+        (run / "config.yaml").write_text("max_meta_iterations: 400\n")
+    (run / "results.json").write_text("{}")
+    name = str(run.parent)
+    assert "1 finished" in _said(capsys, str(run))
+    said = _said(capsys, name)
+    assert f"{name}/2026-01-02_00-00-00-000000: 1 stopped\n" in said
+    assert f"continue with: fewstep train resume={name}/2026-01-02_00-00-00-000000\n" in said
+
+
+REFUSED = {
+    "": "folder is missing: of a sweep or a run; the word alone will do. Give it, as folder=...",
+    "nowhere": "folder=nowhere: there is no such folder. Name one below outputs/sweeps",
+    ".": "folder=.: is neither a sweep's folder nor a run's. For example fewstep status "
+    "outputs/sweeps/NAME",
+    "a b": "folder=b: folder is given twice. Leave one of them out",
+    ". watch=0": "watch=0: must be a number above 0 or null. For example watch=5",
+    ". --wach": "--wach: fewstep status takes key=value, and knows folder, watch.",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_is_no_folder_is_one_line(words: str, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert status.main(words.split()) == 2
+    assert capsys.readouterr().err.startswith(f"fewstep: {REFUSED[words]}")
+
+
+def test_watching_ends_when_all_have_ended(sweep: Path, monkeypatch, capsys) -> None:
+    def finish(seconds: float) -> None:
+        assert seconds == 5.0
+        for job in jobs(sweep):
+            (job / "results.json").write_text("{}")
+
+    monkeypatch.setattr(status.time, "sleep", finish)
+    with held(sweep):
+        said = _said(capsys, str(sweep), "--watch")
+    assert "7 waiting" in said or "9 waiting" in said
+    assert said.endswith("11 jobs: 11 finished\n")
+
+
+def test_strange_records_are_unknown(sweep: Path, capsys) -> None:
+    for number, content in enumerate(("[]", '{"of": "x", "meta_iteration": true}', "nonsense")):
+        (sweep / str(number + 2) / "progress.json").write_text(content)
+        (sweep / str(number + 5) / "overrides.yaml").write_text("{: [")
+    (sweep / "8" / "config.yaml").write_text("- 1\n")
+    (sweep / "8" / "metrics.csv").write_text("\n")
+    (sweep / "9" / ".lock").symlink_to("elsewhere")
+    assert "11 jobs: 1 finished, 1 failed, 9 stopped" in _said(capsys, str(sweep))
+    assert read_pace(sweep / "3") == Pace()
+    assert read_pace(sweep / "8") == Pace()
+
+
+def test_it_is_a_command_with_help_and_completion(capsys) -> None:
+    assert cli.main(["status", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("fewstep status FOLDER [--watch]")
+    assert query("fewstep stat", cli.COMMANDS) == ["status "]
+    assert query("fewstep status f", cli.COMMANDS) == ["folder="]
+    assert query("fewstep status outputs/sw", cli.COMMANDS) == []  # files follow
+
+
+def test_it_starts_without_torch_and_hydra() -> None:
+    text = "import sys\nfrom fewstep.cli import main\nassert main(['status', '.']) == 2\n"
+    text += "print({'torch', 'hydra', 'omegaconf', 'numpy'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "set()\n", done.stderr

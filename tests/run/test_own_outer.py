@@ -1,0 +1,111 @@
+"""An outer optimizer and a schedule of one's own, and what is said of those that are none."""
+
+from __future__ import annotations
+
+import math
+import sys
+import types
+
+import pytest
+import torch
+
+from fewstep.messages.errors import ConfigError
+from fewstep.run.outer import build_outer
+
+
+OUTER = {"optimizer": "SGD", "lr": 1.0, "final_lr": 0.0, "options": {}, "schedule": "linear"}
+
+
+class Sign(torch.optim.Optimizer):
+    """Steps of one length, whatever the gradient."""
+
+    def __init__(self, params, lr: float, scale: float = 1.0) -> None:
+        super().__init__(params, {"lr": lr, "scale": scale})
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.sub_(parameter.grad.sign() * group["lr"] * group["scale"])
+
+
+class NoOptimizer:
+    def __init__(self, params, lr: float) -> None:
+        pass
+
+
+class Lazy(torch.optim.Optimizer):
+    def __init__(self, params, lr: float) -> None:
+        super().__init__(params, {"lr": lr})
+
+
+def late(done: float) -> float:
+    """The first half of the training at the first rate."""
+    return max(0.0, 2 * done - 1)
+
+
+def raises(done: float) -> float:
+    return 1 / (done - 0.5)
+
+
+@pytest.fixture(autouse=True)
+def mine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of the user's."""
+    module = types.ModuleType("my_outer")
+    vars(module).update(
+        Sign=Sign,
+        NoOptimizer=NoOptimizer,
+        Lazy=Lazy,
+        late=late,
+        raises=raises,
+        none=lambda done: None,
+        infinite=lambda done: math.inf,
+        tensor=lambda done: torch.ones(2),
+        nobody=lambda: 0.0,
+        number=3,
+    )
+    monkeypatch.setitem(sys.modules, "my_outer", module)
+
+
+def _built(**changed: object):
+    return build_outer({**OUTER, **changed})
+
+
+def test_dotted_paths_name_an_optimizer_and_a_schedule() -> None:
+    outer = _built(optimizer="my_outer.Sign", schedule="my_outer.late", options={"scale": 2.0})
+    assert (outer.optimizer, outer.options) == (Sign, {"scale": 2.0})
+    assert [outer.scale(i, of=4) for i in range(5)] == [1, 1, 1, 0.5, 0]
+    assert _built(optimizer="torch.optim.AdamW").optimizer is torch.optim.AdamW
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "Rprop"])
+def test_optimizers_of_torch_take_steps(name: str) -> None:
+    assert _built(optimizer=name, lr=0.01).optimizer is getattr(torch.optim, name)
+
+
+REFUSED = {
+    ("optimizer", "my_outer.NoOptimizer"): "makes a NoOptimizer, which is no optimizer. Let it "
+    "inherit from torch.optim.Optimizer",
+    ("optimizer", "my_outer.Lazy"): "cannot take a step with a gradient alone "
+    "(NotImplementedError: ). Use another, for example Adam",
+    ("optimizer", "LBFGS"): "cannot take a step with a gradient alone (TypeError: ",
+    ("optimizer", "SparseAdam"): "cannot take a step with a gradient alone (RuntimeError: ",
+    ("optimizer", "my_outer.Sing"): "cannot be imported",
+    ("schedule", "my_outer.raises"): "fails at 0.5 (ZeroDivisionError: float division by zero). It "
+    "takes the share of the training that is done, and gives that of the way to final_lr",
+    ("schedule", "my_outer.none"): "gives None at 0.0, and must give a finite number. It takes",
+    ("schedule", "my_outer.infinite"): "gives inf at 0.0, and must give a finite number.",
+    ("schedule", "my_outer.tensor"): "gives tensor([1., 1.]) at 0.0, and must give a finite number",
+    ("schedule", "my_outer.nobody"): "fails at 0.0 (TypeError: ",
+    ("schedule", "my_outer.number"): "cannot be imported (it is no class or function).",
+    ("schedule", "step"): "must be one of linear, cosine, or the dotted path of a function",
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_none_is_refused_in_one_line(what: tuple[str, str]) -> None:
+    key, value = what
+    with pytest.raises(ConfigError) as refusal:
+        _built(**{key: value})
+    assert str(refusal.value).startswith(f"algorithm.outer.{key}={value}: {REFUSED[what]}")
+    assert "\n" not in str(refusal.value)
