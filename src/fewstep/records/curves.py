@@ -29,16 +29,16 @@ Labelled = tuple[Panel, Mapping[str, Look]]
 """A panel, and its curves as the legend has them."""
 
 
-def draw_curves(folder: Path, report: Mapping[str, Any]) -> Path:
+def draw_curves(folder: Path, report: Mapping[str, Any], title: str | None = None) -> Path:
     """curves.png in a run's folder, by what its results.json says and its metrics.csv."""
     path = folder / "curves.png"
     with plt.rc_context(STYLE), replacing(path) as aside:
-        figure_of(folder, report).savefig(aside, format="png")
+        figure_of(folder, report, title).savefig(aside, format="png")
     return path
 
 
-def figure_of(folder: Path, report: Mapping[str, Any]) -> Figure:
-    """What curves.png shows.
+def figure_of(folder: Path, report: Mapping[str, Any], title: str | None = None) -> Figure:
+    """What curves.png shows, by default under the words for its algorithm, data and seed.
 
     Training on the left, then a panel for each setting that was tested: only what there is. An
     evaluation without curves shows its final figures, as curves of one point.
@@ -50,11 +50,11 @@ def figure_of(folder: Path, report: Mapping[str, Any]) -> Figure:
     protocols = dict.fromkeys(r["protocol"] for r in report["results"] if classes)
     handles = [handle(label, look) for label, look in looks.items()]
     handles += notes(panels, protocols) if panels else []
-    title = f"{words.algorithm(report['algorithm'])} on {words.dataset(report['dataset'])}"
+    title = title or words.run(report["algorithm"], report["dataset"], report["seed"])
     legend = layout.legend(handles, SIZE[0] * max(min(len(panels), 3), 1))
     size = SIZE if panels else (SIZE[0], 0.8)
     figure, grid = layout.panels(len(panels), 3, size, legend)
-    says = f"{title}, seed {report['seed']}" + ("" if panels else ": diverged")
+    says = title if panels else f"{title}: diverged"
     figure.suptitle(layout.wrapped(says, figure.get_figwidth() - 0.4, 13), fontsize=13)
     for axes, panel in zip(grid, panels, strict=True):
         panel.fill(axes, SIZE)

@@ -92,6 +92,11 @@ def dataset(name: str) -> str:
     return DATASETS.get(name, name)
 
 
+def run(learner: str, data: str, seed: int) -> str:
+    """`Reptile on Omniglot, seed 0`."""
+    return f"{algorithm(learner)} on {dataset(data)}, seed {seed}"
+
+
 def trained_on(name: str) -> str:
     """What an algorithm logs of the tasks it trains on."""
     return TRAINED_ON.get(name, "training tasks, as the algorithm logs them")

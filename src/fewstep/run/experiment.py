@@ -179,8 +179,7 @@ class Experiment:
     def title(self) -> str:
         """Of its pictures: the network as well, where it is not the usual one."""
         network = network_part(self.model, self.source.target).removeprefix("_")
-        learner = words.algorithm(self.recipe.name)
-        learner = f"{learner} with {network}" if network else learner
+        learner = words.algorithm(self.recipe.name) + (f" with {network}" if network else "")
         return words.run(learner, self.source.name, self.seed)
 
     @property
