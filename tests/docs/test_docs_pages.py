@@ -19,6 +19,7 @@ from fewstep.core.rules import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
+from making.figures import FIGURES, drawn  # noqa: E402
 from making.parts import pages, refreshed  # noqa: E402
 
 
@@ -37,6 +38,12 @@ def commands(name: str) -> list[str]:
     blocks = re.findall(rf"^{start} {name} (.*?)(?:\s+#.*)?$", ALL, re.M)
     inline = re.findall(rf"`fewstep {name} ([^`]*)`", ALL)
     return [*dict.fromkeys([*blocks, *inline])]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_figures_that_follow_from_results_are_shown_and_can_be_drawn(name) -> None:
+    assert f"figures/{name}.png)" in ALL
+    assert drawn(name).axes
 
 
 def test_every_training_composes() -> None:

@@ -53,7 +53,8 @@ def test_curves_are_drawn_with_gaps(tmp_path: Path) -> None:
             nothing = entry(metric, lost, curve=None)
             nothing["curve"] = {"steps": [0], "tasks": 4, metric: [lost], f"{metric}_ci95": [lost]}
             for e in (entry(metric, lost), nothing):
-                path = draw_curves(tmp_path, [e], "diverged")
+                run = {"algorithm": "reptile", "dataset": "glyphs", "seed": 0, "results": [e]}
+                path = draw_curves(tmp_path, run)
                 assert path.stat().st_size > 0
                 path.unlink()
 

@@ -108,7 +108,7 @@ def test_the_good_one_is_reported(tmp_path, capsys):
     assert "| 80.00 ± 2.00 |" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["report.md", "report.csv", "report.html", "curves.png"])
+@pytest.mark.parametrize("name", ["report.md", "report.csv", "report.html", "final.pdf"])
 def test_a_report_is_not_written_through_a_link(tmp_path, name, capsys):
     (tmp_path / "results.json").write_text(json.dumps(GOOD))
     (tmp_path / "victim").write_text("precious")
@@ -218,7 +218,7 @@ def test_odd_labels_in_a_report(tmp_path, capsys, label):
     with Path("told", "report.csv").open(newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert not any(cell.startswith(("=", "@", "+", "\t")) for cell in cells)
-    assert Path("told", "curves.png").stat().st_size > 1000
+    assert Path("told", "final.png").stat().st_size > 1000
 
 
 def test_numbers_stay_numbers_in_a_table(tmp_path):

@@ -166,13 +166,18 @@ def test_the_files_of_a_report(tmp_path: Path, capsys) -> None:
     )
     out = tmp_path / "out"
     assert report_command.main([str(folder), "--out", str(out)]) == 0
-    names = ["curves.png", "report.csv", "report.html", "report.md"]
-    assert sorted(file.name for file in out.iterdir()) == names
-    assert f"{out}: report.md, report.csv, report.html, curves.png" in capsys.readouterr().out
-    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    heads = {"png": b"\x89PNG", "pdf": b"%PDF-1", "svg": b"<?xml "}
+    stems = ("adaptation", "final", "training")
+    names = [*(f"{s}.{end}" for s in stems for end in heads), "report.csv", "report.html"]
+    assert sorted(file.name for file in out.iterdir()) == sorted([*names, "report.md"])
+    told = ", ".join(f"{s}.png/.pdf/.svg" for s in ("final", "training", "adaptation"))
+    assert f"{out}: report.md, report.csv, report.html, {told}" in capsys.readouterr().out
+    for stem in stems:
+        for end, head in heads.items():
+            assert (out / f"{stem}.{end}").read_bytes().startswith(head)
     text = (out / "report.md").read_text()
     assert "| 80.00 ± 2.00 |" in text
-    assert "![curves](curves.png)" in text
+    assert re.findall(r"\]\((\w+\.png)\)", text) == ["final.png", "training.png", "adaptation.png"]
     (line,) = csv.DictReader((out / "report.csv").read_text().splitlines())
     assert [line[n] for n in ("run", "shots", "protocol", "metric", "seeds")] == [
         *("run", "1", "inductive", "acc", "0")
@@ -182,7 +187,8 @@ def test_the_files_of_a_report(tmp_path: Path, capsys) -> None:
 
 
 def test_the_page_stands_alone_and_shows_what_there_is(tmp_path: Path) -> None:
-    """One well-formed file: the figures, both curves, no script, nothing fetched."""
+    """One well-formed file: the figures, both curves, no script, nothing fetched; its links lead to
+    the runs, from where it lies."""
     curve = {"steps": [0, 1, 5], "acc": [0.2, 0.6, 0.8], "acc_ci95": [0.1, 0.1, 0.1]}
     folder = write(tmp_path / "a", results(0, 0.8, curve=curve) | {"name": "<b>&co"})
     (folder / "metrics.csv").write_text("meta_iteration,val/acc\n20,0.5\n30,0.6\n")
@@ -190,10 +196,11 @@ def test_the_page_stands_alone_and_shows_what_there_is(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text()
     assert "80.00 ± 2.00" in page
     assert "<td>&lt;b&gt;&amp;co</td>" in page
-    for title in ("glyphs: meta-validation during training", "glyphs: 5-way 1-shot, inductive"):
+    for title in ("glyphs, 5-way 1-shot", "meta-validation accuracy, %", "inner step", "chance"):
         assert title in page
+    assert re.findall(r'href="([^"#]*)"', page) == ["../a/"]
     assert "currentColor" in page
-    assert not re.search(r"<script|<link|<img|@import|url\((?!#)|(?:src|href)=\"(?!#)", page)
+    assert not re.search(r"<script|<link|<img|@import|url\((?!#)|src=\"(?!#)", page)
     body = page[page.index("<body>") : page.index("</html>")]
     ElementTree.fromstring(body)
 

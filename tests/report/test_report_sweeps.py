@@ -14,8 +14,8 @@ from fewstep.commands import report as report_command
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
 from fewstep.records.identity import hashed, recipe_hash
-from fewstep.report.panels import LINES
 from fewstep.report.sections import sections
+from fewstep.report.series import SHOWN_LINES
 from fewstep.report.swept import distinguishing
 
 
@@ -130,4 +130,4 @@ def test_hundreds_of_runs_are_read_once_and_drawn(tmp_path: Path, configs) -> No
     text = (tmp_path / "out" / "report.md").read_text()
     assert "200 of 200 runs finished; swept: algorithm.inner.lr" in text
     assert text.count("| **60.00 ± 2.00** |") == 200
-    assert f"The picture shows {LINES} of 200." in text
+    assert f" {SHOWN_LINES} of 200 are shown." in text

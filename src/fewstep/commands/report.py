@@ -14,6 +14,7 @@ from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.records.places import REPORT, check_output
+from fewstep.report.album import Album
 from fewstep.report.baseline import check_name
 from fewstep.report.formats import write_csv
 from fewstep.report.gather import read
@@ -21,7 +22,6 @@ from fewstep.report.latex import latex
 from fewstep.report.marl_eval import exported
 from fewstep.report.page import page
 from fewstep.report.parts import Part, parts
-from fewstep.report.pictures import draw, svg, write_png
 from fewstep.report.sections import Section, sections
 from fewstep.report.text import text
 
@@ -33,7 +33,8 @@ fewstep report DIR... [--paper] [--baseline NAME] [--latex] [--marl-eval] [--out
 Prints a table: a row for each recipe and setting, its seeds gathered. Intervals are 95 %: over
 tasks behind the ±, over seeds in brackets. A sweep is told by the keys that were swept, and what
 failed or has not finished is named. The same goes into FOLDER (outputs/reports/<date>_<time>) as
-report.md, report.csv, curves.png and report.html, one page that needs nothing else.
+report.md, report.csv and report.html, one page that needs nothing else, with its pictures as PNG,
+PDF and SVG: the final figures, training, adaptation, for a search its parameters.
 
   --paper        beside each result the paper's, whether the intervals meet, and what the run did
                  otherwise; the orderings of Figure 3 for the curves that are there
@@ -71,10 +72,10 @@ def main(words: Sequence[str] | None = None) -> int:
         if given.baseline:
             check_name([section.rows for section in found], given.baseline)
         told = list(parts(found, given.paper, given.baseline))
-        files = [*write(folder, found, told), *_more(folder, found, given)]
+        files = [*write(folder, found, told, Album.of(found)), *_more(folder, found, given)]
     except ConfigError as error:
         return complain(error)
-    print(f"{text(told)}\n\n{printable(folder)}: {', '.join(file.name for file in files)}")
+    print(f"{text(told)}\n\n{printable(folder)}: {', '.join(files)}")
     return 0
 
 
@@ -94,34 +95,30 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def write(folder: Path, found: Sequence[Section], told: Sequence[Part]) -> list[Path]:
-    """report.md, report.csv, report.html and curves.png, or one curves_N.png for each section.
+def write(folder: Path, found: Sequence[Section], told: Sequence[Part], album: Album) -> list[str]:
+    """report.md, report.csv, report.html and the pictures; what was written, in words.
 
     Raises:
         ConfigError: the folder cannot be written to.
     """
+    names = ["report.md", "report.csv", "report.html"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        drawn = [(section, figure) for section in found if (figure := draw(section))]
-        pictures = {id(section): _picture(i, len(drawn)) for i, (section, _) in enumerate(drawn)}
-        names = ["report.md", "report.csv", "report.html", *pictures.values()]
-        for file in (folder / name for name in names):
+        for file in (folder / name for name in (*names, *album.names())):
             if file.is_symlink():  # to another file, which is not the report's to write
                 file.unlink()
-        inline = {id(section): svg(figure, pictures[id(section)]) for section, figure in drawn}
-        for section, figure in drawn:
-            write_png(figure, folder / pictures[id(section)])
-        (folder / "report.md").write_text(text(told, pictures) + "\n")
+        album.write(folder)
+        (folder / "report.md").write_text(text(told, album) + "\n")
         write_csv(folder / "report.csv", found)
         total = sum(len(section.runs) for section in found)
         subtitle = f"{total} runs, {time.strftime('%Y-%m-%d %H:%M')}"
-        (folder / "report.html").write_text(page("fewstep report", subtitle, told, inline))
+        (folder / "report.html").write_text(page(told, album, folder, subtitle))
     except OSError as error:
         raise ConfigError(f"--out {folder}: cannot be written ({error}). Name another") from None
-    return [folder / name for name in names]
+    return [*names, *album.told()]
 
 
-def _more(folder: Path, found: Sequence[Section], given: argparse.Namespace) -> list[Path]:
+def _more(folder: Path, found: Sequence[Section], given: argparse.Namespace) -> list[str]:
     """What is written where it is asked for.
 
     Raises:
@@ -136,8 +133,4 @@ def _more(folder: Path, found: Sequence[Section], given: argparse.Namespace) -> 
             file.write_text(text)
     except OSError as error:
         raise ConfigError(f"--out {folder}: cannot be written ({error}). Name another") from None
-    return list(texts)
-
-
-def _picture(place: int, count: int) -> str:
-    return "curves.png" if count == 1 else f"curves_{place + 1}.png"
+    return [file.name for file in texts]

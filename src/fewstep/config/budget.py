@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fewstep.config.arguments import parsed
 from fewstep.messages.errors import ConfigError
 
 
@@ -55,6 +54,8 @@ def check_alone(config: Config, words: Sequence[str]) -> None:
     Raises:
         ConfigError: naming both.
     """
+    from fewstep.config.arguments import parsed  # Hydra's, which a report can do without
+
     budget = asked(config)
     word = next((w for w in words if parsed(w).key_or_group == LENGTH), None)
     if word and budget:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import signature
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +25,8 @@ class Objective(Protocol):
 
     Losses are per example, so that the inner loop may sum or average. `outputs` are a tensor or a
     dictionary of tensors, an entry an example. Each method may have a third parameter `given`: the
-    task's `extras` by name, with what the network takes.
+    task's `extras` by name, with what the network takes. It may say in `unit` what its loss is:
+    the axes of pictures have that in words.
     """
 
     def inner_loss(self, outputs: Any, targets: Tensor) -> Tensor:
@@ -62,6 +63,8 @@ def _wants_given(method: Callable[..., Any]) -> bool:
 class Classification:
     """Which of the task's N classes is it: cross-entropy, and accuracy as a fraction."""
 
+    unit: ClassVar[str] = "cross-entropy, nats"
+
     def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy in nats of logits [B, N] against class positions [B] (int64): [B]."""
         return F.cross_entropy(outputs, targets, reduction="none")
@@ -82,6 +85,8 @@ class Classification:
 @dataclass(frozen=True)
 class Regression:
     """What is the value of the function there: squared error, averaged over output dimensions."""
+
+    unit: ClassVar[str] = "mean squared error"
 
     def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Squared error of outputs [B, D] against targets [B, D], averaged over D: [B]."""

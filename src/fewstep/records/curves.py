@@ -1,8 +1,8 @@
-"""Pictures of a run: the training curve, the adaptation curve, and waves for regression."""
+"""curves.png of a run: how it trained, and how its initialization adapts to unseen tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,88 +11,135 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from fewstep.disk.files import replacing
-from fewstep.messages.printable import caption
+from fewstep.records import layout, words
+from fewstep.records.lines import Line
 from fewstep.records.metrics import read_metrics
-from fewstep.records.style import STYLE, logarithmic, numbers, unit
+from fewstep.records.panel import ITERATION, STEP, Panel, handle, notes
+from fewstep.records.style import NEUTRAL, STYLE, STYLES, color_of, marker_of, numbers
 
 
-STYLES = {"inductive": "-", "transductive": "--", "support": ":"}
-"""The line of each protocol; the first of a figure is whole."""
+SIZE = (4.6, 3.8)
+"""Inches of a panel."""
 
-COLORS = {"trained": "#0b6e4f", "joint": "#c8553d", "random": "#7d8597"}
-"""The same initialization has the same colour in every picture."""
+Look = Mapping[str, Any]
+Labelled = tuple[Panel, Mapping[str, Look]]
+"""A panel, and its curves as the legend has them."""
 
 
-def draw_curves(folder: Path, results: Sequence[Mapping[str, Any]], title: str) -> Path:
-    """curves.png: training on the left, adaptation to unseen tasks on the right."""
-    with plt.rc_context(STYLE):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-        figure.suptitle(caption(title))
-        metrics = folder / "metrics.csv"
-        if metrics.exists():
-            _training(left, read_metrics(metrics)[1])
-        else:
-            left.set_visible(False)
-        if any(r["curve"]["steps"] for r in results):
-            _adaptation(right, results)
-        else:  # eval.curve_tasks=0
-            right.set_visible(False)
-        path = folder / "curves.png"
-        with replacing(path) as aside:
-            figure.savefig(aside, format="png")
-        plt.close(figure)
+def draw_curves(folder: Path, report: Mapping[str, Any], title: str | None = None) -> Path:
+    """curves.png in a run's folder, by what its results.json says and its metrics.csv."""
+    path = folder / "curves.png"
+    with plt.rc_context(STYLE), replacing(path) as aside:
+        figure_of(folder, report, title).savefig(aside, format="png")
     return path
 
 
-def _training(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+def figure_of(folder: Path, report: Mapping[str, Any], title: str | None = None) -> Figure:
+    """What curves.png shows, by default under the words for its algorithm, data and seed.
+
+    Training on the left, then a panel for each setting that was tested: only what there is. An
+    evaluation without curves shows its final figures, as curves of one point.
+    """
+    found = [*_training(folder / "metrics.csv", report), *_settings(report)]
+    looks = {label: look for _, labels in found for label, look in labels.items()}
+    panels = [panel for panel, _ in found]
+    classes = "acc" in report["results"][0]  # a regression's protocols are one
+    protocols = dict.fromkeys(r["protocol"] for r in report["results"] if classes)
+    handles = [handle(label, look) for label, look in looks.items()]
+    handles += notes(panels, protocols) if panels else []
+    title = title or words.run(report["algorithm"], report["dataset"], report["seed"])
+    legend = layout.legend(handles, SIZE[0] * max(min(len(panels), 3), 1))
+    size = SIZE if panels else (SIZE[0], 0.8)
+    figure, grid = layout.panels(len(panels), 3, size, legend)
+    says = title if panels else f"{title}: diverged"
+    figure.suptitle(layout.wrapped(says, figure.get_figwidth() - 0.4, 13), fontsize=13)
+    for axes, panel in zip(grid, panels, strict=True):
+        panel.fill(axes, SIZE)
+    return figure
+
+
+def _training(metrics: Path, report: Mapping[str, Any]) -> Iterator[Labelled]:
+    """What was logged of training tasks and measured on the others, if anything was."""
+    rows = read_metrics(metrics)[1] if metrics.exists() else []
     metric = "acc" if any("train/acc" in row for row in rows) else "loss"
-    percent = 100 if metric == "acc" else 1
-    looks = {"train": ("#adb5bd", "training tasks"), "val": ("#0b6e4f", "meta-validation")}
-    looks["test"] = ("#3a6ea5", "meta-test (not selected by)")
-    for split, (color, label) in looks.items():
-        points = [row for row in rows if f"{split}/{metric}" in row]
-        x = [row["meta_iteration"] for row in points]
-        y = numbers([row[f"{split}/{metric}"] for row in points], percent)
-        if split == "train":
-            axes.plot(x, y, color=color, lw=0.8, label=label)
-        elif points:
-            half = numbers([row.get(f"{split}/{metric}_ci95", 0.0) for row in points], percent)
-            axes.errorbar(x, y, half, color=color, lw=1.5, marker="o", ms=3, label=label)
-    axes.set(xlabel="meta-iteration", ylabel=unit(metric), title="training")
-    if metric == "loss":
-        logarithmic(axes)
-    axes.legend(loc="best")
+    own = {"color": color_of(report["algorithm"]), "ms": 5}
+    labels = {
+        "train": (words.trained_on(report["algorithm"]), {"color": NEUTRAL, "lw": 0.9}),
+        "val": ("meta-validation", {**own, "marker": "."}),
+        "test": ("meta-test (not selected by)", {**own, "marker": "x"}),
+    }
+    lines = {name: _logged(rows, name, metric, look) for name, (_, look) in labels.items()}
+    shown = {name: line for name, line in lines.items() if line.finite}
+    if not shown:
+        return
+    first = report["results"][0]
+    title = words.setting(first["ways"], first["shots"], metric)
+    panel = Panel(
+        f"{title}, during training" if {"val", "test"} & set(shown) else "during training",
+        ITERATION,
+        words.unit(metric, report),
+        metric,
+        list(shown.values()),
+        _chance(first) if metric == "acc" else None,
+    )
+    yield panel, dict(labels[name] for name in shown)
 
 
-def _adaptation(axes: Axes, results: Sequence[Mapping[str, Any]]) -> None:
-    """Accuracy or loss after each inner step; a line style a protocol."""
-    metric = "acc" if any("acc" in r for r in results) else "loss"
-    percent = 100 if metric == "acc" else 1
-    settings = sorted({(r["ways"], r["shots"]) for r in results})
-    protocols = [p for p in STYLES if any(r["protocol"] == p for r in results)]
+def _logged(rows: Sequence[Mapping[str, Any]], split: str, metric: str, look: Look) -> Line:
+    name, factor = f"{split}/{metric}", 100 if metric == "acc" else 1
+    points = [row for row in rows if name in row]
+    half = numbers([row.get(f"{name}_ci95", 0.0) for row in points], factor)
+    y = numbers([row[name] for row in points], factor)
+    x = [row["meta_iteration"] for row in points]
+    return Line(x, [y], None if split == "train" else half, look)
+
+
+def _settings(report: Mapping[str, Any]) -> Iterator[Labelled]:
+    """Adaptation in each setting; a colour an initialization, a line style a protocol."""
+    results = report["results"]
+    curves = any(r["curve"]["steps"] for r in results)
+    places: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for r in results:
-        curve, place = r["curve"], protocols.index(r["protocol"])
-        y = numbers(curve[metric], percent)
-        half = numbers(curve[f"{metric}_ci95"], percent)
-        label = r["init"] + (f" {r['ways']}w{r['shots']}s" if len(settings) > 1 else "")
-        color = COLORS.get(r["init"], "#333333")
-        alpha = 0.45 + 0.55 * (settings.index((r["ways"], r["shots"])) + 1) / len(settings)
-        style = STYLES[r["protocol"]] if place else "-"
-        look = {"color": color, "alpha": alpha, "ls": style, "lw": 1.6}
-        axes.plot(curve["steps"], y, label=None if place else label, **look)
-        low = [a - b for a, b in zip(y, half, strict=True)]
-        high = [a + b for a, b in zip(y, half, strict=True)]
-        axes.fill_between(curve["steps"], low, high, color=color, alpha=0.12, lw=0)
-    tasks = max((r["curve"]["tasks"] for r in results), default=0)
-    axes.set(xlabel="inner step", ylabel=unit(metric), xscale="symlog")
-    axes.set_title(f"adaptation to {tasks} unseen tasks, 95 % bands")
-    ticks = sorted({s for r in results for s in r["curve"]["steps"]} & {0, 1, 2, 5, 10, 20, 50})
-    axes.set_xticks(ticks, [str(t) for t in ticks])
-    if metric == "loss":
-        logarithmic(axes)
-    for protocol in protocols[1:]:
-        axes.plot([], [], color="#333333", ls=STYLES[protocol], lw=1.2, label=protocol)
-    axes.legend(loc="best")
+        if r["curve"]["steps"] or not curves:
+            place = (r["ways"], r["shots"], r["steps"], r["batch_size"], r["queries"])
+            places.setdefault(place, []).append(r)
+    for place, entries in places.items():
+        metric = "acc" if "acc" in entries[0] else "loss"
+        looks = {_label(r, report): _look(r["init"], report["algorithm"]) for r in entries}
+        lines = [_adapted(r, metric, looks[_label(r, report)], curves) for r in entries]
+        if not any(line.finite for line in lines):
+            continue
+        tasks = entries[0]["curve"]["tasks"] if curves else entries[0]["tasks"]
+        alike = [other for other in places if other[:2] == place[:2]]
+        more = f", {place[2]} steps" if len(alike) > 1 else ""
+        title = f"{words.setting(place[0], place[1], metric)}{more}: {tasks:,} unseen tasks"
+        chance = _chance(entries[0]) if metric == "acc" else None
+        panel = Panel(title, STEP, words.unit(metric, report), metric, lines, chance)
+        yield panel, looks
+
+
+def _label(r: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    return words.INITIALIZATIONS.get(r["init"]) or words.algorithm(report["algorithm"])
+
+
+def _look(init: str, algorithm: str) -> Look:
+    name = algorithm if init == "trained" else init
+    return {"color": color_of(name), "marker": marker_of(name)}
+
+
+def _adapted(r: Mapping[str, Any], metric: str, look: Look, curves: bool) -> Line:
+    factor = 100 if metric == "acc" else 1
+    curve = r["curve"] if curves else {"steps": [r["steps"]]}
+    y, half = (
+        numbers(curve[name] if curves else [r.get(name)], factor)
+        for name in (metric, f"{metric}_ci95")
+    )
+    style = STYLES[r["protocol"]] if metric == "acc" else "-"
+    return Line(curve["steps"], [y], half, {**look, "ls": style})
+
+
+def _chance(r: Mapping[str, Any]) -> float:
+    return 100 / r["ways"]

@@ -64,7 +64,7 @@ ENTRY: dict[str, Check] = {
 
 MAY: dict[str, Check] = {
     **dict.fromkeys(("label", "command", "git_commit", "device", "recipe_hash"), _text),
-    **dict.fromkeys(("dataset_split", "config_hash", "split", "checkpoint"), _text),
+    **dict.fromkeys(("dataset_split", "config_hash", "split", "checkpoint", "unit"), _text),
     "episodes_sha256": _text,
     **dict.fromkeys(("queries", "batch_size", "eval_seed"), _whole),
     **dict.fromkeys(("tasks_seen", "gradients_taken", "examples_seen"), _whole),

@@ -21,7 +21,7 @@ OVER = (
     "± is the half-width of the 95 % interval over tasks; (seeds ± …) that of the mean over seeds, "
     "by Student's t."
 )
-BANDS = "Bands in the pictures are over seeds where there are several, else over tasks."
+BANDS = "Each picture says what its bands and bars are."
 PERCENT = "Accuracies are in percent."
 BEST = (
     "In bold: the best of a setting, and what is not told apart from it, by the interval over "

@@ -1,19 +1,28 @@
-"""The report as one HTML file that needs no other and no network."""
+"""The report as one HTML file that needs no other and no network; it links to the runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fewstep.messages.printable import printable
+from fewstep.report.album import Album, inline
 from fewstep.report.columns import Best
 from fewstep.report.command import single
-from fewstep.report.parts import Heading, Part, Table, Words
+from fewstep.report.gather import Run
+from fewstep.report.parts import Heading, Origins, Part, Pictures, Table, Words
 from fewstep.report.sections import Section
+from fewstep.report.series import place, series_of
 from fewstep.report.table import Row
 
 
@@ -21,20 +30,42 @@ CLASSES = {"meet": "good", "holds": "good", "apart": "bad", "does not": "bad"}
 CLASSES |= {"better": "good", "worse": "bad"}
 """Cells that say how something came out."""
 
+SETTING = re.compile(r"\d+-way \d+-shot")
+"""A cell that stays in one line."""
 
-def page(title: str, subtitle: str, parts: Iterable[Part], pictures: Mapping[int, str]) -> str:
-    """The whole page; `pictures` are SVGs by the `id` of their section."""
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the figures of one run come from."""
+
+    told: str
+    link: str
+    folder: str
+    command: str
+    facts: str
+    """Commit, device and seconds."""
+
+
+def page(told: Sequence[Part], album: Album, folder: Path, subtitle: str) -> str:
+    """The whole page, for a file in a folder from which the links to the runs go out."""
+    headings = [part for part in told if isinstance(part, Heading)]
     return (
         _templates()
         .get_template("page.html.j2")
         .render(
-            title=title,
+            title="fewstep report",
             subtitle=subtitle,
             style=Markup(files("fewstep.report").joinpath("page.css").read_text()),
-            parts=parts,
-            picture=lambda section: Markup(pictures.get(id(section), "")),
-            origins=_origins,
+            parts=told,
+            headings=headings if len(headings) > 1 else [],
+            anchor=lambda part: f"part-{headings.index(part) + 1}",
+            pictures=lambda part: [
+                (Markup(inline(picture, stem)), picture.caption, stem)
+                for picture, stem in album.of_section(part.section, part.first)
+            ],
+            origins=lambda part: _origins(part.section, folder),
             kind=_kind,
+            pieces=_pieces,
         )
     )
 
@@ -49,6 +80,7 @@ def _templates() -> Environment:
         keep_trailing_newline=True,
     )
     kinds = {"heading": Heading, "words": Words, "table": Table}
+    kinds |= {"pictures": Pictures, "origins": Origins}
     made.tests |= {name: lambda part, c=c: isinstance(part, c) for name, c in kinds.items()}
     return made
 
@@ -61,28 +93,39 @@ def _kind(text: str) -> str:
     """The class of a cell."""
     if isinstance(text, Best):
         return "best"
-    return CLASSES.get(text) or ("whole" if "±" in text or "-way" in text else "")
+    return CLASSES.get(text) or ("whole" if SETTING.fullmatch(text) else "")
 
 
-def _origins(section: Section) -> list[list[str]]:
-    """Where each figure comes from, as a table."""
-    lines = [["run", "folder", "command", "commit", "device", "trained for"]]
-    return lines + [_origin(row, i) for row in _recipes(section) for i in range(len(row.runs))]
+def _pieces(text: str) -> list[str]:
+    """What of a figure stays in one line: it and its intervals each, `78.8 ± 1.1` `(seeds ± 0.5)`;
+    nothing of other texts."""
+    return text.replace(" (", "\n(").split("\n") if "±" in text else []
 
 
-def _recipes(section: Section) -> Iterable[Row]:
-    return {row.recipe: row for row in section.rows}.values()
+def _origins(section: Section, folder: Path) -> list[Origin]:
+    named = zip(section.rows, series_of(section.rows), strict=True)
+    first: dict[str, tuple[Row, str]] = {}
+    for row, series in named:
+        first.setdefault(row.recipe, (row, series.words))
+    places = Counter(recipe for recipe, _ in {(row.recipe, place(row)) for row in section.rows})
+    return [
+        _origin(run, told if places[row.recipe] > 1 else f"{told}, {place(row)}", folder)
+        for row, told in first.values()
+        for run in row.runs
+    ]
 
 
-def _origin(row: Row, place: int) -> list[str]:
-    run = row.runs[place]
+def _origin(run: Run, told: str, folder: Path) -> Origin:
     says = run.content
     seconds = says.get("train_seconds")
-    return [
-        f"{row.label}, seed {says['seed']}",
+    commit = (says.get("git_commit") or "")[:10]
+    facts = [commit and f"commit {commit}", says.get("device")]
+    facts.append(None if seconds is None else f"trained for {seconds:,.0f} s")
+    link = quote(Path(os.path.relpath(run.folder.resolve(), folder.resolve())).as_posix())
+    return Origin(
+        f"{told}, seed {says['seed']}",
+        f"{link}/",
         str(run.folder),
         single(run),
-        (says.get("git_commit") or "")[:10],
-        says.get("device") or "",
-        "" if seconds is None else f"{seconds:,.0f} s",
-    ]
+        " · ".join(filter(None, facts)),
+    )

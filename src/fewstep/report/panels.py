@@ -1,163 +1,117 @@
-"""The panels of a picture: accuracy during training, adaptation to unseen tasks, Figure 4."""
+"""The panels of curves: accuracy or loss during training, adaptation to unseen tasks."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
-
-from fewstep.messages.printable import caption
-from fewstep.records.style import logarithmic, numbers, unit
-from fewstep.report import overlap
+from fewstep.records import words
+from fewstep.records.lines import FEW, Line
+from fewstep.records.panel import ITERATION, STEP, Panel
+from fewstep.records.style import STYLES, numbers
 from fewstep.report.gather import logged
-from fewstep.report.intervals import Estimate, over_seeds
-from fewstep.report.table import Row
+from fewstep.report.intervals import over_seeds
+from fewstep.report.series import Look, cells, metric_of, place
+from fewstep.report.table import Entry, Row
 
 
-COLORS = (
-    *("#2a78b5", "#e07b39", "#2f9e6e", "#c44e6c", "#8a6fc4", "#a08030", "#3fa7b8", "#b8559f"),
-    *("#7a9a2f", "#7d8597"),
-)
-"""Told apart on white and on dark pages."""
+Looks = Sequence[tuple[Row, Look]]
+"""The rows of a picture, and how each looks."""
 
-DASHES = ("-", "--", ":", "-.")
-
-LINES = len(COLORS) * len(DASHES)
-"""Recipes that a picture can tell apart; it shows no more."""
-
-Key = tuple[str, str]
-"""What has one look in all panels: a recipe and, unless it is trained, its initialization."""
-
-Looks = Mapping[Key, Mapping[str, Any]]
-
-Panel = Callable[[Axes, Looks], None]
-"""Fills axes."""
-
-Line = tuple[Sequence[float], Sequence[float], Sequence[float]]
-"""x, y and half-widths."""
+SPLITS = {"test": "meta-test", "val": "meta-validation"}
 
 
-def key(row: Row) -> Key:
-    """The key of a row's lines."""
-    return row.label, "" if row["init"] == "trained" else row["init"]
-
-
-def looks_of(table: Sequence[Row]) -> Looks:
-    """A colour and a dash for each key, as far as they go."""
-    keys = list(dict.fromkeys(key(row) for row in table))
-    looks = [{"color": color, "ls": dash} for dash in DASHES for color in COLORS]
-    return dict(zip(keys, looks, strict=False))
-
-
-def training(table: Sequence[Row]) -> list[Panel]:
-    """Meta-test and meta-validation during training, averaged over seeds."""
+def training(table: Looks) -> list[Panel]:
+    """Meta-test and meta-validation during training, which measure a run's first setting."""
+    shown = [(row, look) for row, look in table if _first(row)]
     return [
         panel
-        for dataset in dict.fromkeys(row["dataset"] for row in table)
-        for split, name in (("test", "meta-test"), ("val", "meta-validation"))
-        if (panel := _during([r for r in table if r["dataset"] == dataset], split, name))
+        for where in dict.fromkeys(place(row) for row, _ in shown)
+        for split, name in SPLITS.items()
+        if (panel := _during([r for r in shown if place(r[0]) == where], split, name))
     ]
 
 
-def _during(table: Sequence[Row], split: str, name: str) -> Panel | None:
-    title = f"{table[0]['dataset']}: {name} during training"
+def _first(row: Row) -> bool:
+    """Whether what a run measured on its way is of this row's setting."""
+    first = row.runs[0].content["results"][0]
+    own = row["init"] == "trained"
+    return own and all(first.get(n) == row[n] for n in ("ways", "shots", "steps", "queries"))
+
+
+def _during(table: Looks, split: str, name: str) -> Panel | None:
     for metric in ("acc", "loss"):  # a loss is shown where there is no accuracy
-        lines = {
-            key(row): line
-            for row in table
-            if row["init"] == "trained" and (line := _logged(row, f"{split}/{metric}"))
-        }
+        found = ((_logged(row, f"{split}/{metric}", look), row) for row, look in table)
+        lines = {id(row): line for line, row in found if line and line.finite}
         if lines:
-            return _panel(lines, metric, title, "meta-iteration")
+            return _panel(table[0][0], name, ITERATION, metric, list(lines.values()))
     return None
 
 
-def _logged(row: Row, metric: str) -> Line | None:
-    at: dict[int, list[tuple[float, float]]] = {}
-    for run in {run.content["seed"]: run for run in row.runs}.values():  # not what was repeated
-        for x, value, half in logged(run, metric):
-            at.setdefault(x, []).append((value, half))
-    points = {x: found for x, found in sorted(at.items()) if len(found) == len(row.seeds)}
-    y = [statistics.fmean(value for value, _ in found) for found in points.values()]
-    half = [_half([v for v, _ in found], [h for _, h in found]) for found in points.values()]
-    return (list(points), y, half) if points else None
+def _panel(row: Row, name: str, x: str, metric: str, lines: Sequence[Line]) -> Panel:
+    chance = 100 / row["ways"] if metric == "acc" else None
+    y = f"{name} {words.unit(metric, row.runs[0].content)}".strip()
+    return Panel(place(row), x, y, metric, lines, chance)
 
 
-def _half(values: Sequence[float], over_tasks: Sequence[float]) -> float:
-    """Over seeds where there are several, else over tasks."""
-    seeds = over_seeds(values)
-    return statistics.fmean(over_tasks) if seeds is None else seeds
+def _logged(row: Row, metric: str, look: Look) -> Line | None:
+    runs = {run.content["seed"]: run for run in row.runs}  # not what was repeated
+    found = [{x: (v, h) for x, v, h in logged(run, metric)} for run in runs.values()]
+    shared = sorted(set.intersection(*map(set, found)))
+    if not shared:
+        return None
+    scale = 100 if metric.endswith("acc") else 1
+    values = [numbers([at[x][0] for x in shared], scale) for at in found]
+    over_tasks = numbers([found[0][x][1] for x in shared], scale)
+    return Line(shared, values, half_widths(values, over_tasks), look)
 
 
-def adaptation(table: Sequence[Row]) -> list[Panel]:
-    """Accuracy after each inner step, a panel for each setting and protocol."""
-    panels: dict[str, dict[Key, Line]] = {}
-    metrics: dict[str, str] = {}
-    for row in table:
-        for protocol, entries in row.cells.items():
-            once = {entry["seed"]: entry for entry in entries}.values()
-            curves = [entry["curve"] for entry in once if (entry.get("curve") or {}).get("steps")]
-            place = f"{row['dataset']}: {row.setting}, {protocol}"
-            if curves and len({tuple(curve["steps"]) for curve in curves}) == 1:
-                metrics[place] = "acc" if "acc" in curves[0] else "loss"
-                panels.setdefault(place, {})[key(row)] = _averaged(curves, metrics[place])
-    return [_panel(lines, metrics[place], place, "inner step") for place, lines in panels.items()]
+def half_widths(seeds: Sequence[Sequence[float]], over_tasks: Sequence[float]) -> Any:
+    """Of a band: over tasks for one seed, of the mean over seeds for many, and none for few."""
+    if len(seeds) == 1:
+        return list(over_tasks)
+    if len(seeds) < FEW:
+        return None
+    at = list(zip(*seeds, strict=True))
+    return [over_seeds(v) if all(map(math.isfinite, v)) else math.nan for v in at]
 
 
-def _averaged(curves: Sequence[Mapping[str, Any]], metric: str) -> Line:
-    values = list(zip(*(numbers(curve[metric], 1) for curve in curves), strict=True))
-    halves = list(zip(*(numbers(curve[f"{metric}_ci95"], 1) for curve in curves), strict=True))
-    half = [_half(v, h) for v, h in zip(values, halves, strict=True)]
-    return curves[0]["steps"], [statistics.fmean(v) for v in values], half
+def adaptation(table: Looks) -> list[Panel]:
+    """Accuracy after each inner step: a panel a setting, a line style a protocol."""
+    panels: dict[str, list[Line]] = {}
+    first: dict[str, Row] = {}
+    for row, look in table:
+        for protocol, entries in cells(row).items():
+            line = _averaged(entries, metric_of(row), {**look, "ls": STYLES[protocol]})
+            if line is not None and line.finite:
+                panels.setdefault(place(row), []).append(line)
+                first.setdefault(place(row), row)
+    return [
+        _panel(first[where], "", STEP, metric_of(first[where]), lines)
+        for where, lines in panels.items()
+    ]
 
 
-def _panel(lines: Mapping[Key, Line], metric: str, title: str, x: str) -> Panel:
+def _averaged(entries: Sequence[Entry], metric: str, look: Look) -> Line | None:
+    curves = list(_curves(entries))
+    steps = {tuple(curve["steps"]) for curve in curves}
+    if len(steps) != 1:
+        return None
     scale = 100 if metric == "acc" else 1
-
-    def fill(axes: Axes, looks: Looks) -> None:
-        axes.set(title=caption(title), xlabel=x, ylabel=unit(metric))
-        axes.margins(y=0.12)
-        for name, (at, y, _) in lines.items():
-            axes.plot(at, [scale * v for v in y], lw=1.6, **looks[name])
-        if metric == "loss":
-            logarithmic(axes)
-        axes.set_ylim(axes.get_ylim())  # by the lines: the band of two seeds may leave the picture
-        for name, (at, y, half) in lines.items():
-            low = [scale * (v - h) for v, h in zip(y, half, strict=True)]
-            high = [scale * (v + h) for v, h in zip(y, half, strict=True)]
-            axes.fill_between(at, low, high, color=looks[name]["color"], alpha=0.12, lw=0)
-        if x == "inner step":
-            _steps(axes, {step for at, _, _ in lines.values() for step in at})
-        else:
-            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-
-    return fill
+    values = [numbers(curve[metric], scale) for curve in curves]
+    half = half_widths(values, numbers(curves[0][f"{metric}_ci95"], scale))
+    return Line(curves[0]["steps"], values, half, look)
 
 
-def _steps(axes: Axes, steps: Iterable[float]) -> None:
-    ticks = sorted(set(steps) & {0, 1, 2, 5, 10, 20, 50, 100})
-    axes.set_xscale("symlog")
-    axes.set_xticks(ticks, [str(t) for t in ticks])
-    axes.set_xticks([], minor=True)
+def _curves(entries: Sequence[Entry]) -> Iterator[Mapping[str, Any]]:
+    """The curve of each seed that has one; there is none with eval.curve_tasks=0."""
+    once = {entry["seed"]: entry for entry in entries}  # not what was repeated
+    return (entry["curve"] for entry in once.values() if (entry.get("curve") or {}).get("steps"))
 
 
-def figure_four(table: Sequence[Row]) -> list[Panel]:
-    """The three panels of the paper's Figure 4, where a sweep has its methods."""
-    found = [(panel.title, overlap.lines(panel, table)) for panel in overlap.PANELS]
-    some = [(title, lines) for title, lines in found if any(len(at) > 1 for at in lines.values())]
-    return [_overlap(title, lines) for title, lines in some]
-
-
-def _overlap(title: str, lines: Mapping[str, Mapping[float, Estimate]]) -> Panel:
-    def fill(axes: Axes, _: Looks) -> None:
-        for method, at in lines.items():
-            means, half = numbers([f.mean for f in at.values()], 1), [f.wider for f in at.values()]
-            look = {"color": COLORS[overlap.METHODS.index(method)], "marker": "o", "ms": 3}
-            axes.errorbar(list(at), means, half, lw=1.4, label=method, **look)
-        axes.set(title="the paper's Figure 4", xlabel=title, ylabel=unit("acc"))
-        axes.legend(fontsize=8)
-
-    return fill
+def protocols_of(table: Looks) -> list[str]:
+    """The protocols that are line styles in the panels of adaptation."""
+    present = {p for row, _ in table for p in cells(row) if metric_of(row) == "acc"}
+    several = {p for row, _ in table for p in cells(row) if len(cells(row)) > 1}
+    return [p for p in STYLES if p in present | several]

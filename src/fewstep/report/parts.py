@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from fewstep.report import formats, orderings, paper
 from fewstep.report.baseline import NOTE, compared
 from fewstep.report.columns import caption, grid
-from fewstep.report.panels import LINES, key
 from fewstep.report.sections import Section
 from fewstep.report.table import Row
 from fewstep.report.work import differences
@@ -36,13 +35,21 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """The picture of a section."""
+class Pictures:
+    """The pictures of a section that come before its table, or behind it."""
+
+    section: Section
+    first: bool
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where the figures of a section come from: its runs, their folders and commands."""
 
     section: Section
 
 
-Part = Heading | Words | Table | Picture
+Part = Heading | Words | Table | Pictures | Origins
 
 
 def parts(
@@ -58,13 +65,13 @@ def parts(
         yield Heading(section.title)
         yield Words([section.summary])
         if section.rows:
+            yield Pictures(section, first=True)
             yield from _rows(section.rows, baseline)
-            yield Picture(section)
-            lines = len({key(row) for row in section.rows})
-            if lines > LINES:
-                yield Words([f"The picture shows {LINES} of {lines}."])
+            yield Pictures(section, first=False)
         if section.missing:
             yield Words(["Without results:", *section.missing])
+        if section.rows:
+            yield Origins(section)
     if any(section.rows for section in found):
         yield Words(["Notes:", *formats.note([row for section in found for row in section.rows])])
     if beside_paper:

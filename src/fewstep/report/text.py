@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from fewstep.report.album import Album
 from fewstep.report.formats import markdown_table, markdown_text
-from fewstep.report.parts import Heading, Part, Picture, Table, Words
+from fewstep.report.parts import Heading, Origins, Part, Pictures, Table, Words
 
 
-def text(told: Sequence[Part], pictures: Mapping[int, str] | None = None) -> str:
-    """The report in Markdown; `pictures` are file names by the `id` of their section."""
-    return "\n\n".join(filter(None, (_markdown(part, pictures or {}) for part in told)))
+def text(told: Sequence[Part], album: Album | None = None) -> str:
+    """The report in Markdown, with the pictures that are written beside it."""
+    return "\n\n".join(filter(None, (_markdown(part, album or Album()) for part in told)))
 
 
-def _markdown(part: Part, pictures: Mapping[int, str]) -> str:
+def _markdown(part: Part, album: Album) -> str:
     match part:
         case Heading(title):
             return f"## {markdown_text(title)}"
@@ -23,8 +24,12 @@ def _markdown(part: Part, pictures: Mapping[int, str]) -> str:
             return "\n".join([markdown_text(title), "", *(f"- {markdown_text(o)}" for o in others)])
         case Table(lines):
             return markdown_table(lines)
-        case Picture(section):
-            name = pictures.get(id(section))
-            return f"![curves]({name})" if name else ""
+        case Pictures(section, first):
+            return "\n\n".join(
+                f"![{markdown_text(picture.caption)}]({stem}.png)"
+                for picture, stem in album.of_section(section, first)
+            )
+        case Origins():  # a page has them
+            return ""
         case _:
             raise TypeError(part)

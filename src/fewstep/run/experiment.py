@@ -15,6 +15,7 @@ from fewstep.algorithms import Algorithm
 from fewstep.config.names import network_part
 from fewstep.core.outer import OuterStep
 from fewstep.core.types import EpisodeSpec, Split
+from fewstep.records import words
 from fewstep.run.learner import MetaLearner
 from fewstep.run.work import Work, work_of
 
@@ -177,8 +178,8 @@ class Experiment:
     def title(self) -> str:
         """Of its pictures: the network as well, where it is not the usual one."""
         network = network_part(self.model, self.source.target).removeprefix("_")
-        learner = f"{self.recipe.name} with {network}" if network else self.recipe.name
-        return f"{learner} on {self.source.name}, seed {self.seed}"
+        learner = words.algorithm(self.recipe.name) + (f" with {network}" if network else "")
+        return words.run(learner, self.source.name, self.seed)
 
     @property
     def work(self) -> Work:

@@ -52,6 +52,7 @@ def header(experiment: Experiment, command: str) -> dict[str, Any]:
         "algorithm": experiment.recipe.name,
         "dataset": source.name,
         "dataset_split": source.split,
+        "unit": getattr(experiment.objective, "unit", None),  # of the loss
         "seed": experiment.seed,
         "config_hash": config_hash(config),
         "recipe_hash": recipe_hash(config),  # what runs share that differ in their seeds alone

@@ -138,7 +138,7 @@ def meta_test(experiment: Experiment, tasks: TaskModule, entrant: Entrant) -> li
 def finish(report: dict[str, Any], folder: Path, title: str) -> None:
     """Write results.json and curves.png and tell the user."""
     write_json(folder / "results.json", report)
-    draw_curves(folder, report["results"], title)
+    draw_curves(folder, report, title)
     where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
     print(f"\n{table(report['results'])}\n\n{where}")
 

@@ -17,8 +17,8 @@ from fewstep.core.rules import State, place_state
 from fewstep.core.types import Episode, Params, Start
 from fewstep.disk.files import replacing
 from fewstep.execution.serial import Serial
-from fewstep.records.curves import COLORS
-from fewstep.records.style import STYLE
+from fewstep.records.style import STYLE, color_of
+from fewstep.records.words import INITIALIZATIONS, algorithm
 from fewstep.run.episodes import TaskModule
 from fewstep.run.learner import MetaLearner
 
@@ -34,8 +34,9 @@ def draw_waves(
     episode = tasks.splits["test"].episode(setting.spec, tasks.eval_seed, 0)
     x, alone = episode.query_x[:, 0], Serial(learner.module, learner.execution.traits)
     wave = partial(_wave, learner=learner)
+    name = type(learner.algorithm).__name__.lower()  # as its file calls it
     with plt.rc_context(STYLE):
-        size = (4 * len(initializations), 3.6)
+        size = (4 * len(initializations) + 0.6, 3.8)
         figure, panels = plt.subplots(
             1, len(initializations), figsize=size, sharey=True, squeeze=False, layout="constrained"
         )
@@ -45,11 +46,13 @@ def draw_waves(
                 ((prior, after),) = alone.map(wave, (Start(params, state),), [episode])
             axes.plot(x, episode.query_y[:, 0], color="#333333", lw=1, label="true wave")
             axes.plot(x, prior, color="#adb5bd", lw=1.5, ls="--", label="before adapting")
-            axes.plot(x, after, color=COLORS.get(init), lw=2.2, label="adapted")
+            color = color_of(name if init == "trained" else init)
+            axes.plot(x, after, color=color, lw=2.2, label="adapted")
             seen = (episode.support_x[:, 0], episode.support_y[:, 0])
             axes.plot(*seen, "o", color="#333333", ms=4, label="seen points")
-            axes.set(title=init, xlabel="x")
-        panels[0][0].legend(loc="lower left", fontsize=8)
+            axes.set(title=INITIALIZATIONS.get(init) or algorithm(name), xlabel="x")
+        handles, labels = panels[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
         figure.suptitle(f"{setting.spec.shots} points, {setting.spec.steps} gradient steps")
         with replacing(path) as aside:
             figure.savefig(aside, format="png")

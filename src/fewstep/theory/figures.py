@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fewstep.records.curves import STYLE
+from fewstep.records.style import STYLE
 from fewstep.theory.problem import ALGORITHMS
 from fewstep.theory.tables import NAMES
 

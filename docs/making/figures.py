@@ -1,0 +1,36 @@
+"""The figures of the pages that follow from committed results, drawn as a report draws them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from fewstep import report
+from fewstep.report.pictures import draw
+from fewstep.report.sections import sections
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FIGURES = {
+    "gradient_combinations": ("gradient_combinations", "final"),
+    "gradient_combinations_curves": ("gradient_combinations", "adaptation"),
+    "overlap": ("overlap", "figure_4"),
+    "sine_curves": ("sine", "adaptation"),
+    "omniglot_5w_reptile_curves": ("omniglot_5w_reptile", "adaptation"),
+}
+"""The folder of results that a file of docs/figures follows from, and the picture of its report."""
+
+
+def redraw() -> None:
+    """Draw every one of them anew."""
+    for name in FIGURES:
+        drawn(name).savefig(ROOT / "docs" / "figures" / f"{name}.png", dpi=150, facecolor="white")
+
+
+def drawn(name: str) -> Figure:
+    """One of them."""
+    folder, picture = FIGURES[name]
+    (section,) = sections(report.read([ROOT / "docs" / "results" / folder]))
+    return {found.name: found.figure for found in draw(section)}[picture]

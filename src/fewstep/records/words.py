@@ -1,0 +1,151 @@
+"""How a run is said in words: its algorithm, its setting, a key and its value, what it measures.
+
+Pictures speak to readers who have not seen the configuration: "inner learning rate 0.01", never
+`algorithm.inner.lr=0.01`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+ALGORITHMS = {
+    "reptile": "Reptile",
+    "fomaml": "FOMAML",
+    "maml": "MAML",
+    "joint": "joint training",
+    "combination": "gradient combination",
+    "truncated": "truncated MAML",
+    "binomial": "BinomMAML",
+}
+
+DATASETS = {
+    "glyphs": "glyphs",
+    "omniglot": "Omniglot",
+    "miniimagenet": "Mini-ImageNet",
+    "cifar_fs": "CIFAR-FS",
+    "image_folder": "image folder",
+    "sine": "sine waves",
+}
+
+INITIALIZATIONS = {"random": "random initialization", "joint": "joint training"}
+"""Baselines; `trained` goes by its algorithm."""
+
+KEYS = {
+    "algorithm.inner.lr": "inner learning rate",
+    "algorithm.inner.steps": "inner steps",
+    "algorithm.inner.batch_size": "inner batch size",
+    "algorithm.inner.rule": "inner rule",
+    "algorithm.inner.loss": "inner loss",
+    "algorithm.inner.state": "inner state",
+    "algorithm.outer.lr": "outer learning rate",
+    "algorithm.outer.final_lr": "final outer learning rate",
+    "algorithm.outer.optimizer": "outer optimizer",
+    "algorithm.outer.schedule": "outer schedule",
+    "algorithm.checkpoint_steps": "checkpointed steps",
+    "algorithm.train_shots": "training shots",
+    "algorithm.queries": "training queries",
+    "algorithm.eval.steps": "test steps",
+    "algorithm.eval.batch_size": "test batch size",
+    "shots.train_shots": "training shots",
+    "shots.queries": "training queries",
+    "max_meta_iterations": "meta-iterations",
+    "meta_batch": "meta-batch",
+    "algorithm.meta_batch": "meta-batch",
+    "eval.steps": "test steps",
+    "eval.batch_size": "test batch size",
+    "eval.queries": "test queries",
+    "eval.seed": "seed of the test tasks",
+    "eval.tasks": "test tasks",
+    "trainer.precision": "precision",
+    "budget.tasks": "budget of tasks",
+    "budget.gradients": "budget of gradients",
+    "budget.examples": "budget of examples",
+}
+
+WHOLE = ("algorithm", "dataset", "model", "label", "run")
+"""Keys whose values say what they are of."""
+
+TRAINED_ON = {
+    "reptile": "training tasks: last minibatch, just before its inner step",
+    "combination": "training tasks: last minibatch, just before its inner step",
+    "joint": "training tasks: last minibatch, nothing adapted",
+    "fomaml": "training tasks: the tail, after adapting",
+    **dict.fromkeys(("maml", "truncated", "binomial"), "training tasks: queries, after adapting"),
+}
+"""What `train/acc` and `train/loss` are the mean of, which is another thing for each algorithm."""
+
+MEASURES = {"acc": "accuracy, %", "loss": "loss"}
+
+UNITS = {"sine": "mean squared error"}
+"""The loss of datasets whose results are older than the unit that they now bring."""
+
+
+def algorithm(name: str) -> str:
+    """An algorithm's name as papers write it, and one of a user's as it is."""
+    return ALGORITHMS.get(name, name)
+
+
+def dataset(name: str) -> str:
+    """A dataset's name as papers write it."""
+    return DATASETS.get(name, name)
+
+
+def run(learner: str, data: str, seed: int) -> str:
+    """`Reptile on Omniglot, seed 0`."""
+    return f"{algorithm(learner)} on {dataset(data)}, seed {seed}"
+
+
+def trained_on(name: str) -> str:
+    """What an algorithm logs of the tasks it trains on."""
+    return TRAINED_ON.get(name, "training tasks, as the algorithm logs them")
+
+
+def unit(metric: str, content: Mapping[str, Any]) -> str:
+    """What the axis of a metric says, by what a results.json says of its loss."""
+    if metric == "acc":
+        return MEASURES["acc"]
+    return content.get("unit") or UNITS.get(content.get("dataset", ""), MEASURES["loss"])
+
+
+def setting(ways: int, shots: int, metric: str) -> str:
+    """`5-way 1-shot`, or `10 points` where there are no classes to tell apart."""
+    if metric == "loss" and ways == 1:
+        return f"{shots} points"
+    return f"{ways}-way {shots}-shot"
+
+
+def assigned(key: str, value: Any) -> str:
+    """A key and its value: `inner learning rate 0.01`, `ResNet12`, `5-shot`."""
+    if key in ("shots.ways", "shots.shots"):
+        return f"{value}-{key[6:].removesuffix('s')}"
+    whole = key.removesuffix(".name") in WHOLE or key.endswith("_target_")
+    return valued(key, value) if whole else f"{named(key)} {valued(key, value)}"
+
+
+def valued(key: str, value: Any) -> str:
+    """The value of a key in words."""
+    if key.endswith("_target_"):
+        return str(value).rpartition(".")[2]
+    names = {"algorithm": ALGORITHMS, "dataset": DATASETS}.get(key.removesuffix(".name"), {})
+    return names.get(said(value), said(value))
+
+
+def named(key: str) -> str:
+    """A key in words; one that has none by its last part."""
+    last = key.removesuffix(".name").removesuffix("._target_").rpartition(".")[2]
+    return KEYS.get(key) or last.replace("_", " ")
+
+
+def said(value: Any) -> str:
+    """A value as people write it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "on", False: "off", None: "none"}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return f"({', '.join(map(said, value))})"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {said(v)}" for name, v in value.items())
+    return str(value)

@@ -1,0 +1,183 @@
+"""What is one curve in all panels of a report: its words, and its colour and marker.
+
+The colour is the algorithm's, the panel the setting, the line style the protocol. Recipes of one
+algorithm differ in their markers, or in a figure with no other algorithm in their colours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fewstep.config.checks import flatten
+from fewstep.config.limits import PROTOCOLS
+from fewstep.records import words
+from fewstep.records.style import MARKERS, NEUTRAL, PALETTE, color_of, marker_of
+from fewstep.report.swept import distinguishing
+from fewstep.report.table import Entry, Row
+
+
+SHOWN_LINES = len(PALETTE) * 4
+"""Series that a picture tells apart; it shows no more."""
+
+SAID = ("label", "algorithm.name", "algorithm._target_", "dataset.name", "dataset._target_")
+SAID += ("shots.ways", "shots.shots", "shots", "algorithm", "dataset")
+"""Keys that a panel's title, a label or the algorithm's name says."""
+
+ELSEWHERE = ("point", "eval.", "baselines")
+"""Beginnings of keys that say how it was tested, and what beside."""
+
+Look = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve, wherever it is drawn."""
+
+    words: str
+    family: str
+    """What its colour is of: an algorithm, or a baseline."""
+
+
+def metric_of(row: Row) -> str:
+    """`acc`, or `loss` where nothing is counted right or wrong."""
+    return "acc" if "acc" in next(iter(row.cells.values()))[0] else "loss"
+
+
+def cells(row: Row) -> dict[str, Sequence[Entry]]:
+    """The entries of a row by protocol; a regression's protocols are one where they agree, and
+    that is drawn as the first of all is."""
+    found: dict[str, Sequence[Entry]] = {}
+    for protocol, entries in row.cells.items():
+        same = any(_agree(entries, other) for other in found.values())
+        if metric_of(row) == "acc" or not same:
+            found[protocol] = entries
+    alone = metric_of(row) == "loss" and len(found) == 1
+    return dict(zip(PROTOCOLS, found.values(), strict=False)) if alone else found
+
+
+def _agree(one: Sequence[Entry], other: Sequence[Entry]) -> bool:
+    pairs = [(a["loss"], b["loss"]) for a, b in zip(one, other, strict=False)]
+    lost = (None in pair and pair[0] is pair[1] for pair in pairs)
+    close = (None not in pair and math.isclose(*pair, rel_tol=1e-5) for pair in pairs)
+    return len(one) == len(other) and all(a or b for a, b in zip(lost, close, strict=True))
+
+
+def place(row: Row) -> str:
+    """The panel of a row in words: its dataset and setting."""
+    said = [words.dataset(row["dataset"]), words.setting(row["ways"], row["shots"], metric_of(row))]
+    for extra in row.setting.split(", ")[1:]:  # batch_size=5, where rows differ in it
+        name, _, value = extra.partition("=")
+        said.append(words.assigned(f"eval.{name}", value))
+    return ", ".join(said)
+
+
+def series_of(table: Sequence[Row], keys: Sequence[str] = ()) -> list[Series]:
+    """The series of each row; rows of one panel never share theirs.
+
+    `keys` are said of each row, as of the trials of a search; else the fewest that tell apart what
+    a panel has of one algorithm.
+    """
+    firsts = [_first(row) for row in table]
+    of = {first: keys or _differing(table, firsts, first) for first in dict.fromkeys(firsts)}
+    told = [[first, *_values(row, of[first])] for row, first in zip(table, firsts, strict=True)]
+    for candidate in (_baseline, *CANDIDATES):
+        told = _apart(table, told, candidate)
+    return [
+        Series(", ".join(filter(None, said)), _family(row))
+        for row, said in zip(table, told, strict=True)
+    ]
+
+
+def _first(row: Row) -> str:
+    init = str(row["init"])
+    if init != "trained":
+        return words.INITIALIZATIONS.get(init, init)
+    return row["label"] or words.algorithm(row["algorithm"])
+
+
+def _family(row: Row) -> str:
+    return row["algorithm"] if row["init"] == "trained" else row["init"]
+
+
+def _differing(table: Sequence[Row], firsts: Sequence[str], first: str) -> list[str]:
+    """The keys that tell the rows of one panel apart which begin with the same words."""
+    panels: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row, own in zip(table, firsts, strict=True):
+        if own == first:
+            panels.setdefault(place(row), {})[row.recipe] = _told(row)
+    found = (distinguishing(list(recipes.values())) for recipes in panels.values())
+    return list(dict.fromkeys(key for keys in found for key in keys))
+
+
+def _told(row: Row) -> Mapping[str, Any]:
+    """Of its configuration what is not said elsewhere."""
+    flat = flatten(row.runs[0].config)
+    return {key: v for key, v in flat if key not in SAID and not key.startswith(ELSEWHERE)}
+
+
+def _values(row: Row, keys: Sequence[str]) -> list[str]:
+    """What tells its recipe and its data apart."""
+    if row["init"] not in ("trained", "joint"):
+        return []
+    flat = _told(row)
+    said = [words.assigned(key, flat[key]) for key in keys if flat.get(key) is not None]
+    for name in ("data", "classes", "trained on"):
+        if row.columns.get(name):
+            said.append(f"{name} {row.columns[name]}")
+    return said
+
+
+def _baseline(row: Row) -> str:
+    trained = words.algorithm(row["algorithm"])
+    return "" if row["init"] == "trained" else f"adapted as by {trained}"
+
+
+CANDIDATES: tuple[Callable[[Row], str], ...] = (
+    lambda row: f"{row['meta_iterations']:,} meta-iterations",
+    lambda row: f"{row['steps']} test steps",
+    lambda row: f"{row['tasks']:,} test tasks",
+    lambda row: f"{row['checkpoint']} checkpoint",
+    lambda row: row["name"],
+    lambda row: f"recipe {row.recipe[:6]}",
+)
+"""What rows of one panel are told apart by where their words are the same."""
+
+
+def _apart(
+    table: Sequence[Row], told: Sequence[list[str]], more: Callable[[Row], str]
+) -> list[list[str]]:
+    """With more words where those so far are not enough, and these do tell rows apart."""
+    at = [(place(row), tuple(said)) for row, said in zip(table, told, strict=True)]
+    taken = Counter(at)
+    known: dict[Any, set[str]] = {}
+    for row, key in zip(table, at, strict=True):
+        known.setdefault(key, set()).add(more(row))
+    return [
+        [*said, more(row)] if taken[key] > 1 and len(known[key]) > 1 else list(said)
+        for row, said, key in zip(table, told, at, strict=True)
+    ]
+
+
+def looks_of(found: Sequence[Series]) -> dict[Series, Look]:
+    """A colour and a marker for each of the first series that can be told apart."""
+    every = list(dict.fromkeys(found))[:SHOWN_LINES]
+    families = list(dict.fromkeys(s.family for s in every if s.family != "random"))
+    looks: dict[Series, Look] = {}
+    taken: set[tuple[str, str]] = set()
+    for series in every:
+        if len(families) == 1 and series.family != "random":
+            colors = [color_of(series.family), *PALETTE]
+            colors = list(dict.fromkeys(colors))
+        else:
+            colors = [NEUTRAL if series.family == "random" else color_of(series.family)]
+        own = marker_of(series.family)
+        markers = (own, *(m for m in MARKERS if m != own))
+        free = ((c, m) for m in markers for c in colors if (c, m) not in taken)
+        color, marker = next(free, (colors[0], MARKERS[0]))
+        taken.add((color, marker))
+        looks[series] = {"color": color, "marker": marker}
+    return looks
