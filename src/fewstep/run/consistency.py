@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -16,6 +15,7 @@ from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
 from fewstep.run.experiment import Experiment, Recipe, Source
 from fewstep.run.learner import MetaLearner
+from fewstep.run.lightning import quiet_lightning
 
 
 Config = Mapping[str, Any]
@@ -55,7 +55,7 @@ def check_trainer(options: Config) -> None:
             raise ConfigError(
                 f"trainer.{name}={options[name]}: cannot be set, {reason}. Leave it out"
             )
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    quiet_lightning()
     try:
         pl.Trainer(**options, logger=False, enable_checkpointing=False)
     except Exception as error:  # Lightning has no common class for what it refuses

@@ -31,6 +31,7 @@ def quiet_lightning() -> None:
         ".*LeafSpec.*",
         ".*GPU available but not used.*",
         ".*`IterableDataset` has `__len__`.*",
+        ".*`srun` command is available.*",  # a cluster's front machine: ranks are started here
     ):
         warnings.filterwarnings("ignore", text)
 
