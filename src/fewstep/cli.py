@@ -20,6 +20,7 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
   fewstep predict classifier=DIR pictures=FILES   what is on other pictures, as a table
   fewstep export classifier=DIR to=FILE      the classifier as one ONNX file
   fewstep report DIR... [--paper]            many runs in one table, picture and page
+  fewstep dashboard PROJECT [SWEEP ...]      a W&B workspace for comparing, a sweep as one run
   fewstep draw [init=omniglot] [port=0]      draw classes on a page, and see them learned
   fewstep bench [overrides]                  time a configuration in every execution
   fewstep cache [clear=NAME|invalid|all]     the decoded datasets of this machine
@@ -39,6 +40,7 @@ COMMANDS = {
     "predict": "fewstep.commands.predict",
     "export": "fewstep.commands.export",
     "report": "fewstep.commands.report",
+    "dashboard": "fewstep.commands.dashboard",
     "draw": "fewstep.commands.draw",
     "bench": "fewstep.commands.bench",
     "cache": "fewstep.commands.cache",

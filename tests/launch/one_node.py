@@ -74,7 +74,11 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
     env = {**os.environ, **variables}
     socket_file = folder / "munge.socket"
     with ExitStack() as ends:
-        for command in (_munged(folder, socket_file), ["slurmctld", "-D"], ["slurmd", "-D", "-N", host]):
+        for command in (
+            _munged(folder, socket_file),
+            ["slurmctld", "-D"],
+            ["slurmd", "-D", "-N", host],
+        ):
             ends.enter_context(_daemon(command, env, folder))
             if command[0] == "munged":
                 _until(socket_file.exists, "munged makes no socket")
