@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import Any
 
 import pytest
 import yaml
@@ -24,6 +25,7 @@ from fewstep.disk import lock
 from fewstep.launch import resume, through_hydra
 from fewstep.launch import supervisor as sweeps
 from fewstep.launch.job_folders import Folders, Job, summary
+from fewstep.launch.search import go_on
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.records.job_record import read_record, write_record
@@ -271,6 +273,64 @@ def test_optuna_searches_by_validation(where: Path, capfd: pytest.CaptureFixture
     assert best["best_value"] == max(values)
     assert train.main(words) == 0  # the same proposals, the same folders
     assert "3 finished, 3 of them before" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_stored_search_goes_on(where: Path, capfd: pytest.CaptureFixture) -> None:
+    """What was killed is finished first; then come proposals that were not made before."""
+    words = [*TINY, "max_meta_iterations=3", "eval.val_every=3", "eval.val_tasks=4", "name=search"]
+    words += ["-m", "hydra/sweeper=optuna_val", "hydra.sweeper.storage=sqlite:///search.db"]
+    words += ["algorithm.inner.lr=tag(log, interval(0.0001, 0.1))", "algorithm=unlucky"]
+    assert train.main([*words, "hydra.sweeper.n_trials=1", "algorithm.fate=killed"]) == 1
+    assert "search/0: killed by signal 9 (SIGKILL)" in capfd.readouterr().out
+    (where / "mended").touch()
+    assert train.main([*words, "hydra.sweeper.n_trials=2", "algorithm.fate=killed"]) == 0
+    out = capfd.readouterr().out
+    assert "2 jobs: 2 finished, 0 of them before; 0 failed" in out
+    swept = where / "outputs" / "sweeps" / "search"
+    assert "resume=" in (swept / "0" / "overrides.yaml").read_text()
+    rates = [yaml.safe_load((swept / job / "config.yaml").read_text()) for job in "01"]
+    assert len({config["algorithm"]["inner"]["lr"] for config in rates}) == 2
+    values = [read_record(swept / job)["objective"] for job in "01"]
+    best = yaml.safe_load((swept / "optimization_results.yaml").read_text())
+    assert best["best_value"] == max(values)  # over all trials of the study
+
+
+def stored_search(where: Path) -> tuple[Any, Any]:
+    """The sweeper's node of a search that is stored, and what opens its study."""
+    optuna = pytest.importorskip("optuna")
+    storage = f"sqlite:///{where}/search.db"
+    node = {"storage": storage, "study_name": "mine", "sampler": {"seed": 3}}
+    return OmegaConf.create(node), lambda: optuna.create_study(
+        study_name="mine", storage=storage, load_if_exists=True
+    )
+
+
+def test_a_search_that_is_new_or_not_stored_is_left_alone(tmp_path: Path) -> None:
+    node, _ = stored_search(tmp_path)
+    for changed in ({}, {"storage": None}, {"study_name": None}):
+        before = {**node, **changed}
+        sweeper = OmegaConf.create(before)
+        go_on(sweeper)
+        assert sweeper == before
+
+
+def test_a_stored_search_asks_again_for_what_has_no_objective(tmp_path: Path) -> None:
+    node, opened = stored_search(tmp_path)
+    study = opened()
+    trials = [study.ask() for _ in range(3)]
+    rates = [trial.suggest_float("lr", 0, 1) for trial in trials]
+    study.tell(trials[0], 0.5)
+    study.tell(trials[1], state=type(trials[1].study.trials[1].state).FAIL)
+    OmegaConf.set_readonly(node, True)
+    go_on(node)
+    assert node.sampler.seed == 3 + 3
+    go_on(node)  # and not twice
+    study = opened()
+    assert len(study.trials) == 5
+    asked = [study.ask().suggest_float("lr", 0, 1) for _ in range(3)]
+    assert asked[:2] == rates[1:]
+    assert asked[2] not in rates
 
 
 # --- configuration

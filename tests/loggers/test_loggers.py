@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -20,7 +21,9 @@ from fewstep.commands import train
 from fewstep.config.compose import compose_config
 from fewstep.loggers import opening as loggers
 from fewstep.loggers.dashboard import Dashboard
+from fewstep.loggers.layout import as_json, layout
 from fewstep.loggers.scoreboard import labels
+from fewstep.records.job_record import read_record
 
 
 pytestmark = pytest.mark.run
@@ -183,12 +186,30 @@ def test_a_job_logs_what_its_files_say(swept: dict) -> None:
     assert any("test/acc" in row and row["meta_iteration"] == 2 for row in rows(found))
     curve = [row for row in rows(found) if "test/acc_at_step/5w1s_inductive" in row]
     assert [row["inner_step"] for row in curve] == entry["curve"]["steps"]
+    assert values["objective"] == read_record(folder)["objective"] == entry["selected_by"]["acc"]
     (table,) = (folder / "wandb").glob("offline-run-*/files/media/table/test/tasks_*.json")
     shown = json.loads(table.read_text())
     assert shown["columns"] == ["task", "5w1s_inductive", "5w1s_transductive"]
     assert len(shown["data"]) == entry["tasks"]
     mean = sum(row[1] for row in shown["data"]) / entry["tasks"]
     assert mean == pytest.approx(entry["acc"])
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic V1 style")  # W&B's package for workspaces
+def test_every_panel_of_the_comparison_draws_something(swept: dict) -> None:
+    pytest.importorskip("wandb_workspaces", reason="pip install 'fewstep[dashboard]'")
+    _, found = swept["0"]
+    drawn = [set(row) for row in rows(found)]
+    view = json.loads(as_json(layout("me", "fewstep", ["acc"])))
+    sections = view["spec"]["section"]["panelBankConfig"]["sections"]
+    lines = [p["config"] for s in sections for p in s["panels"] if "metricRegex" in p["config"]]
+    assert len(lines) == 11
+    for panel in lines:
+        axis, pattern = panel["xAxis"], panel["metricRegex"]
+        if pattern.startswith("^sweep/"):
+            continue  # of the run of a whole sweep: test_sweep_dashboard
+        axes = {axis} if not axis.startswith("_") else set()
+        assert any(axes <= row and any(re.search(pattern, n) for n in row) for row in drawn), panel
 
 
 def test_the_tested_checkpoint_is_an_artifact_if_asked(swept: dict) -> None:

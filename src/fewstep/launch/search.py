@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from typing import Any
 
 from omegaconf import DictConfig, open_dict, read_write
@@ -19,6 +21,7 @@ def go_on(sweeper: DictConfig) -> None:
         return
     import optuna
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it makes the tables of a new storage
     if name not in [study.study_name for study in optuna.get_all_study_summaries(storage)]:
         return
     study = optuna.load_study(study_name=name, storage=storage)
@@ -33,6 +36,7 @@ def go_on(sweeper: DictConfig) -> None:
 def _ask_again(study: Any, trials: list[Any]) -> None:
     """Queue what has no objective yet. A trial that looks cut off may be another process's on the
     same database: it is left as it is."""
+    from optuna.exceptions import ExperimentalWarning
     from optuna.trial import TrialState
 
     known = [trial.params for trial in trials if trial.state == TrialState.COMPLETE]
@@ -44,5 +48,7 @@ def _ask_again(study: Any, trials: list[Any]) -> None:
     for trial in trials:
         lost = trial.state in (TrialState.RUNNING, TrialState.FAIL)
         if lost and trial.params and trial.params not in known:
-            study.enqueue_trial(trial.params)
+            with warnings.catch_warnings():  # Optuna 2 calls experimental what 5 has not changed
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.enqueue_trial(trial.params)
             known.append(trial.params)
