@@ -26,6 +26,7 @@ from fewstep.launch import resume, through_hydra
 from fewstep.launch import supervisor as sweeps
 from fewstep.launch.job_folders import Folders, Job, summary
 from fewstep.launch.search import go_on
+from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.records.job_record import read_record, write_record
@@ -210,6 +211,27 @@ def test_hydra_gives_its_jobs_to_the_launcher_that_is_asked_for(
     assert [job.objective for job in sweep.jobs] == [0.1, 0.4]
     written = OmegaConf.load(where / "swept" / "multirun.yaml")
     assert written.hydra.launcher._target_ == asked._target_
+
+
+def test_a_job_that_submitit_lost_does_not_hide_the_others() -> None:
+    core = pytest.importorskip("submitit").core.core
+
+    class Lost(core.Job):
+        def __init__(self) -> None:
+            """Not submitted."""
+
+        def wait(self) -> None:
+            raise RuntimeError("has not produced any output\nout of memory")
+
+        def __del__(self) -> None:
+            """Nobody has to know."""
+
+    original = core.Job.results
+    with outlived():
+        (returned,) = Lost().results()
+    assert returned.status == JobStatus.FAILED
+    assert str(returned._return_value).endswith("out of memory")
+    assert core.Job.results is original
 
 
 @pytest.mark.slow

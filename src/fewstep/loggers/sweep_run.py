@@ -92,7 +92,7 @@ def _table(figures: Sequence[Figure]) -> Any:
         for figure in figures
     ]
     head = ["name", *columns, "metric", "mean", "ci95_seeds", "ci95_tasks"]
-    return wandb.Table(head, data=rows, allow_mixed_types=True)
+    return wandb.Table([*head], data=rows, allow_mixed_types=True)
 
 
 def _cell(value: Any) -> Any:
