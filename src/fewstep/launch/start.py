@@ -117,6 +117,8 @@ def _sweep(command: Command, overrides: list[str], line: str) -> int:
             raise
         except Exception as error:  # of the sweeper: a job's own is in its record
             print(f"\n{summary(jobs)}")
+            if jobs and not any(job.finished for job in jobs):
+                return 1  # a search has no best of nothing, which the summary says better
             return complain(error)
     print(f"\n{summary(jobs)}")
     return 0 if all(job.finished for job in jobs) else 1

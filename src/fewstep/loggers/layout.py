@@ -58,7 +58,7 @@ def _section(name: str, panels: list[Any]) -> Any:
 def _training(metrics: Sequence[str], splits: Sequence[str]) -> list[Any]:
     """Each split by meta-iterations, by tasks and by time: who learns faster, and by what."""
     axes = {"meta_iteration": "meta-iterations", "tasks_seen": "tasks seen"}
-    axes["Relative Time (Process)"] = "time"
+    axes["RelativeTime(Process)"] = "time"
     titles = {"test": "Meta-test", "val": "Meta-validation", "train": "Training"}
     return [
         _lines(f"{titles[split]} {_word(metric)} by {said}", axis, f"^{split}/{metric}$")
