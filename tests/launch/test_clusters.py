@@ -34,13 +34,21 @@ LAUNCHERS = {
     "slurm": ["hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1"],
 }
 
+PLUGINS = {
+    "local_joblib": "hydra_joblib_launcher",
+    "local_submitit": "hydra_submitit_launcher",
+    "ray_cluster": "hydra_ray_launcher",
+    "slurm": "hydra_submitit_launcher",
+}
+
 
 @pytest.fixture
 def launcher(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Iterator[list[str]]:
     """The words that choose a launcher, where what it launches on is at work."""
     name = request.param
-    if name == "ray_cluster" and not find_spec("ray"):
-        pytest.skip("Ray is not installed, which needs an environment of its own: make test-ray")
+    if not find_spec(f"hydra_plugins.{PLUGINS[name]}"):
+        of_ray = ", which needs an environment of its own: make test-ray"
+        pytest.skip(f"no {PLUGINS[name]} here{of_ray if name == 'ray_cluster' else ''}")
     if name == "slurm" and (why := one_node.missing()):
         pytest.skip(f"no SLURM here: {why}")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from pkgutil import resolve_name
@@ -30,6 +32,7 @@ from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.records.job_record import read_record, write_record
+from fewstep.run.consistency import check_trainer
 
 
 TINY = [
@@ -388,6 +391,28 @@ def test_every_launcher_and_sweeper_composes() -> None:
         part = chosen.launcher if "launcher" in choice else chosen.sweeper
         assert part._target_.endswith(target)
         OmegaConf.to_container(part)
+
+
+# --- what a cluster starts again
+
+
+def test_a_job_that_is_started_again_goes_on_from_its_own_checkpoint(tmp_path: Path) -> None:
+    own = {"resume": str(tmp_path.resolve())}
+    assert resume.cut_off(tmp_path, {"resume": None}) == {}
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    assert resume.cut_off(tmp_path, {"resume": None}) == own
+    assert resume.cut_off(tmp_path, {"resume": "/another/run"}) == own  # where it began
+    assert resume.cut_off(tmp_path, own) == {}  # the sweep has said so
+    assert resume.cut_off(tmp_path, {"checkpoint": "/a/run"}) == {}  # an evaluation
+
+
+def test_where_slurm_is_lightning_has_nothing_to_say(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "srun").touch(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_trainer({"accelerator": "cpu", "devices": 1})
 
 
 # --- locks and resume=auto

@@ -40,8 +40,9 @@ def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None
 def cut_off(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
     """What a job of a sweep goes on from, though nobody said so: a cluster that took its node away,
     or its time, starts it again as it was started at first, and its folder has a checkpoint."""
+    own = str(folder.resolve())
     begun = any((folder / "checkpoints").glob("*.ckpt"))
-    return {"resume": str(folder.resolve())} if begun and not config.get("resume", True) else {}
+    return {"resume": own} if begun and config.get("resume", own) != own else {}
 
 
 def resumed(arguments: Arguments) -> Arguments:
