@@ -52,13 +52,14 @@ def swept(tmp_path: Path) -> Path:
     return sweep
 
 
-def job(folder: Path, config: dict, seed: int, acc: float) -> None:
+def job(folder: Path, config: dict, seed: int, value: float, metric: str = "acc") -> None:
     folder.mkdir(parents=True)
     config["seed"] = seed
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     entry: dict[str, Any] = {"init": "trained", "checkpoint": "last", "ways": 5, "shots": 1}
-    entry |= {"steps": 50, "tasks": 1000, "protocol": "inductive", "acc": acc, "acc_ci95": 0.02}
-    entry |= {"curve": {"steps": [0, 50], "acc": [0.2, acc], "acc_ci95": [0.02, 0.02]}}
+    entry |= {"steps": 50, "tasks": 1000, "protocol": "inductive"}
+    entry |= {metric: value, f"{metric}_ci95": 0.02}
+    entry |= {"curve": {"steps": [0, 50], metric: [0.2, value], f"{metric}_ci95": [0.02, 0.02]}}
     content = {"schema": 1, "name": config["name"], "algorithm": config["algorithm"]["name"]}
     content |= {"dataset": "glyphs", "seed": seed, "meta_iterations": 2000}
     content |= {"recipe_hash": recipe_hash(config), "command": "fewstep train -m ..."}
@@ -136,6 +137,20 @@ def test_names_of_figures_are_told_apart(swept: Path) -> None:
     assert [f.name for f in found] == ["reptile_5w1s_inductive", "fomaml_5w1s_inductive"]
     assert found[0].columns["seeds"] == 2
     assert found[0].curve == {0: pytest.approx(0.2), 50: pytest.approx(0.65)}
+
+
+def test_a_regression_is_told_in_its_own_unit(tmp_path: Path) -> None:
+    config = plain(compose_config("train", ["experiment=sine"]))
+    for seed, loss in enumerate((0.3, 0.5)):
+        job(tmp_path / "mine" / str(seed), config, seed, loss, "loss")
+    (tmp_path / "mine" / "multirun.yaml").touch()
+    file = tmp_path / "dashboard.json"
+    assert dashboard.main(["it", str(tmp_path / "mine"), "--offline", str(file)]) == 0
+    said = {k: v for k, v in summary(whole(tmp_path / "mine")).items() if k.startswith("sweep/")}
+    assert [v for k, v in said.items() if k.startswith("sweep/loss/")] == [pytest.approx(0.4)]
+    assert not [k for k in said if "/acc" in k]
+    drawn = panels(json.loads(file.read_text()), "Training")
+    assert {p["config"]["metricRegex"] for p in drawn} == {"^train/loss$"}
 
 
 @pytest.mark.parametrize(
