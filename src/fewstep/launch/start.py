@@ -101,8 +101,8 @@ def _sweep(command: Command, overrides: list[str], line: str) -> int:
         hydra = HydraConfig.get()
         config, folder = plain(composed), Path(hydra.runtime.output_dir)
         again = cut_off(folder, config)
-        words = [f"{key}={quoted(value)}" for key, value in again.items()]
-        keep(folder, config | again, [*hydra.overrides.task, *words])
+        more = [f"{key}={quoted(value)}" for key, value in again.items()]
+        keep(folder, config | again, [*hydra.overrides.task, *more])
         return run_job(module, folder, line)
 
     with same_modules(), through_hydra.sweep(command.name, words, command.digests) as (sweep, go):
