@@ -21,6 +21,7 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
   fewstep export classifier=DIR to=FILE      the classifier as one ONNX file
   fewstep report DIR... [--paper]            many runs in one table, picture and page
   fewstep status DIR [--watch]               how far a sweep or a run is
+  fewstep dashboard PROJECT [SWEEP ...]      a W&B workspace for comparing, a sweep as one run
   fewstep draw [init=omniglot] [port=0]      draw classes on a page, and see them learned
   fewstep bench [overrides]                  time a configuration in every execution
   fewstep cache [clear=NAME|invalid|all]     the decoded datasets of this machine
@@ -41,6 +42,7 @@ COMMANDS = {
     "export": "fewstep.commands.export",
     "report": "fewstep.commands.report",
     "status": "fewstep.commands.status",
+    "dashboard": "fewstep.commands.dashboard",
     "draw": "fewstep.commands.draw",
     "bench": "fewstep.commands.bench",
     "cache": "fewstep.commands.cache",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import Any
 
 import pytest
 import yaml
@@ -24,9 +27,12 @@ from fewstep.disk import lock
 from fewstep.launch import resume, through_hydra
 from fewstep.launch import supervisor as sweeps
 from fewstep.launch.job_folders import Folders, Job, summary
+from fewstep.launch.search import go_on
+from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.records.job_record import read_record, write_record
+from fewstep.run.consistency import check_trainer
 
 
 TINY = [
@@ -210,6 +216,27 @@ def test_hydra_gives_its_jobs_to_the_launcher_that_is_asked_for(
     assert written.hydra.launcher._target_ == asked._target_
 
 
+def test_a_job_that_submitit_lost_does_not_hide_the_others() -> None:
+    core = pytest.importorskip("submitit").core.core
+
+    class Lost(core.Job):
+        def __init__(self) -> None:
+            """Not submitted."""
+
+        def wait(self) -> None:
+            raise RuntimeError("has not produced any output\nout of memory")
+
+        def __del__(self) -> None:
+            """Nobody has to know."""
+
+    original = core.Job.results
+    with outlived():
+        (returned,) = Lost().results()
+    assert returned.status == JobStatus.FAILED
+    assert str(returned._return_value).endswith("out of memory")
+    assert core.Job.results is original
+
+
 @pytest.mark.slow
 def test_joblib_runs_a_sweep_that_outlives_its_failures(
     where: Path, capfd: pytest.CaptureFixture
@@ -273,6 +300,64 @@ def test_optuna_searches_by_validation(where: Path, capfd: pytest.CaptureFixture
     assert "3 finished, 3 of them before" in capfd.readouterr().out
 
 
+@pytest.mark.slow
+def test_a_stored_search_goes_on(where: Path, capfd: pytest.CaptureFixture) -> None:
+    """What was killed is finished first; then come proposals that were not made before."""
+    words = [*TINY, "max_meta_iterations=3", "eval.val_every=3", "eval.val_tasks=4", "name=search"]
+    words += ["-m", "hydra/sweeper=optuna_val", "hydra.sweeper.storage=sqlite:///search.db"]
+    words += ["algorithm.inner.lr=tag(log, interval(0.0001, 0.1))", "algorithm=unlucky"]
+    assert train.main([*words, "hydra.sweeper.n_trials=1", "algorithm.fate=killed"]) == 1
+    assert "search/0: killed by signal 9 (SIGKILL)" in capfd.readouterr().out
+    (where / "mended").touch()
+    assert train.main([*words, "hydra.sweeper.n_trials=2", "algorithm.fate=killed"]) == 0
+    out = capfd.readouterr().out
+    assert "2 jobs: 2 finished, 0 of them before; 0 failed" in out
+    swept = where / "outputs" / "sweeps" / "search"
+    assert "resume=" in (swept / "0" / "overrides.yaml").read_text()
+    rates = [yaml.safe_load((swept / job / "config.yaml").read_text()) for job in "01"]
+    assert len({config["algorithm"]["inner"]["lr"] for config in rates}) == 2
+    values = [read_record(swept / job)["objective"] for job in "01"]
+    best = yaml.safe_load((swept / "optimization_results.yaml").read_text())
+    assert best["best_value"] == max(values)  # over all trials of the study
+
+
+def stored_search(where: Path) -> tuple[Any, Any]:
+    """The sweeper's node of a search that is stored, and what opens its study."""
+    optuna = pytest.importorskip("optuna")
+    storage = f"sqlite:///{where}/search.db"
+    node = {"storage": storage, "study_name": "mine", "sampler": {"seed": 3}}
+    return OmegaConf.create(node), lambda: optuna.create_study(
+        study_name="mine", storage=storage, load_if_exists=True
+    )
+
+
+def test_a_search_that_is_new_or_not_stored_is_left_alone(tmp_path: Path) -> None:
+    node, _ = stored_search(tmp_path)
+    for changed in ({}, {"storage": None}, {"study_name": None}):
+        before = {**node, **changed}
+        sweeper = OmegaConf.create(before)
+        go_on(sweeper)
+        assert sweeper == before
+
+
+def test_a_stored_search_asks_again_for_what_has_no_objective(tmp_path: Path) -> None:
+    node, opened = stored_search(tmp_path)
+    study = opened()
+    trials = [study.ask() for _ in range(3)]
+    rates = [trial.suggest_float("lr", 0, 1) for trial in trials]
+    study.tell(trials[0], 0.5)
+    study.tell(trials[1], state=type(trials[1].study.trials[1].state).FAIL)
+    OmegaConf.set_readonly(node, True)
+    go_on(node)
+    assert node.sampler.seed == 3 + 3
+    go_on(node)  # and not twice
+    study = opened()
+    assert len(study.trials) == 5
+    asked = [study.ask().suggest_float("lr", 0, 1) for _ in range(3)]
+    assert asked[:2] == rates[1:]
+    assert asked[2] not in rates
+
+
 # --- configuration
 
 
@@ -306,6 +391,28 @@ def test_every_launcher_and_sweeper_composes() -> None:
         part = chosen.launcher if "launcher" in choice else chosen.sweeper
         assert part._target_.endswith(target)
         OmegaConf.to_container(part)
+
+
+# --- what a cluster starts again
+
+
+def test_a_job_that_is_started_again_goes_on_from_its_own_checkpoint(tmp_path: Path) -> None:
+    own = {"resume": str(tmp_path.resolve())}
+    assert resume.cut_off(tmp_path, {"resume": None}) == {}
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    assert resume.cut_off(tmp_path, {"resume": None}) == own
+    assert resume.cut_off(tmp_path, {"resume": "/another/run"}) == own  # where it began
+    assert resume.cut_off(tmp_path, own) == {}  # the sweep has said so
+    assert resume.cut_off(tmp_path, {"checkpoint": "/a/run"}) == {}  # an evaluation
+
+
+def test_where_slurm_is_lightning_has_nothing_to_say(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "srun").touch(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_trainer({"accelerator": "cpu", "devices": 1})
 
 
 # --- locks and resume=auto

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
-import struct
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,12 +15,15 @@ from typing import Any
 
 import pytest
 import wandb
+from wandb_records import columns, rows, summary, whole
 
 from fewstep.commands import train
 from fewstep.config.compose import compose_config
 from fewstep.loggers import opening as loggers
 from fewstep.loggers.dashboard import Dashboard
+from fewstep.loggers.layout import as_json, layout
 from fewstep.loggers.scoreboard import labels
+from fewstep.records.job_record import read_record
 
 
 pytestmark = pytest.mark.run
@@ -63,41 +65,6 @@ def no_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def records(folder: Path, pattern: str) -> Iterator:
-    """The records of a run: a LevelDB log of protocol buffers, behind 7 bytes of header.
-
-    Each block of 32 KiB holds chunks of {checksum 4, length 2, kind 1}; a record is one chunk of
-    kind 1, or several from kind 2 to kind 4.
-    """
-    from wandb.proto import wandb_internal_pb2
-
-    (file,) = folder.glob(pattern)
-    data, at, parts = file.read_bytes(), 7, b""
-    while at + 7 <= len(data):
-        if 32768 - at % 32768 < 7:  # the tail of a block is padding
-            at += 32768 - at % 32768
-            continue
-        length, kind = struct.unpack("<HB", data[at + 4 : at + 7])
-        parts += data[at + 7 : at + 7 + length]
-        at += 7 + length
-        if kind in (1, 4):
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(parts)
-            yield record
-            parts = b""
-
-
-def rows(found: list) -> list[dict]:
-    return [
-        {
-            ".".join(item.nested_key) or item.key: json.loads(item.value_json)
-            for item in r.history.item
-        }
-        for r in found
-        if r.WhichOneof("record_type") == "history"
-    ]
-
-
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list:
     folder = tmp_path_factory.mktemp("wandb")
@@ -110,26 +77,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list:
     dashboard.log_results([RESULT])
     dashboard.finish(failed=False)
     return whole(folder)
-
-
-def whole(folder: Path, pattern: str = "wandb/offline-run-*/*.wandb") -> list:
-    """All records; W&B's own process writes the last of them a moment after `finish` returns."""
-    for _ in range(100):
-        found = list(records(folder, pattern))
-        if any(r.WhichOneof("record_type") == "exit" for r in found):
-            return found
-        time.sleep(0.1)
-    raise AssertionError("the run was never closed")
-
-
-def columns(found: list) -> dict:
-    updates = [u for r in found for u in (*r.run.config.update, *r.config.update)]
-    return {u.key: json.loads(u.value_json) for u in updates}
-
-
-def summary(found: list) -> dict:
-    updates = [u for r in found for u in r.summary.update]
-    return {".".join(u.nested_key) or u.key: json.loads(u.value_json) for u in updates}
 
 
 def exit_code(found: list) -> int:
@@ -239,12 +186,30 @@ def test_a_job_logs_what_its_files_say(swept: dict) -> None:
     assert any("test/acc" in row and row["meta_iteration"] == 2 for row in rows(found))
     curve = [row for row in rows(found) if "test/acc_at_step/5w1s_inductive" in row]
     assert [row["inner_step"] for row in curve] == entry["curve"]["steps"]
+    assert values["objective"] == read_record(folder)["objective"] == entry["selected_by"]["acc"]
     (table,) = (folder / "wandb").glob("offline-run-*/files/media/table/test/tasks_*.json")
     shown = json.loads(table.read_text())
     assert shown["columns"] == ["task", "5w1s_inductive", "5w1s_transductive"]
     assert len(shown["data"]) == entry["tasks"]
     mean = sum(row[1] for row in shown["data"]) / entry["tasks"]
     assert mean == pytest.approx(entry["acc"])
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic V1 style")  # W&B's package for workspaces
+def test_every_panel_of_the_comparison_draws_something(swept: dict) -> None:
+    pytest.importorskip("wandb_workspaces", reason="pip install 'fewstep[dashboard]'")
+    _, found = swept["0"]
+    drawn = [set(row) for row in rows(found)]
+    view = json.loads(as_json(layout("me", "fewstep", ["acc"])))
+    sections = view["spec"]["section"]["panelBankConfig"]["sections"]
+    lines = [p["config"] for s in sections for p in s["panels"] if "metricRegex" in p["config"]]
+    assert len(lines) == 11
+    for panel in lines:
+        axis, pattern = panel["xAxis"], panel["metricRegex"]
+        if pattern.startswith("^sweep/"):
+            continue  # of the run of a whole sweep: test_sweep_dashboard
+        axes = {axis} if not axis.startswith("_") else set()
+        assert any(axes <= row and any(re.search(pattern, n) for n in row) for row in drawn), panel
 
 
 def test_the_tested_checkpoint_is_an_artifact_if_asked(swept: dict) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fewstep.records.objective import objective
 
 
 if TYPE_CHECKING:
@@ -173,26 +174,3 @@ def train(config: dict[str, Any], folder: Path, command: str) -> dict[str, Any]:
     from fewstep.run import handover, training
 
     return training.train(handover.taken(config), folder, command)
-
-
-def objective(report: dict[str, Any], folder: Path) -> float | None:
-    """The meta-validation accuracy (for regression the loss) of what a run reports.
-
-    Of the best validation where that one is tested, else of the last; one that is not finite is
-    the worst there is. None where there is none, or where another rank has the results.
-    Never the meta-test: nothing is selected by it.
-    """
-    from fewstep.records.metrics import read_metrics
-
-    if not report["results"]:
-        return None
-    first = report["results"][0]
-    figure = "acc" if "acc" in first else "loss"
-    if "selected_by" in first:
-        return first["selected_by"][figure]
-    _, rows = read_metrics(folder / "metrics.csv")
-    last = next((row for row in reversed(rows) if f"val/{figure}" in row), None)
-    if last is None:
-        return None
-    diverged = not all(math.isfinite(last.get(f"val/{n}", 0.0)) for n in ("acc", "loss"))
-    return (0.0 if figure == "acc" else math.inf) if diverged else last[f"val/{figure}"]

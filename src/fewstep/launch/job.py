@@ -25,7 +25,7 @@ from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.processes import children, console, signals, tether
 from fewstep.processes.rank_watch import RankFailed
-from fewstep.records.job_record import read_record, write_record
+from fewstep.records.job_record import RECORD, read_record, write_record
 
 
 STOPPED = "stopped before its end"
@@ -47,6 +47,7 @@ def run(module: str, folder: Path, line: str) -> float | None:
         signals.proceed()
         tether.leave_with(folder.parent)
         return None
+    (folder / RECORD).unlink(missing_ok=True)  # of what a cluster has stopped and starts again
     child = children.start("fewstep.launch.job", [module, str(folder), line], {})
     try:
         status = _wait(child)

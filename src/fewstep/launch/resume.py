@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,14 @@ def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None
     for name, content in (("config.yaml", config), (OVERRIDES, list(overrides))):
         with replacing(folder / name) as aside:
             aside.write_text(OmegaConf.to_yaml(content))
+
+
+def cut_off(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
+    """What a job of a sweep goes on from, though nobody said so: a cluster that took its node away,
+    or its time, starts it again as it was started at first, and its folder has a checkpoint."""
+    own = str(folder.resolve())
+    begun = any((folder / "checkpoints").glob("*.ckpt"))
+    return {"resume": own} if begun and config.get("resume", own) != own else {}
 
 
 def resumed(arguments: Arguments, length: Length = no_length) -> Arguments:

@@ -23,11 +23,12 @@ from fewstep.disk.lock import held
 from fewstep.launch import through_hydra
 from fewstep.launch.job import run as run_job
 from fewstep.launch.job_folders import summary
-from fewstep.launch.resume import keep
+from fewstep.launch.resume import cut_off, keep
 from fewstep.launch.settling import Command, check_folder_keys, settled, settled_sweep
 from fewstep.launch.stopping import how_to_go_on, stoppable
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
+from fewstep.messages.words import quoted
 from fewstep.processes import signals
 from fewstep.processes.children import here_last, same_modules
 from fewstep.processes.rank_watch import RankFailed
@@ -99,7 +100,9 @@ def _sweep(command: Command, overrides: list[str], line: str) -> int:
     def task(composed: DictConfig) -> Any:
         hydra = HydraConfig.get()
         config, folder = plain(composed), Path(hydra.runtime.output_dir)
-        keep(folder, config, hydra.overrides.task)
+        again = cut_off(folder, config)
+        more = [f"{key}={quoted(value)}" for key, value in again.items()]
+        keep(folder, config | again, [*hydra.overrides.task, *more])
         return run_job(module, folder, line)
 
     asked = command.name, words, command.digests, command.length
@@ -115,6 +118,8 @@ def _sweep(command: Command, overrides: list[str], line: str) -> int:
             raise
         except Exception as error:  # of the sweeper: a job's own is in its record
             print(f"\n{summary(jobs)}")
+            if jobs and not any(job.finished for job in jobs):
+                return 1  # a search has no best of nothing, which the summary says better
             return complain(error)
     print(f"\n{summary(jobs)}")
     return 0 if all(job.finished for job in jobs) else 1

@@ -18,9 +18,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.disk.lock import held, in_use
-from fewstep.launch.controllers import deaf_controllers
 from fewstep.launch.job_folders import Digests, Folders, Job, Length, no_length
 from fewstep.launch.resume import keep
+from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted
 from fewstep.processes import signals
@@ -138,13 +138,12 @@ class Supervised(Launcher):
         words = [[*job.overrides, *self._place(job)] for job in jobs]
         with signals.instead(self.sweep.end_jobs):
             try:
-                with deaf_controllers():
+                with outlived():
                     returns = self.inner.launch(words, initial_job_idx=initial_job_idx)
             except Exception as error:  # a process of its own was killed; jobs may be at work
                 _wait(jobs)
-                reason = str(error).strip().splitlines()[-1:]
                 for job in jobs:
-                    job.trouble = ": ".join([type(error).__name__, *reason])
+                    job.trouble = _said(error)
                 returns = []
             finally:
                 _wait_for_the_stopped(jobs)
@@ -153,7 +152,8 @@ class Supervised(Launcher):
             return
         for job, returned in zip(jobs, returns, strict=True):
             if returned.status == JobStatus.FAILED:
-                job.trouble = str(returned._return_value)  # without raising it
+                job.trouble = _said(returned._return_value)  # without raising it
+                _wait_while_saving(job)
 
     def _place(self, job: Job) -> list[str]:
         """Overrides that put a job where it belongs, and have it go on where it was cut off."""
@@ -165,9 +165,20 @@ class Supervised(Launcher):
         return place
 
 
+def _said(error: Any) -> str:
+    """The last line of what a launcher says of a job."""
+    return ": ".join([type(error).__name__, *str(error).strip().splitlines()[-1:]])
+
+
 def _wait_for_the_stopped(jobs: Sequence[Job]) -> None:
     """Where the sweep was told to stop, until every job has saved."""
     while signals.asked() and any(in_use(job.folder) for job in jobs):
+        time.sleep(0.1)
+
+
+def _wait_while_saving(job: Job) -> None:
+    """A job whose launcher's process was killed notices that, and saves."""
+    while in_use(job.folder) and not signals.asked():
         time.sleep(0.1)
 
 

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.config.groups import VERSION_BASE, conf_dir, initialized, search_path
 from fewstep.launch.job_folders import Digests, Length, no_length
+from fewstep.launch.search import go_on
 from fewstep.launch.supervisor import Sweep, running, supervising
 from fewstep.messages.words import quoted
 
@@ -93,6 +94,7 @@ def _go(composed: DictConfig, name: str, task: Task) -> None:
     words: Any = OmegaConf.to_container(composed.hydra.overrides.task, resolve=False)
     context = _context(composed)
     context.callbacks.on_multirun_start(config=composed, config_name=name)
+    go_on(composed.hydra.sweeper)
     with supervising(composed):
         sweeper = Plugins.instance().instantiate_sweeper(
             config=composed, hydra_context=context, task_function=task

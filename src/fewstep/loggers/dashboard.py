@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fewstep.disk.files import replacing
 from fewstep.loggers.scoreboard import headline, labels, results_table, tasks_table
+from fewstep.records.objective import objective
 
 
 log = logging.getLogger("fewstep")
@@ -157,6 +159,9 @@ class Dashboard(Logger):
                     run.log({"inner_step": step, **point})
                 run.summary.update({f"{split}/{n}/{label}": r[n] for n in figures})
             run.summary.update({f"{split}/{n}": results[0][n] for n in figures})
+            goal = objective({"results": results}, self._folder)
+            if goal is not None and math.isfinite(goal) and self._options["job_type"] == "train":
+                run.summary.update({"objective": goal})
             if self._checkpoint:
                 self._log_checkpoint(results[0]["checkpoint"])
 

@@ -22,6 +22,7 @@ START = (LOCK, "config.yaml", "overrides.yaml", ".hydra", "metrics.csv", "checkp
 START += ("wandb", "tensorboard", "train.log", "evaluate.log", "progress.json", "*.part")
 """What a run has before its first checkpoint: if it was killed then, it may begin again there."""
 SWEEP = (LOCK, "multirun.yaml", "optimization_results.yaml", ".submitit", "*.log", "*.part")
+SWEEP += ("wandb",)  # of `fewstep dashboard`
 REPORT = ("report.md", "report.csv", "report.html")
 """Names by which an earlier report is known, in whose place a new one may be written."""
 SHOWN = 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -11,6 +10,7 @@ import pytorch_lightning as pl
 
 from fewstep.config.names import check_name
 from fewstep.messages.errors import ConfigError
+from fewstep.run.lightning import quiet_lightning
 
 
 Config = Mapping[str, Any]
@@ -49,7 +49,7 @@ def check_trainer(options: Config) -> None:
             raise ConfigError(
                 f"trainer.{name}={options[name]}: cannot be set, {reason}. Leave it out"
             )
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    quiet_lightning()
     try:
         pl.Trainer(**options, logger=False, enable_checkpointing=False)
     except Exception as error:  # Lightning has no common class for what it refuses

@@ -32,6 +32,7 @@ def quiet_lightning() -> None:
         ".*GPU available but not used.*",
         ".*`IterableDataset` has `__len__`.*",
         ".*module.* in eval mode at the start of training.*",  # a metric's, or a frozen part's
+        ".*`srun` command is available.*",  # a cluster's front machine: ranks are started here
     ):
         warnings.filterwarnings("ignore", text)
 
