@@ -11,7 +11,7 @@ WHOLE_NEXT ?= tests/processes/test_shell.py::test_every_launcher_does \
 	tests/launch/test_sweeps.py::test_optuna_searches_by_validation
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-next train test test-slow test-next test-gpu gates lint types format docs bench bench-costs bench-peers clean
+.PHONY: help setup setup-next setup-ray train test test-slow test-next test-ray test-gpu gates lint types format docs bench bench-costs bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -49,6 +49,17 @@ test-next: setup-next  ## configuration, sweeps and launchers in that; every lau
 	$(VENV)-next/bin/python -m pytest -n 2 $(TESTS_NEXT)
 	$(VENV)-next/bin/python -m pytest -n 2 -m slow $(WHOLE_NEXT)
 
+setup-ray: $(VENV)-ray/.ready  ## an environment with Ray, whose launcher wants an older joblib
+
+$(VENV)-ray/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-ray
+	grep -v '^joblib==' constraints.txt > $(VENV)-ray/constraints.txt
+	$(VENV)-ray/bin/python -m pip install --quiet --constraint $(VENV)-ray/constraints.txt --editable '.[ray]' pytest
+	touch $@
+
+test-ray: setup-ray  ## Ray's launcher at work, on this machine
+	$(VENV)-ray/bin/python -m pytest -m slow tests/launch/test_clusters.py -k ray
+
 test-gpu: setup  ## the tests that need a GPU
 	$(BIN)/python -m pytest -m gpu
 
@@ -83,4 +94,4 @@ format: setup  ## mend what lint can mend
 	$(BIN)/ruff format .
 
 clean:  ## remove the virtual environments and caches; outputs/ stays
-	rm -rf $(VENV) $(VENV)-next .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(VENV)-next $(VENV)-ray .pytest_cache .ruff_cache .hypothesis build dist
