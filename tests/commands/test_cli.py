@@ -86,7 +86,10 @@ def test_cfg_prints_the_configuration_and_runs_nothing(tmp_path, monkeypatch, ca
         ("fewstep export x=", []),
         ("fewstep tr", ["train "]),
         ("fewstep train alg", ["algorithm.", "algorithm="]),
-        ("fewstep train algorithm=m", ["algorithm=maml "]),
+        (
+            "fewstep train algorithm=m",
+            ["algorithm=maml ", "algorithm=mamlpp ", "algorithm=metasgd "],
+        ),
         ("fewstep train algorithm.inner.l", ["algorithm.inner.loss=", "algorithm.inner.lr="]),
         ("fewstep train algorithm=fomaml algorithm.ta", ["algorithm.tail="]),
         ("fewstep train algorithm.ta", []),
@@ -123,8 +126,8 @@ COMP_WORDBREAKS=" "; _fewstep; echo "[${{COMPREPLY[*]}}]"
     )
     assert done.stdout.splitlines() == [
         "1",
-        "[maml ]",
-        "[algorithm=maml ]",
+        "[maml  mamlpp ]",
+        "[algorithm=maml  algorithm=mamlpp ]",
     ]
 
 

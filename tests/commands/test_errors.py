@@ -21,7 +21,7 @@ from fewstep.commands import evaluate, train
 from fewstep.config import compose
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
-from fewstep.run import assembly, consistency
+from fewstep.run import assembly, libraries
 
 
 COMMANDS = {"train": train.main, "evaluate": evaluate.main}
@@ -66,12 +66,12 @@ def names(message: str, *parts: str) -> None:
     [
         (
             "algorithm=mamml",
-            ["algorithm=mamml", "Did you mean maml?", "fomaml, joint, maml, reptile"],
+            ["algorithm=mamml", "Did you mean maml?", "imaml, joint, maml, mamlpp"],
         ),
         ("dataset=glyph", ["dataset=glyph", "Did you mean glyphs?", "conf/dataset/glyph.yaml"]),
-        ("algorithm=[maml,reptile]", ["algorithm=[maml,reptile]", "one option of binomial"]),
-        ("algorithm=null", ["algorithm=null", "one option of binomial"]),
-        ("algorithm=", ["algorithm=", "one option of binomial"]),
+        ("algorithm=[maml,reptile]", ["algorithm=[maml,reptile]", "one option of anil"]),
+        ("algorithm=null", ["algorithm=null", "one option of anil"]),
+        ("algorithm=", ["algorithm=", "one option of anil"]),
         ("experiment=mine", ["experiment=mine", "quickstart", "conf/experiment/mine.yaml"]),
         ("sed=1", ["sed=1", "no key sed", "Did you mean seed?", "--cfg job"]),
         ("algoritm=maml", ["algoritm=maml", "Did you mean algorithm?"]),
@@ -255,7 +255,7 @@ def test_each_run_of_a_sweep_is_checked_before_the_first_one_runs(refused):
     message = refused("train", "-m", "dataset.classes=60", "seed=0,1", "meta_batch=2,0")
     names(message, "the sweep's dataset.classes=60 seed=0 meta_batch=0", "at least 1")
     names(refused("train", "--multirun", "algorithm=maml,mamml"), "algorithm=mamml", "mean maml?")
-    names(refused("train", "-m", "algorithm=glob(*)", "seed=-1"), "algorithm=binomial seed=-1")
+    names(refused("train", "-m", "algorithm=glob(*)", "seed=-1"), "algorithm=anil seed=-1")
     message = refused("train", "sweep=algorithms", "seed=-1")
     names(message, "the sweep's algorithm=reptile shots=5w1s seed=-1", "at least 0")
     names(refused("train", "sweep=algoritms"), "no such sweep", "Did you mean algorithms?")
@@ -316,7 +316,7 @@ def test_a_validation_split_that_is_too_small_can_be_done_without(refused, tmp_p
 
 
 def test_tensorboard_that_is_not_installed(refused, monkeypatch):
-    monkeypatch.setattr(consistency, "find_spec", lambda name: None)
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None)
     names(refused("train", "logger=tensorboard"), "not installed", "'fewstep[tensorboard]'")
 
 

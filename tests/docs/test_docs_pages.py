@@ -109,8 +109,8 @@ def test_every_rule_is_named() -> None:
 
 
 def test_every_algorithm_has_a_card_and_every_page_a_place() -> None:
-    cards = {page.stem for page in (ROOT / "docs" / "algorithms").glob("*.md")} - {"index"}
-    assert cards == set(options("algorithm"))
+    cards = {page.stem for page in (ROOT / "docs" / "algorithms").glob("*.md")} - {"index", "lgd"}
+    assert cards == set(options("algorithm"))  # lgd is MAML through a rule
     listed = (ROOT / "mkdocs.yml").read_text()
     for name in PAGES:
         if name.startswith("docs/"):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 import fewstep
 
@@ -38,3 +39,11 @@ def test_the_best_answer_stands_beside_langevin_descent_on_the_same_tasks(tmp_pa
     assert (trained["init"], oracle["init"], oracle["steps"]) == ("trained", "oracle", 0)
     assert trained["episodes_sha256"] == oracle["episodes_sha256"]
     assert oracle["loss"] < trained["loss"]
+
+
+def test_cavia_trains_and_leaves_its_context_where_it_was(tmp_path: Path) -> None:
+    words = ["experiment=sine_cavia", "max_meta_iterations=2", "eval.tasks=4", "meta_batch=2"]
+    fewstep.train([*words, "trainer=cpu", "execution=serial", f"hydra.run.dir={tmp_path / 'run'}"])
+    init = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    assert not init["module.context"].any()
+    assert all(value.isfinite().all() for value in init.values())

@@ -145,7 +145,7 @@ def test_one_class_cannot_be_learned():
 
 def test_a_joint_baseline_is_tried_as_well(monkeypatch):
     words = ["+algorithm@baselines.joint=joint", "baselines.joint._target_=test_preflight.Broken"]
-    assert "does not fit" in refusal(*words)
+    assert "Broken: its direction fails (RuntimeError: no way" in refusal(*words)
 
 
 class Broken(Algorithm):

@@ -450,10 +450,17 @@ def test_double_precision_is_double_throughout(tmp_path):
 # --- what can be swapped
 
 
-@pytest.mark.parametrize("algorithm", sorted(f.stem for f in (conf_dir() / "algorithm").iterdir()))
+OF_ITS_OWN = {"cavia"}
+"""Algorithms that need a network of their own (test_family_runs)."""
+
+
+@pytest.mark.parametrize(
+    "algorithm", sorted({f.stem for f in (conf_dir() / "algorithm").iterdir()} - OF_ITS_OWN)
+)
 def test_every_algorithm_trains(algorithm, tmp_path):
     words = [*TINY, f"algorithm={algorithm}", "max_meta_iterations=2", "eval.val_every=null"]
     words += ["execution=auto"] if algorithm == "reptile" else []
+    words += ["eval.steps=2"] if algorithm == "mamlpp" else []  # it has rates for no more
     done = run(train.main, tmp_path, *words)
     assert done.results["algorithm"] == algorithm
     assert done.results["meta_iterations"] == 2

@@ -23,6 +23,7 @@ from problems import REGRESSION
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "theory.md").read_text()
 COMMITTED = json.loads((ROOT / "docs" / "results" / "theory" / "theory.json").read_text())
+SECTION_5 = [name for name in command.PARTS if name not in command.WHERE_NAMED]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_every_theory_command_of_the_readme_is_understood() -> None:
     assert len(commands) > 1
     for words in commands:
         assert command.read(words.split()).parts
-    assert command.read(COMMITTED["command"].split()[2:]).parts == list(command.PARTS)
+    assert command.read(COMMITTED["command"].split()[2:]).parts == SECTION_5
 
 
 def test_the_table_of_the_readme_is_that_of_the_committed_run() -> None:
@@ -144,7 +145,7 @@ def test_the_table_of_the_readme_is_that_of_the_committed_run() -> None:
 
 
 def test_the_committed_run_shows_what_the_paper_says() -> None:
-    assert set(command.PARTS) <= set(COMMITTED)
+    assert set(SECTION_5) <= set(COMMITTED)
     for row in COMMITTED["slopes"]:
         assert row["slope"] == pytest.approx(2.0, abs=0.02)
     for row in COMMITTED["coefficients"]:

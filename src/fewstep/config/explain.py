@@ -77,7 +77,8 @@ def _only_elsewhere(override: str, overrides: list[str]) -> str:
     group, _, rest = _key(override).partition(".")
     chosen = next((o for o in overrides if o.startswith(f"{group}=")), "")
     if not rest or not chosen:
-        return f"{override}: gives {_key(override)} a new entry. Use +{override} to add one"
+        key = _key(override)
+        return f"{override}: gives {key} a new entry. Use +{key}.NAME=VALUE to add one"
     return (
         f"{override}: {chosen} has no {rest}. Leave it out, add it with +{override}, or let "
         f"conf/{group}/{chosen.partition('=')[2]}.yaml begin with the keys of another: "

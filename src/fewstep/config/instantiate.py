@@ -87,7 +87,7 @@ def locate(key: str, path: str) -> Any:
         return found
     except Exception as error:  # whatever importing somebody's module raises
         if lacks := _lacks(path):
-            raise ConfigError(f"{key}={path}: {lacks}") from None
+            raise ConfigError(f"{key}={path}: cannot be imported ({lacks}") from None
         raise ConfigError(
             f"{key}={path}: cannot be imported ({error}). It is the dotted path of a class in an "
             "installed module, or in one that lies in this folder"
@@ -116,11 +116,11 @@ def _lacks(path: str) -> str:
         found = import_module(module)
     except Exception:  # whatever importing somebody's module raises, which is told elsewhere
         return ""
-    if hasattr(found, name) or hasattr(found, "__path__"):
+    if hasattr(found, name) or not str(getattr(found, "__file__", "")).endswith(f"{module}.py"):
         return ""
     known = [n for n, v in vars(found).items() if callable(v) and v.__module__ == found.__name__]
     hint = did_you_mean(name, known)
-    return f"{module}.py has no {name}.{hint} It has {', '.join(known) or 'no class'}"
+    return f"{module}.py has no {name}).{hint} It has {', '.join(known) or 'no class'}"
 
 
 def _check_types(parameters: Mapping[str, inspect.Parameter], key: str, arguments: Config) -> None:

@@ -26,6 +26,7 @@ USUAL = {
     "miniimagenet.MiniImageNet": "MiniImagenetConv",
     "cifar_fs.CifarFS": "MiniImagenetConv",
     "sine.Sine": "SineMLP",
+    "linear.Linear": "LinearChains",
 }
 """The network that each dataset of ours is learned with unless another is chosen."""
 MODELS, DATA = (f"fewstep.{package}." for package in ("models", "data"))

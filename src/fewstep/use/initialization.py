@@ -131,7 +131,15 @@ class Initialization:
     def adapt_kept(self, kept: Tensor, labels: Any) -> Classifier:
         """The same from pixels [n, S, S, C] uint8, or rows [n, d], as `inputs` gives them."""
         classes, y = classes_of(labels, len(kept))
-        return Classifier.learned(self.way(), classes, kept, y)
+        try:
+            return Classifier.learned(self.way(), classes, kept, y)
+        except RuntimeError as error:  # whatever a network says of a shape that it does not take
+            shape, name = "x".join(map(str, kept.shape[1:])), self.origin.name
+            raise ConfigError(
+                f"init={name}: its network does not take examples of {shape} "
+                f"({str(error).partition(chr(10))[0][:120]}). Give them in the shape that it was "
+                "trained on"
+            ) from None
 
     def way(self) -> Way:
         """How its classifiers are learned and asked."""

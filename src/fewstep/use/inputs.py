@@ -58,17 +58,18 @@ def pixels_of(images: Any, preparation: Preparation) -> Tensor:
 
 
 def vectors_of(rows: Any, features: int | None = None) -> Tensor:
-    """Rows of numbers [n, d] as float32.
+    """Rows of numbers [n, d], or examples of any shape [n, *] that a network was trained on as they
+    are, as float32.
 
     Raises:
-        ValueError: not a table of finite numbers, or of another number of columns than `features`.
+        ValueError: no finite numbers, or of another number of columns than `features`.
     """
     found = np.asarray(rows)
     if found.dtype == object:
         found = found.astype(np.float64)
     if np.iscomplexobj(found):
         raise ConfigError("Complex data not supported: X must be real numbers")
-    if found.ndim != 2:
+    if found.ndim < 2:
         raise ConfigError(
             f"Expected 2D array, got {found.ndim}D array instead: X must be [n, d]. Reshape your "
             "data using X.reshape(-1, 1), or X.reshape(1, -1) if it is one sample"
