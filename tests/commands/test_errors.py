@@ -502,6 +502,7 @@ def test_evaluations_that_cannot_run(refused, saved, word, parts):
 # --- the real command
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(
     "words",

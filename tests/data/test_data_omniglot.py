@@ -186,6 +186,7 @@ def test_real_pixels_are_paper_and_ink(real_data):
     assert pixels[::50].float().mean().item() == pytest.approx(0.92, abs=0.01)
 
 
+@pytest.mark.slow
 def test_real_pixels_are_those_of_the_authors_code(real_data):
     split = Omniglot(real_data).open()["train"]
     for class_id, rotation in ((40, 0), (41, 90), (2002, 180), (6403, 270)):

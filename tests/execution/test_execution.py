@@ -130,7 +130,7 @@ def test_a_task_that_a_thread_left_keeps_its_network_to_itself() -> None:
 
 
 @pytest.mark.parametrize("execution", OTHERS)
-@pytest.mark.parametrize("algorithm", [FOMAML, MAML])
+@pytest.mark.parametrize("algorithm", [FOMAML, pytest.param(MAML, marks=pytest.mark.slow)])
 def test_directions_of_mamls_own_network(execution: str, algorithm: Callable) -> None:
     # One step has the second derivatives of convolutions, in a program that takes seconds to write
     # for each step; how steps follow each other is seen on the perceptron.

@@ -156,6 +156,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, lis
     return {folder.name: (folder, whole(folder)) for folder in folders}
 
 
+@pytest.mark.slow
 def test_each_job_of_a_sweep_is_a_run_of_its_own(swept: dict) -> None:
     runs = [next(r.run for r in found if r.run.run_id) for _, found in swept.values()]
     assert len({run.run_id for run in runs}) == 2
@@ -165,6 +166,7 @@ def test_each_job_of_a_sweep_is_a_run_of_its_own(swept: dict) -> None:
     assert [exit_code(found) for _, found in swept.values()] == [0, 0]
 
 
+@pytest.mark.slow
 def test_choices_and_resolved_configuration_are_columns(swept: dict) -> None:
     values = [columns(found) for _, found in swept.values()]
     assert [v["seed"] for v in values] == [1, 2]
@@ -174,6 +176,7 @@ def test_choices_and_resolved_configuration_are_columns(swept: dict) -> None:
     assert values[0]["algorithm"]["inner"]["steps"] == 2
 
 
+@pytest.mark.slow
 def test_a_job_logs_what_its_files_say(swept: dict) -> None:
     folder, found = swept["0"]
     report = json.loads((folder / "results.json").read_text())["results"]
@@ -195,6 +198,7 @@ def test_a_job_logs_what_its_files_say(swept: dict) -> None:
     assert mean == pytest.approx(entry["acc"])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Pydantic V1 style")  # W&B's package for workspaces
 def test_every_panel_of_the_comparison_draws_something(swept: dict) -> None:
     pytest.importorskip("wandb_workspaces", reason="pip install 'fewstep[dashboard]'")
@@ -212,6 +216,7 @@ def test_every_panel_of_the_comparison_draws_something(swept: dict) -> None:
         assert any(axes <= row and any(re.search(pattern, n) for n in row) for row in drawn), panel
 
 
+@pytest.mark.slow
 def test_the_tested_checkpoint_is_an_artifact_if_asked(swept: dict) -> None:
     folder, found = swept["0"]
     artifacts = [r.request.log_artifact.artifact for r in found] + [r.artifact for r in found]

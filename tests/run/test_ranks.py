@@ -63,6 +63,7 @@ def alone(tmp_path_factory) -> Run:
     return run(train.main, tmp_path_factory.mktemp("alone"), *EVERYTHING)
 
 
+@pytest.mark.slow
 def test_two_ranks_write_the_run_directory_of_one_process(alone, tmp_path):
     two = run(train.main, tmp_path / "two", *EVERYTHING, TWO)
     same(alone, two)

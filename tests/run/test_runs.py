@@ -259,6 +259,7 @@ def test_a_seed_changes_the_hash_of_the_run_and_not_of_its_recipe(first):
 # --- evaluating a checkpoint
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_evaluate_reproduces_the_results_as_a_module_in_a_shell(first, tmp_path):
     done = subprocess.run(

@@ -177,6 +177,7 @@ def test_two_classes_are_drawn_and_a_third_drawing_is_recognized(opened, shipped
     tab.page.locator("#verdict", has_text="likely B").wait_for()
 
 
+@pytest.mark.slow
 def test_a_finger_draws_on_a_phone(opened, stand_in):
     tab = opened(stand_in, PHONE, has_touch=True, is_mobile=True)
     tab.teach(CIRCLE, CROSS, hand="touch")
@@ -185,6 +186,7 @@ def test_a_finger_draws_on_a_phone(opened, stand_in):
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+@pytest.mark.slow
 def test_a_reload_finds_the_drawings_and_a_second_tab_has_its_own(opened, stand_in):
     tab = opened(stand_in)
     tab.teach(CIRCLE, CROSS)
@@ -209,6 +211,7 @@ def test_a_reload_finds_the_drawings_and_a_second_tab_has_its_own(opened, stand_
     assert "#" not in other.page.url
 
 
+@pytest.mark.slow
 def test_the_keyboard_draws_undoes_and_clears(opened, stand_in):
     tab = opened(stand_in, color_scheme="dark")
     tab.page.locator("#show").focus()
@@ -252,6 +255,7 @@ SCRIBBLE = """paper => {
 }"""
 
 
+@pytest.mark.slow
 def test_ten_megabytes_are_refused_and_a_long_drawing_is_thinned_out(opened, stand_in):
     tab = opened(stand_in)
     assert tab.page.evaluate(POST) == 413
