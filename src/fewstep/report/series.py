@@ -6,7 +6,6 @@ algorithm differ in their markers, or in a figure with no other algorithm in the
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,22 +47,9 @@ def metric_of(row: Row) -> str:
 
 
 def cells(row: Row) -> dict[str, Sequence[Entry]]:
-    """The entries of a row by protocol; a regression's protocols are one where they agree, and
-    that is drawn as the first of all is."""
-    found: dict[str, Sequence[Entry]] = {}
-    for protocol, entries in row.cells.items():
-        same = any(_agree(entries, other) for other in found.values())
-        if metric_of(row) == "acc" or not same:
-            found[protocol] = entries
-    alone = metric_of(row) == "loss" and len(found) == 1
-    return dict(zip(PROTOCOLS, found.values(), strict=False)) if alone else found
-
-
-def _agree(one: Sequence[Entry], other: Sequence[Entry]) -> bool:
-    pairs = [(a["loss"], b["loss"]) for a, b in zip(one, other, strict=False)]
-    lost = (None in pair and pair[0] is pair[1] for pair in pairs)
-    close = (None not in pair and math.isclose(*pair, rel_tol=1e-5) for pair in pairs)
-    return len(one) == len(other) and all(a or b for a, b in zip(lost, close, strict=True))
+    """The entries of a row by protocol; a regression's alone is drawn as the first of all is."""
+    alone = metric_of(row) == "loss" and len(row.cells) == 1
+    return dict(zip(PROTOCOLS, row.cells.values(), strict=False)) if alone else dict(row.cells)
 
 
 def place(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import statistics
@@ -103,6 +104,8 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
             row.cells.setdefault(result["protocol"], []).append(entry)
     table = list(gathered.values())
     for row in table:
+        row.cells = _distinct(row.cells)
+    for row in table:
         row.columns = values(row.runs[0].config, swept) if swept else {"run": _name(row, table)}
     for row in table:
         row.columns = {**row.columns, **data_columns(row, table)}
@@ -116,6 +119,24 @@ def _objective(row: Row) -> float | None:
     found = [objective(run) for run in row.runs] if row["init"] == "trained" else []
     told = [value for value in found if value is not None]
     return statistics.fmean(told) if told else None
+
+
+def _distinct(cells: Mapping[str, list[Entry]]) -> dict[str, list[Entry]]:
+    """By protocol; those of a regression are one where they agree, as they do without batch norm,
+    and nothing is to be compared or drawn twice."""
+    found: dict[str, list[Entry]] = {}
+    for protocol, entries in cells.items():
+        regression = "acc" not in entries[0]
+        if not (regression and any(_agree(entries, other) for other in found.values())):
+            found[protocol] = entries
+    return found
+
+
+def _agree(one: Sequence[Entry], other: Sequence[Entry]) -> bool:
+    pairs = [(a["loss"], b["loss"]) for a, b in zip(one, other, strict=False)]
+    lost = (None in pair and pair[0] is pair[1] for pair in pairs)
+    close = (None not in pair and math.isclose(*pair, rel_tol=1e-5) for pair in pairs)
+    return len(one) == len(other) and all(a or b for a, b in zip(lost, close, strict=True))
 
 
 def recipe(run: Run) -> str:
