@@ -264,6 +264,7 @@ def test_quartiles() -> None:
     assert quartiles([7.0]) == (7.0, 7.0, 7.0)
 
 
+@pytest.mark.slow
 def test_the_table_of_a_real_measurement(monkeypatch) -> None:
     """`vmap` is short of memory, and says so in its row; the others are measured."""
     monkeypatch.setattr(measuring, "ROUNDS", 1)

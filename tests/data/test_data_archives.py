@@ -376,6 +376,7 @@ def refused_within(*paths: Path) -> list[tuple[str, int]]:
     return [(message, int(peak)) for message, peak in zip(lines, lines, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_bombs_are_refused_without_memory(tmp_path):
     """By what is declared; where the declaration lies, by what comes out beyond it."""

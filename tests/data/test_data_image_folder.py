@@ -224,6 +224,7 @@ def test_no_images_at_all(tmp_path):
         opened(tmp_path)
 
 
+@pytest.mark.slow
 def test_real_photos(real_data):
     splits = ImageFolder(real_data / "caltech84.zip").open()
     assert sum(len(split.classes) for split in splits.values()) == 100

@@ -242,6 +242,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     wandb.teardown()
 
 
+@pytest.mark.slow
 def test_a_dead_server_costs_the_upload_and_nothing_else(
     server: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
@@ -331,6 +332,7 @@ class Answer(BaseHTTPRequestHandler):
         """Not on the terminal."""
 
 
+@pytest.mark.slow
 def test_a_network_that_dies_midway_costs_the_rest_of_the_upload(
     server: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

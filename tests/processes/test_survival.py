@@ -226,9 +226,8 @@ def test_a_sweep_whose_folder_cannot_be_made(here, capfd):
 # --- signals
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_says_how_to_go_on_and_is_no_success(number, tmp_path):
     process = start(tmp_path, *TINY, "max_meta_iterations=100000", "hydra.run.dir=run")
     wait_for(process, tmp_path / "run" / "checkpoints" / "last.ckpt")

@@ -84,6 +84,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report" / "report.html"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("width", "media", "scheme"),
     [(1000, "screen", "light"), (1400, "screen", "dark"), (PAPER, "print", "light")],

@@ -120,6 +120,7 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path, capsys) ->
     assert "config.yaml: cannot be read as a configuration" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_hundreds_of_runs_are_read_once_and_drawn(tmp_path: Path, configs) -> None:
     """More recipes than a picture can tell apart: all are in the table, some in the picture."""
     for number in range(200):

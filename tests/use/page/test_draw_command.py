@@ -90,6 +90,7 @@ console.run(lambda _: serve(application(Nearest(), "mine"), listener(0)) or prin
 REAL = ["-m", "fewstep.cli", "draw", "open=false"]
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("words", "number"),
