@@ -294,8 +294,15 @@ def test_the_environment_decides_where_the_command_line_does_not(
 def test_wandb_that_is_disabled_calls_nobody_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    called: list[object] = []
-    monkeypatch.setattr(socket.socket, "connect", lambda _, at: called.append(at))
+    called, real = [], socket.socket.connect
+
+    def connect(own: socket.socket, at: Any) -> Any:
+        """W&B's own service on this machine may be asked, and nobody else."""
+        here = own.family == socket.AF_UNIX or at[0] in ("127.0.0.1", "localhost", "::1")
+        return real(own, at) if here else called.append(at)
+
+    wandb.teardown()  # else it remembers the environment of the tests before
+    monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setenv("WANDB_MODE", "disabled")
     (tmp_path / "tasks.csv").write_text("task,acc\n0,0.5\n1,1.0\n")
     offline = compose_config("train", ["logger=wandb"])["logger"]["offline"]
