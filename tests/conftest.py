@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from functools import lru_cache
@@ -27,6 +28,24 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # One intra-op thread in every process: two workers share two cores, and sums that are split over
 # threads come out the same on any machine, here and in the commands that are started from here.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator:
+    """A browser without a window."""
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("there is no Chromium on this machine")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

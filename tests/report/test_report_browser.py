@@ -5,8 +5,6 @@ Needs Playwright and a Chromium of the system's.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +19,6 @@ from fewstep.report.sections import sections
 
 pytestmark = pytest.mark.process
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 PAPER = 703
 """Pixels between the margins of an A4 page."""
 
@@ -43,20 +38,6 @@ CUT = """() => {
   }
   return bad
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator:
-    """A browser without a window."""
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("there is no Chromium on this machine")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 def runs(folder: Path) -> list[Run]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +23,6 @@ from fewstep.use.page.server import listener
 
 pytestmark = pytest.mark.process
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 WIDE, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
 FRAME = 105
 """The side of the paper that the recorded strokes are drawn on."""
@@ -63,20 +59,6 @@ def served(init: object) -> Iterator[str]:
         yield f"http://127.0.0.1:{socket.getsockname()[1]}/"
         server.should_exit = True
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator:
-    """A browser without a window."""
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("there is no Chromium on this machine")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
