@@ -18,6 +18,16 @@ ALGORITHMS = {
     "combination": "gradient combination",
     "truncated": "truncated MAML",
     "binomial": "BinomMAML",
+    "imaml": "iMAML",
+    "hessian_free": "Hessian-free MAML",
+    "mamlpp": "MAML++",
+    "eigen_reptile": "Eigen-Reptile",
+    "prox_reptile": "Meta-MinibatchProx",
+    "metasgd": "Meta-SGD",
+    "sign_maml": "Sign-MAML",
+    "anil": "ANIL",
+    "boil": "BOIL",
+    "cavia": "CAVIA",
 }
 
 DATASETS = {
