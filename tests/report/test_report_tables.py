@@ -368,12 +368,14 @@ def test_latex_compiles(tmp_path: Path, configs, capsys) -> None:
 
 
 def test_marl_eval_gets_what_it_reads(tmp_path: Path, configs, capsys) -> None:
-    """Environment, task, algorithm, run; its curve where it has one, the final figures of each
-    task as absolute metrics."""
+    """Environment, task, algorithm, run; its curve, as many points in each run, for it refuses
+    others; the final figures of each task as absolute metrics."""
     folder = sweep(tmp_path / "s", configs, {"reptile": 0.0, "maml": 0.1})
-    (folder / "0" / "metrics.csv").write_text(
-        "meta_iteration,val/acc,val/acc_ci95\n1000,0.5,0.1\n2000,0.6,0.1\n"
-    )
+    head = "meta_iteration,val/acc,val/acc_ci95\n"
+    for job_ in range(4):
+        points = ([500, 1000, 1500, 2000, 2500], [1000, 2500])[job_ > 0]
+        told_ = "".join(f"{x},{x / 10000},0.1\n" for x in points)
+        (folder / str(job_) / "metrics.csv").write_text(head + told_)
     out = told(folder, "--marl-eval", "--out", str(tmp_path / "out"), capsys=capsys)
     assert out[-1].endswith("marl_eval.json")
     content = json.loads((tmp_path / "out" / "marl_eval.json").read_text())
@@ -384,9 +386,10 @@ def test_marl_eval_gets_what_it_reads(tmp_path: Path, configs, capsys) -> None:
         "maml": ["seed_1", "seed_2"],
     }
     first, second = algorithms["reptile"].values()
-    assert first["step_0"] == {"step_count": 1000, "accuracy": [0.5]}
-    assert first["step_1"] == {"step_count": 2000, "accuracy": [0.6]}
-    assert second["step_0"]["step_count"] == 2000
+    assert first["step_0"] == {"step_count": 1000, "accuracy": [0.1]}
+    assert first["step_1"] == {"step_count": 2500, "accuracy": [0.25]}
+    assert [*first] == [*second] == ["step_0", "step_1", "absolute_metrics"]
+    assert second["step_1"]["step_count"] == 2500
     assert len(second["absolute_metrics"]["accuracy"]) == 40
 
 
