@@ -142,15 +142,26 @@ def test_a_key_of_the_command_line_wins_over_the_recipe():
     assert config["eval"]["settings"] == [{"shots": 1, "steps": 7, "batch_size": None}]
 
 
-@pytest.mark.parametrize("experiment", names("experiment"))
+BRING = {"hebbian_swin": ["dataset.root=somewhere"]}
+"""What a user must bring to an experiment at its published size: large, and of libraries that take
+seconds to import."""
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in BRING else ())
+        for name in names("experiment")
+    ],
+)
 def test_every_experiment_passes_the_check(experiment):
-    assembly.check(composed(f"experiment={experiment}"))
+    assembly.check(composed(f"experiment={experiment}", *BRING.get(experiment, [])))
 
 
 @pytest.mark.parametrize("dataset", names("dataset"))
 def test_every_dataset_passes_the_check_and_its_keys_are_those_of_its_class(dataset):
     config = composed(f"dataset={dataset}", "++dataset.root=somewhere")
-    if dataset in ("glyphs", "sine", "linear"):
+    if dataset in ("glyphs", "sine", "linear", "streams", "subjects"):
         config = composed(f"dataset={dataset}")
     assembly.check(config)
     made = parts.build_dataset(config["dataset"])

@@ -27,6 +27,8 @@ USUAL = {
     "cifar_fs.CifarFS": "MiniImagenetConv",
     "sine.Sine": "SineMLP",
     "linear.Linear": "LinearChains",
+    "streams.Streams": "NeuralMemory",
+    "subjects.Subjects": "InContextDecoder",
 }
 """The network that each dataset of ours is learned with unless another is chosen."""
 OF_ALGORITHMS = ("ProtoNet",)

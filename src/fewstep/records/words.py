@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
+DIRECT = ("protonet", "hebbian", "titans", "in_context")
+"""Those without an inner loop."""
+
 ALGORITHMS = {
     "reptile": "Reptile",
     "fomaml": "FOMAML",
@@ -19,6 +22,9 @@ ALGORITHMS = {
     "truncated": "truncated MAML",
     "binomial": "BinomMAML",
     "protonet": "prototypical network",
+    "hebbian": "Hebbian fast weights",
+    "titans": "neural memory",
+    "in_context": "in-context decoder",
 }
 
 DATASETS = {
@@ -28,9 +34,17 @@ DATASETS = {
     "cifar_fs": "CIFAR-FS",
     "image_folder": "image folder",
     "sine": "sine waves",
+    "streams": "streams of pairs",
+    "subjects": "subjects",
 }
 
-INITIALIZATIONS = {"random": "random initialization", "joint": "joint training"}
+INITIALIZATIONS = {
+    "random": "random initialization",
+    "joint": "joint training",
+    "least_squares": "least squares that forget",
+    "ridge": "ridge regression",
+    "weighted_ridge": "ridge, weighted by noise",
+}
 """Baselines; `trained` goes by its algorithm."""
 
 KEYS = {
@@ -74,6 +88,7 @@ TRAINED_ON = {
     "joint": "training tasks: last minibatch, nothing adapted",
     "fomaml": "training tasks: the tail, after adapting",
     **dict.fromkeys(("maml", "truncated", "binomial"), "training tasks: queries, after adapting"),
+    **dict.fromkeys(DIRECT, "training tasks: queries, by the support set as it is"),
 }
 """What `train/acc` and `train/loss` are the mean of, which is another thing for each algorithm."""
 

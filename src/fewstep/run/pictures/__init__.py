@@ -5,7 +5,10 @@ method `draw(finished)` that writes PNG files into `finished.folder`.
 """
 
 from fewstep.run.pictures.finished import Finished, draw_pictures
+from fewstep.run.pictures.recall import Recall
+from fewstep.run.pictures.retrieved import Retrieved
 from fewstep.run.pictures.waves import Waves
+from fewstep.run.pictures.written import Written
 
 
-__all__ = ["Finished", "Waves", "draw_pictures"]
+__all__ = ["Finished", "Recall", "Retrieved", "Waves", "Written", "draw_pictures"]
