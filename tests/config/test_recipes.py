@@ -142,7 +142,7 @@ def test_a_key_of_the_command_line_wins_over_the_recipe():
     assert config["eval"]["settings"] == [{"shots": 1, "steps": 7, "batch_size": None}]
 
 
-BRING = {"hebbian_swin": ["dataset.root=somewhere"]}
+BRING = {name: ["dataset.root=somewhere"] for name in ("hebbian_swin", "subjects_nsd")}
 """What a user must bring to an experiment at its published size: large, and of libraries that take
 seconds to import."""
 

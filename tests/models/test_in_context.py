@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -12,6 +14,7 @@ from fewstep.core.problem import given
 from fewstep.core.ridge import decoded, encoded
 from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.retrieval import Retrieval, Ridge
+from fewstep.data.subject_files import SubjectFiles
 from fewstep.data.subjects import Subjects
 from fewstep.models.in_context import InContextDecoder
 
@@ -148,15 +151,15 @@ def test_the_answers_are_linear_with_noise_of_each_voxel() -> None:
         (lambda: Subjects(voxels=(8, 4)), "dataset.voxels=[8,4], dataset.test_voxels=64: must be"),
         (
             lambda: Subjects(test_voxels=5000),
-            "dataset.test_voxels=5000: must be the fewest and the",
+            "dataset.test_voxels=5000: must be the fewest and",
         ),
         (
             lambda: task("test", shots=1),
-            "shots=1: a subject of the test split is seen with at least",
+            "shots=1: a subject of the test split is seen with at",
         ),
         (
             lambda: task("train", shots=4),
-            "shots=4: a subject of the train split is seen with at le",
+            "shots=4: a subject of the train split is seen with",
         ),
         (lambda: InContextDecoder(width=6), "model.width=6: must be a multiple of 4, its heads"),
         (lambda: InContextDecoder(blocks=0), "model.blocks=0: must be at least 1"),
@@ -165,3 +168,64 @@ def test_the_answers_are_linear_with_noise_of_each_voxel() -> None:
 def test_what_is_refused(make, told: str) -> None:
     with pytest.raises(ValueError, match=re.escape(told)):
         make()
+
+
+# --- subjects in files
+
+
+def recorded(folder: Path, n: int = 9, voxels: int = 6, **changed: np.ndarray) -> Path:
+    """Three subjects, the last of them with other numbers."""
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        content = {"betas": rng.normal(size=(n, voxels)), "embeddings": rng.normal(size=(n, 2))}
+        np.savez(folder / f"s{i}.npz", **(content | (changed if i == 2 else {})))
+    return folder
+
+
+def files(folder: Path, **keys) -> SubjectFiles:
+    return SubjectFiles(str(folder), d=2, voxels=(3, 5), test_voxels=4, fewest_images=3, **keys)
+
+
+def test_a_task_is_some_voxels_and_pictures_of_a_subject(tmp_path: Path) -> None:
+    splits = files(recorded(tmp_path)).open()
+    assert {name: len(split.subjects) for name, split in splits.items()} == {"train": 2, "test": 1}
+    spec = EpisodeSpec(1, 5, 3, 0)
+    found = splits["test"].to("cpu", F64).episode(spec, 0, 0)
+    assert found.support_x.shape == (5, 4)
+    whole = np.load(tmp_path / "s2.npz")
+    for beta, z in zip(found.query_x.numpy(), found.query_y.numpy(), strict=True):
+        (row,) = np.flatnonzero((whole["embeddings"] == z).all(1))
+        assert set(beta) < set(whole["betas"][row])
+    train = splits["train"].episode(spec, 0, 0)
+    assert train.support_x.shape == (5, 5)
+    assert 3 <= train.extras["voxels"].sum() <= 5
+    assert splits["train"].data_sha256 != splits["test"].data_sha256
+
+
+@pytest.mark.parametrize(
+    ("changed", "keys", "told"),
+    [
+        ({"betas": np.ones((9, 6))}, {}, "s2.npz: 6 voxels have no variance (the first is 0), and"),
+        ({"betas": np.full((9, 6), np.nan)}, {}, "s2.npz: holds values that are not finite. Leave"),
+        ({"embeddings": np.ones((9, 3))}, {}, "embeddings of [9, 3]: must be [n, V] and [n, 2] of"),
+        ({"betas": np.ones(9)}, {}, "s2.npz: has betas of [9] and embeddings of [9, 2]: must be"),
+        ({}, {"test_subjects": 3}, "has 3 .npz files, a subject each: must be more than those of"),
+    ],
+)
+def test_files_that_cannot_be(changed: dict, keys: dict, told: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        files(recorded(tmp_path, **changed), **keys).open()
+
+
+def test_files_without_what_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_text("nothing")
+    recorded(tmp_path)
+    with pytest.raises(ValueError, match=r"a.npz: must be an .npz file with betas \[n, V\] and"):
+        files(tmp_path).open()
+    (tmp_path / "a.npz").unlink()
+    with pytest.raises(ValueError, match=r"s0.npz: has 6 voxels, and dataset.voxels and dataset"):
+        SubjectFiles(str(tmp_path), d=2, voxels=(3, 7)).open()
+    with pytest.raises(ValueError, match=r"s0.npz: has 9 pictures, but shots \+ queries = 7 \+ 3"):
+        files(tmp_path).open()["train"].check(EpisodeSpec(1, 7, 3, 0))
+    with pytest.raises(ValueError, match=r"dataset.voxels=\[5, 3\], dataset.test_voxels=200: mus"):
+        SubjectFiles(str(tmp_path), voxels=(5, 3))

@@ -29,6 +29,7 @@ USUAL = {
     "linear.Linear": "LinearChains",
     "streams.Streams": "NeuralMemory",
     "subjects.Subjects": "InContextDecoder",
+    "subject_files.SubjectFiles": "InContextDecoder",
 }
 """The network that each dataset of ours is learned with unless another is chosen."""
 OF_ALGORITHMS = ("ProtoNet",)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -51,7 +51,7 @@ class Subjects:
     objective: Retrieval = field(default_factory=Retrieval, init=False)
 
     def __post_init__(self) -> None:
-        self.voxels = tuple(self.voxels)
+        self.voxels = (int(self.voxels[0]), int(self.voxels[1]))
         for key, value in (("d", self.d), ("rank", self.rank), ("test_voxels", self.test_voxels)):
             if value < 1:
                 raise ValueError(f"dataset.{key}={value}: must be at least 1")
@@ -80,12 +80,12 @@ class Subjects:
 
 
 class SubjectSplit:
-    """Endless subjects; implements `fewstep.core.types.Split`."""
+    """Endless subjects of a family; implements `fewstep.core.types.Split`."""
 
     def __init__(
         self,
         name: str,
-        family: Subjects,
+        family: Any,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -114,22 +114,23 @@ class SubjectSplit:
         """
         self.check(spec)
         draws = Draws(seed, self.name, index)
-        drawn, images = self._drawn(draws, spec)
-        there = np.arange(spec.shots) < images, np.arange(drawn[0].shape[1]) < self._size(draws)
-        parts = [torch.from_numpy(v).to(self.device, self.dtype) for v in (*drawn, *there)]
-        (beta, z), (image, voxel) = parts[:2], parts[2:]
-        sx, sy = beta[: spec.shots] * image[:, None], z[: spec.shots] * image[:, None]
+        beta, z = self.drawn(draws, spec)
+        voxels, images = self.sizes(draws, spec)
+        there = np.arange(beta.shape[1]) < voxels, np.arange(spec.shots) < images
+        parts = [torch.from_numpy(v).to(self.device, self.dtype) for v in (beta, z, *there)]
+        (beta, z), (voxel, image) = parts[:2], parts[2:]
+        beta, asked = beta * voxel, spec.queries
+        sx, sy = (rows[asked:] * image[:, None] for rows in (beta, z))
         batches, key = (torch.from_numpy(n) for n in (draws.batches(spec), draws.key()))
-        return Episode(
-            *(sx * voxel, sy, beta[spec.shots :] * voxel, z[spec.shots :]),
-            *(batches.to(self.device), key.to(self.device)),
-            {"voxels": voxel, "images": image},
-        )
+        rows = batches.to(self.device), key.to(self.device)
+        extras = {"voxels": voxel, "images": image}
+        return Episode(sx, sy, beta[:asked], z[:asked], *rows, extras)
 
     def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
         """Answers and embeddings as little-endian float64, and how many pictures are there."""
-        drawn, images = self._drawn(Draws(seed, self.name, index), spec)
-        return b"".join(v.astype("<f8").tobytes() for v in drawn) + str(images).encode()
+        draws = Draws(seed, self.name, index)
+        sizes = str(self.sizes(draws, spec)).encode()
+        return b"".join(v.astype("<f8").tobytes() for v in self.drawn(draws, spec)) + sizes
 
     def check(self, spec: EpisodeSpec) -> None:
         """Raise ValueError, naming the counts, if a spec asks for several ways or one picture."""
@@ -143,35 +144,34 @@ class SubjectSplit:
                 f"{fewest} pictures. Raise shots.shots, shots.train_shots or eval.settings"
             )
 
-    def _size(self, draws: Draws) -> int:
-        """The task's voxels."""
-        fewest, most = self.family.voxels
-        return _between(draws, 0, fewest, most) if self.name == "train" else self.family.test_voxels
+    def sizes(self, draws: Draws, spec: EpisodeSpec) -> tuple[int, int]:
+        """How many voxels and pictures of a task are there."""
+        f = self.family
+        if self.name != "train":
+            return f.test_voxels, spec.shots
+        words = draws.words(CLASSES, 2).tolist()
+        return between(words[0], *f.voxels), between(words[1], f.fewest_images, spec.shots)
 
-    def _drawn(self, draws: Draws, spec: EpisodeSpec) -> tuple[tuple[np.ndarray, np.ndarray], int]:
-        """`(answers, embeddings), pictures that are there`, support before queries, unpadded ones
-        and those to be left out alike."""
-        f, n = self.family, spec.shots + spec.queries
+    def drawn(self, draws: Draws, spec: EpisodeSpec) -> tuple[np.ndarray, np.ndarray]:
+        """Answers [Q + n, V] and embeddings [Q + n, D], those of queries first; what is to be left
+        out of them is there as well."""
+        f, n = self.family, spec.queries + spec.shots
         most = f.voxels[1] if self.name == "train" else f.test_voxels
         sizes = (f.rank * f.d, most * f.rank, most, most, n * f.d, n * most)
-        streams = [_normals(draws, i, size) for i, size in enumerate(sizes)]
-        mixing = streams[0].reshape(f.rank, f.d)
-        w = streams[1].reshape(most, f.rank) @ mixing / f.rank**0.5
-        z = streams[4].reshape(n, f.d)
-        z /= np.linalg.norm(z, axis=1, keepdims=True)
-        noise = f.noise * np.exp(0.8 * streams[3])
-        beta = z @ w.T + streams[2] + noise * streams[5].reshape(n, most)
-        training = self.name == "train"
-        images = _between(draws, 1, f.fewest_images, spec.shots) if training else spec.shots
-        return (beta, z), images
+        mixing, seen, bias, level, z, noise = (_normals(draws, i, k) for i, k in enumerate(sizes))
+        w = seen.reshape(most, f.rank) @ mixing.reshape(f.rank, f.d) / f.rank**0.5
+        z = z.reshape(n, f.d)
+        z = z / np.linalg.norm(z, axis=1, keepdims=True)
+        noise = f.noise * np.exp(0.8 * level) * noise.reshape(n, most)
+        return z @ w.T + bias + noise, z
+
+
+def between(word: int, low: int, high: int) -> int:
+    """A whole number from low to high, of 64 random bits."""
+    return low + (word * (high - low + 1) >> 64)
 
 
 def _normals(draws: Draws, stream: int, n: int) -> np.ndarray:
     """The first n of a stream; a longer row goes on from a shorter one."""
     words = draws.words(IMAGES + stream, 2 * n)
     return normal(np.concatenate([words[0::2], words[1::2]]))
-
-
-def _between(draws: Draws, place: int, low: int, high: int) -> int:
-    """A whole number from low to high."""
-    return low + (int(draws.words(CLASSES, place + 1)[place]) * (high - low + 1) >> 64)

@@ -36,6 +36,7 @@ DATASETS = {
     "sine": "sine waves",
     "streams": "streams of pairs",
     "subjects": "subjects",
+    "subject_files": "subjects",
 }
 
 INITIALIZATIONS = {
