@@ -17,6 +17,7 @@ from fewstep.adapters.meta_test import Setting, evaluate_task
 from fewstep.adapters.path import Path
 from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
+from fewstep.algorithms.direct import Direct
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
@@ -24,7 +25,7 @@ from fewstep.algorithms.reptile import Reptile
 from fewstep.config.limits import PROTOCOLS
 from fewstep.core.aggregate import PerEntry
 from fewstep.core.net import Net
-from fewstep.core.outer import OuterStep, cosine
+from fewstep.core.outer import OuterStep, cosine, warm
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam, ClippedSGD, MetaSGD, Prox, Sign, total_of
 from fewstep.core.types import Episode, EpisodeSpec, Params, Start
@@ -32,7 +33,7 @@ from fewstep.execution.choice import EXECUTIONS
 from fewstep.execution.serial import Serial
 from fewstep.execution.threads import Threads
 from fewstep.messages.errors import ConfigError
-from fewstep.models import Prototypes
+from fewstep.models import ProtoNet, Prototypes
 from fewstep.programs.library import Programs
 from fewstep.run.consistency import check_fixed
 from fewstep.run.learner import MetaLearner
@@ -335,6 +336,46 @@ def test_prototypes_take_the_support_set(execution: str) -> None:
         assert found[protocol]["loss"].item() == pytest.approx(wanted, rel=1e-10)
 
 
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_directly_the_direction_is_the_gradient_of_the_query_loss(execution: str) -> None:
+    torch.manual_seed(0)
+    module = Prototypes(nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.Tanh()), ways=3).double()
+    episode, net = image_episode(0, steps=1, size=4), Net(module)
+    episode = episode._replace(batches=episode.batches[:0])
+    given = Problem(net, CLASSIFICATION).given(episode)
+
+    def loss(params: Params) -> Tensor:
+        outputs = net(params, episode.query_x, given)
+        return nn.functional.cross_entropy(outputs, episode.query_y)
+
+    def direction(net: Net, start: Start, episode: Episode) -> Any:
+        return Direct().direction(Problem(net, CLASSIFICATION), start, episode)
+
+    params = net.params()
+    ((found, state, metrics),) = EXECUTIONS[execution](module).map(
+        direction, (Start(params, {}),), [episode]
+    )
+    assert largest_difference(finite_differences(loss, params), found) < 1e-8
+    assert state == {}
+    assert metrics["loss"].item() == pytest.approx(loss(params).item(), rel=1e-12)
+
+
+def test_directly_there_is_no_inner_loop() -> None:
+    with pytest.raises(ValueError, match=r"algorithm.inner.steps=2: Direct takes no inner step"):
+        Direct(InnerLoop(SGD(0.1), 2))
+    with pytest.raises(ValueError, match="has no derivative by what MetaSGD learns"):
+        Direct(InnerLoop(MetaSGD(0.1), 0))
+    assert Direct().gradients(EpisodeSpec(5, 1, 5, 0)) == 1
+
+
+def test_the_network_of_prototypical_networks() -> None:
+    net = ProtoNet(5)
+    assert sum(p.numel() for p in net.parameters()) == 111_681
+    assert net.encoder(torch.zeros(2, 1, 28, 28)).shape == (2, 64, 1, 1)
+    with pytest.raises(ValueError, match=r"model.size=15: four pools leave nothing"):
+        ProtoNet(5, size=15)
+
+
 def test_what_a_task_does_not_bring_is_refused() -> None:
     module = Prototypes(nn.Flatten(), ways=3)
     module.takes = ("support_x", "width")
@@ -417,6 +458,32 @@ def test_a_cosine_ends_where_a_line_does() -> None:
     rates = [2.0 * step.scale(i, of=4) for i in range(5)]
     wanted = [0.5 + 1.5 * (1 + math.cos(math.pi * i / 4)) / 2 for i in range(5)]
     assert rates == pytest.approx(wanted, rel=1e-12)
+
+
+def test_a_warm_start_goes_up_within_a_tenth() -> None:
+    step = OuterStep(torch.optim.SGD, lr=2.0, final_lr=0.0, schedule=warm)
+    rates = [step.scale(i, of=100) for i in (0, 5, 10, 55, 100)]
+    assert rates == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0], abs=1e-12)
+
+
+def test_a_gradient_is_as_long_as_it_may_be() -> None:
+    grads = []
+    for clip in (None, 1e-3, 1e3):
+        ours = learner(InnerLoop(SGD(0.1), 3), clip=clip)
+        ours.hand_over(ours.directions([EPISODE])[0])
+        grads.append(flat({name: p.grad for name, p in ours.moved().items()}))
+    assert grads[1].norm().item() == pytest.approx(1e-3, rel=1e-3)
+    torch.testing.assert_close(grads[1] / grads[1].norm(), grads[0] / grads[0].norm())
+    assert torch.equal(grads[2], grads[0])
+
+
+def test_what_starts_anew_must_be_moved() -> None:
+    told = (
+        "algorithm.inner.reset=[a]: each task starts these anew, and with algorithm.inner.steps=0 "
+        "none moves them. Use algorithm.inner.steps=1 or more, or algorithm.inner.frozen"
+    )
+    with pytest.raises(ValueError, match=re.escape(told)):
+        InnerLoop(SGD(0.1), 0, reset=["a"])
 
 
 def test_each_entry_is_the_mean_over_the_tasks_that_have_it() -> None:

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
+DIRECT = ("protonet", "hebbian", "titans", "in_context")
+"""Those without an inner loop."""
+
 ALGORITHMS = {
     "reptile": "Reptile",
     "fomaml": "FOMAML",
@@ -28,6 +31,10 @@ ALGORITHMS = {
     "anil": "ANIL",
     "boil": "BOIL",
     "cavia": "CAVIA",
+    "protonet": "prototypical network",
+    "hebbian": "Hebbian fast weights",
+    "titans": "neural memory",
+    "in_context": "in-context decoder",
 }
 
 DATASETS = {
@@ -37,9 +44,18 @@ DATASETS = {
     "cifar_fs": "CIFAR-FS",
     "image_folder": "image folder",
     "sine": "sine waves",
+    "streams": "streams of pairs",
+    "subjects": "subjects",
+    "subject_files": "subjects",
 }
 
-INITIALIZATIONS = {"random": "random initialization", "joint": "joint training"}
+INITIALIZATIONS = {
+    "random": "random initialization",
+    "joint": "joint training",
+    "least_squares": "least squares that forget",
+    "ridge": "ridge regression",
+    "weighted_ridge": "ridge, weighted by noise",
+}
 """Baselines; `trained` goes by its algorithm."""
 
 KEYS = {
@@ -83,6 +99,7 @@ TRAINED_ON = {
     "joint": "training tasks: last minibatch, nothing adapted",
     "fomaml": "training tasks: the tail, after adapting",
     **dict.fromkeys(("maml", "truncated", "binomial"), "training tasks: queries, after adapting"),
+    **dict.fromkeys(DIRECT, "training tasks: queries, by the support set as it is"),
 }
 """What `train/acc` and `train/loss` are the mean of, which is another thing for each algorithm."""
 
