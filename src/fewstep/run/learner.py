@@ -156,15 +156,17 @@ class MetaLearner(Measuring):
         self, episodes: Sequence[Episode], execution: Execution | None = None
     ) -> tuple[Params, State, Metrics]:
         """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state."""
-        algorithm = self.algorithm.at(self.meta_iteration, of=self.max_meta_iterations)
-        batch = MetaBatch(algorithm, self.objective, self.outer.aggregator)
-        return batch.total(execution or self.meet(episodes[0]), self.start(), episodes)
+        return self._batch().total(execution or self.meet(episodes[0]), self.start(), episodes)
 
     def hand_over(self, total: Any) -> None:
         """Give the outer optimizer what the tasks of a meta-batch say together."""
-        direction = self.outer.aggregator.apply(total, self.meta_batch)
+        direction = self._batch().direction(total, self.meta_batch, self.module, self.params())
         for name, parameter in self.moved().items():
             parameter.grad = direction[name]
+
+    def _batch(self) -> MetaBatch:
+        algorithm = self.algorithm.at(self.meta_iteration, of=self.max_meta_iterations)
+        return MetaBatch(algorithm, self.objective, self.outer.aggregator)
 
     def _log_training(self, metrics: Metrics) -> None:
         self._recent.append(metrics)

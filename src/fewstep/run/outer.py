@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from fewstep.config.instantiate import locate
+from fewstep.core.aggregate import AGGREGATORS, Aggregator
 from fewstep.core.outer import SCHEDULES, OuterStep, Schedule
 from fewstep.messages.errors import ConfigError, did_you_mean
 
@@ -38,6 +39,7 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         dict(config["options"] or {}),
         _schedule(config, key),
         check_rates(config.get("rates") or {}, key),
+        _aggregator(config.get("aggregator", "mean"), key),
     )
     try:
         made = optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
@@ -70,6 +72,15 @@ def _check_step(made: Any, key: str) -> None:
             f"{key}: cannot take a step with a gradient alone ({type(error).__name__}: {error}). "
             "Use another, for example Adam"
         ) from None
+
+
+def _aggregator(name: Any, key: str) -> Aggregator:
+    if name not in AGGREGATORS:
+        raise ConfigError(
+            f"{key}.aggregator={name}: must be one of {', '.join(AGGREGATORS)}."
+            f"{did_you_mean(str(name), AGGREGATORS)} For example {key}.aggregator=per_entry"
+        )
+    return AGGREGATORS[name]
 
 
 def _schedule(config: Config, key: str) -> Schedule:
