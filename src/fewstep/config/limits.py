@@ -97,6 +97,7 @@ MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
 """Keys that one algorithm has."""
 
 OPTIONAL = {"algorithm.inner.batch_size", "algorithm.inner.loss", "algorithm.inner.state"}
+OPTIONAL |= {f"algorithm.inner.{name}" for name in ("rule", "lr", "steps")}
 OPTIONAL |= {"algorithm.meta_batch", "algorithm.train_shots", "algorithm.queries"}
 OPTIONAL |= {"algorithm.eval.steps", "algorithm.eval.batch_size"}
 """Keys of which an algorithm has those that it, or another key, asks for."""
@@ -105,11 +106,11 @@ OPTIONAL |= {f"budget.{unit}" for unit in UNITS}
 CHOSEN = ("algorithm.eval", "budget")
 """Parts that need not have all of their keys."""
 
-LATER_OF_OUTER = {"schedule", "rates", "aggregator"}
+LATER_OF_OUTER = {"schedule", "rates", "clip", "aggregator"}
 """Keys of an outer step that a stored one need not have."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
-TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget"}
+TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget", "pictures"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
 PARTS = {
     "eval": {"settings"},
@@ -136,6 +137,8 @@ def check_training(config: Mapping[str, Any]) -> None:
                 f"{part}={config[part]}: has keys of its own, which are given as {part}.KEY=VALUE. "
                 "`fewstep train --cfg job` prints them"
             )
+    if not isinstance(config["algorithm"].get("inner"), Mapping):
+        raise ConfigError("algorithm.inner is missing: an override or a file has removed it")
     tables = {**TRAIN, **RUN, **EVAL}
     check_values(config, {key: c for key, c in tables.items() if key not in OPTIONAL})
     some = {key: c for key, c in tables.items() if key in OPTIONAL}
@@ -160,11 +163,21 @@ def check_training(config: Mapping[str, Any]) -> None:
             known &= set(node) | (known if set(node) - known - more - later else set())
         check_names(f"{part}.", node, known | more | later)
     _check_joint(config["baselines"]["joint"])
+    _check_pictures(config["pictures"])
 
 
 def _check_options(key: str, options: Any) -> None:
     if options is not None and not isinstance(options, Mapping):
         raise ConfigError(f"{key}={options}: must be names and values. For example +{key}.eps=1e-8")
+
+
+def _check_pictures(pictures: Any) -> None:
+    each = pictures if isinstance(pictures, list) else [None]
+    if not all(isinstance(one, Mapping) and "_target_" in one for one in each):
+        raise ConfigError(
+            f"pictures={pictures}: must be a list of what is drawn. For example "
+            "pictures='[{_target_: my_pictures.Loss}]'"
+        )
 
 
 def _check_best(config: Mapping[str, Any]) -> None:

@@ -163,6 +163,8 @@ class MetaLearner(Measuring):
         direction = self._batch().direction(total, self.meta_batch, self.module, self.params())
         for name, parameter in self.moved().items():
             parameter.grad = direction[name]
+        if self.outer.clip is not None:
+            nn.utils.clip_grad_norm_(self.moved().values(), self.outer.clip)
 
     def _batch(self) -> MetaBatch:
         algorithm = self.algorithm.at(self.meta_iteration, of=self.max_meta_iterations)

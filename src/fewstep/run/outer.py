@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from fewstep.config.checks import Check
 from fewstep.config.instantiate import locate
 from fewstep.core.aggregate import AGGREGATORS, Aggregator
 from fewstep.core.outer import SCHEDULES, OuterStep, Schedule
@@ -16,6 +17,9 @@ from fewstep.messages.errors import ConfigError, did_you_mean
 
 
 Config = Mapping[str, Any]
+
+CLIP = Check(float, above=0, optional=True, example=1.0)
+"""Of the outer gradient's length."""
 
 
 def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
@@ -40,6 +44,7 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         _schedule(config, key),
         check_rates(config.get("rates") or {}, key),
         _aggregator(config.get("aggregator", "mean"), key),
+        _clip(config, key),
     )
     try:
         made = optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
@@ -81,6 +86,13 @@ def _aggregator(name: Any, key: str) -> Aggregator:
             f"{did_you_mean(str(name), AGGREGATORS)} For example {key}.aggregator=per_entry"
         )
     return AGGREGATORS[name]
+
+
+def _clip(config: Config, key: str) -> float | None:
+    clip = config.get("clip")
+    if clip is not None and (complaint := CLIP.complaint(clip)):
+        raise ConfigError(f"{key}.clip={clip}: {complaint}. For example {key}.clip={CLIP.example}")
+    return clip
 
 
 def _schedule(config: Config, key: str) -> Schedule:
