@@ -57,9 +57,8 @@ class MetaLearner(Measuring):
         self.net = Net(self.module)
         self.learned = Learned(algorithm.inner.rule.learned(self.net.params()))
         self.state: State = algorithm.inner.rule.init(self.net.params())
-        self.meta_iteration = 0
-        self.whole = True
-        """False while an outer step is under way: not a moment to save."""
+        self.meta_iteration, self.whole = 0, True
+        """The second is false while an outer step is under way: not a moment to save."""
         self.config: dict[str, Any] = {}
         """The run's resolved configuration, kept in its checkpoints."""
         self.origin: dict[str, Any] = {}
