@@ -29,6 +29,7 @@ USUAL = {
     "linear.Linear": "LinearChains",
     "recall.Recall": "Decoder",
     "clients.Clients": "Split",
+    "conversations.Conversations": "LanguageModel",
 }
 """The network that each dataset of ours is learned with unless another is chosen."""
 OF_ALGORITHMS = ("ProtoNet",)

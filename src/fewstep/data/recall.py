@@ -55,11 +55,12 @@ class Answers:
     def probe(self, net: Net, params: Params, episode: Episode) -> Metrics:
         """`needle_mass`, how much of their attention the answer's tokens have on the needle that is
         asked for, and `far_acc`, the accuracy in longer contexts, where a task brings these."""
-        weights = torch.stack(seen(net, params, episode.query_x, "attends"))
-        found = {"needle_mass": mass(weights, episode.query_y, episode.extras["needles"])}
-        if "far.x" in episode.extras:
-            far = net(params, episode.extras["far.x"])
-            found["far_acc"] = self.metrics(far, episode.extras["far.y"])["acc"]
+        extras, found = episode.extras, {}
+        if "needles" in extras:
+            weights = torch.stack(seen(net, params, episode.query_x, "attends"))
+            found["needle_mass"] = mass(weights, episode.query_y, extras["needles"])
+        if "far.x" in extras:
+            found["far_acc"] = self.metrics(net(params, extras["far.x"]), extras["far.y"])["acc"]
         return found
 
 

@@ -19,6 +19,9 @@ ALGORITHMS = {
     "truncated": "truncated MAML",
     "binomial": "BinomMAML",
     "protonet": "prototypical network",
+    "focusft": "FocuSFT",
+    "finetuning": "fine-tuning",
+    "harmony": "federated Reptile",
 }
 
 DATASETS = {
@@ -28,6 +31,8 @@ DATASETS = {
     "cifar_fs": "CIFAR-FS",
     "image_folder": "image folder",
     "sine": "sine waves",
+    "recall": "recall",
+    "clients": "clients",
 }
 
 INITIALIZATIONS = {"random": "random initialization", "joint": "joint training"}

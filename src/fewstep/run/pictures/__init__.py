@@ -4,8 +4,10 @@ A dataset's file names its pictures, and `pictures` of a run names others. Each 
 method `draw(finished)` that writes PNG files into `finished.folder`.
 """
 
+from fewstep.run.pictures.by_client import ByClient
 from fewstep.run.pictures.finished import Finished, draw_pictures
+from fewstep.run.pictures.needles import Needles
 from fewstep.run.pictures.waves import Waves
 
 
-__all__ = ["Finished", "Waves", "draw_pictures"]
+__all__ = ["ByClient", "Finished", "Needles", "Waves", "draw_pictures"]
