@@ -488,7 +488,7 @@ def test_what_starts_anew_must_be_moved() -> None:
 
 def test_each_entry_is_the_mean_over_the_tasks_that_have_it() -> None:
     some = [{"w": torch.tensor([1.0, 0.0, 0.0])}, {"w": torch.tensor([3.0, 4.0, 0.0])}]
-    parts = [PerEntry().contribution(d, EPISODE) for d in some]
+    parts = [PerEntry().contribution(d, PROBLEM, EPISODE) for d in some]
     assert PerEntry().apply(total_of(parts), 2)["w"].tolist() == [2.0, 4.0, 0.0]
 
 

@@ -458,7 +458,7 @@ def test_double_precision_is_double_throughout(tmp_path):
 # --- what can be swapped
 
 
-OF_ITS_OWN = {"cavia", "protonet"}
+OF_ITS_OWN = {"cavia", "focusft", "harmony", "protonet"}
 """Algorithms that need a network of their own, or have no inner loop (test_family_runs)."""
 
 

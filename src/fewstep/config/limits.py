@@ -43,6 +43,8 @@ RUN = {
 }
 TRAIN = {
     "seed": count(0, 0),
+    "init": Check(str, optional=True, example="outputs/runs/NAME"),
+    "init_sha256": Check(str, optional=True, example="null"),
     "resume": Check(str, optional=True, example="outputs/runs/NAME/DATE"),
     "max_meta_iterations": count(1, 2000),
     "budget.tasks": count(1, 10000, optional=True),
@@ -104,6 +106,9 @@ OPTIONAL |= {f"budget.{unit}" for unit in UNITS}
 CHOSEN = ("algorithm.eval", "budget")
 """Parts that need not have all of their keys."""
 
+LATER_OF_OUTER = {"schedule", "rates", "clip", "aggregator"}
+"""Keys of an outer step that a stored one need not have."""
+
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
 TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget", "pictures"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
@@ -153,7 +158,7 @@ def check_training(config: Mapping[str, Any]) -> None:
         node = config
         for name in part.split("."):
             node = node.get(name) or {}
-        later = {"schedule", "rates", "clip"} & set(node) if part == "algorithm.outer" else set()
+        later = LATER_OF_OUTER & set(node) if part == "algorithm.outer" else set()
         if part in CHOSEN:  # what it does not have, it does not need
             known &= set(node) | (known if set(node) - known - more - later else set())
         check_names(f"{part}.", node, known | more | later)

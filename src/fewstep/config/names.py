@@ -30,6 +30,9 @@ USUAL = {
     "streams.Streams": "NeuralMemory",
     "subjects.Subjects": "InContextDecoder",
     "subject_files.SubjectFiles": "InContextDecoder",
+    "recall.Recall": "Decoder",
+    "clients.Clients": "Split",
+    "conversations.Conversations": "LanguageModel",
 }
 """The network that each dataset of ours is learned with unless another is chosen."""
 OF_ALGORITHMS = ("ProtoNet",)

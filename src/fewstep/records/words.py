@@ -35,6 +35,9 @@ ALGORITHMS = {
     "hebbian": "Hebbian fast weights",
     "titans": "neural memory",
     "in_context": "in-context decoder",
+    "focusft": "FocuSFT",
+    "finetuning": "fine-tuning",
+    "harmony": "federated Reptile",
 }
 
 DATASETS = {
@@ -47,6 +50,8 @@ DATASETS = {
     "streams": "streams of pairs",
     "subjects": "subjects",
     "subject_files": "subjects",
+    "recall": "recall",
+    "clients": "clients",
 }
 
 INITIALIZATIONS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fewstep.run.assembly import joint_node, learner_of
+from fewstep.run.assembly import begun, joint_node, learner_of
 from fewstep.run.dataset_contract import answers
 from fewstep.run.experiment import Experiment
 
@@ -33,4 +33,5 @@ def joint_baseline(experiment: Experiment) -> Experiment:
     config, joint = experiment.config, experiment.joint
     assert joint is not None, "there is no joint baseline"
     changed = {**config, "algorithm": joint_node(config), "resume": None, "logger": {}}
-    return untrained(replace(experiment, recipe=joint, config=changed, resume=None, logger={}))
+    beside = replace(experiment, recipe=joint, config=changed, resume=None, logger={})
+    return begun(untrained(beside))
