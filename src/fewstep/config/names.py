@@ -27,6 +27,8 @@ USUAL = {
     "cifar_fs.CifarFS": "MiniImagenetConv",
     "sine.Sine": "SineMLP",
     "linear.Linear": "LinearChains",
+    "modulation.Modulation": "SignalTransformer",
+    "ground.Ground": "VelocityModel",
 }
 """The network that each dataset of ours is learned with unless another is chosen."""
 MODELS, DATA = (f"fewstep.{package}." for package in ("models", "data"))

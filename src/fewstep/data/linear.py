@@ -100,7 +100,7 @@ class LinearSplit:
         draws, d = Draws(seed, self.name, index), self.family.d
         w = self._weights(draws)
         count = spec.shots * (d + 1)
-        uniform = _uniform(draws.words(IMAGES, 2 * count))
+        uniform = draws.uniform(IMAGES, 2 * count)
         x, e = np.split(_normal(uniform[:count], uniform[count:]), [spec.shots * d])
         x = x.reshape(spec.shots, d)
         y = x @ w + self.family.sigma * e
@@ -123,12 +123,7 @@ class LinearSplit:
     def _weights(self, draws: Draws) -> np.ndarray:
         """[d] float64."""
         several = 2 if self.family.prior == "gaussian" else 1
-        return WEIGHTS[self.family.prior](_uniform(draws.words(CLASSES, several * self.family.d)))
-
-
-def _uniform(words: np.ndarray) -> np.ndarray:
-    """In (0, 1), from 64 random bits each."""
-    return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+        return WEIGHTS[self.family.prior](draws.uniform(CLASSES, several * self.family.d))
 
 
 def _normal(u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -39,6 +39,7 @@ class Draws:
     """The random draws of one task. Cheap to make (some 5 us), and not shared between threads."""
 
     def __init__(self, seed: int, split: str, index: int) -> None:
+        self.split, self.index = split, index
         key = np.array([seed & WORD, _word(split)], dtype=np.uint64)
         self._counter = np.array([0, 0, index & WORD, 0], dtype=np.uint64)
         self._generator = _generator_of_thread()
@@ -57,6 +58,10 @@ class Draws:
         # Setting the state is ten times faster than making a generator for each stream.
         self._generator.state = self._state
         return self._generator.random_raw(n)
+
+    def uniform(self, stream: int, n: int) -> np.ndarray:
+        """The first n numbers of a stream in (0, 1), of 52 bits each: [n] float64."""
+        return ((self.words(stream, n) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
     def classes(self, ways: int, classes: int) -> list[int]:
         """`ways` distinct classes out of 0..classes-1, in task order: position is label.
