@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -24,7 +26,7 @@ class Made(NamedTuple):
     support_y: np.ndarray
     query_x: np.ndarray
     query_y: np.ndarray
-    extras: dict[str, np.ndarray] = {}
+    extras: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Family(ABC):
     def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
         """What makes the task this task, for a fingerprint."""
 
+    @abstractmethod
     def check(self, spec: EpisodeSpec) -> None:
         """Raise ValueError, naming the counts, if a spec cannot be filled."""
 

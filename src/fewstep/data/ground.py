@@ -18,7 +18,7 @@ import torch
 
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import Family, FamilySplit, Made
-from fewstep.data.sampler import CLASSES, IMAGES, Draws
+from fewstep.data.sampler import CLASSES, Draws
 from fewstep.data.waves import OUTER, Inversion, Survey
 
 
@@ -84,7 +84,8 @@ class Ground(Family):
                     f"whose rows are 0 to {self.grid[0] - 1}"
                 )
         places = tuple((row, x) for row in self.receiver_rows for x in range(0, self.grid[1], 2))
-        survey = Survey(self.dx, self.dt, self.nt, self.freq, places, float(fastest))
+        period = 1 / self.freq
+        survey = Survey(self.dx, self.dt, self.nt, self.freq, period, places, float(fastest))
         self.objective = Inversion(survey, self.outer, float(spread))
 
     def open(self) -> dict[str, FamilySplit]:

@@ -30,7 +30,9 @@ class Survey:
     nt: int
     """Samples of a trace."""
     freq: float
-    """Of the Ricker wavelet that a shot is, Hz; it peaks after one period."""
+    """Of the Ricker wavelet that a shot is, Hz."""
+    peak: float
+    """When it is loudest, s."""
     receivers: tuple[tuple[int, int], ...]
     """Their cells."""
     max_velocity: float
@@ -39,8 +41,8 @@ class Survey:
     def shoot(self, velocity: Tensor, cells: Tensor) -> Tensor:
         """Seismograms [B, receivers, nt] of shots in the cells [B, 2] into one model [nz, nx]."""
         deepwave, shots = import_module("deepwave"), len(cells)
-        peak = 1 / self.freq
-        wave = deepwave.wavelets.ricker(self.freq, self.nt, self.dt, peak, dtype=velocity.dtype)
+        ricker = deepwave.wavelets.ricker
+        wave = ricker(self.freq, self.nt, self.dt, self.peak, dtype=velocity.dtype)
         where = torch.tensor(self.receivers, device=velocity.device)
         *_, heard = deepwave.scalar(
             velocity,
@@ -99,7 +101,7 @@ class Inversion:
     def metrics(
         self, outputs: Mapping[str, Tensor], targets: Tensor, given: Mapping[str, Any]
     ) -> Metrics:
-        """`loss`, the mean misfit, and `velocity_rmse` in m/s, which a small misfit does not say."""
+        """`loss`, the mean misfit, and `velocity_rmse` in m/s, of which that says too little."""
         rmse = self._error(outputs, given)[0].square().mean().sqrt()
         return {"loss": self.inner_loss(outputs, targets).mean(), "velocity_rmse": rmse}
 

@@ -120,8 +120,8 @@ class SignalTransformer(nn.Module):
         super().__init__()
         if samples < patch or samples % patch:
             raise ValueError(
-                f"model.patch={patch}: a signal of {samples} samples is no whole number of patches, "
-                "at least one. Use one that divides it"
+                f"model.patch={patch}: a signal of {samples} samples is no whole number of "
+                "patches, at least one. Use one that divides it"
             )
         if d % heads:
             raise ValueError(f"model.heads={heads}: must divide model.d={d}")

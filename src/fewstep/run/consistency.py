@@ -93,8 +93,8 @@ def check_fixed(learner: MetaLearner) -> None:
         raise ConfigError(str(error)) from None
     if not inner.frozen and (meant := getattr(learner.module, "to_freeze", ())):
         warnings.warn(
-            f"algorithm.inner.frozen=[]: {type(learner.module).__name__} has prompts, and all of it "
-            f"moves beside them. They are made for algorithm.inner.frozen=[{','.join(meant)}]",
+            f"algorithm.inner.frozen=[]: {type(learner.module).__name__} has prompts, and the rest "
+            f"moves beside them. Use algorithm.inner.frozen=[{','.join(meant)}]",
             stacklevel=2,
         )
 
