@@ -64,9 +64,12 @@ def test_the_true_velocity_fits_exactly() -> None:
 
 
 def test_source_and_receiver_may_change_places() -> None:
+    """In any ground, before the waves come to its absorbing edge, whose layer is not symmetric."""
+    torch.manual_seed(0)
+    v = 2000 + 600 * torch.rand(60, 60, dtype=torch.float64)
     there, back = (
-        Survey(20.0, 0.002, 60, 12.0, 0.1, (to,), 4000.0).shoot(true_model(), torch.tensor([start]))
-        for start, to in (((2, 4), (2, 12)), ((2, 12), (2, 4)))
+        Survey(20.0, 0.002, 60, 12.0, 0.1, (to,), 4000.0).shoot(v, torch.tensor([start]))
+        for start, to in (((25, 28), (33, 30)), ((33, 30), (25, 28)))
     )
     assert (there - back).abs().max() < 1e-10 * there.abs().max()
 

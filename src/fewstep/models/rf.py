@@ -93,7 +93,7 @@ class SignalTransformer(nn.Module):
         d: int = 48,
         layers: int = 2,
         heads: int = 4,
-        hidden: int | None = None,
+        hidden: int = 96,
         prompts: int = 0,
         where: str = "every_layer",
         condition: bool = False,
@@ -107,7 +107,7 @@ class SignalTransformer(nn.Module):
             d: numbers of a token.
             layers: blocks of attention.
             heads: of each.
-            hidden: width of what follows it; None is 2 d.
+            hidden: width of what follows it.
             prompts: before the content tokens; 0 for none.
             where: `input`: put before the content once, and learned from by every layer;
                 `every_layer`: each layer has its own.
@@ -136,7 +136,7 @@ class SignalTransformer(nn.Module):
         self.patch, self.where = patch, where
         self.embed = nn.Linear(2 * patch, d)
         self.position = nn.Parameter(SPREAD * torch.randn(samples // patch, d))
-        self.layers = nn.ModuleList(Block(d, heads, hidden or 2 * d) for _ in range(layers))
+        self.layers = nn.ModuleList(Block(d, heads, hidden) for _ in range(layers))
         self.norm, self.head = nn.LayerNorm(d), nn.Linear(d, ways)
         own = layers if where == "every_layer" else 1
         self.prompts = Prompts(prompts, d, own, condition, weigh) if prompts else None
