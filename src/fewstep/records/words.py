@@ -27,6 +27,8 @@ DATASETS = {
     "cifar_fs": "CIFAR-FS",
     "image_folder": "image folder",
     "sine": "sine waves",
+    "modulation": "radio signals",
+    "ground": "grounds",
 }
 
 INITIALIZATIONS = {"random": "random initialization", "joint": "joint training"}
