@@ -16,7 +16,7 @@ from typing import Any
 from fewstep.config.limits import PROTOCOLS
 from fewstep.records.intervals import mean_ci95
 from fewstep.records.results import write_json
-from fewstep.use import shipped
+from fewstep.run import shipped
 from fewstep.use.loading import load
 from hands.measured import accuracies, spec_of, split_of
 

@@ -33,7 +33,7 @@ from fewstep.data.images.split import ImageSplit
 from fewstep.data.omniglot import Omniglot
 from fewstep.records.intervals import wilson
 from fewstep.records.results import write_json
-from fewstep.use import shipped
+from fewstep.run import shipped
 from fewstep.use.backbone.backbone import Backbone
 from fewstep.use.classifier import Classifier
 from fewstep.use.expected import interval

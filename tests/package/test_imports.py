@@ -224,7 +224,8 @@ READING = {
     "run.handover",  # which holds two against each other
     "use.loading",  # which makes an initialization of a stored one
     "use.cards",
-    "use.shipped",
+    "run.shipped",
+    "run.starting",  # which says what weights a run begins with, before anything is made of it
     "run.outer",
     "run.checkpoint_contents",  # which looks whether a stranger's is one at all
     "records.identity",  # which hashes it

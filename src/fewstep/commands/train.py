@@ -66,21 +66,28 @@ def prepared(arguments: Arguments) -> Arguments:
     return resumed(arguments, length)
 
 
-def length(config: Mapping[str, Any], words: Sequence[str] = ()) -> Mapping[str, int]:
-    """`max_meta_iterations` as the budget of a configuration has it; nothing without a budget.
+def length(config: Mapping[str, Any], words: Sequence[str] = ()) -> Mapping[str, Any]:
+    """What follows from other keys: `max_meta_iterations` as the budget of a configuration has it,
+    and `init_sha256` of the weights that it starts from; nothing without these.
 
     Raises:
-        ConfigError: a budget that is none or too small, or `words` that say the length as well.
+        ConfigError: a budget that is none or too small, or `words` that say the length as well; or
+            weights that are not there.
     """
+    found = {}
+    if config.get("init") or config.get("init_sha256"):
+        from fewstep.run import starting
+
+        found |= starting.sha256(config)
     from fewstep.config.budget import LENGTH, asked, check_alone, check_budget
 
     check_budget(config)
     check_alone(config, words)
-    if not asked(config):
-        return {}
-    from fewstep.run.budget import meta_iterations
+    if asked(config):
+        from fewstep.run.budget import meta_iterations
 
-    return {LENGTH: meta_iterations(config)}
+        found |= {LENGTH: meta_iterations(config)}
+    return found
 
 
 def check(config: dict[str, Any]) -> None:
@@ -118,6 +125,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     """
     config = {**config, **length(config)}
     check_keys(config)
+    from fewstep.config.ranks import outside
     from fewstep.run import assembly, checkpoint, handover
     from fewstep.run.origin import resumed
     from fewstep.run.preflight import Preflight
@@ -131,6 +139,8 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     preflight.training(experiment.splits["train"])
     preflight.test(experiment.splits["test"])
     if not path:
+        if experiment.init and not outside():
+            print(experiment.init.told(experiment.learner.module))
         handover.keep(config, experiment)
         return {}
     checkpoint.match(experiment.learner, content, path, "resume")

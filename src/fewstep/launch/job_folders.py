@@ -29,7 +29,7 @@ Digests = Callable[[Dataset], Mapping[str, str | None]]
 """What tells the data of a node; raises OSError or ValueError where they cannot be read."""
 
 Length = Callable[[Mapping[str, Any], Sequence[str]], Mapping[str, Any]]
-"""The keys of a configuration that say how long its run is, where they follow from others, given
+"""The keys of a configuration that follow from others, as how long its run is from a budget, given
 the words of its user; raises ConfigError where they cannot."""
 
 
@@ -46,7 +46,7 @@ class Job:
     overrides: list[str]
     """As the sweeper gave them."""
     length: Mapping[str, Any] = field(default_factory=dict)
-    """What they make of how long it is."""
+    """What follows from them, as how long it is."""
     before: bool = False
     """Finished by an earlier invocation."""
     trouble: str | None = None

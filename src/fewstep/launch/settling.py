@@ -62,8 +62,8 @@ class Command:
     prepare: Callable[[Arguments], Arguments] = lambda arguments: arguments
     """Adds to the arguments what follows from them."""
     length: Length = no_length
-    """How long a run is, where another key says it, given the user's words: keys with values, by
-    which a configuration is hashed and recorded.
+    """What follows from other keys, as how long a run is, given the user's words: keys with values,
+    by which a configuration is hashed and recorded.
 
     Raises:
         ConfigError: that cannot be.

@@ -159,7 +159,8 @@ class Supervised(Launcher):
         """Overrides that put a job where it belongs, and have it go on where it was cut off."""
         place = [f"hydra.sweep.dir={quoted(str(job.folder.parent.resolve()))}"]
         place.append(f"hydra.sweep.subdir='{job.folder.name}'")
-        place += [f"{key}={value}" for key, value in job.length.items()]
+        for key, value in job.length.items():
+            place.append(f"{key}={quoted(value) if isinstance(value, str) else value}")
         if any((job.folder / "checkpoints").glob("*.ckpt")):
             place.append(f"resume={quoted(str(job.folder.resolve()))}")
         return place

@@ -13,7 +13,7 @@ import yaml
 
 
 NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
-NOT_HASHED += ("checkpoint_every", "trust", "other_data", "budget")
+NOT_HASHED += ("checkpoint_every", "trust", "other_data", "budget", "init")
 """What a configuration says of where and how a run goes, and not of what it computes."""
 NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb")
 LATER_OF_DATASET = {"skip": [], "white": None}
@@ -35,6 +35,8 @@ LATER_OF_JOINT = {
 def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that says what a run computes, on whatever machine."""
     kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
+    if kept.get("init_sha256") is None:  # it starts from random weights
+        kept.pop("init_sha256", None)
     kept["dataset"] = {
         name: value
         for name, value in config["dataset"].items()

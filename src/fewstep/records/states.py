@@ -71,7 +71,8 @@ def _words(file: Path) -> tuple[str, ...]:
         words = [str(word) for word in content or []]
     except (OSError, ValueError, TypeError, yaml.YAMLError):
         return ()
-    aside = {"resume"} | ({"max_meta_iterations"} if "budget" in map(_part, words) else set())
+    follows = {"max_meta_iterations"} if "budget" in map(_part, words) else set()
+    aside = {"resume", "init_sha256"} | follows
     return tuple(word for word in words if word.partition("=")[0] not in aside)
 
 

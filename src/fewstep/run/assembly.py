@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fewstep.config.limits import check_training
 from fewstep.messages.errors import ConfigError
-from fewstep.run import build, checkpoint, parts
+from fewstep.run import build, checkpoint, parts, starting
 from fewstep.run.consistency import (
     check_fixed,
     check_oracle,
@@ -70,6 +70,7 @@ def draft(config: Config) -> Experiment:
         "random": config["baselines"]["random"],
         "oracle": config["baselines"].get("oracle", False),  # of before there was one
         "joint": joint,
+        "init": starting.weights(config),
         "resume": checkpoint.find(resume, "resume") if resume else None,
         "other_data": config["other_data"],
         "config": config,
@@ -78,7 +79,18 @@ def draft(config: Config) -> Experiment:
     if made["oracle"]:
         check_oracle(dataset, config["dataset"].get("name"))
     learner = learner_of(model, recipe, dataset.objective, made)
-    return Experiment(**made, learner=learner)
+    return begun(Experiment(**made, learner=learner))
+
+
+def begun(experiment: Experiment) -> Experiment:
+    """With the weights that it is to start from in its learner.
+
+    Raises:
+        ConfigError: naming those that do not fit.
+    """
+    if experiment.init:
+        experiment.init.give(experiment.learner.module, experiment.model)
+    return experiment
 
 
 def assemble(config: Config) -> Experiment:

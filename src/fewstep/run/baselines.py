@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fewstep.run.assembly import joint_node, learner_of
+from fewstep.run.assembly import begun, joint_node, learner_of
 from fewstep.run.experiment import Experiment
 
 
@@ -30,4 +30,5 @@ def joint_baseline(experiment: Experiment) -> Experiment:
     config, joint = experiment.config, experiment.joint
     assert joint is not None, "there is no joint baseline"
     changed = {**config, "algorithm": joint_node(config), "resume": None, "logger": {}}
-    return untrained(replace(experiment, recipe=joint, config=changed, resume=None, logger={}))
+    beside = replace(experiment, recipe=joint, config=changed, resume=None, logger={})
+    return begun(untrained(beside))

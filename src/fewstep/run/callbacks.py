@@ -114,7 +114,7 @@ class Checkpoints(pl.Callback):
     def __init__(self, folder: Path, experiment: Experiment, measure: Measure) -> None:
         self.folder, self.measure = folder, measure
         self.every, self.source = experiment.schedule.checkpoint_every, experiment.resume
-        self.criterion = experiment.criterion
+        self.criterion = experiment.test.criterion(experiment.schedule)
         self._settled = -1
         self._chosen = Chosen({})
 

@@ -16,7 +16,6 @@ from fewstep.disk.files import replacing
 from fewstep.messages.errors import ConfigError
 from fewstep.records.intervals import finite
 from fewstep.run import build, checkpoint
-from fewstep.run.experiment import criterion
 
 
 Figures = dict[str, float]
@@ -84,8 +83,8 @@ def held(path: Path, source: Path, figures: Figures, measured: tuple[Any, ...]) 
             if file != path:
                 with replacing(path) as aside:
                     shutil.copyfile(file, aside)
-            theirs = build.build_test(_config(content)), build.build_schedule(_config(content))
-            return Chosen(own, criterion(*theirs) == measured)
+            test, schedule = (b(_config(content)) for b in (build.build_test, build.build_schedule))
+            return Chosen(own, test.criterion(schedule) == measured)
     return Chosen({})
 
 

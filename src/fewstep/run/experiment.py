@@ -17,6 +17,7 @@ from fewstep.core.outer import OuterStep
 from fewstep.core.types import EpisodeSpec, Split
 from fewstep.records import words
 from fewstep.run.learner import MetaLearner
+from fewstep.run.weights import Weights
 from fewstep.run.work import Work, work_of
 
 
@@ -79,6 +80,11 @@ class MetaTest:
     curve_tasks: int
     checkpoint: str | None
     """`best` or `last`; None is best where there is validation."""
+
+    def criterion(self, schedule: Schedule) -> tuple[Any, ...]:
+        """The setting and protocol of meta-validation, and its tasks."""
+        first = self.settings[0]
+        return first.spec, first.protocols[0], schedule.val_tasks, self.seed
 
 
 @dataclass(frozen=True)
@@ -155,6 +161,8 @@ class Experiment:
     """Whether the dataset's own best answer is tested beside it."""
     joint: Recipe | None
     """Of the baseline that is trained beside it."""
+    init: Weights | None
+    """The weights that it starts from; None is random ones."""
     resume: Path | None
     """The checkpoint that the run goes on from."""
     other_data: bool
@@ -186,14 +194,3 @@ class Experiment:
         """What a training task costs."""
         recipe, points = self.recipe, getattr(self.dataset, "points", None)
         return work_of(recipe.algorithm, recipe.spec, points)
-
-    @property
-    def criterion(self) -> tuple[Any, ...]:
-        """What the figures of two meta-validations must share to be held against each other."""
-        return criterion(self.test, self.schedule)
-
-
-def criterion(test: MetaTest, schedule: Schedule) -> tuple[Any, ...]:
-    """The setting and protocol of meta-validation, and its tasks."""
-    first = test.settings[0]
-    return first.spec, first.protocols[0], schedule.val_tasks, test.seed

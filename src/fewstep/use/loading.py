@@ -12,14 +12,15 @@ from fewstep.adapters.partition import matches
 from fewstep.config.trust import check_stored
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
-from fewstep.messages.errors import ConfigError, did_you_mean
-from fewstep.run import parts
+from fewstep.messages.errors import ConfigError
+from fewstep.run import parts, shipped
 from fewstep.run.learned import Learned
-from fewstep.use import shipped
-from fewstep.use.cards import run_card
+from fewstep.run.starting import stored
+from fewstep.run.weights import digest
+from fewstep.use.cards import card_text, run_card
 from fewstep.use.initialization import Initialization, start_of
 from fewstep.use.learning import Learner
-from fewstep.use.origin import Origin, digest
+from fewstep.use.origin import Origin
 
 
 if TYPE_CHECKING:
@@ -58,11 +59,8 @@ def load(
             f"backbone.size={size}: init={name} sees pictures of the size that it was trained on. "
             f"Leave it out, or use init={BACKBONE}NAME"
         )
-    if name in shipped.names():
-        content, card = shipped.content(name)
-        return from_content(content, name, card)
     path = Path(init).expanduser()
-    if (path / "classifier.json").is_file():
+    if name not in shipped.names() and (path / "classifier.json").is_file():
         from fewstep.use.about import read
         from fewstep.use.backbone.backbone import NODE, Backbone
         from fewstep.use.saved import load_classifier
@@ -71,18 +69,9 @@ def load(
         if NODE in about["network"]["model"]:
             return Backbone.of(load_classifier(path))  # the whole of it is in there
         return load(about["initialization"]["name"], trust, weights)
-    if not path.exists():
-        known = [*shipped.names(), f"{BACKBONE}NAME"]
-        raise ConfigError(
-            f"init={name}: there is no such initialization, run or checkpoint."
-            f"{did_you_mean(name, known)} Choose {', '.join(known)}, a run directory of fewstep "
-            "train, or a .ckpt file"
-        )
-    from fewstep.run import checkpoint
-
-    file = checkpoint.find(path, "init")
-    content = checkpoint.read(file, "init")
-    checkpoint.check_finite(content, file, "init")
+    content, file = stored(name, (f"{BACKBONE}NAME",))
+    if file is None:
+        return from_content(content, name, card_text(shipped.about(name)))
     check_stored(content["fewstep"]["config"], f"init={file}", trust)
     return from_content(content, str(file.resolve()), run_card(content, name))
 

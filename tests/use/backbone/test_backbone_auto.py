@@ -13,7 +13,7 @@ pytest.importorskip("timm")
 from tiny_backbone import pictures, written
 
 import fewstep
-from fewstep.use import shipped
+from fewstep.run import shipped
 from fewstep.use.backbone import auto, networks
 from fewstep.use.expected import Expected
 

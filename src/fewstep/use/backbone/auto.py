@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fewstep.messages.errors import ConfigError
 from fewstep.records.intervals import Z95
-from fewstep.use import shipped
+from fewstep.run import shipped
 from fewstep.use.backbone import networks
 from fewstep.use.backbone.backbone import Backbone
 from fewstep.use.backbone.heads import HEADS

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from fewstep.data.images.preparation import Preparation
 from fewstep.messages.errors import ConfigError, did_you_mean
+from fewstep.run.weights import digest
 from fewstep.use.backbone import networks
 from fewstep.use.backbone.features import Features, Frozen
 from fewstep.use.backbone.heads import HEADS, Head
 from fewstep.use.classifier import Classifier
 from fewstep.use.inputs import pixels_of
 from fewstep.use.labels import classes_of
-from fewstep.use.origin import Origin, digest
+from fewstep.use.origin import Origin
 from fewstep.use.threads import one_thread
 from fewstep.use.way import Curve, Learn, Way
 

@@ -9,8 +9,6 @@ from typing import Any
 
 from torch import Tensor
 
-from fewstep.use.cards import card_text
-
 
 FOLDER = Path(__file__).resolve().parents[1] / "initializations"
 """A `NAME.safetensors` and a `NAME.json` each; the second says where the first comes from."""
@@ -21,20 +19,24 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 
 
-def content(name: str) -> tuple[dict[str, Any], str]:
-    """A shipped training in the form of a checkpoint, and its card."""
+def about(name: str) -> dict[str, Any]:
+    """What it says of itself."""
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def content(name: str) -> dict[str, Any]:
+    """A shipped training in the form of a checkpoint."""
     from safetensors.torch import load_file
 
-    about = json.loads((FOLDER / f"{name}.json").read_text())
     parts = nested(load_file(FOLDER / f"{name}.safetensors"))
     state = {f"module.{n}": value for n, value in parts["weights"].items()}
-    ours = {"config": about["config"], "inner_state": parts.get("inner_state", {})}
-    return {"state_dict": state, "fewstep": ours}, card_text(about)
+    ours = {"config": about(name)["config"], "inner_state": parts.get("inner_state", {})}
+    return {"state_dict": state, "fewstep": ours}
 
 
 def channels(name: str) -> int:
     """Of the pictures that it was trained on."""
-    return json.loads((FOLDER / f"{name}.json").read_text())["config"]["dataset"]["channels"]
+    return about(name)["config"]["dataset"]["channels"]
 
 
 def nested(flat: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -1,0 +1,185 @@
+"""`init`: a training starts from the weights of another one, and is hashed by what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torch import Tensor, nn
+
+from fewstep.commands import evaluate, train
+from fewstep.config.compose import compose_config, plain
+from fewstep.messages.errors import ConfigError
+from fewstep.records.identity import config_hash
+from fewstep.run import assembly, baselines, checkpoint, shipped, starting
+from fewstep.run.weights import Weights
+
+
+SMALL = ["dataset.classes=60", "model.channels=4", "trainer=cpu"]
+
+
+def config_of(*words: str) -> dict[str, Any]:
+    return plain(compose_config("train", [*SMALL, *words]))
+
+
+@pytest.fixture(scope="module")
+def config() -> dict[str, Any]:
+    return config_of()
+
+
+@pytest.fixture(scope="module")
+def other(config) -> dict[str, Tensor]:
+    """The weights of a network of another seed."""
+    return assembly.draft({**config, "seed": 5}).learner.state_dict()
+
+
+@pytest.fixture
+def saved(config, other, tmp_path: Path) -> Path:
+    """A checkpoint of them."""
+    return save(tmp_path / "other.ckpt", config, other)
+
+
+def save(file: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> Path:
+    ours = {"config": config, "meta_iteration": 3, "inner_state": {}}
+    torch.save({"state_dict": tensors, "fewstep": ours}, file)
+    return file
+
+
+def same(learner: nn.Module, tensors: dict[str, Tensor]) -> bool:
+    own = learner.state_dict()
+    return own.keys() == tensors.keys() and all(torch.equal(own[n], t) for n, t in tensors.items())
+
+
+def test_a_training_starts_from_the_weights_and_so_does_the_joint_baseline(
+    config, other, saved
+) -> None:
+    beside = {**config["baselines"], "joint": {**config["algorithm"], "name": "joint"}}
+    experiment = assembly.draft({**config, "init": str(saved), "baselines": beside})
+    assert same(experiment.learner, other)
+    assert same(baselines.joint_baseline(experiment).learner, other)
+    plain = assembly.draft(config).learner
+    assert not same(plain, other)
+    random = baselines.untrained(experiment).learner  # which is what it is called
+    assert same(random, plain.state_dict())
+
+
+def test_a_shipped_one_and_a_run_directory_are_found(config, other, tmp_path: Path) -> None:
+    folder = tmp_path / "mine" / "2030-01-01_00-00-00-000000" / "checkpoints"
+    folder.mkdir(parents=True)
+    save(folder / "last.ckpt", config, other)
+    (folder.parent / "config.yaml").write_text(yaml.safe_dump(config))
+    for path in (tmp_path / "mine", folder.parent, folder / "last.ckpt"):
+        found = starting.weights({"init": str(path)})
+        assert found is not None
+        assert all(torch.equal(found.tensors[n.removeprefix("module.")], other[n]) for n in other)
+    glyphs = starting.weights({"init": "glyphs"})
+    assert glyphs is not None
+    assert glyphs.tensors.keys() == {
+        n.removeprefix("module.") for n in shipped.content("glyphs")["state_dict"]
+    }
+
+
+def test_a_run_is_hashed_by_what_the_weights_are(config, other, saved, tmp_path: Path) -> None:
+    def hash_of(**more: Any) -> str:
+        asked = {**config, **more}
+        return config_hash({**asked, **train.length(asked)})
+
+    older = {n: v for n, v in config.items() if n not in ("init", "init_sha256")}
+    assert hash_of() == config_hash(older) == config_hash(config)
+    first = hash_of(init=str(saved))
+    assert first != hash_of()
+    elsewhere = save(tmp_path / "moved.ckpt", {**config, "seed": 9}, other)
+    assert hash_of(init=str(elsewhere)) == first
+    pinned = train.length({**config, "init": str(saved)})
+    assert hash_of(init=str(elsewhere), **pinned) == first
+    changed = save(tmp_path / "changed.ckpt", config, {n: t + 1 for n, t in other.items()})
+    assert hash_of(init=str(changed)) != first
+
+
+def test_a_run_that_goes_on_needs_the_weights_no_more(config, other, saved, tmp_path) -> None:
+    begun = {**config, "init": str(saved)}
+    begun |= train.length(begun)
+    cut = save(tmp_path / "cut.ckpt", begun, {n: t + 1 for n, t in other.items()})
+    saved.unlink()
+    goes_on = {**config, "init": str(saved), "resume": str(cut)}
+    assert train.length(goes_on) == {"init_sha256": begun["init_sha256"]}
+    resumed = assembly.draft({**goes_on, **train.length(goes_on)})
+    assert resumed.init is None
+    checkpoint.same_recipe(resumed, checkpoint.read(cut), cut)
+    base, _ = evaluate.merged({**plain(compose_config("evaluate", [f"checkpoint={cut}"]))})
+    assert base["init"] is None
+    assert base["init_sha256"] == begun["init_sha256"]
+
+
+class Wide(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head, self.more = nn.Linear(3, 2), nn.Linear(2, 4), nn.Linear(1, 1)
+
+
+def weights(**shapes: tuple[int, ...]) -> Weights:
+    tensors = {n.replace("_", "."): torch.ones(shape) for n, shape in shapes.items()}
+    return Weights("FILE", tensors)
+
+
+def test_what_does_not_fit_is_listed() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        weights(body_weight=(2, 3), head_weight=(5, 2), head_bias=(5,), gone=(1,)).give(Wide(), "W")
+    assert str(refusal.value) == (
+        "init=FILE: 3 of its 4 tensors do not fit model._target_=W: head.weight is (5, 2) and "
+        "(4, 2) there, head.bias is (5,) and (4,) there, gone has no place there. Use the model "
+        "and the shots.ways they were trained with, or other weights"
+    )
+    many = weights(**{f"layer{i}": (1,) for i in range(7)})
+    with pytest.raises(ConfigError, match=r"layer3 has no place there and 3 more\. Use"):
+        many.give(Wide(), "W")
+
+
+def test_what_the_network_has_besides_keeps_its_beginning() -> None:
+    module, given = Wide(), weights(body_weight=(2, 3), body_bias=(2,))
+    before = module.head.weight.clone()
+    given.give(module, "W")
+    assert torch.equal(module.body.weight, torch.ones(2, 3))
+    assert torch.equal(module.head.weight, before)
+    assert given.told(module) == (
+        "init=FILE: 2 tensors start from it; 4 begin as the network has them (head.weight, "
+        "head.bias, more.weight, more.bias)"
+    )
+
+
+REFUSED = {
+    "init=glyph": "init=glyph: there is no such initialization, run or checkpoint. Did you mean "
+    "glyphs? Choose glyphs, omniglot, a run directory of fewstep train, or a .ckpt file",
+    "init=7": "init=7: must be a text or null. For example init=outputs/runs/NAME",
+    "init=glyphs init_sha256=abc": "init=glyphs: holds other weights (sha256 ",
+    "init_sha256=abc": "init_sha256=abc: tells weights, and init=None names none. Give both, or "
+    "leave init_sha256 out",
+    "init=glyphs shots=20w1s": "init=glyphs: 2 of its 18 tensors do not fit model._target_="
+    "fewstep.models.OmniglotConv: head.bias is (5,) and (20,) there, head.weight is (5, 256) and",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_cannot_be_started_from_is_refused(words, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert train.main(words.split()) == 2
+    assert capsys.readouterr().err.startswith(f"fewstep: {REFUSED[words]}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_two_jobs_of_a_sweep_start_from_weights_and_are_not_run_again(
+    saved, tmp_path, monkeypatch, capfd
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [*SMALL, "max_meta_iterations=2", "eval.tasks=2", "eval.steps=1", "name=sweep"]
+    words += ["eval.val_every=null", "meta_batch=1", f"init={saved}", "-m", "seed=1,2"]
+    assert train.main(words) == 0
+    folder = tmp_path / "outputs" / "sweeps" / "sweep" / "0"
+    kept = yaml.safe_load((folder / "config.yaml").read_text())
+    assert len(kept["init_sha256"]) == 64
+    assert train.main(words) == 0
+    assert "2 of them before" in capfd.readouterr().out
