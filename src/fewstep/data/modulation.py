@@ -22,7 +22,7 @@ from fewstep.data.sampler import CLASSES, IMAGES, Draws
 
 SPS, SPAN, BETA = 8, 6, 0.35
 """Samples a symbol; symbols that a pulse is long; how much more bandwidth than the least it has."""
-DELAYS, ECHOES = (1, 16), (0.2, 0.7)
+DELAYS, ECHOES = (1, SPS), (0.2, 0.7)
 """Of the two echoes, in samples, and their strengths."""
 CFO, GAIN, SKEW = 0.006, 0.35, 0.5
 """The largest of each, to either side."""

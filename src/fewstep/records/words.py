@@ -31,7 +31,11 @@ DATASETS = {
     "ground": "grounds",
 }
 
-INITIALIZATIONS = {"random": "random initialization", "joint": "joint training"}
+INITIALIZATIONS = {
+    "random": "random initialization",
+    "start": "as it started",
+    "joint": "joint training",
+}
 """Baselines; `trained` goes by its algorithm."""
 
 KEYS = {

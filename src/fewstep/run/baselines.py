@@ -15,6 +15,11 @@ def untrained(experiment: Experiment) -> Experiment:
     return replace(experiment, learner=learner)
 
 
+def as_it_started(experiment: Experiment) -> Experiment:
+    """An experiment with a learner of its own, which has the weights that training began with."""
+    return begun(untrained(experiment))
+
+
 def oracle_baseline(experiment: Experiment) -> Experiment:
     """The dataset's own best answer in the place of a network; it has nothing to adapt."""
     settings = tuple(
@@ -31,4 +36,4 @@ def joint_baseline(experiment: Experiment) -> Experiment:
     assert joint is not None, "there is no joint baseline"
     changed = {**config, "algorithm": joint_node(config), "resume": None, "logger": {}}
     beside = replace(experiment, recipe=joint, config=changed, resume=None, logger={})
-    return begun(untrained(beside))
+    return as_it_started(beside)
