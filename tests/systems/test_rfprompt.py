@@ -16,6 +16,7 @@ from fewstep.core.outer import OuterStep
 from fewstep.core.rules import Adam
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.modulation import KNOWN, Channel, Modulation, pulse, sent
+from fewstep.data.numbers import uniform
 from fewstep.data.sampler import Draws
 from fewstep.messages.errors import ConfigError
 from fewstep.models.rf import SignalTransformer, groups_of
@@ -61,8 +62,8 @@ def test_echoes_come_late_and_noise_is_as_loud_as_is_asked_for() -> None:
 
 @pytest.mark.parametrize("modulation", KNOWN)
 def test_signals_have_unit_power(modulation: str) -> None:
-    uniform = Draws(0, modulation, 0).uniform(0, 200 * 22).reshape(200, 22)
-    signals = sent(modulation, uniform, 128)
+    chosen = uniform(Draws(0, modulation, 0).words(0, 200 * 22)).reshape(200, 22)
+    signals = sent(modulation, chosen, 128)
     assert signals.shape == (200, 128)
     assert np.mean(np.abs(signals) ** 2) == pytest.approx(1, abs=0.03)
 

@@ -140,7 +140,7 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     base["dataset"] = dataset_of(base["dataset"], config["dataset"])
     precision = config["trainer"]["precision"] or base["trainer"]["precision"]
     base |= {n: config[n] for n in ("name", "logger", "execution", "trust", "other_data")}
-    base |= {"init": None, "resume": None}
+    base |= {"init": None, "resume": None, "pictures": []}
     base["trainer"] = {**config["trainer"], "precision": precision}
     return base, path
 

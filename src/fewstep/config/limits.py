@@ -98,6 +98,7 @@ MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
 """Keys that one algorithm has."""
 
 OPTIONAL = {"algorithm.inner.batch_size", "algorithm.inner.loss", "algorithm.inner.state"}
+OPTIONAL |= {f"algorithm.inner.{name}" for name in ("rule", "lr", "steps")}
 OPTIONAL |= {"algorithm.meta_batch", "algorithm.train_shots", "algorithm.queries"}
 OPTIONAL |= {"algorithm.eval.steps", "algorithm.eval.batch_size"}
 """Keys of which an algorithm has those that it, or another key, asks for."""
@@ -107,7 +108,7 @@ CHOSEN = ("algorithm.eval", "budget")
 """Parts that need not have all of their keys."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
-TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget"}
+TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget", "pictures"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
 PARTS = {
     "eval": {"settings"},
@@ -134,6 +135,8 @@ def check_training(config: Mapping[str, Any]) -> None:
                 f"{part}={config[part]}: has keys of its own, which are given as {part}.KEY=VALUE. "
                 "`fewstep train --cfg job` prints them"
             )
+    if not isinstance(config["algorithm"].get("inner"), Mapping):
+        raise ConfigError("algorithm.inner is missing: an override or a file has removed it")
     tables = {**TRAIN, **RUN, **EVAL}
     check_values(config, {key: c for key, c in tables.items() if key not in OPTIONAL})
     some = {key: c for key, c in tables.items() if key in OPTIONAL}
@@ -153,16 +156,26 @@ def check_training(config: Mapping[str, Any]) -> None:
         node = config
         for name in part.split("."):
             node = node.get(name) or {}
-        later = {"schedule", "rates"} & set(node) if part == "algorithm.outer" else set()
+        later = {"schedule", "rates", "clip"} & set(node) if part == "algorithm.outer" else set()
         if part in CHOSEN:  # what it does not have, it does not need
             known &= set(node) | (known if set(node) - known - more - later else set())
         check_names(f"{part}.", node, known | more | later)
     _check_joint(config["baselines"]["joint"])
+    _check_pictures(config["pictures"])
 
 
 def _check_options(key: str, options: Any) -> None:
     if options is not None and not isinstance(options, Mapping):
         raise ConfigError(f"{key}={options}: must be names and values. For example +{key}.eps=1e-8")
+
+
+def _check_pictures(pictures: Any) -> None:
+    each = pictures if isinstance(pictures, list) else [None]
+    if not all(isinstance(one, Mapping) and "_target_" in one for one in each):
+        raise ConfigError(
+            f"pictures={pictures}: must be a list of what is drawn. For example "
+            "pictures='[{_target_: my_pictures.Loss}]'"
+        )
 
 
 def _check_best(config: Mapping[str, Any]) -> None:

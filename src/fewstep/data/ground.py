@@ -18,6 +18,7 @@ import torch
 
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import Family, FamilySplit, Made
+from fewstep.data.numbers import uniform
 from fewstep.data.sampler import CLASSES, Draws
 from fewstep.data.waves import OUTER, Inversion, Survey
 
@@ -120,7 +121,7 @@ class Ground(Family):
         """That of a task, [nz, nx] float64 in m/s; of a file's, test tasks go through all."""
         if self._models is not None and draws.split == "test":
             return self._models[draws.index % len(self._models)]
-        u = draws.uniform(CLASSES, 40)
+        u = uniform(draws.words(CLASSES, 40))
         model = (layers if self.models == "layers" else anomalies)(u, self.grid)
         mean, spread = self.velocity
         return mean + spread * model

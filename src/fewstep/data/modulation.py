@@ -17,6 +17,7 @@ import numpy as np
 from fewstep.core.objectives import Classification
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import Family, Made
+from fewstep.data.numbers import uniform
 from fewstep.data.sampler import CLASSES, IMAGES, Draws
 
 
@@ -89,7 +90,9 @@ class Modulation(Family):
         n, length, channel = spec.shots + spec.queries, self.samples, self.channel_of(draws)
         symbols, signals = -(-length // SPS) + SPAN, []
         for position, name in enumerate(self.modulations):
-            drawn = draws.uniform(IMAGES + position, n * (symbols + 2 * length)).reshape(n, -1)
+            drawn = uniform(draws.words(IMAGES + position, n * (symbols + 2 * length))).reshape(
+                n, -1
+            )
             u, v = np.split(drawn[:, symbols:], 2, axis=1)
             noise = np.sqrt(-np.log(u)) * np.exp(2j * np.pi * v)  # of unit power
             heard = channel.received(sent(name, drawn[:, :symbols], length), noise)
@@ -102,7 +105,7 @@ class Modulation(Family):
         """That of a task."""
         if self.channel == "clean":
             return Channel()
-        u, (first, last), (weak, strong) = draws.uniform(CLASSES, 10), DELAYS, ECHOES
+        u, (first, last), (weak, strong) = uniform(draws.words(CLASSES, 10)), DELAYS, ECHOES
         echoes = (weak + (strong - weak) * u[2:4]) * np.exp(2j * np.pi * u[4:6])
         sides = [
             float(most * (2 * v - 1)) for most, v in zip((CFO, GAIN, SKEW), u[6:9], strict=True)
@@ -132,19 +135,19 @@ def pulse(beta: float = BETA, span: int = SPAN, sps: int = SPS) -> np.ndarray:
     return taps / np.linalg.norm(taps)
 
 
-def sent(modulation: str, uniform: np.ndarray, samples: int) -> np.ndarray:
+def sent(modulation: str, chosen: np.ndarray, samples: int) -> np.ndarray:
     """Signals [n, samples] of the symbols that numbers [n, symbols] in (0, 1) choose; those of the
     first and the last symbols are heard in part."""
     if modulation == MSK:
-        turns = np.where(uniform < 0.5, -1.0, 1.0).repeat(SPS, axis=1) / (4 * SPS)
+        turns = np.where(chosen < 0.5, -1.0, 1.0).repeat(SPS, axis=1) / (4 * SPS)
         return np.exp(2j * np.pi * turns.cumsum(axis=1))[:, :samples]
-    points, symbols = POINTS[modulation], uniform.shape[1]
+    points, symbols = POINTS[modulation], chosen.shape[1]
     points = points / np.sqrt(np.mean(np.abs(points) ** 2))
     pulses = np.zeros((symbols, (symbols + SPAN) * SPS + 1))
     for k in range(symbols):
         pulses[k, k * SPS : (k + SPAN) * SPS + 1] = pulse()
     heard = pulses[:, SPAN * SPS : SPAN * SPS + samples] * math.sqrt(SPS)
-    return points[(uniform * len(points)).astype(int)] @ heard
+    return points[(chosen * len(points)).astype(int)] @ heard
 
 
 @dataclass(frozen=True)

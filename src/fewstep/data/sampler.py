@@ -59,10 +59,6 @@ class Draws:
         self._generator.state = self._state
         return self._generator.random_raw(n)
 
-    def uniform(self, stream: int, n: int) -> np.ndarray:
-        """The first n numbers of a stream in (0, 1), of 52 bits each: [n] float64."""
-        return ((self.words(stream, n) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
-
     def classes(self, ways: int, classes: int) -> list[int]:
         """`ways` distinct classes out of 0..classes-1, in task order: position is label.
 

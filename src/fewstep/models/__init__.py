@@ -4,10 +4,10 @@ from fewstep.models.cavia import ContextMLP
 from fewstep.models.chains import LinearChains
 from fewstep.models.convolutions import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv
 from fewstep.models.mlp import SineMLP
-from fewstep.models.prototypes import Prototypes
+from fewstep.models.prototypes import ProtoNet, Prototypes
 from fewstep.models.rf import SignalTransformer
 from fewstep.models.siren import VelocityModel
 
 
 __all__ = ["ContextMLP", "MAMLOmniglotConv", "MiniImagenetConv", "OmniglotConv", "Prototypes"]
-__all__ += ["LinearChains", "SignalTransformer", "SineMLP", "VelocityModel"]
+__all__ += ["LinearChains", "ProtoNet", "SignalTransformer", "SineMLP", "VelocityModel"]

@@ -18,6 +18,7 @@ ALGORITHMS = {
     "combination": "gradient combination",
     "truncated": "truncated MAML",
     "binomial": "BinomMAML",
+    "protonet": "prototypical network",
 }
 
 DATASETS = {

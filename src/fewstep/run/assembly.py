@@ -22,6 +22,7 @@ from fewstep.run.consistency import (
     check_shots,
     check_splits,
     check_steps,
+    check_takes,
     check_ways,
     to_train,
 )
@@ -44,6 +45,7 @@ def check(config: Config) -> None:
     """
     check_training(config)
     _tried(config)
+    parts.build_pictures(config["pictures"])
 
 
 def draft(config: Config) -> Experiment:
@@ -70,6 +72,7 @@ def draft(config: Config) -> Experiment:
         "random": config["baselines"]["random"],
         "start": config["baselines"].get("start", False),  # of before there was one
         "oracle": config["baselines"].get("oracle", False),
+        "pictures": parts.build_pictures(config.get("pictures") or []),
         "joint": joint,
         "init": starting.for_run(config),
         "resume": checkpoint.find(resume, "resume") if resume else None,
@@ -135,10 +138,16 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     model, chance = _new_model(config), torch.get_rng_state()
     node = joint_node(config)
     joint = _recipe(node, config["shots"], "baselines.joint") if node else None
+    if joint and not recipe.algorithm.has_inner_loop:
+        raise ConfigError(
+            f"baselines.joint: takes the inner gradients of algorithm={recipe.name}, which has no "
+            "inner loop. Use baselines.joint=null"
+        )
     check_trainer(config["trainer"])
     check_logger(config["logger"])
     check_shots(recipe)
     check_steps(recipe, config["eval"]["settings"])
+    check_takes(recipe, model)
     return recipe, model, joint, chance
 
 
@@ -156,7 +165,8 @@ def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
 
 
 def _recipe_again(node: Config, shots: Config, steps: int, held: int | None) -> Recipe:
-    changed = {**node, "inner": {**node["inner"], "steps": steps}}
+    loop = "steps" in node["inner"]  # else there is none to be shortened
+    changed = {**node, "inner": {**node["inner"], "steps": steps}} if loop else node
     if "checkpoint_steps" in node:
         changed["checkpoint_steps"] = held
     return _recipe(changed, shots)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,7 @@ class Experiment:
     """Whether the weights that `init` names are tested as they are."""
     oracle: bool
     """Whether the dataset's own best answer is tested beside it."""
+    pictures: Sequence[Any] = field(repr=False)  # what is drawn of the finished run
     joint: Recipe | None
     """Of the baseline that is trained beside it."""
     init: Weights | None

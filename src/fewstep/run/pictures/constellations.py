@@ -13,6 +13,7 @@ from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.types import Episode, Start
 from fewstep.data.modulation import SPAN, SPS, Channel, Modulation, pulse, sent
+from fewstep.data.numbers import uniform
 from fewstep.data.sampler import Draws
 from fewstep.records.style import PALETTE, STYLE
 from fewstep.run.learner import MetaLearner
@@ -56,10 +57,10 @@ class Constellations:
 def _symbols(modulation: str, channel: Channel) -> tuple[np.ndarray, np.ndarray]:
     """What a receiver that knows the pulse sees in the middle of each symbol, sent and received."""
     draws, samples = Draws(0, modulation, 0), 20 * SPS
-    uniform = draws.uniform(0, SIGNALS * (20 + SPAN)).reshape(SIGNALS, -1)
-    u, v = draws.uniform(1, 2 * SIGNALS * samples).reshape(2, SIGNALS, samples)
+    chosen = uniform(draws.words(0, SIGNALS * (20 + SPAN))).reshape(SIGNALS, -1)
+    u, v = uniform(draws.words(1, 2 * SIGNALS * samples)).reshape(2, SIGNALS, samples)
     noise = np.sqrt(-np.log(u)) * np.exp(2j * np.pi * v)
-    clean, taps = sent(modulation, uniform, samples), pulse() / np.sqrt(SPS)
+    clean, taps = sent(modulation, chosen, samples), pulse() / np.sqrt(SPS)
     found = []
     for signals in (clean, channel.received(clean, noise)):
         heard = np.stack([np.convolve(signal, taps, "same") for signal in signals])
