@@ -150,7 +150,7 @@ def test_every_experiment_passes_the_check(experiment):
 @pytest.mark.parametrize("dataset", names("dataset"))
 def test_every_dataset_passes_the_check_and_its_keys_are_those_of_its_class(dataset):
     config = composed(f"dataset={dataset}", "++dataset.root=somewhere")
-    if dataset in ("glyphs", "sine", "linear"):
+    if dataset in ("glyphs", "sine", "linear", "modulation", "ground"):
         config = composed(f"dataset={dataset}")
     assembly.check(config)
     made = parts.build_dataset(config["dataset"])

@@ -63,7 +63,9 @@ def test_a_misfit_by_hand() -> None:
 def test_the_velocity_may_be_what_the_outer_step_descends() -> None:
     true = torch.full((2, 3), 2000.0)
     outputs = {"velocity": torch.full((4, 2, 3), 2500.0), "cells": torch.zeros(4, 2)}
-    loss = Inversion(SMALL, "velocity", 1250.0).outer_loss(outputs, None, {"velocity": true})
+    loss = Inversion(SMALL, "misfit", "velocity", 1250.0).outer_loss(
+        outputs, None, {"velocity": true}
+    )
     assert loss.tolist() == pytest.approx([0.16] * 4)
 
 

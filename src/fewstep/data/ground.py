@@ -20,7 +20,7 @@ from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import Family, FamilySplit, Made
 from fewstep.data.numbers import uniform
 from fewstep.data.sampler import CLASSES, Draws
-from fewstep.data.waves import OUTER, Inversion, Survey
+from fewstep.data.waves import LOSSES, Inversion, Survey
 
 
 MODELS = ("layers", "anomalies")
@@ -49,6 +49,8 @@ class Ground(Family):
     models: str = "layers"
     """`layers`: 3 to 6, dipping or undulating, half of them with a fault; `anomalies`: three in a
     gradient."""
+    inner: str = "misfit"
+    """What a task descends: `misfit` of its shots, or `velocity`, which is not known at test."""
     outer: str = "misfit"
     """What the outer step descends: `misfit` of other shots, or `velocity`."""
     file: str | None = None
@@ -58,7 +60,7 @@ class Ground(Family):
     objective: Inversion = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for key, known in (("models", MODELS), ("outer", OUTER)):
+        for key, known in (("models", MODELS), ("inner", LOSSES), ("outer", LOSSES)):
             if (value := getattr(self, key)) not in known:
                 raise ValueError(f"dataset.{key}={value}: must be one of {', '.join(known)}")
         mean, spread = self.velocity
@@ -87,7 +89,7 @@ class Ground(Family):
         places = tuple((row, x) for row in self.receiver_rows for x in range(0, self.grid[1], 2))
         period = 1 / self.freq
         survey = Survey(self.dx, self.dt, self.nt, self.freq, period, places, float(fastest))
-        self.objective = Inversion(survey, self.outer, float(spread))
+        self.objective = Inversion(survey, self.inner, self.outer, float(spread))
 
     def open(self) -> dict[str, FamilySplit]:
         """The splits `train`, `val` and `test`: each an endless row of models of its own.
@@ -105,7 +107,7 @@ class Ground(Family):
     def settings(self) -> dict[str, Any]:
         """All but what is learned of the tasks; of a file what is in it."""
         content = None if self._models is None else sha256(self._models.tobytes()).hexdigest()
-        return super().settings() | {"file": content, "outer": None}
+        return super().settings() | {"file": content, "inner": None, "outer": None}
 
     def task(self, draws: Draws, spec: EpisodeSpec) -> Made:
         model = self.model_of(draws)

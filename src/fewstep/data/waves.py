@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -67,7 +67,7 @@ def misfit(heard: Tensor, wanted: Tensor) -> Tensor:
     return ((heard - wanted).square().sum(-1) / (energy + least)).mean(-1)
 
 
-OUTER = ("misfit", "velocity")
+LOSSES = ("misfit", "velocity")
 
 
 @dataclass(frozen=True)
@@ -75,35 +75,45 @@ class Inversion:
     """Which ground explains the seismograms: an objective whose loss is a wave equation.
 
     The inner loop descends the misfit of shots. The outer step descends that of other shots, or
-    the error of the velocities themselves, which meta-training knows.
+    the error of the velocities themselves, which meta-training knows; without waves, so may what
+    takes the place of an inner loop.
     """
 
     survey: Survey
-    outer: str
+    inner: str
     """`misfit` or `velocity`."""
+    outer: str
+    """The same."""
     scale: float
     """By which velocities are divided, m/s."""
 
     unit: ClassVar[str] = "misfit of seismograms"
 
-    def inner_loss(self, outputs: Mapping[str, Tensor], targets: Tensor) -> Tensor:
-        """The misfit of each shot with seismograms [B, receivers, nt]: [B]."""
-        return misfit(self.survey.shoot(outputs["velocity"][0], outputs["cells"]), targets)
+    def inner_loss(
+        self, outputs: Mapping[str, Tensor], targets: Tensor, given: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Of each shot with seismograms [B, receivers, nt]: [B]."""
+        return self._loss(self.inner, outputs, targets, given)
 
     def outer_loss(
         self, outputs: Mapping[str, Tensor], targets: Tensor, given: Mapping[str, Tensor]
     ) -> Tensor:
-        """The same of query shots, or the squared error of the velocity: [B]."""
-        if self.outer == "misfit":
-            return self.inner_loss(outputs, targets)
-        return self._error(outputs, given).square().mean((1, 2)) / self.scale**2
+        """The same of query shots."""
+        return self._loss(self.outer, outputs, targets, given)
 
     def metrics(
-        self, outputs: Mapping[str, Tensor], targets: Tensor, given: Mapping[str, Any]
+        self, outputs: Mapping[str, Tensor], targets: Tensor, given: Mapping[str, Tensor]
     ) -> Metrics:
         """`loss`, the mean misfit, and `velocity_rmse` in m/s, of which that says too little."""
-        rmse = self._error(outputs, given)[0].square().mean().sqrt()
-        return {"loss": self.inner_loss(outputs, targets).mean(), "velocity_rmse": rmse}
+        rmse = self.scale * self._loss("velocity", outputs, targets, given)[0].sqrt()
+        loss = self._loss("misfit", outputs, targets, given).mean()
+        return {"loss": loss, "velocity_rmse": rmse}
 
-    def _error(self, outputs: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Tensor:
-        return outputs["velocity"] - given["velocity"]
+    def _loss(
+        self, kind: str, outputs: Mapping[str, Tensor], targets: Tensor, given: Mapping[str, Tensor]
+    ) -> Tensor:
+        """The misfit of seismograms, or the mean squared error of the velocity: [B]."""
+        if kind == "misfit":
+            return misfit(self.survey.shoot(outputs["velocity"][0], outputs["cells"]), targets)
+        error = (outputs["velocity"] - given["velocity"]) / self.scale
+        return error.square().mean((1, 2))
