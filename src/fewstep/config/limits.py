@@ -74,6 +74,7 @@ TRAIN = {
     "shots.train_shots": count(1, 10),
     "shots.queries": count(0, 1),
     "baselines.random": Check(bool, example=True),
+    "baselines.start": Check(bool, example=True),
     "baselines.oracle": Check(bool, example=True),
     "other_data": Check(bool, example=True),
     "eval.val_every": Check(int, low=1, optional=True, word=AUTO, example=500),

@@ -33,6 +33,8 @@ USUAL = {
     "recall.Recall": "Decoder",
     "clients.Clients": "Split",
     "conversations.Conversations": "LanguageModel",
+    "modulation.Modulation": "SignalTransformer",
+    "ground.Ground": "VelocityModel",
 }
 """The network that each dataset of ours is learned with unless another is chosen."""
 OF_ALGORITHMS = ("ProtoNet",)

@@ -39,6 +39,7 @@ class Draws:
     """The random draws of one task. Cheap to make (some 5 us), and not shared between threads."""
 
     def __init__(self, seed: int, split: str, index: int) -> None:
+        self.split, self.index = split, index
         key = np.array([seed & WORD, _word(split)], dtype=np.uint64)
         self._counter = np.array([0, 0, index & WORD, 0], dtype=np.uint64)
         self._generator = _generator_of_thread()

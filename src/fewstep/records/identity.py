@@ -31,6 +31,9 @@ LATER_OF_JOINT = {
 }
 """The same of the joint baseline's, which had `fixed` from the first."""
 
+LATER_BASELINES = ("oracle", "start")
+"""Those that older runs lack, which is none."""
+
 
 def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that says what a run computes, on whatever machine."""
@@ -46,7 +49,7 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     recipe = (config.get("algorithm") or {}).items()  # an evaluation has its checkpoint's
     kept["algorithm"] = _older({n: v for n, v in recipe if n != "checkpoint_steps"}, LATER)
     if baselines := config.get("baselines"):
-        kept["baselines"] = {n: v for n, v in baselines.items() if n != "oracle" or v}
+        kept["baselines"] = {n: v for n, v in baselines.items() if n not in LATER_BASELINES or v}
         if (joint := baselines.get("joint")) is not None:
             kept["baselines"]["joint"] = _older(joint, LATER_OF_JOINT)
     kept["trainer"] = {"precision": str(config["trainer"]["precision"])}

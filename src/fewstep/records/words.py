@@ -52,6 +52,8 @@ DATASETS = {
     "subject_files": "subjects",
     "recall": "recall",
     "clients": "clients",
+    "modulation": "radio signals",
+    "ground": "grounds",
 }
 
 INITIALIZATIONS = {
@@ -60,6 +62,7 @@ INITIALIZATIONS = {
     "least_squares": "least squares that forget",
     "ridge": "ridge regression",
     "weighted_ridge": "ridge, weighted by noise",
+    "start": "as it started",
 }
 """Baselines; `trained` goes by its algorithm."""
 

@@ -32,7 +32,7 @@ def _mean(values: Sequence[Any]) -> float | None:
 
 
 def _of_run(run: Run, init: str) -> Mapping[str, Any]:
-    if init == "random":  # nothing was trained
+    if init in ("random", "start"):  # nothing was trained
         return dict.fromkeys((*COUNTS, "train_seconds"), 0)
     said = run.content
     tasks = said.get("tasks_seen") or None

@@ -70,10 +70,11 @@ def draft(config: Config) -> Experiment:
         "machine": build.build_machine(config),
         "logger": config["logger"],
         "random": config["baselines"]["random"],
-        "oracle": config["baselines"].get("oracle", False),  # of before there was one
+        "start": config["baselines"].get("start", False),  # of before there was one
+        "oracle": config["baselines"].get("oracle", False),
         "pictures": parts.build_pictures(config.get("pictures") or []),
         "joint": joint,
-        "init": starting.weights(config),
+        "init": starting.for_run(config),
         "resume": checkpoint.find(resume, "resume") if resume else None,
         "other_data": config["other_data"],
         "config": config,

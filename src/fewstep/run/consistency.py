@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -117,12 +118,18 @@ def check_fixed(learner: MetaLearner) -> None:
     Raises:
         ConfigError: a pattern without a parameter, one in two lists, or nothing left to learn.
     """
-    network = learner.net
+    network, inner = learner.net, learner.algorithm.inner
     try:
-        check_partition(learner.algorithm.inner, network.params(), network.frozen())
+        check_partition(inner, network.params(), network.frozen())
         learner.outer.groups(learner.moved())
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    if not inner.frozen and (meant := getattr(learner.module, "to_freeze", ())):
+        warnings.warn(
+            f"algorithm.inner.frozen=[]: {type(learner.module).__name__} has prompts, and the rest "
+            f"moves beside them. Use algorithm.inner.frozen=[{','.join(meant)}]",
+            stacklevel=2,
+        )
 
 
 def check_ways(experiment: Experiment) -> None:

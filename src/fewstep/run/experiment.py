@@ -157,6 +157,8 @@ class Experiment:
     """A `_target_` and its arguments; nothing where metrics.csv is enough."""
     random: bool
     """Whether an untrained learner is tested beside the trained one."""
+    start: bool
+    """Whether the weights that `init` names are tested as they are."""
     oracle: bool
     """Whether the dataset's own best answer is tested beside it."""
     pictures: Sequence[Any] = field(repr=False)  # what is drawn of the finished run

@@ -20,7 +20,7 @@ from fewstep.records.curves import draw_curves
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
 from fewstep.run.bars import Progress, TestProgress
-from fewstep.run.baselines import joint_baseline, own_baselines, untrained
+from fewstep.run.baselines import as_it_started, joint_baseline, own_baselines, untrained
 from fewstep.run.build import build_tasks
 from fewstep.run.callbacks import Checkpoints, Measure, Resume, Stopwatch
 from fewstep.run.checkpoint_contents import stopwatch
@@ -189,6 +189,8 @@ def _baselines(
     """
     if experiment.random:
         yield "random", untrained(experiment), None
+    if experiment.start:
+        yield "start", as_it_started(experiment), None
     if experiment.joint:
         baseline, aside = joint_baseline(experiment), folder / "joint"
         if experiment.learner.trainer.is_global_zero:

@@ -5,7 +5,9 @@ method `draw(finished)` that writes PNG files into `finished.folder`.
 """
 
 from fewstep.run.pictures.by_client import ByClient
+from fewstep.run.pictures.constellations import Constellations
 from fewstep.run.pictures.finished import Finished, draw_pictures
+from fewstep.run.pictures.grounds import Grounds
 from fewstep.run.pictures.needles import Needles
 from fewstep.run.pictures.recall import Recall
 from fewstep.run.pictures.retrieved import Retrieved
@@ -15,7 +17,9 @@ from fewstep.run.pictures.written import Written
 
 __all__ = [
     "ByClient",
+    "Constellations",
     "Finished",
+    "Grounds",
     "Needles",
     "Recall",
     "Retrieved",
