@@ -26,6 +26,9 @@ class Binomial(MetaGradient):
     def __post_init__(self) -> None:
         check_order(self.inner, self.order, self.window)
 
+    def hessian_products(self) -> int:
+        return self.order * ((self.window or self.inner.steps) - self.order + 1)
+
     def pull_back(self, path: Path, v: Params) -> Params:
         window, sums = self.window or path.steps, [v] * (self.order + 1)
         for back in range(1, window + 1):
