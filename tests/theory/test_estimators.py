@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import torch
 
+from fewstep.adapters.curvature import largest_curvature
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.path import Path
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
 from fewstep.core.types import Start
-from fewstep.theory.estimators import STEPS, largest_curvature, of_task
+from fewstep.theory.estimators import STEPS, of_task
 from fewstep.theory.tables import markdown
 from problems import REGRESSION, small_episode, small_net
 

@@ -150,7 +150,7 @@ def check_training(config: Mapping[str, Any]) -> None:
         node = config
         for name in part.split("."):
             node = node.get(name) or {}
-        later = {"schedule", "rates"} & set(node) if part == "algorithm.outer" else set()
+        later = {"schedule", "rates", "clamp"} & set(node) if part == "algorithm.outer" else set()
         if part in CHOSEN:  # what it does not have, it does not need
             known &= set(node) | (known if set(node) - known - more - later else set())
         check_names(f"{part}.", node, known | more | later)

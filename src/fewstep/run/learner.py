@@ -164,7 +164,7 @@ class MetaLearner(Measuring):
         """Give the outer optimizer what the tasks of a meta-batch say together."""
         direction = self.outer.aggregator.apply(total, self.meta_batch)
         for name, parameter in self.moved().items():
-            parameter.grad = direction[name]
+            parameter.grad = self.outer.clamped(direction[name])
 
     def _log_training(self, metrics: Metrics) -> None:
         self._recent.append(metrics)

@@ -38,6 +38,7 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         dict(config["options"] or {}),
         _schedule(config, key),
         check_rates(config.get("rates") or {}, key),
+        clamp=_clamp(config.get("clamp"), key),
     )
     try:
         made = optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
@@ -48,6 +49,16 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         ) from None
     _check_step(made, f"{key}.optimizer={name}")
     return outer
+
+
+def _clamp(limit: Any, key: str) -> float | None:
+    number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+    if limit is None or (number and 0 < limit < math.inf):
+        return limit
+    raise ConfigError(
+        f"{key}.clamp={limit}: must be a finite number above 0, or null for none. For example "
+        f"+{key}.clamp=10"
+    )
 
 
 def _check_step(made: Any, key: str) -> None:
