@@ -29,6 +29,7 @@ THEORY = re.compile(r"<!-- fewstep theory -->\n.*?\n<!-- end theory -->\n", re.S
 
 COSTS = (
     "memory",
+    "family",
     "growth",
     "classes",
     "start",

@@ -90,15 +90,25 @@ def measured(case: Case, experiment: Experiment, tasks: int = TASKS) -> list[dic
             _train(experiment)
         net = Net(copy.deepcopy(experiment.learner.net.module).double())
         problem = Problem(net, experiment.objective)
+        bends = [bend(problem, episode) for episode in episodes]
         for rate in case.rates:
-            found = [of_task(problem, episode, rate) for episode in episodes]
+            found = [
+                of_task(problem, episode, rate) | {"curvature": STEPS * rate * size}
+                for episode, size in zip(episodes, bends, strict=True)
+            ]
             about = {"case": case.name, "trained": trained, "rate": rate, "tasks": tasks}
             rows.append(about | _summary(found))
     return rows
 
 
+def bend(problem: Problem, episode: Episode) -> float:
+    """The largest curvature of a task where it starts, whatever the rate."""
+    one = InnerLoop(SGD(0.0), 1)
+    return float(largest_curvature(Path(one, problem, Start(problem.net.params(), {}), episode)))
+
+
 def of_task(problem: Problem, episode: Episode, rate: float) -> dict[str, Any]:
-    """Relative errors in one task, by estimator, and K a lambda."""
+    """Relative errors in one task, by estimator."""
     inner, params = InnerLoop(SGD(rate), STEPS), problem.net.params()
     path = Path(inner, problem, Start(params, {}), episode)
     _, v = path.query_gradient()
@@ -109,7 +119,6 @@ def of_task(problem: Problem, episode: Episode, rate: float) -> dict[str, Any]:
         return float((flat(estimate) - exact).norm() / exact.norm())
 
     return {
-        "curvature": STEPS * rate * float(largest_curvature(path)),
         "first_order": error(0),
         "binomial": [error(order) for order in ORDERS],
         "truncated": [error(order, order) for order in ORDERS],
