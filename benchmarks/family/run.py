@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from family.verdict import PARTS, Verdict, langevin, lines, waves
+from family.verdict import PARTS, Verdict, kept, langevin, lines, waves
 from fewstep.commands import train
 
 
@@ -31,7 +31,7 @@ def main(words: list[str]) -> int:
     if words[:1] == ["anew"]:
         found = anew(words[1:])
     else:
-        found = [verdict for judge in PARTS.values() for verdict in judge()]
+        found = [verdict for name in kept() for verdict in PARTS[name]()]
     print(*lines(found), sep="\n")
     return int(not all(verdict.holds for verdict in found))
 

@@ -89,9 +89,9 @@ def _hands_of_all(found: re.Match[str]) -> str:
 
 def _gates() -> str:
     """The claims on the tables of the family, each with what its files say."""
-    from family.verdict import PARTS, lines
+    from family.verdict import PARTS, kept, lines
 
-    told = [line for judge in PARTS.values() for line in lines(judge())]
+    told = [line for name in kept() for line in lines(PARTS[name]())]
     return "\n".join(["<!-- family.run -->", *(f"- {line}" for line in told), ""])
 
 
