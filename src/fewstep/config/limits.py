@@ -107,7 +107,7 @@ OPTIONAL |= {f"budget.{unit}" for unit in UNITS}
 CHOSEN = ("algorithm.eval", "budget")
 """Parts that need not have all of their keys."""
 
-LATER_OF_OUTER = {"schedule", "rates", "clip", "aggregator"}
+LATER_OF_OUTER = {"schedule", "rates", "clip", "clamp", "aggregator"}
 """Keys of an outer step that a stored one need not have."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")

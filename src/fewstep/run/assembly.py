@@ -18,7 +18,9 @@ from fewstep.messages.errors import ConfigError
 from fewstep.run import build, checkpoint, parts, starting
 from fewstep.run.consistency import (
     check_fixed,
+    check_learned,
     check_oracle,
+    check_rule,
     check_shots,
     check_splits,
     check_steps,
@@ -83,6 +85,7 @@ def draft(config: Config) -> Experiment:
     if made["oracle"]:
         check_oracle(dataset, config["dataset"].get("name"))
     learner = learner_of(model, recipe, dataset.objective, made)
+    check_learned(learner)
     return begun(Experiment(**made, learner=learner))
 
 
@@ -148,6 +151,7 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     check_shots(recipe)
     check_steps(recipe, config["eval"]["settings"])
     check_takes(recipe, model)
+    check_rule(recipe)
     return recipe, model, joint, chance
 
 

@@ -94,6 +94,35 @@ def check_takes(recipe: Recipe, module: nn.Module) -> None:
         )
 
 
+def check_rule(recipe: Recipe) -> None:
+    """Hold the inner rule against the loss that it descends.
+
+    Raises:
+        ConfigError: a mean where it asks for the sum.
+    """
+    inner = recipe.algorithm.inner
+    name = type(inner.rule).__name__.lower()
+    if inner.rule.sums and inner.loss != "sum":
+        raise ConfigError(
+            f"algorithm.inner.loss={inner.loss}: the inner rule {name} weighs "
+            "the sum of a task's losses against its prior. Use algorithm.inner.loss=sum"
+        )
+
+
+def check_learned(learner: MetaLearner) -> None:
+    """Refuse a rule that learns what it remembers as well: a step could find but one of them.
+
+    Raises:
+        ConfigError: an entry of both.
+    """
+    entries = {name.split("/")[1] for name in learner.learned.by_name()}
+    if both := sorted(entries & set(learner.state)):
+        raise ConfigError(
+            f"algorithm.inner.rule: {type(learner.algorithm.inner.rule).__name__} learns "
+            f"{', '.join(both)}, and init gives its state that as well. Rename one of them"
+        )
+
+
 def check_oracle(dataset: Any, name: Any) -> None:
     """Refuse `baselines.oracle` where nobody knows the best answer.
 

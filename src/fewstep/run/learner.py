@@ -161,7 +161,7 @@ class MetaLearner(Measuring):
         """Give the outer optimizer what the tasks of a meta-batch say together."""
         direction = self._batch().direction(total, self.meta_batch, self.module, self.params())
         for name, parameter in self.moved().items():
-            parameter.grad = direction[name]
+            parameter.grad = self.outer.clamped(direction[name])
         if self.outer.clip is not None:
             nn.utils.clip_grad_norm_(self.moved().values(), self.outer.clip)
 

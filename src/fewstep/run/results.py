@@ -19,6 +19,7 @@ from fewstep.records.identity import config_hash, git_commit, hashed, recipe_has
 from fewstep.records.results import write_per_task
 from fewstep.run.callbacks import Stopwatch
 from fewstep.run.experiment import Experiment
+from fewstep.run.peak import Peak
 
 
 SCHEMA = 1
@@ -64,7 +65,7 @@ def header(experiment: Experiment, command: str) -> dict[str, Any]:
 
 
 def progress(stopwatch: Stopwatch, experiment: Experiment) -> dict[str, Any]:
-    """How much training there was and how fast; the speed is null where it was too short."""
+    """How much training there was and how fast, in how much memory; null of what was not seen."""
     learner, per_task = experiment.learner, experiment.work
     speed = stopwatch.tasks_per_second(learner.meta_batch) if stopwatch.meta_iterations else None
     return {
@@ -72,8 +73,10 @@ def progress(stopwatch: Stopwatch, experiment: Experiment) -> dict[str, Any]:
         "tasks_seen": learner.tasks_seen,
         "gradients_taken": learner.tasks_seen * per_task.gradients,
         "examples_seen": learner.tasks_seen * per_task.examples,
+        "hessian_products": learner.tasks_seen * per_task.hessian_products,
         "train_seconds": round(stopwatch.seconds, 3),
         "tasks_per_second": speed and round(speed, 2),
+        "peak_bytes": Peak.of(learner.trainer),
     }
 
 

@@ -30,6 +30,7 @@ from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.run.origin import digests, kept
 from fewstep.run.pace import LeavesWord
+from fewstep.run.peak import Peak
 from fewstep.run.pictures import Finished, draw_pictures
 from fewstep.run.results import Entrant, device_name, header, progress, result
 from fewstep.run.tested import Tested
@@ -110,7 +111,7 @@ def fit(
         limit_val_batches=0,  # `Measure` decides when to validate: exactly resumable
         logger=[metrics, *loggers],
         callbacks=[
-            *(watch, measure, Progress(watch, measure, label)),
+            *(watch, Peak(), measure, Progress(watch, measure, label)),
             *(LeavesWord(folder, watch), saved, Resume(watch)),
         ],
     )
