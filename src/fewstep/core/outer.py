@@ -50,6 +50,9 @@ class OuterStep:
     """Rates of their own by pattern of parameters' names, the first that fits; what the inner rule
     learns is called `inner/*`. They fall as `lr` does."""
     aggregator: Aggregator = field(default_factory=Mean)
+    average: float | None = None
+    """The decay of a moving average of the initializations, which is what is tested; None tests the
+    last of them."""
 
     def scale(self, meta_iteration: int, of: int) -> float:
         """`eps_i / eps_0`, with `eps_i = way final + (1 - way) initial`."""

@@ -26,11 +26,14 @@ from fewstep.run.consistency import (
     to_train,
 )
 from fewstep.run.dataset_contract import check_test, open_splits
-from fewstep.run.experiment import Experiment, Labels, Recipe
+from fewstep.run.experiment import Experiment, Recipe
+from fewstep.run.given_tasks import given
 from fewstep.run.learner import MetaLearner
 from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
 from fewstep.run.outer import build_outer
+from fewstep.run.source import Labels
+from fewstep.run.ways import check_any_ways
 
 
 Config = Mapping[str, Any]
@@ -61,6 +64,7 @@ def draft(config: Config) -> Experiment:
         "dataset": dataset,
         "splits": {},
         "model": config["model"]["_target_"],
+        "ways": config["shots"]["ways"],
         "chance": chance,
         "recipe": recipe,
         "schedule": build.build_schedule(config),
@@ -89,7 +93,7 @@ def assemble(config: Config) -> Experiment:
         ConfigError: as `draft` does, or data that is missing, damaged or not enough.
     """
     experiment = opened(draft(config))
-    return replace(experiment, splits=resumed(experiment))
+    return given(replace(experiment, splits=resumed(experiment)))
 
 
 def opened(experiment: Experiment) -> Experiment:
@@ -99,6 +103,7 @@ def opened(experiment: Experiment) -> Experiment:
         ConfigError: data that is missing or damaged, or a task that a split cannot fill.
     """
     check_ways(experiment)
+    check_any_ways(experiment)
     try:
         splits = open_splits(experiment.dataset, experiment.source.key)
         check_test(splits, experiment.source.key)

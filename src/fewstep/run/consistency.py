@@ -9,8 +9,9 @@ from fewstep.adapters.partition import check_partition
 from fewstep.core.objectives import Classification
 from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
-from fewstep.run.experiment import Experiment, Recipe, Source
+from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.learner import MetaLearner
+from fewstep.run.source import Source
 
 
 Config = Mapping[str, Any]

@@ -38,6 +38,7 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         dict(config["options"] or {}),
         _schedule(config, key),
         check_rates(config.get("rates") or {}, key),
+        average=config.get("average"),
     )
     try:
         made = optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
