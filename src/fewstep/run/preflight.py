@@ -30,7 +30,6 @@ from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.execution.serial import Serial
-from fewstep.messages.errors import ConfigError
 from fewstep.run.answers import check_answers, check_derivative
 from fewstep.run.diagnosis import Place, explained
 from fewstep.run.experiment import Experiment
