@@ -33,7 +33,7 @@ from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
 from fewstep.run.outer import build_outer
 from fewstep.run.source import Labels
-from fewstep.run.ways import check_any_ways
+from fewstep.run.ways import check_any_ways, execution_for
 
 
 Config = Mapping[str, Any]
@@ -166,7 +166,10 @@ def learner_of(
     model: nn.Module, recipe: Recipe, objective: Any, made: Mapping[str, Any]
 ) -> MetaLearner:
     """A learner of a network, as what else is made of the configuration says."""
-    schedule = made["schedule"]
+    schedule, test = made["schedule"], made["test"]
+    specs = recipe.spec, *(setting.spec for setting in test.settings)
+    if any(spec.varies for spec in specs):  # a program for each shape would never pay
+        model.__dict__["programs"] = False
     learner = MetaLearner(
         model,
         recipe.algorithm,
@@ -174,7 +177,7 @@ def learner_of(
         recipe.outer,
         max_meta_iterations=schedule.max_meta_iterations,
         meta_batch=schedule.meta_batch,
-        execution=made["machine"].execution,
+        execution=execution_for(specs, made["ways"], made["machine"]),
         log_every=schedule.log_every,
     )
     learner.config = dict(made["config"])

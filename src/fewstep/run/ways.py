@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fewstep.core.objectives import Classification
 from fewstep.core.types import EpisodeSpec
 from fewstep.messages.errors import ConfigError
-from fewstep.run.experiment import Experiment
+from fewstep.run.experiment import Experiment, Machine
+from fewstep.run.lightning import device_of
 
 
 HEADS = "zeros, mean or prototypes"
@@ -21,6 +22,18 @@ def any_ways(experiment: Experiment) -> bool:
     return learner.algorithm.inner.head != "trained"
 
 
+def differs(spec: EpisodeSpec, ways: int) -> bool:
+    """Whether tasks have other ways than the network, or ways that vary."""
+    return spec.varies or spec.ways != ways
+
+
+def execution_for(specs: Iterable[EpisodeSpec], ways: int, machine: Machine) -> str:
+    """The execution that was asked for; on a GPU the choice for tasks that cannot be stacked."""
+    unequal = any(differs(spec, ways) for spec in specs)
+    auto = machine.execution == "auto" and unequal
+    return "serial" if auto and device_of(machine).type == "cuda" else machine.execution
+
+
 def check_any_ways(experiment: Experiment) -> None:
     """Refuse tasks of other ways, or of ways that vary, where the network or the execution is for
     one number of them.
@@ -29,7 +42,7 @@ def check_any_ways(experiment: Experiment) -> None:
         ConfigError: naming the key and the ways out.
     """
     for key, spec in _specs(experiment):
-        if not spec.varies and spec.ways == experiment.ways:
+        if not differs(spec, experiment.ways):
             continue
         if not isinstance(experiment.objective, Classification):
             raise ConfigError(f"{key}: the tasks of this dataset have no ways. Leave it out")

@@ -20,6 +20,7 @@ from fewstep.disk.files import replacing
 FORMAT = 1
 PARTS = ("ways", "classes", "shots", "queries", "support", "query")
 """The arrays that say who is in which task: whole numbers, one task after another."""
+ARRAYS = (*PARTS, "class_ids", "class_names", "about")
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,11 @@ def read(path: Path) -> Manifest:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in (*PARTS, "class_ids", "class_names", "about")}
+            if missing := [name for name in ARRAYS if name not in file]:
+                raise ValueError(f"it has no {missing[0]}")
+            arrays = {name: file[name] for name in ARRAYS}
         about = json.loads(str(arrays["about"]))
         tasks = _tasks({name: arrays[name].astype(np.int64) for name in PARTS})
-    except KeyError as error:
-        raise ValueError(f"it has no {str(error).strip(chr(39))}") from None
     except OSError:
         raise
     except Exception as error:  # whatever a file that is none does to its readers
