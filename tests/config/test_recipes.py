@@ -50,6 +50,9 @@ def family(shots: int) -> dict[str, Recipe]:
         "boil": Recipe(k, 15, 16, ("sgd", 0.1, 5, None), (10, None), adam),
         "metasgd": Recipe(k, 15, 16, ("metasgd", 0.1, 5, None), (5, None), adam),
         "sign_maml": Recipe(k, 15, 8, ("sign", 0.0035, 5, None), (10, None), adam),
+        "proto_fomaml": Recipe(
+            k, 5, 1, ("sgd", 0.01, 1, None), (1, None), ("Adam", 0.001, 0.00001)
+        ),
         "cavia": Recipe(k, k, 25, ("sgd", 1.0, 1, None), (5, None), adam),
         "prox_reptile": Recipe(10, 0, 5, ("prox", 0.01, 5, 10), (50, 5), ("SGD", 1.0, 0.0)),
     }

@@ -27,7 +27,7 @@ from fewstep.models import OmniglotConv
 from fewstep.models.layers import norm
 from fewstep.records import benchmarks
 from fewstep.run import assembly
-from fewstep.run.averaging import Average, complaint, tested_tensors
+from fewstep.run.averaging import Average, averaged, complaint
 from fewstep.run.ways import check_any_ways
 
 
@@ -209,8 +209,8 @@ def test_a_checkpoint_gives_what_is_tested() -> None:
     tensors = {"module.w": torch.zeros(2), "learned.inner/lr:w": torch.zeros(1)}
     average = {"steps": 3, "params": {"w": torch.ones(2), "inner/lr.w": torch.ones(1)}}
     content = {"state_dict": tensors, "fewstep": {"average": average}}
-    assert all(value.all() for value in tested_tensors(content).values())
-    assert tested_tensors({**content, "fewstep": {}}) == tensors
+    assert all(value.all() for value in averaged(content).values())
+    assert averaged({**content, "fewstep": {}}) == tensors
     assert complaint(average, tensors) is None
     assert complaint(None, tensors) is None
     assert "must be a tensor as its network has it" in str(

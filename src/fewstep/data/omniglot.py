@@ -157,7 +157,7 @@ def character_order(split_seed: int) -> list[int]:
 
 def evaluation_alphabets() -> list[str]:
     """Those of `images_evaluation`."""
-    return files("fewstep.data").joinpath("splits", "omniglot_evaluation.txt").read_text().split()
+    return (files("fewstep") / "data/splits/omniglot_evaluation.txt").read_text().split()
 
 
 def read(sources: list[Path]) -> Content:

@@ -18,6 +18,7 @@ ALGORITHMS = {
     "combination": "gradient combination",
     "truncated": "truncated MAML",
     "binomial": "BinomMAML",
+    "proto_fomaml": "first-order Proto-MAML",
 }
 
 DATASETS = {
@@ -72,7 +73,9 @@ TRAINED_ON = {
     "combination": "training tasks: last minibatch, just before its inner step",
     "joint": "training tasks: last minibatch, nothing adapted",
     "fomaml": "training tasks: the tail, after adapting",
-    **dict.fromkeys(("maml", "truncated", "binomial"), "training tasks: queries, after adapting"),
+    **dict.fromkeys(
+        ("maml", "truncated", "binomial", "proto_fomaml"), "training tasks: queries, after adapting"
+    ),
 }
 """What `train/acc` and `train/loss` are the mean of, which is another thing for each algorithm."""
 

@@ -52,7 +52,7 @@ class Average:
         self.params = {name: p.clone() for name, p in state["params"].items()}
 
 
-def tested_tensors(content: Mapping[str, Any]) -> dict[str, Tensor]:
+def averaged(content: Mapping[str, Any]) -> dict[str, Tensor]:
     """A checkpoint's tensors, by the names of its `state_dict`, as they are tested."""
     tensors = dict(content["state_dict"])
     average = content["fewstep"].get("average") or {"params": {}}

@@ -14,7 +14,7 @@ from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.run import parts
-from fewstep.run.averaging import tested_tensors
+from fewstep.run.averaging import averaged
 from fewstep.run.learned import Learned
 from fewstep.use import shipped
 from fewstep.use.cards import run_card
@@ -94,7 +94,7 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
     Raises:
         ConfigError: it is of another kind of task, or its tensors are not those of its network.
     """
-    config, tensors = content["fewstep"]["config"], tested_tensors(content)
+    config, tensors = content["fewstep"]["config"], averaged(content)
     dataset = parts.dataset_of(config)
     if not isinstance(dataset.objective, Classification):
         raise ConfigError(

@@ -26,7 +26,7 @@ SPEC = EpisodeSpec(ways=20, shots=1, queries=1, steps=0)
 
 def rows() -> list[dict[str, str]]:
     """The list, a drawing a row: run, role, item, class, alphabet, character, drawing."""
-    text = files("fewstep.data").joinpath("splits", "lake_runs.csv").read_text()
+    text = (files("fewstep") / "data/splits/lake_runs.csv").read_text()
     return list(csv.DictReader(text.splitlines()))
 
 
