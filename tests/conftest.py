@@ -82,7 +82,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     those of fixtures that outlive the test are drawn."""
     from fewstep.run import training
 
-    for name in ("draw_curves", "draw_waves"):
+    for name in ("draw_curves", "draw_pictures"):
         monkeypatch.setattr(training, name, lambda *_: None)
 
 

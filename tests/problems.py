@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
+from fewstep.algorithms.direct import Direct
 from fewstep.algorithms.eigen_reptile import EigenReptile
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.hessian_free import HessianFree
@@ -38,9 +39,10 @@ ALGORITHMS: dict[str, Callable] = {
     "eigen_reptile": EigenReptile,
     "mamlpp": lambda inner: MultiStep(inner, weights=(0.2, 0.3, 0.5)),
     "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
+    "protonet": lambda inner: Direct(),
 }
 """Of three inner steps."""
-NO_MEMORY = ("binomial", "truncated", "imaml", "hessian_free")
+NO_MEMORY = ("binomial", "truncated", "imaml", "hessian_free", "protonet")
 REFUSES: dict[str, set[str]] = {name: {"adam"} for name in NO_MEMORY}
 """The `RULES` under which an algorithm cannot run, by its name."""
 DEAR = {"maml", "binomial", "truncated", "imaml", "mamlpp"}

@@ -18,8 +18,8 @@ class Recipe(NamedTuple):
     train_shots: int
     queries: int
     meta_batch: int
-    inner: tuple[str, float, int, int | None]
-    """Rule, learning rate, steps, batch size."""
+    inner: tuple[str | None, float | None, int | None, int | None]
+    """Rule, learning rate, steps, batch size; None where there is no inner loop."""
     test: tuple[int, int | None]
     """Steps, batch size."""
     outer: tuple[str, float, float | None]
@@ -55,6 +55,7 @@ def family(shots: int) -> dict[str, Recipe]:
         ),
         "cavia": Recipe(k, k, 25, ("sgd", 1.0, 1, None), (5, None), adam),
         "prox_reptile": Recipe(10, 0, 5, ("prox", 0.01, 5, 10), (50, 5), ("SGD", 1.0, 0.0)),
+        "protonet": Recipe(k, 5, 1, (None, None, None, None), (0, None), ("Adam", 0.001, 0.0)),
     }
 
 
@@ -117,7 +118,7 @@ def test_an_algorithm_alone_is_its_own_recipe(algorithm, shots):
         config["shots"]["train_shots"],
         config["shots"]["queries"],
         config["meta_batch"],
-        (inner["rule"], inner["lr"], inner["steps"], inner["batch_size"]),
+        (inner.get("rule"), inner.get("lr"), inner.get("steps"), inner.get("batch_size")),
         (config["eval"]["steps"], config["eval"]["batch_size"]),
         (outer["optimizer"], outer["lr"], outer["final_lr"]),
     )

@@ -17,6 +17,7 @@ from fewstep.adapters.meta_test import Setting, evaluate_task
 from fewstep.adapters.path import Path
 from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
+from fewstep.algorithms.direct import Direct
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
@@ -32,7 +33,7 @@ from fewstep.execution.choice import EXECUTIONS
 from fewstep.execution.serial import Serial
 from fewstep.execution.threads import Threads
 from fewstep.messages.errors import ConfigError
-from fewstep.models import Prototypes
+from fewstep.models import ProtoNet, Prototypes
 from fewstep.programs.library import Programs
 from fewstep.run.consistency import check_fixed
 from fewstep.run.learner import MetaLearner
@@ -333,6 +334,46 @@ def test_prototypes_take_the_support_set(execution: str) -> None:
     wanted = nn.functional.cross_entropy(logits, episode.query_y).item()
     for protocol in PROTOCOLS:
         assert found[protocol]["loss"].item() == pytest.approx(wanted, rel=1e-10)
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_directly_the_direction_is_the_gradient_of_the_query_loss(execution: str) -> None:
+    torch.manual_seed(0)
+    module = Prototypes(nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.Tanh()), ways=3).double()
+    episode, net = image_episode(0, steps=1, size=4), Net(module)
+    episode = episode._replace(batches=episode.batches[:0])
+    given = Problem(net, CLASSIFICATION).given(episode)
+
+    def loss(params: Params) -> Tensor:
+        outputs = net(params, episode.query_x, given)
+        return nn.functional.cross_entropy(outputs, episode.query_y)
+
+    def direction(net: Net, start: Start, episode: Episode) -> Any:
+        return Direct().direction(Problem(net, CLASSIFICATION), start, episode)
+
+    params = net.params()
+    ((found, state, metrics),) = EXECUTIONS[execution](module).map(
+        direction, (Start(params, {}),), [episode]
+    )
+    assert largest_difference(finite_differences(loss, params), found) < 1e-8
+    assert state == {}
+    assert metrics["loss"].item() == pytest.approx(loss(params).item(), rel=1e-12)
+
+
+def test_directly_there_is_no_inner_loop() -> None:
+    with pytest.raises(ValueError, match=r"algorithm.inner.steps=2: Direct takes no inner step"):
+        Direct(InnerLoop(SGD(0.1), 2))
+    with pytest.raises(ValueError, match="has no derivative by what MetaSGD learns"):
+        Direct(InnerLoop(MetaSGD(0.1), 0))
+    assert Direct().gradients(EpisodeSpec(5, 1, 5, 0)) == 1
+
+
+def test_the_network_of_prototypical_networks() -> None:
+    net = ProtoNet(5)
+    assert sum(p.numel() for p in net.parameters()) == 111_681
+    assert net.encoder(torch.zeros(2, 1, 28, 28)).shape == (2, 64, 1, 1)
+    with pytest.raises(ValueError, match=r"model.size=15: four pools leave nothing"):
+        ProtoNet(5, size=15)
 
 
 def test_what_a_task_does_not_bring_is_refused() -> None:

@@ -15,7 +15,7 @@ from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.commands import episodes, evaluate
 from fewstep.config.compose import compose_config
-from fewstep.config.given import check_tasks
+from fewstep.config.evaluation import check_tasks
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.core.problem import Problem

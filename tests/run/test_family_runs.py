@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import fewstep
+from fewstep.commands import evaluate
 
 
 TINY = [
@@ -39,6 +40,19 @@ def test_the_best_answer_stands_beside_langevin_descent_on_the_same_tasks(tmp_pa
     assert (trained["init"], oracle["init"], oracle["steps"]) == ("trained", "oracle", 0)
     assert trained["episodes_sha256"] == oracle["episodes_sha256"]
     assert oracle["loss"] < trained["loss"]
+
+
+def test_without_an_inner_loop_a_run_takes_no_steps_and_goes_on(tmp_path: Path) -> None:
+    words = ["algorithm=protonet", *TINY, "algorithm.inner.frozen=[encoder.0.*]"]
+    fewstep.train([*words, "execution=threads", f"hydra.run.dir={tmp_path / 'run'}"])
+    told = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert [(r["steps"], r["curve"]["steps"]) for r in told["results"]] == [(0, [0])] * 2
+    assert told["gradients_taken"] == told["tasks_seen"] == 6
+    fewstep.train([f"resume={tmp_path / 'run'}", "max_meta_iterations=4"])
+    saved = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
+    assert saved["fewstep"]["meta_iteration"] == 4
+    words = [f"checkpoint={tmp_path / 'run'}", "eval.steps=3", f"hydra.run.dir={tmp_path / 'e'}"]
+    assert evaluate.main(words) == 2
 
 
 def test_cavia_trains_and_leaves_its_context_where_it_was(tmp_path: Path) -> None:

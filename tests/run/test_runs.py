@@ -451,8 +451,8 @@ def test_double_precision_is_double_throughout(tmp_path):
 # --- what can be swapped
 
 
-OF_ITS_OWN = {"cavia"}
-"""Algorithms that need a network of their own (test_family_runs)."""
+OF_ITS_OWN = {"cavia", "protonet"}
+"""Algorithms that need a network of their own, or have no inner loop (test_family_runs)."""
 
 
 @pytest.mark.parametrize(

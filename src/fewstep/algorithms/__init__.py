@@ -3,6 +3,7 @@
 from fewstep.algorithms.algorithm import Algorithm
 from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
+from fewstep.algorithms.direct import Direct
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
@@ -16,6 +17,7 @@ __all__ = [
     "Algorithm",
     "Binomial",
     "Combination",
+    "Direct",
     "Joint",
     "MetaGradient",
     "Reptile",

@@ -18,6 +18,9 @@ class Algorithm(ABC):
 
     needs_queries: bool = False
     """Whether training reads the query set at all."""
+    has_inner_loop: bool = True
+    """Whether tasks take inner steps. False where the network takes the support set itself: then
+    `inner` has no steps, and meta-test takes none."""
     replacement: bool = False
     """Whether each minibatch is drawn on its own (see `EpisodeSpec.replacement`)."""
 

@@ -9,8 +9,9 @@ from importlib import import_module
 from fewstep.commands.evaluate import BESIDE
 from fewstep.config.checks import flatten
 from fewstep.config.compose import compose_config, plain
+from fewstep.config.evaluation import EVALUATE
 from fewstep.config.groups import groups, options
-from fewstep.config.limits import EVAL, EVALUATE, RUN, TRAIN
+from fewstep.config.limits import EVAL, RUN, TRAIN
 from fewstep.messages.errors import ConfigError
 
 

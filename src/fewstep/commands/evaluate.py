@@ -87,9 +87,8 @@ def check(config: dict[str, Any]) -> None:
         ConfigError: naming the key and what to do instead.
     """
     from fewstep.config.checks import check_values, flatten
+    from fewstep.config.evaluation import EVALUATE, OF_EVALUATION, check_tasks
     from fewstep.config.explain import foreign
-    from fewstep.config.given import check_tasks
-    from fewstep.config.limits import EVALUATE, OF_EVALUATION
     from fewstep.config.names import check_name
     from fewstep.config.trust import check_trust
     from fewstep.messages.errors import ConfigError

@@ -67,15 +67,16 @@ def _of_training(config: Config, training: bool) -> Iterator[Need]:
     tasks = -(-config["meta_batch"] // config["trainer"]["num_nodes"])
     ways = shots.get("train_ways")
     support = _examples(config, shots["train_shots"], ways)
-    batch, steps = inner["batch_size"] or support, inner["steps"]
+    batch_size, steps = inner.get("batch_size"), inner.get("steps", 0)
+    batch = batch_size or support
     indices, one = tasks * steps * batch * INDEX, _input(config)
     episodes = tasks * (support + _examples(config, shots["queries"], ways)) * one
     yield Need("meta_batch", config["meta_batch"], episodes, "the tasks of a meta-batch")
-    if inner["batch_size"]:
+    if batch_size:
         yield Need("algorithm.inner.batch_size", batch, batch * one, "a minibatch")
     largest = max(
         ("algorithm.inner.steps", steps, 5),
-        ("algorithm.inner.batch_size", inner["batch_size"] or 0, 10),
+        ("algorithm.inner.batch_size", batch_size or 0, 10),
         ("meta_batch", config["meta_batch"], 5),
         key=lambda entry: entry[1] / entry[2],  # against what is usual
     )

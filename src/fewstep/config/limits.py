@@ -23,7 +23,6 @@ from fewstep.messages.errors import ConfigError
 
 NOT_MIXED = "mixed precision scales one loss, and an inner loop has one a step"
 PROTOCOLS = ("inductive", "transductive", "support")
-BENCHMARKS = ("lake",)
 EVAL = {
     "eval.tasks": count(2, 1000),  # one task has no interval
     "eval.seed": count(0, 0),
@@ -85,22 +84,13 @@ TRAIN = {
     "eval.test_tasks": count(2, 100),
     "eval.checkpoint": Check(str, choices=("best", "last"), optional=True, example="last"),
 }
-EVALUATE = {
-    "eval.split": Check(str, choices=("test", "val"), example="test"),
-    "eval.trained_classes": Check(str, choices=("refuse", "leave_out"), example="refuse"),
-    "benchmark": Check(str, choices=BENCHMARKS, optional=True, example="lake"),
-    "other_data": Check(bool, example=True),
-}
-"""Keys that `evaluate` alone has, or that it has as well."""
-OF_EVALUATION = {*EVAL, *EVALUATE, "eval.settings", "name", "execution", "trust", "checkpoint"}
-OF_EVALUATION |= {"benchmark", "model", "shots", "algorithm", "logger"}  # nothing by default
-"""All keys that an evaluation has, but those inside of the parts that it chooses."""
 MODEL = {"model.channels": count(1, 64), "model.hidden": count(1, 64)}
 """Sizes that our own networks have; another network need not have them."""
 MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
 """Keys that one algorithm has."""
 
 OPTIONAL = {"algorithm.inner.batch_size", "algorithm.inner.loss", "algorithm.inner.state"}
+OPTIONAL |= {f"algorithm.inner.{name}" for name in ("rule", "lr", "steps")}
 OPTIONAL |= {"algorithm.meta_batch", "algorithm.train_shots", "algorithm.queries"}
 OPTIONAL |= {"algorithm.eval.steps", "algorithm.eval.batch_size"}
 """Keys of which an algorithm has those that it, or another key, asks for."""
@@ -111,7 +101,7 @@ CHOSEN = ("algorithm.eval", "budget")
 """Parts that need not have all of their keys."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
-TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget"}
+TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget", "pictures"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
 PARTS = {
     "eval": {"settings"},
@@ -125,7 +115,7 @@ PARTS = {
 there is a slip of the pen that would silently change nothing."""
 
 LATER = {
-    "algorithm.outer": {"schedule", "rates", "average"},
+    "algorithm.outer": {"schedule", "rates", "average", "clip"},
     "shots": {"train_ways", "varies"},
     "eval": {"manifest"},
 }
@@ -145,6 +135,8 @@ def check_training(config: Mapping[str, Any]) -> None:
                 f"{part}={config[part]}: has keys of its own, which are given as {part}.KEY=VALUE. "
                 "`fewstep train --cfg job` prints them"
             )
+    if not isinstance(config["algorithm"].get("inner"), Mapping):
+        raise ConfigError("algorithm.inner is missing: an override or a file has removed it")
     tables = {**TRAIN, **RUN, **EVAL}
     check_values(config, {key: c for key, c in tables.items() if key not in OPTIONAL})
     some = {key: c for key, c in tables.items() if key in OPTIONAL}
@@ -170,11 +162,21 @@ def check_training(config: Mapping[str, Any]) -> None:
             known &= set(node) | (known if set(node) - known - more - later else set())
         check_names(f"{part}.", node, known | more | later)
     _check_joint(config["baselines"]["joint"])
+    _check_pictures(config["pictures"])
 
 
 def _check_options(key: str, options: Any) -> None:
     if options is not None and not isinstance(options, Mapping):
         raise ConfigError(f"{key}={options}: must be names and values. For example +{key}.eps=1e-8")
+
+
+def _check_pictures(pictures: Any) -> None:
+    each = pictures if isinstance(pictures, list) else [None]
+    if not all(isinstance(one, Mapping) and "_target_" in one for one in each):
+        raise ConfigError(
+            f"pictures={pictures}: must be a list of what is drawn. For example "
+            "pictures='[{_target_: my_pictures.Loss}]'"
+        )
 
 
 def _check_best(config: Mapping[str, Any]) -> None:

@@ -29,6 +29,8 @@ USUAL = {
     "linear.Linear": "LinearChains",
 }
 """The network that each dataset of ours is learned with unless another is chosen."""
+OF_ALGORITHMS = ("ProtoNet",)
+"""Networks that an algorithm brings along."""
 MODELS, DATA = (f"fewstep.{package}." for package in ("models", "data"))
 
 
@@ -38,7 +40,7 @@ def network_part(model: str, dataset: str) -> str:
     name = str(model).rpartition(".")[2]
     usual = USUAL.get(str(dataset).removeprefix(DATA), name)
     plain = re.sub(r"\W", "", name).lower()
-    is_usual = str(model).startswith(MODELS) and name == usual
+    is_usual = str(model).startswith(MODELS) and name in (usual, *OF_ALGORITHMS)
     return "" if is_usual or not plain else f"_{plain}"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 MOVED = {"dashboard": "loggers.dashboard", "rules": "core.rules", "patches": "models.patches"}
 """Modules of fewstep whose classes a stored configuration may name, and where they are now."""
 
-SINCE = {"label": None, "point": None, "budget": None}
+SINCE = {"label": None, "point": None, "budget": None, "pictures": []}
 """Keys that a stored configuration may lack, and what it meant without them."""
 
 BEFORE = {"algorithm.inner.fixed": [], "dataset.skip": [], "dataset.white": None}

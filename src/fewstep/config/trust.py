@@ -24,7 +24,7 @@ IN_PYTHON = " (in Python "
 NAMED = ("_target_", "rule", "optimizer", "schedule")
 """The last piece of every key whose value may be a dotted path."""
 
-OURS = ("algorithms", "data", "models", "core.rules", "loggers")
+OURS = ("algorithms", "data", "models", "core.rules", "loggers", "run.pictures")
 """The modules of fewstep whose classes a stored configuration may name: making one of them does
 nothing but hold its arguments. The others have functions that start programs or write files."""
 

@@ -28,7 +28,12 @@ def cosine(done: float) -> float:
     return (1.0 - math.cos(math.pi * done)) / 2
 
 
-SCHEDULES: dict[str, Schedule] = {"linear": linear, "cosine": cosine}
+def warm(done: float) -> float:
+    """Up from `final_lr` within the first tenth, then half a cosine wave."""
+    return 1.0 - 10.0 * done if done < 0.1 else cosine((done - 0.1) / 0.9)
+
+
+SCHEDULES: dict[str, Schedule] = {"linear": linear, "cosine": cosine, "warm": warm}
 """The names that `algorithm.outer.schedule` knows; it also takes the dotted path of a function."""
 
 
@@ -50,6 +55,8 @@ class OuterStep:
     """Rates of their own by pattern of parameters' names, the first that fits; what the inner rule
     learns is called `inner/*`. They fall as `lr` does."""
     aggregator: Aggregator = field(default_factory=Mean)
+    clip: float | None = None
+    """The longest that the whole gradient may be; None lets it be."""
     average: float | None = None
     """The decay of a moving average of the initializations, which is what is tested; None tests the
     last of them."""

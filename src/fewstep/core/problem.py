@@ -37,6 +37,11 @@ class Problem:
         x, y, given = self.support(episode)
         return Examples(x[batch], y[batch], given)
 
+    def first(self, episode: Episode) -> Examples:
+        """What is learned from first: a minibatch, or without inner steps the queries."""
+        batches = episode.batches
+        return self.minibatch(episode, batches[0]) if len(batches) else self.queries(episode)
+
     def queries(self, episode: Episode) -> Examples:
         """The query examples."""
         return Examples(episode.query_x, episode.query_y, self.given(episode))

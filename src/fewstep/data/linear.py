@@ -17,6 +17,7 @@ import torch
 from fewstep.core.objectives import ChainMean
 from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.digest import source_sha256
+from fewstep.data.numbers import box_muller, normal, uniform
 from fewstep.data.posterior import DENSITIES, PosteriorMean
 from fewstep.data.sampler import CLASSES, IMAGES, Draws, check_counts
 
@@ -24,7 +25,7 @@ from fewstep.data.sampler import CLASSES, IMAGES, Draws, check_counts
 WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "exponential": lambda u: -np.log(u),
     "laplace": lambda u: np.where(u < 0.5, np.log(2 * u), -np.log(2 - 2 * u)),
-    "gaussian": lambda u: _normal(u[: len(u) // 2], u[len(u) // 2 :]),
+    "gaussian": lambda u: box_muller(*np.split(u, 2)),
 }
 """Weights from numbers in (0, 1): as many, or of the last one half as many."""
 
@@ -100,8 +101,7 @@ class LinearSplit:
         draws, d = Draws(seed, self.name, index), self.family.d
         w = self._weights(draws)
         count = spec.shots * (d + 1)
-        uniform = _uniform(draws.words(IMAGES, 2 * count))
-        x, e = np.split(_normal(uniform[:count], uniform[count:]), [spec.shots * d])
+        x, e = np.split(normal(draws.words(IMAGES, 2 * count)), [spec.shots * d])
         x = x.reshape(spec.shots, d)
         y = x @ w + self.family.sigma * e
         rows = [torch.from_numpy(numbers) for numbers in (draws.batches(spec), draws.key())]
@@ -123,14 +123,4 @@ class LinearSplit:
     def _weights(self, draws: Draws) -> np.ndarray:
         """[d] float64."""
         several = 2 if self.family.prior == "gaussian" else 1
-        return WEIGHTS[self.family.prior](_uniform(draws.words(CLASSES, several * self.family.d)))
-
-
-def _uniform(words: np.ndarray) -> np.ndarray:
-    """In (0, 1), from 64 random bits each."""
-    return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
-
-
-def _normal(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Box and Muller."""
-    return np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * v)
+        return WEIGHTS[self.family.prior](uniform(draws.words(CLASSES, several * self.family.d)))

@@ -13,21 +13,21 @@ import yaml
 
 
 NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
-NOT_HASHED += ("checkpoint_every", "trust", "other_data", "budget")
+NOT_HASHED += ("checkpoint_every", "trust", "other_data", "budget", "pictures")
 """What a configuration says of where and how a run goes, and not of what it computes."""
-NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb")
+NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb", "pictures")
 LATER_OF_DATASET = {"skip": [], "white": None, "within": None}
 """Keys that older runs lack, and what those did."""
 BEFORE_AUTO = 500
 """What `eval.val_every` was by default, so that jobs which were finished then still are."""
 LATER = {
     "inner": {"fixed": [], "reset": [], "frozen": [], "head": "trained"},
-    "outer": {"schedule": "linear", "rates": {}, "average": None},
+    "outer": {"schedule": "linear", "rates": {}, "clip": None, "average": None},
 }
 """The same of the parts of an algorithm."""
 LATER_OF_JOINT = {
     "inner": {"reset": [], "frozen": [], "head": "trained"},
-    "outer": {"schedule": "linear", "rates": {}, "average": None},
+    "outer": {"schedule": "linear", "rates": {}, "clip": None, "average": None},
 }
 """The same of the joint baseline's, which had `fixed` from the first."""
 LATER_OF_PARTS = {

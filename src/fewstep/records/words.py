@@ -19,6 +19,7 @@ ALGORITHMS = {
     "truncated": "truncated MAML",
     "binomial": "BinomMAML",
     "proto_fomaml": "first-order Proto-MAML",
+    "protonet": "prototypical network",
 }
 
 DATASETS = {

@@ -22,6 +22,7 @@ from fewstep.run.consistency import (
     check_shots,
     check_splits,
     check_steps,
+    check_takes,
     check_ways,
     to_train,
 )
@@ -33,7 +34,7 @@ from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
 from fewstep.run.outer import build_outer
 from fewstep.run.source import Labels
-from fewstep.run.ways import check_any_ways, execution_for
+from fewstep.run.ways import check_any_ways, execution_for, prepare
 
 
 Config = Mapping[str, Any]
@@ -47,6 +48,7 @@ def check(config: Config) -> None:
     """
     check_training(config)
     _tried(config)
+    parts.build_pictures(config["pictures"])
 
 
 def draft(config: Config) -> Experiment:
@@ -73,6 +75,7 @@ def draft(config: Config) -> Experiment:
         "logger": config["logger"],
         "random": config["baselines"]["random"],
         "oracle": config["baselines"].get("oracle", False),  # of before there was one
+        "pictures": parts.build_pictures(config.get("pictures") or []),
         "joint": joint,
         "resume": checkpoint.find(resume, "resume") if resume else None,
         "other_data": config["other_data"],
@@ -127,10 +130,16 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     model, chance = _new_model(config), torch.get_rng_state()
     node = joint_node(config)
     joint = _recipe(node, config["shots"], "baselines.joint") if node else None
+    if joint and not recipe.algorithm.has_inner_loop:
+        raise ConfigError(
+            f"baselines.joint: takes the inner gradients of algorithm={recipe.name}, which has no "
+            "inner loop. Use baselines.joint=null"
+        )
     check_trainer(config["trainer"])
     check_logger(config["logger"])
     check_shots(recipe)
     check_steps(recipe, config["eval"]["settings"])
+    check_takes(recipe, model)
     return recipe, model, joint, chance
 
 
@@ -148,7 +157,8 @@ def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
 
 
 def _recipe_again(node: Config, shots: Config, steps: int, held: int | None) -> Recipe:
-    changed = {**node, "inner": {**node["inner"], "steps": steps}}
+    loop = "steps" in node["inner"]  # else there is none to be shortened
+    changed = {**node, "inner": {**node["inner"], "steps": steps}} if loop else node
     if "checkpoint_steps" in node:
         changed["checkpoint_steps"] = held
     return _recipe(changed, shots)
@@ -168,8 +178,7 @@ def learner_of(
     """A learner of a network, as what else is made of the configuration says."""
     schedule, test = made["schedule"], made["test"]
     specs = recipe.spec, *(setting.spec for setting in test.settings)
-    if any(spec.varies for spec in specs):  # a program for each shape would never pay
-        model.__dict__["programs"] = False
+    prepare(model, specs, made["ways"])
     learner = MetaLearner(
         model,
         recipe.algorithm,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from fewstep.run.assembly import joint_node, learner_of
+from fewstep.run.dataset_contract import answers
 from fewstep.run.experiment import Experiment
 
 
@@ -15,14 +17,15 @@ def untrained(experiment: Experiment) -> Experiment:
     return replace(experiment, learner=learner)
 
 
-def oracle_baseline(experiment: Experiment) -> Experiment:
-    """The dataset's own best answer in the place of a network; it has nothing to adapt."""
+def own_baselines(experiment: Experiment) -> Iterator[tuple[str, Experiment]]:
+    """Each answer of the dataset's own in the place of a network; it has nothing to adapt."""
     settings = tuple(
         replace(s, spec=replace(s.spec, steps=0), curve_steps=(0,))
         for s in experiment.test.settings
     )
-    test = replace(experiment.test, settings=settings)
-    return untrained(replace(experiment, test=test, new_model=experiment.dataset.oracle))
+    tested = replace(experiment, test=replace(experiment.test, settings=settings))
+    for name, make in answers(experiment.dataset).items():
+        yield name, untrained(replace(tested, new_model=make))
 
 
 def joint_baseline(experiment: Experiment) -> Experiment:

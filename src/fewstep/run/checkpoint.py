@@ -146,8 +146,8 @@ def _match_state(learner: MetaLearner, content: dict[str, Any], path: Path, key:
 
 FREE = ("name", "label", "point", "resume", "logger", "execution", "log_every")
 FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines", "trust")
-FREE += ("other_data", "budget")
-PATHS = ("dataset.root", "dataset.max_megapixels", "dataset.max_file_mb")
+FREE += ("other_data", "budget", "pictures")
+PATHS = ("dataset.root", "dataset.max_megapixels", "dataset.max_file_mb", "dataset.pictures")
 PATHS += ("algorithm.checkpoint_steps",)
 """What a resumed run may do otherwise than before."""
 OLDER = BEFORE | {

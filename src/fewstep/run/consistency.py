@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import nn
+
 from fewstep.adapters.partition import check_partition
 from fewstep.core.objectives import Classification
 from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
+from fewstep.run.dataset_contract import answers
 from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.learner import MetaLearner
 from fewstep.run.source import Source
@@ -45,6 +48,12 @@ def check_steps(recipe: Recipe, settings: Sequence[Config]) -> None:
         ConfigError: more of them.
     """
     inner = recipe.algorithm.inner
+    if not recipe.algorithm.has_inner_loop:
+        _check_none(recipe, settings)
+        return
+    if not inner.steps:
+        key = "algorithm.inner.steps"
+        raise ConfigError(f"{key} is missing. Give it, for example {key}=5")
     most, rule = inner.rule.most_steps, type(inner.rule).__name__.lower()
     asked = {"algorithm.inner.steps": inner.steps}
     asked |= {f"eval.settings[{i}].steps": one["steps"] for i, one in enumerate(settings)}
@@ -62,19 +71,43 @@ def check_steps(recipe: Recipe, settings: Sequence[Config]) -> None:
             )
 
 
+def _check_none(recipe: Recipe, settings: Sequence[Config]) -> None:
+    for place, setting in enumerate(settings):
+        if setting["steps"]:
+            raise ConfigError(
+                f"eval.settings[{place}].steps={setting['steps']}: algorithm={recipe.name} has no "
+                "inner loop, in training or at meta-test. Use eval.steps=0"
+            )
+
+
+def check_takes(recipe: Recipe, module: nn.Module) -> None:
+    """Refuse a network that is told nothing of the task, where no inner loop learns it.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    if not recipe.algorithm.has_inner_loop and not getattr(module, "takes", ()):
+        raise ConfigError(
+            f"algorithm={recipe.name}: has no inner loop, so the network must take the support set "
+            f"itself, and {type(module).__name__} takes nothing but its inputs. Use model=protonet,"
+            ' or give it takes = ("support_x", "support_y")'
+        )
+
+
 def check_oracle(dataset: Any, name: Any) -> None:
     """Refuse `baselines.oracle` where nobody knows the best answer.
 
     Raises:
         ConfigError: the dataset does not say it.
     """
-    if not hasattr(dataset, "oracle"):
+    if not answers(dataset):
         raise ConfigError(
             f"baselines.oracle=true: dataset={name} does not say what the best answer is. Use "
             "baselines.oracle=false, or dataset=linear"
         )
     try:
-        dataset.oracle()
+        for make in answers(dataset).values():
+            make()
     except ValueError as error:
         raise ConfigError(str(error)) from None
 

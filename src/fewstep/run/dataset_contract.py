@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from torch import nn
 
 from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
@@ -37,6 +39,13 @@ def check_dataset(made: Any, key: str) -> None:
     if missing := [what for name, what in NEEDED.items() if getattr(made, name, None) is None]:
         kind = type(made).__name__
         raise ConfigError(f"{key}: is no dataset: {kind} has no {_either(missing)}. {WAY_OUT}")
+
+
+def answers(dataset: Any) -> Mapping[str, Callable[[], nn.Module]]:
+    """What a dataset answers itself, by name, each made by a call: its `answers`, or its one
+    `oracle`; nothing where it has neither."""
+    oracle = getattr(dataset, "oracle", None)
+    return getattr(dataset, "answers", None) or ({"oracle": oracle} if oracle else {})
 
 
 def open_splits(dataset: Any, key: str) -> Mapping[str, Split]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,7 @@ class Experiment:
     """Whether an untrained learner is tested beside the trained one."""
     oracle: bool
     """Whether the dataset's own best answer is tested beside it."""
+    pictures: Sequence[Any] = field(repr=False)  # what is drawn of the finished run
     joint: Recipe | None
     """Of the baseline that is trained beside it."""
     resume: Path | None

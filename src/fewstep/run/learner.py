@@ -167,6 +167,8 @@ class MetaLearner(Measuring):
         direction = self.outer.aggregator.apply(total, self.meta_batch)
         for name, parameter in self.moved().items():
             parameter.grad = direction[name]
+        if self.outer.clip is not None:
+            nn.utils.clip_grad_norm_(self.moved().values(), self.outer.clip)
 
     def _log_training(self, metrics: Metrics) -> None:
         self._recent.append(metrics)

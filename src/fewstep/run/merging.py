@@ -53,7 +53,7 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
         base["dataset"] = _of_benchmark(base["dataset"], config["benchmark"])
     precision = config["trainer"]["precision"] or base["trainer"]["precision"]
     base |= {n: config[n] for n in ("name", "logger", "execution", "trust", "other_data")}
-    base["resume"] = None
+    base["resume"], base["pictures"] = None, []
     base["trainer"] = {**config["trainer"], "precision": precision}
     return base, path
 

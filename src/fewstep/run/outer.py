@@ -9,12 +9,16 @@ from typing import Any
 
 import torch
 
+from fewstep.config.checks import Check
 from fewstep.config.instantiate import locate
 from fewstep.core.outer import SCHEDULES, OuterStep, Schedule
 from fewstep.messages.errors import ConfigError, did_you_mean
 
 
 Config = Mapping[str, Any]
+
+CLIP = Check(float, above=0, optional=True, example=1.0)
+"""Of the outer gradient's length."""
 
 
 def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
@@ -38,6 +42,7 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         dict(config["options"] or {}),
         _schedule(config, key),
         check_rates(config.get("rates") or {}, key),
+        clip=_clip(config, key),
         average=config.get("average"),
     )
     try:
@@ -71,6 +76,13 @@ def _check_step(made: Any, key: str) -> None:
             f"{key}: cannot take a step with a gradient alone ({type(error).__name__}: {error}). "
             "Use another, for example Adam"
         ) from None
+
+
+def _clip(config: Config, key: str) -> float | None:
+    clip = config.get("clip")
+    if clip is not None and (complaint := CLIP.complaint(clip)):
+        raise ConfigError(f"{key}.clip={clip}: {complaint}. For example {key}.clip={CLIP.example}")
+    return clip
 
 
 def _schedule(config: Config, key: str) -> Schedule:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms import Algorithm
+from fewstep.algorithms.direct import STILL
 from fewstep.config.instantiate import call, locate, make
 from fewstep.core.contents import check_contents
 from fewstep.core.rules import RULES
@@ -22,7 +24,7 @@ Config = Mapping[str, Any]
 RECIPE = {"name", "outer", "meta_batch", "train_shots", "queries", "eval", "needs_rule"}
 """Keys of an algorithm's YAML that are its recipe and not arguments of its class."""
 
-FACTS = frozenset({"name", "channels", "size"})  # of a dataset's YAML, for the model to read
+FACTS = frozenset({"name", "channels", "size", "pictures"})  # of a dataset's YAML, for others
 
 
 def build_algorithm(config: Config, key: str = "algorithm") -> Algorithm:
@@ -31,7 +33,29 @@ def build_algorithm(config: Config, key: str = "algorithm") -> Algorithm:
     Raises:
         ConfigError: a class that cannot be imported, or an argument that it does not take.
     """
-    inner = dict(config["inner"])
+    arguments = {name: value for name, value in config.items() if name not in RECIPE}
+    made = make(key, {**arguments, "inner": build_inner(config["inner"], key)})
+    if not isinstance(made, Algorithm):
+        raise ConfigError(
+            f"{key}._target_={config['_target_']}: is no algorithm. Let it inherit from "
+            "fewstep.algorithms.Algorithm"
+        )
+    return made
+
+
+def build_inner(config: Config, key: str = "algorithm") -> InnerLoop:
+    """The inner loop of an `algorithm/` file; one that never steps where it names no steps.
+
+    Raises:
+        ConfigError: a rule that is not known, or an argument that its class does not take.
+    """
+    inner = dict(config)
+    if "steps" not in inner:
+        return replace(STILL, frozen=inner.get("frozen", ()))
+    for name, example in (("rule", "sgd"), ("lr", 0.001)):
+        if name not in inner:
+            whole = f"{key}.inner.{name}"
+            raise ConfigError(f"{whole} is missing. Give it, for example {whole}={example}")
     rule, lr = inner.pop("rule"), inner.pop("lr")
     options = inner.pop("options", None) or {}
     if rule not in RULES and "." not in rule:
@@ -43,15 +67,7 @@ def build_algorithm(config: Config, key: str = "algorithm") -> Algorithm:
     made_rule = call(make_rule, f"{key}.inner.options", {"lr": lr, **options})
     target = inner.pop("_target_", None)
     make_loop = locate(f"{key}.inner._target_", target) if target else InnerLoop
-    loop = call(make_loop, f"{key}.inner", {"rule": made_rule, **inner})
-    arguments = {name: value for name, value in config.items() if name not in RECIPE}
-    made = make(key, {**arguments, "inner": loop})
-    if not isinstance(made, Algorithm):
-        raise ConfigError(
-            f"{key}._target_={config['_target_']}: is no algorithm. Let it inherit from "
-            "fewstep.algorithms.Algorithm"
-        )
-    return made
+    return call(make_loop, f"{key}.inner", {"rule": made_rule, **inner})
 
 
 def build_model(config: Config) -> nn.Module:
@@ -66,6 +82,23 @@ def build_model(config: Config) -> nn.Module:
     except ValueError as error:
         raise ConfigError(f"model._target_={config['_target_']}: {error}") from None
     return model
+
+
+def build_pictures(nodes: Sequence[Config]) -> tuple[Any, ...]:
+    """What is drawn at the end of a run.
+
+    Raises:
+        ConfigError: a class that cannot be imported, or that draws nothing.
+    """
+    made = []
+    for place, node in enumerate(nodes):
+        made.append(make(f"pictures[{place}]", node))
+        if not callable(getattr(made[-1], "draw", None)):
+            raise ConfigError(
+                f"pictures[{place}]._target_={node['_target_']}: is no picture. Give its class a "
+                "method draw(finished), as those of fewstep.run.pictures have it"
+            )
+    return tuple(made)
 
 
 def build_dataset(config: Config) -> Any:

@@ -105,7 +105,7 @@ class Preflight:
         place = Place(asked, "training", spec, episodes[0])
         begun = self._begun(place, algorithm.inner, episodes[0])
         self._check_room(place, algorithm.inner, episodes[0], begun)
-        examples = self._problem().minibatch(episodes[0], episodes[0].batches[0])
+        examples = self._problem().first(episodes[0])
         self._answers(place, examples, begun)
         with explained(place):
             _, grads = algorithm.inner.whole.gradient(self._problem(), begun, examples)
@@ -155,7 +155,7 @@ class Preflight:
 
     def _check_room(self, place: Place, inner: InnerLoop, episode: Episode, at: Params) -> None:
         """Refuse an inner loop whose graph fits nowhere, by that of a few examples."""
-        recipe, batch = place.experiment.recipe, episode.batches[0]
+        recipe, batch = place.experiment.recipe, episode.batches[:1].flatten()
         whole = recipe.inner_steps if recipe.can_checkpoint else 1  # of MAML
         steps = recipe.checkpoint_steps or whole
         tasks = place.experiment.schedule.meta_batch if self.vmap else 1

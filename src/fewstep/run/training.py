@@ -20,7 +20,7 @@ from fewstep.records.curves import draw_curves
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
 from fewstep.run.bars import Progress, TestProgress
-from fewstep.run.baselines import joint_baseline, oracle_baseline, untrained
+from fewstep.run.baselines import joint_baseline, own_baselines, untrained
 from fewstep.run.build import build_tasks
 from fewstep.run.callbacks import Checkpoints, Measure, Resume, Stopwatch
 from fewstep.run.checkpoint_contents import stopwatch
@@ -30,9 +30,9 @@ from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.run.origin import digests, kept
 from fewstep.run.pace import LeavesWord
+from fewstep.run.pictures import Finished, draw_pictures
 from fewstep.run.results import Entrant, benchmarked, environment, header, progress, result
 from fewstep.run.tested import Tested
-from fewstep.run.waves import draw_waves
 
 
 def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
@@ -51,17 +51,15 @@ def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
         done = progress(watch, experiment)
         results = _test_chosen(experiment, tasks, folder, "trained", saved)
         report |= environment(experiment) | done | {"results": results}
-        waves = {"trained": checkpoint.weights(learner)}
+        weights = {"trained": checkpoint.weights(learner)}
         for init, baseline, its in _baselines(experiment, tasks, folder):
             report["results"] += _test_chosen(baseline, tasks, folder, init, its)
-            waves[init] = checkpoint.weights(baseline.learner)
-        if experiment.oracle:
-            best = oracle_baseline(experiment)
-            report["results"] += meta_test(best, build_tasks(best), Entrant("oracle", None, folder))
+            weights[init] = checkpoint.weights(baseline.learner)
+        for init, its in own_baselines(experiment) if experiment.oracle else ():
+            report["results"] += meta_test(its, build_tasks(its), Entrant(init, None, folder))
         log_results(loggers, report["results"])
     finish(report, folder, experiment.title)
-    if experiment.source.name == "sine" and learner.trainer.is_global_zero:
-        draw_waves(folder / "waves.png", learner, waves, tasks)
+    draw_pictures(experiment.pictures, Finished(folder, learner, tasks, weights))
     return report
 
 

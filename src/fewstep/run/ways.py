@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from torch import nn
+
 from fewstep.core.objectives import Classification
 from fewstep.core.types import EpisodeSpec
 from fewstep.messages.errors import ConfigError
@@ -17,7 +19,7 @@ HEADS = "zeros, mean or prototypes"
 def any_ways(experiment: Experiment) -> bool:
     """Whether the last layer is made for each task, or there is none."""
     learner = experiment.learner
-    if getattr(learner.module, "any_ways", False):
+    if hasattr(learner.module, "any_ways"):
         return True
     return learner.algorithm.inner.head != "trained"
 
@@ -25,6 +27,17 @@ def any_ways(experiment: Experiment) -> bool:
 def differs(spec: EpisodeSpec, ways: int) -> bool:
     """Whether tasks have other ways than the network, or ways that vary."""
     return spec.varies or spec.ways != ways
+
+
+def prepare(model: nn.Module, specs: Iterable[EpisodeSpec], ways: int) -> None:
+    """Tell a network without a last layer that its tasks have ways of their own, and let nothing be
+    written down as a program where each task has a shape of its own: it would never pay."""
+    specs = list(specs)
+    counts = hasattr(model, "any_ways") and any(differs(spec, ways) for spec in specs)
+    if counts:
+        model.__dict__["any_ways"] = True
+    if counts or any(spec.varies for spec in specs):
+        model.__dict__["programs"] = False
 
 
 def execution_for(specs: Iterable[EpisodeSpec], ways: int, machine: Machine) -> str:

@@ -5,6 +5,7 @@ from fewstep.core.rules.clipped import ClippedSGD
 from fewstep.core.rules.langevin import Langevin
 from fewstep.core.rules.lslr import LSLR
 from fewstep.core.rules.metasgd import MetaSGD
+from fewstep.core.rules.momentum import MomentumDecay
 from fewstep.core.rules.prox import Prox
 from fewstep.core.rules.rule import Rule
 from fewstep.core.rules.sgd import SGD
@@ -25,6 +26,7 @@ __all__ = [
     "ClippedSGD",
     "Langevin",
     "MetaSGD",
+    "MomentumDecay",
     "Prox",
     "Rule",
     "Sign",
@@ -41,5 +43,6 @@ RULES: dict[str, type[Rule]] = {
     "lslr": LSLR,
     "langevin": Langevin,
     "clipped": ClippedSGD,
+    "momentum": MomentumDecay,
 }
 """The names that `algorithm.inner.rule` knows; it also takes the dotted path of a class."""

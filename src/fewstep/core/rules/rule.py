@@ -100,6 +100,11 @@ class Rule(ABC):
         return 0
 
     @property
+    def shrinks(self) -> bool:
+        """Whether a step moves what has no gradient too, as a decay does."""
+        return False
+
+    @property
     def learns(self) -> bool:
         """Whether the outer step learns some of it."""
         return type(self).learned is not Rule.learned

@@ -1,11 +1,26 @@
-"""Tasks that were written down, in the place of those that are drawn: what cannot go together."""
+"""What an evaluation may be asked for: its own keys, and which of them cannot go together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from fewstep.config.checks import Check
+from fewstep.config.limits import EVAL
 from fewstep.messages.errors import ConfigError
+
+
+BENCHMARKS = ("lake",)
+EVALUATE = {
+    "eval.split": Check(str, choices=("test", "val"), example="test"),
+    "eval.trained_classes": Check(str, choices=("refuse", "leave_out"), example="refuse"),
+    "benchmark": Check(str, choices=BENCHMARKS, optional=True, example="lake"),
+    "other_data": Check(bool, example=True),
+}
+"""Keys that `evaluate` alone has, or that it has as well."""
+OF_EVALUATION = {*EVAL, *EVALUATE, "eval.settings", "name", "execution", "trust", "checkpoint"}
+OF_EVALUATION |= {"benchmark", "model", "shots", "algorithm", "logger"}  # nothing by default
+"""All keys that an evaluation has, but those inside of the parts that it chooses."""
 
 
 def check_tasks(config: Mapping[str, Any]) -> None:

@@ -1,0 +1,38 @@
+"""Gradient descent with momentum and decay, both of which may be tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fewstep.core.rules.rule import Rule, State
+from fewstep.core.types import Params
+
+
+Number = float | Tensor
+
+
+@dataclass(frozen=True)
+class MomentumDecay(Rule):
+    """`S <- momentum S - lr g`, then `w <- (1 - decay) w + S`, with S = 0 where a task starts.
+
+    As an inner rule its numbers are a configuration's; a memory inside a network (Titans, Behrouz
+    et al. 2024) hands it what its gates say of a token.
+    """
+
+    lr: Number
+    momentum: Number = 0.9
+    decay: Number = 0.0
+
+    @property
+    def shrinks(self) -> bool:
+        return isinstance(self.decay, Tensor) or self.decay != 0
+
+    def begin(self, params: Params, state: State, key: Tensor) -> tuple[Params, State]:
+        return params, {**state, "s": {name: torch.zeros_like(p) for name, p in params.items()}}
+
+    def step(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+        s = {n: self.momentum * state["s"][n] - self.lr * g for n, g in grads.items()}
+        return {n: (1 - self.decay) * p + s[n] for n, p in params.items()}, {**state, "s": s}

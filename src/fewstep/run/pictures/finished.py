@@ -1,0 +1,59 @@
+"""What a picture is drawn of: the learner that was tested, its baselines, and the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fewstep.core.net import Net
+from fewstep.core.rules import State, place_state
+from fewstep.core.types import Episode, Params, Start
+from fewstep.disk.files import replacing
+from fewstep.execution.serial import Serial
+from fewstep.run.episodes import TaskModule
+from fewstep.run.learner import MetaLearner
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run."""
+
+    folder: Path
+    learner: MetaLearner
+    tasks: TaskModule
+    initializations: Mapping[str, tuple[Params, State]]
+    """`trained`, then each baseline that starts its tasks elsewhere."""
+
+    def episode(self, index: int = 0, **changed: int) -> Episode:
+        """A test task, in the first setting but for what is `changed` of its spec."""
+        spec = replace(self.tasks.settings[0].spec, **changed)
+        return self.tasks.splits["test"].episode(spec, self.tasks.eval_seed, index)
+
+    def of(
+        self,
+        function: Callable[[Net, Start, Episode], Any],
+        episode: Episode,
+        init: str = "trained",
+    ) -> Any:
+        """`function(net, start, episode)` where a task starts from an initialization."""
+        params, state = self.initializations[init]
+        start = Start(params, place_state(state, params))  # a GPU's run leaves it there
+        alone = Serial(self.learner.module, self.learner.execution.traits)
+        with torch.enable_grad():
+            return alone.map(function, (start,), [episode])[0]
+
+    def file(self, name: str) -> AbstractContextManager[Path]:
+        """Where to write a file of the run's folder, which is there when it is whole."""
+        return replacing(self.folder / name)
+
+
+def draw_pictures(pictures: Sequence[Any], finished: Finished) -> None:
+    """All of them, by the rank that writes."""
+    if finished.learner.trainer.is_global_zero:
+        for picture in pictures:
+            picture.draw(finished)
