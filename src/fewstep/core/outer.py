@@ -59,6 +59,9 @@ class OuterStep:
     """The longest that the whole gradient may be; None lets it be."""
     clamp: float | None = None
     """What no entry of a meta-batch's direction may exceed in size; None is no limit."""
+    average: float | None = None
+    """The decay of a moving average of the initializations, which is what is tested; None tests the
+    last of them."""
 
     def scale(self, meta_iteration: int, of: int) -> float:
         """`eps_i / eps_0`, with `eps_i = way final + (1 - way) initial`."""

@@ -29,11 +29,14 @@ from fewstep.run.consistency import (
     to_train,
 )
 from fewstep.run.dataset_contract import check_test, open_splits
-from fewstep.run.experiment import Experiment, Labels, Recipe
+from fewstep.run.experiment import Experiment, Recipe
+from fewstep.run.given_tasks import given
 from fewstep.run.learner import MetaLearner
 from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
 from fewstep.run.outer import build_outer
+from fewstep.run.source import Labels
+from fewstep.run.ways import check_any_ways, execution_for, prepare
 
 
 Config = Mapping[str, Any]
@@ -65,6 +68,7 @@ def draft(config: Config) -> Experiment:
         "dataset": dataset,
         "splits": {},
         "model": config["model"]["_target_"],
+        "ways": config["shots"]["ways"],
         "chance": chance,
         "recipe": recipe,
         "schedule": build.build_schedule(config),
@@ -108,7 +112,7 @@ def assemble(config: Config) -> Experiment:
         ConfigError: as `draft` does, or data that is missing, damaged or not enough.
     """
     experiment = opened(draft(config))
-    return replace(experiment, splits=resumed(experiment))
+    return given(replace(experiment, splits=resumed(experiment)))
 
 
 def opened(experiment: Experiment) -> Experiment:
@@ -118,6 +122,7 @@ def opened(experiment: Experiment) -> Experiment:
         ConfigError: data that is missing or damaged, or a task that a split cannot fill.
     """
     check_ways(experiment)
+    check_any_ways(experiment)
     try:
         splits = open_splits(experiment.dataset, experiment.source.key)
         check_test(splits, experiment.source.key)
@@ -188,7 +193,9 @@ def learner_of(
     model: nn.Module, recipe: Recipe, objective: Any, made: Mapping[str, Any]
 ) -> MetaLearner:
     """A learner of a network, as what else is made of the configuration says."""
-    schedule = made["schedule"]
+    schedule, test = made["schedule"], made["test"]
+    specs = recipe.spec, *(setting.spec for setting in test.settings)
+    prepare(model, specs, made["ways"])
     learner = MetaLearner(
         model,
         recipe.algorithm,
@@ -196,7 +203,7 @@ def learner_of(
         recipe.outer,
         max_meta_iterations=schedule.max_meta_iterations,
         meta_batch=schedule.meta_batch,
-        execution=made["machine"].execution,
+        execution=execution_for(specs, made["ways"], made["machine"]),
         log_every=schedule.log_every,
     )
     learner.config = dict(made["config"])

@@ -13,8 +13,9 @@ from fewstep.core.objectives import Classification
 from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
 from fewstep.run.dataset_contract import answers
-from fewstep.run.experiment import Experiment, Recipe, Source
+from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.learner import MetaLearner
+from fewstep.run.source import Source
 
 
 Config = Mapping[str, Any]

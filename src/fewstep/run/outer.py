@@ -46,6 +46,7 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         _aggregator(config.get("aggregator", "mean"), key),
         _most(config, key, "clip"),
         _most(config, key, "clamp"),
+        config.get("average"),
     )
     try:
         made = optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
