@@ -96,24 +96,17 @@ OPTIONAL = {"algorithm.inner.batch_size", "algorithm.inner.loss", "algorithm.inn
 OPTIONAL |= {f"algorithm.inner.{name}" for name in ("rule", "lr", "steps")}
 OPTIONAL |= {"algorithm.meta_batch", "algorithm.train_shots", "algorithm.queries"}
 OPTIONAL |= {"algorithm.eval.steps", "algorithm.eval.batch_size"}
-"""Keys of which an algorithm has those that it, or another key, asks for."""
 OPTIONAL |= {"eval.manifest", "shots.train_ways", "shots.varies", "algorithm.outer.average"}
 OPTIONAL |= {f"budget.{unit}" for unit in UNITS}
-"""And those of a budget, of which there may be none."""
+"""Keys of which a recipe has those that it, or another key, asks for; of a budget perhaps none."""
 CHOSEN = ("algorithm.eval", "budget")
 """Parts that need not have all of their keys."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
 TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget", "pictures"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
-PARTS = {
-    "eval": {"settings"},
-    "shots": set(),
-    "baselines": {"joint"},
-    "algorithm.outer": {"options"},
-    "algorithm.eval": set(),
-    "budget": set(),
-}
+PARTS = {"eval": {"settings"}, "shots": set(), "baselines": {"joint"}, "budget": set()}
+PARTS |= {"algorithm.outer": {"options"}, "algorithm.eval": set()}
 """Parts that no class of a user's own reads, and their keys that no table has: whatever else is
 there is a slip of the pen that would silently change nothing."""
 
@@ -154,6 +147,12 @@ def check_training(config: Mapping[str, Any]) -> None:
         check_name(f"{part}.name", config[part]["name"])
     check_ranks(config)
     _check_best(config)
+    _check_parts(config, tables)
+    _check_joint(config["baselines"]["joint"])
+    _check_pictures(config["pictures"])
+
+
+def _check_parts(config: Mapping[str, Any], tables: Mapping[str, Check]) -> None:
     for part, more in PARTS.items():
         known = {key[len(part) + 1 :] for key in tables if key.startswith(f"{part}.")}
         node = config
@@ -164,8 +163,6 @@ def check_training(config: Mapping[str, Any]) -> None:
         if part in CHOSEN:  # what it does not have, it does not need
             known &= set(node) | (known if set(node) - known - more - later else set())
         check_names(f"{part}.", node, known | more | later)
-    _check_joint(config["baselines"]["joint"])
-    _check_pictures(config["pictures"])
 
 
 def _check_options(key: str, options: Any) -> None:

@@ -22,11 +22,9 @@ from fewstep.run.consistency import (
     check_oracle,
     check_rule,
     check_shots,
-    check_splits,
     check_steps,
     check_takes,
     check_ways,
-    to_train,
 )
 from fewstep.run.dataset_contract import check_test, open_splits
 from fewstep.run.experiment import Experiment, Recipe
@@ -34,8 +32,9 @@ from fewstep.run.given_tasks import given
 from fewstep.run.learner import MetaLearner
 from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
-from fewstep.run.outer import build_outer
+from fewstep.run.recipes import joint_node, recipe_of
 from fewstep.run.source import Labels
+from fewstep.run.splits import check_splits, to_train
 from fewstep.run.ways import check_any_ways, execution_for, prepare
 
 
@@ -142,10 +141,10 @@ def opened(experiment: Experiment) -> Experiment:
 
 def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     """The parts that need no data: recipe, network, joint recipe, the state of random numbers."""
-    recipe = _recipe(config["algorithm"], config["shots"])
+    recipe = recipe_of(config["algorithm"], config["shots"])
     model, chance = _new_model(config), torch.get_rng_state()
     node = joint_node(config)
-    joint = _recipe(node, config["shots"], "baselines.joint") if node else None
+    joint = recipe_of(node, config["shots"], "baselines.joint") if node else None
     if joint and not recipe.algorithm.has_inner_loop:
         raise ConfigError(
             f"baselines.joint: takes the inner gradients of algorithm={recipe.name}, which has no "
@@ -158,27 +157,6 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     check_takes(recipe, model)
     check_rule(recipe)
     return recipe, model, joint, chance
-
-
-def joint_node(config: Config) -> dict[str, Any] | None:
-    """The joint baseline's algorithm, with the inner loop of the one beside it."""
-    node = config["baselines"]["joint"]
-    return {**node, "inner": config["algorithm"]["inner"]} if node else None
-
-
-def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
-    algorithm, outer = parts.build_algorithm(node, key), build_outer(node["outer"], key)
-    spec = build.build_spec(algorithm, shots)
-    again = partial(_recipe_again, node, shots)
-    return Recipe(node.get("name", key), algorithm, outer, spec, again)
-
-
-def _recipe_again(node: Config, shots: Config, steps: int, held: int | None) -> Recipe:
-    loop = "steps" in node["inner"]  # else there is none to be shortened
-    changed = {**node, "inner": {**node["inner"], "steps": steps}} if loop else node
-    if "checkpoint_steps" in node:
-        changed["checkpoint_steps"] = held
-    return _recipe(changed, shots)
 
 
 def _new_model(config: Config) -> nn.Module:

@@ -10,12 +10,10 @@ from torch import nn
 
 from fewstep.adapters.partition import check_partition
 from fewstep.core.objectives import Classification
-from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
 from fewstep.run.dataset_contract import answers
 from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.learner import MetaLearner
-from fewstep.run.source import Source
 
 
 Config = Mapping[str, Any]
@@ -173,40 +171,3 @@ def check_ways(experiment: Experiment) -> None:
             f"shots.ways={experiment.ways}: with one class every answer is right, and nothing is "
             "learned. Use shots.ways=2 or more"
         )
-
-
-def to_train(splits: Mapping[str, Split], source: Source) -> Split:
-    """The training split.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if "train" not in splits:
-        raise ValueError(
-            f"dataset.split={source.split}: leaves no class to train on. It is for fewstep "
-            "evaluate; leave it out here"
-        )
-    return splits["train"]
-
-
-def check_splits(splits: Mapping[str, Split], experiment: Experiment) -> None:
-    """Refuse tasks that test or, where there is validation, val cannot fill.
-
-    Raises:
-        ValueError: naming the counts and the ways out.
-    """
-    specs = [setting.spec for setting in experiment.test.settings]
-    for name in ("test",) if experiment.schedule.val_every is None else ("test", "val"):
-        for spec in specs if name in splits else ():
-            try:
-                splits[name].check(spec)
-            except ValueError as error:
-                if name == "test":
-                    raise
-                raise ValueError(f"{error}. {_without_val(experiment.source)}") from None
-
-
-def _without_val(source: Source) -> str:
-    can_be_empty = source.target.endswith(".ImageFolder") and not source.from_lists
-    more = ", or leave the split out with dataset.val=0" if can_be_empty else ""
-    return f"Or switch validation off with eval.val_every=null{more}"
