@@ -33,8 +33,9 @@ def recipe_of(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
 
 
 def _recipe_again(node: Config, shots: Config, steps: int, held: int | None) -> Recipe:
-    loop = "steps" in node["inner"]  # else there is none to be shortened
-    changed = {**node, "inner": {**node["inner"], "steps": steps}} if loop else node
+    changed = dict(node)
+    if "steps" in node["inner"]:  # else there is no loop to be shortened
+        changed["inner"] = {**node["inner"], "steps": steps}
     if "checkpoint_steps" in node:
         changed["checkpoint_steps"] = held
     return recipe_of(changed, shots)
