@@ -19,6 +19,7 @@ from fewstep.run import build, checkpoint, parts, starting
 from fewstep.run.consistency import (
     check_fixed,
     check_oracle,
+    check_round,
     check_shots,
     check_splits,
     check_steps,
@@ -114,6 +115,7 @@ def opened(experiment: Experiment) -> Experiment:
         ConfigError: data that is missing or damaged, or a task that a split cannot fill.
     """
     check_ways(experiment)
+    check_round(experiment)
     try:
         splits = open_splits(experiment.dataset, experiment.source.key)
         check_test(splits, experiment.source.key)

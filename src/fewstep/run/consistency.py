@@ -138,6 +138,21 @@ def check_ways(experiment: Experiment) -> None:
         )
 
 
+def check_round(experiment: Experiment) -> None:
+    """Hold a meta-batch against the tasks that belong together by their dataset, for an algorithm
+    that learns from what they hand over.
+
+    Raises:
+        ConfigError: it is not one round of them.
+    """
+    tasks, several = getattr(experiment.dataset, "round", None), experiment.schedule.meta_batch
+    if experiment.recipe.algorithm.uploads and tasks and several != tasks:
+        raise ConfigError(
+            f"meta_batch={several}: a round of {experiment.recipe.name} has each of the {tasks} "
+            f"clients of dataset={experiment.source.name} once. Use meta_batch={tasks}"
+        )
+
+
 def to_train(splits: Mapping[str, Split], source: Source) -> Split:
     """The training split.
 
