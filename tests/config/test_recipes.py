@@ -50,6 +50,9 @@ def family(shots: int) -> dict[str, Recipe]:
         "boil": Recipe(k, 15, 16, ("sgd", 0.1, 5, None), (10, None), adam),
         "metasgd": Recipe(k, 15, 16, ("metasgd", 0.1, 5, None), (5, None), adam),
         "sign_maml": Recipe(k, 15, 8, ("sign", 0.0035, 5, None), (10, None), adam),
+        "proto_fomaml": Recipe(
+            k, 5, 1, ("sgd", 0.01, 1, None), (1, None), ("Adam", 0.001, 0.00001)
+        ),
         "cavia": Recipe(k, k, 25, ("sgd", 1.0, 1, None), (5, None), adam),
         "prox_reptile": Recipe(10, 0, 5, ("prox", 0.01, 5, 10), (50, 5), ("SGD", 1.0, 0.0)),
         "focusft": Recipe(k, k, 16, ("clipped", 1.0, 2, None), (0, None), ("AdamW", 0.001, None)),
@@ -146,17 +149,31 @@ def test_a_key_of_the_command_line_wins_over_the_recipe():
     assert config["eval"]["settings"] == [{"shots": 1, "steps": 7, "batch_size": None}]
 
 
-@pytest.mark.parametrize("experiment", names("experiment"))
+BRING = {name: ["dataset.root=somewhere"] for name in ("hebbian_swin", "subjects_nsd")}
+"""What a user must bring to an experiment at its published size: large, and of libraries that take
+seconds to import."""
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in BRING else ())
+        for name in names("experiment")
+    ],
+)
 def test_every_experiment_passes_the_check(experiment):
     for library in NEEDS.get(experiment, ()):
         pytest.importorskip(library)
-    assembly.check(composed(f"experiment={experiment}"))
+    assembly.check(composed(f"experiment={experiment}", *BRING.get(experiment, [])))
+
+
+NEEDS_ROOT = ("omniglot", "image_folder", "cifar_fs", "miniimagenet", "subject_files")
 
 
 @pytest.mark.parametrize("dataset", names("dataset"))
 def test_every_dataset_passes_the_check_and_its_keys_are_those_of_its_class(dataset):
     config = composed(f"dataset={dataset}", "++dataset.root=somewhere")
-    if dataset in ("glyphs", "sine", "linear", "recall", "conversations"):
+    if dataset not in NEEDS_ROOT:
         config = composed(f"dataset={dataset}")
     if dataset == "conversations":  # whose network needs a library
         config = composed(f"dataset={dataset}", "model=recall_decoder")
@@ -210,7 +227,7 @@ def test_the_experiments_of_the_paper_are_those_of_the_paper(experiment, row):
     assert config["max_meta_iterations"] == row.meta_iterations
     assert config["meta_batch"] == 5
     shots = {"ways": row.ways, "shots": 1, "train_shots": row.train_shots, "queries": 0}
-    assert config["shots"] == shots
+    assert config["shots"] == shots | {"train_ways": None, "varies": None}
     assert (inner["rule"], inner["loss"], inner["state"]) == ("adam", "mean", "carry")
     assert (inner["lr"], inner["steps"], inner["batch_size"]) == row.inner
     assert (outer["optimizer"], outer["lr"], outer["final_lr"]) == ("SGD", 1.0, 0.0)

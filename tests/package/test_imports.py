@@ -30,6 +30,7 @@ ARGUMENTS = 5
 LINES = 200
 CALLED_BY_OTHERS = {"loggers.dashboard.Dashboard.__init__", "run.learner.MetaLearner.__init__"}
 CALLED_BY_OTHERS |= {"use.estimator.FewShotClassifier.__init__"}
+CALLED_BY_OTHERS |= {"models.rf.SignalTransformer.__init__"}
 CALLED_BY_OTHERS |= {"models.transformers.HebbianViT.__init__"}
 """Whose arguments are keys of a configuration, or a library's."""
 

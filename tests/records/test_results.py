@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from fewstep.adapters.meta_test import Setting
-from fewstep.commands import evaluate
 from fewstep.config.compose import compose_config
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.glyphs import Glyphs
@@ -18,6 +17,7 @@ from fewstep.records.curves import draw_curves
 from fewstep.records.intervals import show
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
+from fewstep.run.merging import merged
 from fewstep.run.results import Entrant, result
 
 
@@ -86,8 +86,8 @@ def test_evaluate_in_fewer_settings_than_the_training_was(monkeypatch) -> None:
     monkeypatch.setattr(checkpoint, "find", lambda path: Path(path))
     monkeypatch.setattr(checkpoint, "read", lambda path: {"fewstep": {"config": base}})
     config = plain(compose_config("evaluate", ["checkpoint=any", "eval.steps=10"]))
-    merged, _ = evaluate.merged(config)
-    assert merged["eval"]["settings"] == [{"shots": 1, "steps": 10, "batch_size": 5}]
+    made, _ = merged(config)
+    assert made["eval"]["settings"] == [{"shots": 1, "steps": 10, "batch_size": 5}]
 
 
 def test_a_run_directory_stands_for_the_checkpoint_that_it_reported(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly
 from fewstep.run.learner import MetaLearner
+from fewstep.run.merging import merged
 
 
 TINY = ["dataset.classes=40", "model.channels=4", "trainer=cpu"]
@@ -160,7 +161,7 @@ def test_what_a_checkpoint_may_not_name(here, key, value):
     path = saved(here / "stranger.ckpt", change(stored(), key, value))
     config = composed("evaluate", "checkpoint=any")
     with pytest.raises(ConfigError) as caught:
-        evaluate.merged({**config, "checkpoint": str(path)})
+        merged({**config, "checkpoint": str(path)})
     assert str(caught.value).startswith(f"checkpoint={path}: ")
     assert "\n" not in str(caught.value)
     assert not (here / "marker").exists()

@@ -27,9 +27,14 @@ USUAL = {
     "cifar_fs.CifarFS": "MiniImagenetConv",
     "sine.Sine": "SineMLP",
     "linear.Linear": "LinearChains",
+    "streams.Streams": "NeuralMemory",
+    "subjects.Subjects": "InContextDecoder",
+    "subject_files.SubjectFiles": "InContextDecoder",
     "recall.Recall": "Decoder",
     "clients.Clients": "Split",
     "conversations.Conversations": "LanguageModel",
+    "modulation.Modulation": "SignalTransformer",
+    "ground.Ground": "VelocityModel",
 }
 """The network that each dataset of ours is learned with unless another is chosen."""
 OF_ALGORITHMS = ("ProtoNet",)

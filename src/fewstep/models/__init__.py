@@ -6,8 +6,11 @@ from fewstep.models.convolutions import MAMLOmniglotConv, MiniImagenetConv, Omni
 from fewstep.models.decoder import Decoder
 from fewstep.models.mlp import SineMLP
 from fewstep.models.prototypes import ProtoNet, Prototypes
+from fewstep.models.rf import SignalTransformer
+from fewstep.models.siren import VelocityModel
 from fewstep.models.split import Split
 
 
 __all__ = ["ContextMLP", "MAMLOmniglotConv", "MiniImagenetConv", "OmniglotConv", "Prototypes"]
-__all__ += ["Decoder", "LinearChains", "ProtoNet", "SineMLP", "Split"]
+__all__ += ["Decoder", "LinearChains", "ProtoNet", "SignalTransformer", "SineMLP", "Split"]
+__all__ += ["VelocityModel"]

@@ -18,8 +18,9 @@ from fewstep.messages.errors import ConfigError
 from fewstep.run import build, checkpoint, parts, starting
 from fewstep.run.consistency import (
     check_fixed,
+    check_learned,
     check_oracle,
-    check_round,
+    check_rule,
     check_shots,
     check_splits,
     check_steps,
@@ -27,12 +28,15 @@ from fewstep.run.consistency import (
     check_ways,
     to_train,
 )
-from fewstep.run.dataset_contract import check_test, open_splits
-from fewstep.run.experiment import Experiment, Labels, Recipe
+from fewstep.run.dataset_contract import check_round, check_test, open_splits
+from fewstep.run.experiment import Experiment, Recipe
+from fewstep.run.given_tasks import given
 from fewstep.run.learner import MetaLearner
 from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
 from fewstep.run.outer import build_outer
+from fewstep.run.source import Labels
+from fewstep.run.ways import check_any_ways, execution_for, prepare
 
 
 Config = Mapping[str, Any]
@@ -64,6 +68,7 @@ def draft(config: Config) -> Experiment:
         "dataset": dataset,
         "splits": {},
         "model": config["model"]["_target_"],
+        "ways": config["shots"]["ways"],
         "chance": chance,
         "recipe": recipe,
         "schedule": build.build_schedule(config),
@@ -71,10 +76,11 @@ def draft(config: Config) -> Experiment:
         "machine": build.build_machine(config),
         "logger": config["logger"],
         "random": config["baselines"]["random"],
-        "oracle": config["baselines"].get("oracle", False),  # of before there was one
+        "start": config["baselines"].get("start", False),  # of before there was one
+        "oracle": config["baselines"].get("oracle", False),
         "pictures": parts.build_pictures(config.get("pictures") or []),
         "joint": joint,
-        "init": starting.weights(config),
+        "init": starting.for_run(config),
         "resume": checkpoint.find(resume, "resume") if resume else None,
         "other_data": config["other_data"],
         "config": config,
@@ -83,6 +89,7 @@ def draft(config: Config) -> Experiment:
     if made["oracle"]:
         check_oracle(dataset, config["dataset"].get("name"))
     learner = learner_of(model, recipe, dataset.objective, made)
+    check_learned(learner)
     return begun(Experiment(**made, learner=learner))
 
 
@@ -105,7 +112,7 @@ def assemble(config: Config) -> Experiment:
         ConfigError: as `draft` does, or data that is missing, damaged or not enough.
     """
     experiment = opened(draft(config))
-    return replace(experiment, splits=resumed(experiment))
+    return given(replace(experiment, splits=resumed(experiment)))
 
 
 def opened(experiment: Experiment) -> Experiment:
@@ -115,10 +122,11 @@ def opened(experiment: Experiment) -> Experiment:
         ConfigError: data that is missing or damaged, or a task that a split cannot fill.
     """
     check_ways(experiment)
-    check_round(experiment)
+    check_any_ways(experiment)
     try:
         splits = open_splits(experiment.dataset, experiment.source.key)
         check_test(splits, experiment.source.key)
+        check_round(experiment.dataset, experiment.recipe, experiment.schedule.meta_batch)
         to_train(splits, experiment.source).check(experiment.recipe.spec)
         check_splits(splits, experiment)
     except (OSError, ValueError) as error:
@@ -149,6 +157,7 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     check_shots(recipe)
     check_steps(recipe, config["eval"]["settings"])
     check_takes(recipe, model)
+    check_rule(recipe)
     return recipe, model, joint, chance
 
 
@@ -185,7 +194,9 @@ def learner_of(
     model: nn.Module, recipe: Recipe, objective: Any, made: Mapping[str, Any]
 ) -> MetaLearner:
     """A learner of a network, as what else is made of the configuration says."""
-    schedule = made["schedule"]
+    schedule, test = made["schedule"], made["test"]
+    specs = recipe.spec, *(setting.spec for setting in test.settings)
+    prepare(model, specs, made["ways"])
     learner = MetaLearner(
         model,
         recipe.algorithm,
@@ -193,7 +204,7 @@ def learner_of(
         recipe.outer,
         max_meta_iterations=schedule.max_meta_iterations,
         meta_batch=schedule.meta_batch,
-        execution=made["machine"].execution,
+        execution=execution_for(specs, made["ways"], made["machine"]),
         log_every=schedule.log_every,
     )
     learner.config = dict(made["config"])

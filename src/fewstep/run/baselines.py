@@ -17,6 +17,11 @@ def untrained(experiment: Experiment) -> Experiment:
     return replace(experiment, learner=learner)
 
 
+def as_it_started(experiment: Experiment) -> Experiment:
+    """An experiment with a learner of its own, which has the weights that training began with."""
+    return begun(untrained(experiment))
+
+
 def own_baselines(experiment: Experiment) -> Iterator[tuple[str, Experiment]]:
     """Each answer of the dataset's own in the place of a network; it has nothing to adapt."""
     settings = tuple(
@@ -34,4 +39,4 @@ def joint_baseline(experiment: Experiment) -> Experiment:
     assert joint is not None, "there is no joint baseline"
     changed = {**config, "algorithm": joint_node(config), "resume": None, "logger": {}}
     beside = replace(experiment, recipe=joint, config=changed, resume=None, logger={})
-    return begun(untrained(beside))
+    return as_it_started(beside)

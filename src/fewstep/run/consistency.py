@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,9 @@ from fewstep.core.objectives import Classification
 from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
 from fewstep.run.dataset_contract import answers
-from fewstep.run.experiment import Experiment, Recipe, Source
+from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.learner import MetaLearner
+from fewstep.run.source import Source
 
 
 Config = Mapping[str, Any]
@@ -93,6 +95,35 @@ def check_takes(recipe: Recipe, module: nn.Module) -> None:
         )
 
 
+def check_rule(recipe: Recipe) -> None:
+    """Hold the inner rule against the loss that it descends.
+
+    Raises:
+        ConfigError: a mean where it asks for the sum.
+    """
+    inner = recipe.algorithm.inner
+    name = type(inner.rule).__name__.lower()
+    if inner.rule.sums and inner.loss != "sum":
+        raise ConfigError(
+            f"algorithm.inner.loss={inner.loss}: the inner rule {name} weighs "
+            "the sum of a task's losses against its prior. Use algorithm.inner.loss=sum"
+        )
+
+
+def check_learned(learner: MetaLearner) -> None:
+    """Refuse a rule that learns what it remembers as well: a step could find but one of them.
+
+    Raises:
+        ConfigError: an entry of both.
+    """
+    entries = {name.split("/")[1] for name in learner.learned.by_name()}
+    if both := sorted(entries & set(learner.state)):
+        raise ConfigError(
+            f"algorithm.inner.rule: {type(learner.algorithm.inner.rule).__name__} learns "
+            f"{', '.join(both)}, and init gives its state that as well. Rename one of them"
+        )
+
+
 def check_oracle(dataset: Any, name: Any) -> None:
     """Refuse `baselines.oracle` where nobody knows the best answer.
 
@@ -117,12 +148,18 @@ def check_fixed(learner: MetaLearner) -> None:
     Raises:
         ConfigError: a pattern without a parameter, one in two lists, or nothing left to learn.
     """
-    network = learner.net
+    network, inner = learner.net, learner.algorithm.inner
     try:
-        check_partition(learner.algorithm.inner, network.params(), network.frozen())
+        check_partition(inner, network.params(), network.frozen())
         learner.outer.groups(learner.moved())
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    if not inner.frozen and (meant := getattr(learner.module, "to_freeze", ())):
+        warnings.warn(
+            f"algorithm.inner.frozen=[]: {type(learner.module).__name__} has prompts, and the rest "
+            f"moves beside them. Use algorithm.inner.frozen=[{','.join(meant)}]",
+            stacklevel=2,
+        )
 
 
 def check_ways(experiment: Experiment) -> None:
@@ -135,21 +172,6 @@ def check_ways(experiment: Experiment) -> None:
         raise ConfigError(
             f"shots.ways={experiment.ways}: with one class every answer is right, and nothing is "
             "learned. Use shots.ways=2 or more"
-        )
-
-
-def check_round(experiment: Experiment) -> None:
-    """Hold a meta-batch against the tasks that belong together by their dataset, for an algorithm
-    that learns from what they hand over.
-
-    Raises:
-        ConfigError: it is not one round of them.
-    """
-    tasks, several = getattr(experiment.dataset, "round", None), experiment.schedule.meta_batch
-    if experiment.recipe.algorithm.uploads and tasks and several != tasks:
-        raise ConfigError(
-            f"meta_batch={several}: a round of {experiment.recipe.name} has each of the {tasks} "
-            f"clients of dataset={experiment.source.name} once. Use meta_batch={tasks}"
         )
 
 

@@ -55,6 +55,25 @@ def weights(config: Mapping[str, Any]) -> Weights | None:
     return Weights(name, {n.removeprefix("module."): t for n, t in own.items()})
 
 
+def for_run(config: Mapping[str, Any]) -> Weights | None:
+    """What `init` names; in a run that goes on, which has its own weights, for baselines alone.
+
+    Raises:
+        ConfigError: it is not there, or is other than what the run began with; or `baselines.start`
+            without it.
+    """
+    baselines = config["baselines"]
+    if baselines.get("start") and not config.get("init"):
+        raise ConfigError(
+            f"baselines.start=true: tests the weights that init names, and init={config[KEY]} "
+            "names none. Give init=RUN, or use baselines.start=false"
+        )
+    if config["resume"] and (baselines.get("start") or baselines["joint"]):
+        config = {**config, "resume": None}
+        sha256(config)
+    return weights(config)
+
+
 def sha256(config: Mapping[str, Any]) -> dict[str, str]:
     """`init_sha256` as the weights of a configuration have it, by which its run is hashed; nothing
     where a training starts from random ones.

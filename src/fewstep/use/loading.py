@@ -14,6 +14,7 @@ from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.messages.errors import ConfigError
 from fewstep.run import parts, shipped
+from fewstep.run.averaging import averaged
 from fewstep.run.learned import Learned
 from fewstep.run.starting import stored
 from fewstep.run.weights import digest
@@ -82,14 +83,10 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
     Raises:
         ConfigError: it is of another kind of task, or its tensors are not those of its network.
     """
-    config, tensors = content["fewstep"]["config"], content["state_dict"]
+    config, tensors = content["fewstep"]["config"], averaged(content)
     dataset = parts.dataset_of(config)
-    if not isinstance(dataset.objective, Classification):
-        raise ConfigError(
-            f"init={name}: was trained on {config['dataset']['name']}, which has no classes. Use "
-            "one that was trained to classify"
-        )
-    if not hasattr(dataset, "preparation"):
+    classes = isinstance(dataset.objective, Classification)
+    if classes and not hasattr(dataset, "preparation"):
         raise ConfigError(
             f"init={name}: its dataset {config['dataset']['name']} does not say how a picture "
             "becomes an input. Give its class a property `preparation`, a fewstep.data.images."
@@ -115,7 +112,7 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
             setting["steps"],
             setting["batch_size"],
         ),
-        dataset.preparation,
+        getattr(dataset, "preparation", None),
         Origin(name, digest(tensors), config["model"]),
         card,
     )

@@ -1,0 +1,107 @@
+"""Tasks that a program makes, as a dataset: without an end, and each a function of its place."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewstep.core.types import Episode, EpisodeSpec
+from fewstep.data.digest import source_sha256
+from fewstep.data.images.class_lists import SPLITS
+from fewstep.data.sampler import Draws, check_counts
+
+
+class Made(NamedTuple):
+    """What a family makes of a task; fractions come in the precision that trains."""
+
+    support_x: np.ndarray
+    support_y: np.ndarray
+    query_x: np.ndarray
+    query_y: np.ndarray
+    extras: Mapping[str, np.ndarray] = MappingProxyType({})
+
+
+@dataclass
+class Family(ABC):
+    """A dataset whose fields say which tasks it makes; a subclass says how."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    """To be raised when the same fields come to make other tasks."""
+
+    @abstractmethod
+    def task(self, draws: Draws, spec: EpisodeSpec) -> Made:
+        """One task; all that is random in it comes from its draws."""
+
+    @abstractmethod
+    def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
+        """What makes the task this task, for a fingerprint."""
+
+    @abstractmethod
+    def check(self, spec: EpisodeSpec) -> None:
+        """Raise ValueError, naming the counts, if a spec cannot be filled."""
+
+    def settings(self) -> dict[str, Any]:
+        """What makes its tasks: all that it is given."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        return {n: list(v) if isinstance(v, (list, tuple)) else v for n, v in given.items()}
+
+    def open(self) -> dict[str, FamilySplit]:
+        """The splits `train`, `val` and `test`: each an endless row of tasks of its own."""
+        return {split: FamilySplit(split, self) for split in SPLITS}
+
+
+class FamilySplit:
+    """Endless tasks of a family; implements `fewstep.core.types.Split`."""
+
+    def __init__(self, name: str, family: Family) -> None:
+        self.name, self.family = name, family
+        self.device, self.dtype = torch.device("cpu"), torch.float32
+
+    def __repr__(self) -> str:
+        return f"<{self.name} split of {self.family}>"
+
+    @property
+    def data_sha256(self) -> str:
+        """The digest of what makes the tasks."""
+        family = self.family
+        return source_sha256(family.name, {"version": family.version, **family.settings()})
+
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> FamilySplit:
+        """The same split with its episodes on a device and in a dtype."""
+        moved = copy.copy(self)
+        moved.device, moved.dtype = torch.device(device), dtype
+        return moved
+
+    def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
+        """Task `index`.
+
+        Raises ValueError, as `check` does.
+        """
+        self.check(spec)
+        draws = Draws(seed, self.name, index)
+        *parts, extras = self.family.task(draws, spec)
+        rows = [self._placed(numbers) for numbers in (draws.batches(spec), draws.key())]
+        given = {name: self._placed(value) for name, value in extras.items()}
+        return Episode(*map(self._placed, parts), *rows, given)
+
+    def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
+        """What makes the task this task."""
+        return self.family.identity(Draws(seed, self.name, index), spec)
+
+    def check(self, spec: EpisodeSpec) -> None:
+        """Raise ValueError, naming the counts, if a spec cannot be filled."""
+        check_counts(spec)
+        self.family.check(spec)
+
+    def _placed(self, numbers: np.ndarray) -> Tensor:
+        made = torch.from_numpy(numbers)
+        return made.to(self.device, self.dtype if made.is_floating_point() else None)

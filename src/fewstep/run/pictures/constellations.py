@@ -1,0 +1,84 @@
+"""What a channel makes of modulations, and which of them are told before and after adapting."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewstep.core.net import Net
+from fewstep.core.problem import Problem
+from fewstep.core.types import Episode, Start
+from fewstep.data.modulation import SPAN, SPS, Channel, Modulation, pulse, sent
+from fewstep.data.numbers import uniform
+from fewstep.data.sampler import Draws
+from fewstep.records.style import PALETTE, STYLE
+from fewstep.run.learner import MetaLearner
+from fewstep.run.pictures.finished import Finished
+
+
+SIGNALS = 30
+"""Of each modulation."""
+
+
+class Constellations:
+    """constellations.png: symbols as they were sent and as the first test task hears them."""
+
+    def draw(self, finished: Finished) -> None:
+        """Write it."""
+        split, seed = finished.tasks.splits["test"], finished.tasks.eval_seed
+        family = getattr(split, "family", None)
+        if not isinstance(family, Modulation):
+            return  # signals of somebody's own
+        channel, episode = family.channel_of(Draws(seed, split.name, 0)), finished.episode()
+        told = finished.of(partial(_right, learner=finished.learner), episode)
+        with plt.rc_context(STYLE):
+            size = (2 * len(family.modulations), 4.6)
+            figure, (top, low) = plt.subplots(
+                2, len(family.modulations), figsize=size, squeeze=False, layout="constrained"
+            )
+            for i, name in enumerate(family.modulations):
+                for axes, seen in zip((top[i], low[i]), _symbols(name, channel), strict=True):
+                    axes.scatter(seen.real, seen.imag, s=3, alpha=0.4, color=PALETTE[0], lw=0)
+                    axes.set(xlim=(-2, 2), ylim=(-2, 2), aspect="equal", xticks=[], yticks=[])
+                top[i].set_title(name)
+                before, after = (float(right[episode.query_y.cpu() == i].mean()) for right in told)
+                low[i].set_xlabel(f"{100 * before:.0f} % told,\nadapted {100 * after:.0f} %")
+            top[0].set_ylabel("sent")
+            low[0].set_ylabel(f"received, {channel.snr:.0f} dB")
+            with finished.file("constellations.png") as aside:
+                figure.savefig(aside, format="png")
+            plt.close(figure)
+
+
+def _symbols(modulation: str, channel: Channel) -> tuple[np.ndarray, np.ndarray]:
+    """What a receiver that knows the pulse sees in the middle of each symbol, sent and received."""
+    draws, samples = Draws(0, modulation, 0), 20 * SPS
+    chosen = uniform(draws.words(0, SIGNALS * (20 + SPAN))).reshape(SIGNALS, -1)
+    u, v = uniform(draws.words(1, 2 * SIGNALS * samples)).reshape(2, SIGNALS, samples)
+    noise = np.sqrt(-np.log(u)) * np.exp(2j * np.pi * v)
+    clean, taps = sent(modulation, chosen, samples), pulse() / np.sqrt(SPS)
+    found = []
+    for signals in (clean, channel.received(clean, noise)):
+        heard = np.stack([np.convolve(signal, taps, "same") for signal in signals])
+        found.append(heard[:, SPAN * SPS // 2 : -SPAN * SPS // 2 : SPS].ravel())
+    return found[0], found[1]
+
+
+def _right(
+    net: Net, start: Start, episode: Episode, *, learner: MetaLearner
+) -> tuple[Tensor, Tensor]:
+    """1 for each query that is told, before and after adapting: [N*Q]."""
+    inner, problem = learner.algorithm.inner, Problem(net, learner.objective)
+    before = inner.start(problem, start, episode)
+    after = inner.go_on(problem, before, episode).start
+    queries = problem.queries(episode)
+    with torch.no_grad():
+        first, last = (
+            (net(inner.finish(at), queries.x, queries.given).argmax(1) == queries.y).float().cpu()
+            for at in (before, after)
+        )
+    return first, last
