@@ -15,6 +15,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "fewstep"
 
 FLOORS: dict[str, str] = {
+    "lazy": "",
     "messages": "",
     "disk": "messages",
     "programs": "",
@@ -24,7 +25,7 @@ FLOORS: dict[str, str] = {
     "records": "messages disk",
     "models": "core",
     "adapters": "core",
-    "data": "core disk",
+    "data": "core disk lazy",
     "algorithms": "adapters core",
     "execution": "algorithms adapters core programs messages",
     "loggers": "records disk messages",

@@ -13,6 +13,7 @@ from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.direct import Direct
 from fewstep.algorithms.eigen_reptile import EigenReptile
 from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.harmony import Harmony
 from fewstep.algorithms.hessian_free import HessianFree
 from fewstep.algorithms.imaml import IMAML
 from fewstep.algorithms.joint import Joint
@@ -40,10 +41,12 @@ ALGORITHMS: dict[str, Callable] = {
     "mamlpp": lambda inner: MultiStep(inner, weights=(0.2, 0.3, 0.5)),
     "combination": lambda inner: Combination(inner, [0.5, 0, 2]),
     "protonet": lambda inner: Direct(),
+    "harmony": Harmony,
 }
 """Of three inner steps."""
 NO_MEMORY = ("binomial", "truncated", "imaml", "hessian_free", "protonet")
 REFUSES: dict[str, set[str]] = {name: {"adam"} for name in NO_MEMORY}
+REFUSES |= {"harmony": {"sgd", "adam"}}  # with any network but its own, see test_harmony
 """The `RULES` under which an algorithm cannot run, by its name."""
 DEAR = {"maml", "binomial", "truncated", "imaml", "mamlpp"}
 """Those whose programs of steps through convolutions take ten seconds each to write."""

@@ -1,7 +1,9 @@
 """This checkout's engine beside another one's: `python benchmarks/peers/past.py CHECKOUT`.
 
 Each works in a process of its own and the two take turns, so that what disturbs the machine
-disturbs both. Exits with 1 where a row's whole 95 % interval lies below `FLOOR`.
+disturbs both. Every round starts both anew: where a process has its memory decides some percent
+of its speed, so that turns of one pair differ less than two pairs do (one checkout beside itself:
+1.10, 1.03 to 1.18). Exits with 1 where a row's whole 95 % interval lies below `FLOOR`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ FLOOR = 0.97
 ROWS = ("reptile", "fomaml", "maml", "reptile20", "meta_test")
 HERE = Path(__file__).parents[2]
 T95 = {14: 2.145, 19: 2.093, 29: 2.045}
+TURNS = 3
+"""Samples that each engine gives in a round, one after the other's."""
 
 
 def work(row: str) -> None:
@@ -70,24 +74,27 @@ class Engine:
 
 def compare(row: str, other: Path, rounds: int) -> tuple[float, float, float]:
     """The other's time over ours: its geometric mean over the rounds and the 95 % interval."""
-    engines = [Engine(other, row), Engine(HERE, row)]
-    logs = []
-    for round_ in range(rounds):
-        order = engines if round_ % 2 else engines[::-1]
-        seconds = {id(engine): engine.sample() for engine in order}
-        logs.append(math.log(seconds[id(engines[0])] / seconds[id(engines[1])]))
-    for engine in engines:
-        engine.leave()
+    logs = [_round(row, other, ours_first=bool(round_ % 2)) for round_ in range(rounds)]
     half = T95.get(rounds - 1, 2.2) * statistics.stdev(logs) / math.sqrt(rounds)
     mean = statistics.mean(logs)
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
+
+
+def _round(row: str, other: Path, *, ours_first: bool) -> float:
+    """The logarithm of the other's time over ours, of two new processes."""
+    engines = {checkout: Engine(checkout, row) for checkout in (other, HERE)}
+    order = (HERE, other) if ours_first else (other, HERE)
+    seconds = [{at: engines[at].sample() for at in order} for _ in range(TURNS)]
+    for engine in engines.values():
+        engine.leave()
+    return statistics.mean(math.log(turn[other] / turn[HERE]) for turn in seconds)
 
 
 def main() -> None:
     """Compare the rows one after another, print a line each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkout", type=Path, nargs="?", help="another checkout of fewstep")
-    parser.add_argument("--rounds", type=int, default=20, help="turns of each (20)")
+    parser.add_argument("--rounds", type=int, default=15, help="pairs of processes (15)")
     parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS, metavar="ROW")
     parser.add_argument("--work", choices=ROWS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -11,8 +11,9 @@ Torch is imported when something of `__all__` is first asked for.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fewstep.lazy import offered
 
 
 if TYPE_CHECKING:
@@ -43,14 +44,4 @@ _WHERE = {
     "train": "commands.in_python",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'fewstep' has no attribute {name!r}")
-    found = getattr(import_module(f"fewstep.{_WHERE[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = offered(globals(), _WHERE)

@@ -147,6 +147,7 @@ def test_a_saved_classifier_answers_as_it_did(tmp_path) -> None:
     assert init.origin == fewstep.load("omniglot").origin
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["onnx", "pt2"])
 def test_an_export_answers_as_torch_does(adapted, tmp_path, capsys, ending) -> None:
     to = tmp_path / f"model.{ending}"
@@ -166,6 +167,7 @@ def test_an_export_answers_as_torch_does(adapted, tmp_path, capsys, ending) -> N
         assert np.abs(found - wanted.numpy()).max() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_the_example_beside_an_export_runs_by_itself(adapted, tmp_path) -> None:
     to = tmp_path / "model.onnx"

@@ -90,6 +90,7 @@ def jobs(sweep: str) -> list[dict]:
     return configs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweep", options("sweep"))
 def test_every_sweep_composes_and_has_a_folder_of_its_name(sweep):
     hydra_config = compose_hydra("train", [f"sweep={sweep}"]).hydra

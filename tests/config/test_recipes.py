@@ -52,6 +52,8 @@ def family(shots: int) -> dict[str, Recipe]:
         "sign_maml": Recipe(k, 15, 8, ("sign", 0.0035, 5, None), (10, None), adam),
         "cavia": Recipe(k, k, 25, ("sgd", 1.0, 1, None), (5, None), adam),
         "prox_reptile": Recipe(10, 0, 5, ("prox", 0.01, 5, 10), (50, 5), ("SGD", 1.0, 0.0)),
+        "focusft": Recipe(k, k, 16, ("clipped", 1.0, 2, None), (0, None), ("AdamW", 0.001, None)),
+        "harmony": Recipe(k, 0, 6, ("sgd", 0.1, 5, None), (5, None), ("SGD", 1.0, None)),
         "protonet": Recipe(k, 5, 1, (None, None, None, None), (0, None), ("Adam", 0.001, 0.0)),
     }
 
@@ -89,6 +91,8 @@ RECIPES = {
     ("fomaml", "20w1s"): MAML_1,
     ("fomaml", "20w5s"): MAML_5,
 }
+NEEDS = {"focusft_qwen": ("transformers", "peft")}
+"""Libraries of a full size, which is refused without them."""
 SHOTS = {"5w1s": (5, 1), "5w5s": (5, 5), "20w1s": (20, 1), "20w5s": (20, 5)}
 
 
@@ -142,16 +146,34 @@ def test_a_key_of_the_command_line_wins_over_the_recipe():
     assert config["eval"]["settings"] == [{"shots": 1, "steps": 7, "batch_size": None}]
 
 
-@pytest.mark.parametrize("experiment", names("experiment"))
+BRING = {name: ["dataset.root=somewhere"] for name in ("hebbian_swin", "subjects_nsd")}
+"""What a user must bring to an experiment at its published size: large, and of libraries that take
+seconds to import."""
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in BRING else ())
+        for name in names("experiment")
+    ],
+)
 def test_every_experiment_passes_the_check(experiment):
-    assembly.check(composed(f"experiment={experiment}"))
+    for library in NEEDS.get(experiment, ()):
+        pytest.importorskip(library)
+    assembly.check(composed(f"experiment={experiment}", *BRING.get(experiment, [])))
+
+
+NEEDS_ROOT = ("omniglot", "image_folder", "cifar_fs", "miniimagenet", "subject_files")
 
 
 @pytest.mark.parametrize("dataset", names("dataset"))
 def test_every_dataset_passes_the_check_and_its_keys_are_those_of_its_class(dataset):
     config = composed(f"dataset={dataset}", "++dataset.root=somewhere")
-    if dataset in ("glyphs", "sine", "linear", "modulation", "ground"):
+    if dataset not in NEEDS_ROOT:
         config = composed(f"dataset={dataset}")
+    if dataset == "conversations":  # whose network needs a library
+        config = composed(f"dataset={dataset}", "model=recall_decoder")
     assembly.check(config)
     made = parts.build_dataset(config["dataset"])
     assert made.name == config["dataset"]["name"] == dataset

@@ -25,7 +25,7 @@ from fewstep.algorithms.reptile import Reptile
 from fewstep.config.limits import PROTOCOLS
 from fewstep.core.aggregate import PerEntry
 from fewstep.core.net import Net
-from fewstep.core.outer import OuterStep, cosine
+from fewstep.core.outer import OuterStep, cosine, warm
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam, ClippedSGD, MetaSGD, Prox, Sign, total_of
 from fewstep.core.types import Episode, EpisodeSpec, Params, Start
@@ -460,9 +460,35 @@ def test_a_cosine_ends_where_a_line_does() -> None:
     assert rates == pytest.approx(wanted, rel=1e-12)
 
 
+def test_a_warm_start_goes_up_within_a_tenth() -> None:
+    step = OuterStep(torch.optim.SGD, lr=2.0, final_lr=0.0, schedule=warm)
+    rates = [step.scale(i, of=100) for i in (0, 5, 10, 55, 100)]
+    assert rates == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0], abs=1e-12)
+
+
+def test_a_gradient_is_as_long_as_it_may_be() -> None:
+    grads = []
+    for clip in (None, 1e-3, 1e3):
+        ours = learner(InnerLoop(SGD(0.1), 3), clip=clip)
+        ours.hand_over(ours.directions([EPISODE])[0])
+        grads.append(flat({name: p.grad for name, p in ours.moved().items()}))
+    assert grads[1].norm().item() == pytest.approx(1e-3, rel=1e-3)
+    torch.testing.assert_close(grads[1] / grads[1].norm(), grads[0] / grads[0].norm())
+    assert torch.equal(grads[2], grads[0])
+
+
+def test_what_starts_anew_must_be_moved() -> None:
+    told = (
+        "algorithm.inner.reset=[a]: each task starts these anew, and with algorithm.inner.steps=0 "
+        "none moves them. Use algorithm.inner.steps=1 or more, or algorithm.inner.frozen"
+    )
+    with pytest.raises(ValueError, match=re.escape(told)):
+        InnerLoop(SGD(0.1), 0, reset=["a"])
+
+
 def test_each_entry_is_the_mean_over_the_tasks_that_have_it() -> None:
     some = [{"w": torch.tensor([1.0, 0.0, 0.0])}, {"w": torch.tensor([3.0, 4.0, 0.0])}]
-    parts = [PerEntry().contribution(d, EPISODE) for d in some]
+    parts = [PerEntry().contribution(d, PROBLEM, EPISODE) for d in some]
     assert PerEntry().apply(total_of(parts), 2)["w"].tolist() == [2.0, 4.0, 0.0]
 
 

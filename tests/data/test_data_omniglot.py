@@ -203,6 +203,7 @@ def test_real_pixels_are_those_of_the_authors_code(real_data):
         assert split.pixels[class_id * 20 + 3, 0].equal(expected)
 
 
+@pytest.mark.slow
 def test_real_rotations_are_training_classes_alone(real_data):
     # Trap 16, with the paper's numbers.
     def sizes(**fields) -> dict[str, int]:

@@ -62,6 +62,7 @@ def test_the_page_is_followed_from_photographs_to_onnx(tmp_path, monkeypatch) ->
     assert right > 9  # six by chance
 
 
+@pytest.mark.slow
 def test_the_python_of_the_page_runs(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)

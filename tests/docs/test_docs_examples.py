@@ -27,6 +27,7 @@ def cases() -> list[object]:
     return [pytest.param(page, id=page.stem, marks=slow[page]) for page in PAGES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", cases())
 def test_the_example_of_a_page_trains(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

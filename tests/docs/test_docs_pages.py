@@ -46,6 +46,7 @@ def test_the_figures_that_follow_from_results_are_shown_and_can_be_drawn(name) -
     assert drawn(name).axes
 
 
+@pytest.mark.slow
 def test_every_training_composes() -> None:
     found = [c for c in commands("train") if not OWN.search(c) and "…" not in c]
     assert len(found) > 40

@@ -34,16 +34,15 @@ from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly, tested, training
 from networks import LARGE, NETWORKS, REFUSED, SIZE, TRIED, Counting, named
 from problems import CLASSIFICATION, REGRESSION
+from tiers import slow_but
 
 
 DRAW = {"dropout", "alpha dropout", "rrelu", "noise of three kinds", "dropout always"}
 DRAW |= {"attention with dropout", "dropout for one size"}
 WRITE = {"buffer written", "buffer replaced", "attributes written", "pruned", "old weight norm"}
 WRITE |= {"spectral norm", "attributes deep inside written"}
-QUICK = {"dropout", "buffer written", "tied"}
 RUNS = [
-    *sorted(QUICK),
-    *(pytest.param(n, marks=pytest.mark.slow) for n in sorted(NETWORKS.keys() - QUICK)),
+    *slow_but("dropout", "buffer written", of=sorted(NETWORKS)),
     *(pytest.param(n, marks=pytest.mark.long) for n in sorted(LARGE)),
 ]
 CPU = torch.device("cpu")
@@ -184,6 +183,7 @@ def test_tasks_know_nothing_of_each_other(name, rule):
     assert_close(there[0], one[0], 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_the_module_itself_is_as_it_was(name):
     """Frozen parameters, buffers and what is saved; the queries are answered without a trace."""

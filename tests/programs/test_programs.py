@@ -78,6 +78,7 @@ def test_an_inner_loop_is_the_same(model: Callable, rule: Rule) -> None:
     torch.testing.assert_close(got, want, rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_rounding_that_adam_remembers_is_no_reason_to_refuse_a_program() -> None:
     """The gradient of a bias in front of a batch norm is rounding; so is what is kept of it."""
     torch.manual_seed(0)

@@ -108,6 +108,7 @@ def settle(*words: str, more: dict | None = None) -> Path | None:
     return Path(composed.hydra.run.dir) if goes_on else None
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_user_stays_as_it_is(here: Path, capfd: pytest.CaptureFixture) -> None:
     files = {"config.yaml": "mine: 1\n", "results.json": "{}", "checkpoints/last.ckpt": "weights"}
     filled(here, files)

@@ -192,6 +192,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ODD.values(), ids=ODD)
 def test_odd_labels_in_a_report(tmp_path, capsys, label):
     for seed, own in enumerate((label, "other")):

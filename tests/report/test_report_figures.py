@@ -24,6 +24,7 @@ from fewstep.report.gather import Run
 from fewstep.report.pictures import Picture, draw
 from fewstep.report.search import search_of
 from fewstep.report.series import place, series_of
+from tiers import slow_but
 
 
 LONG = "a learning rate that its author has described at length, in more words than a line can hold"
@@ -119,7 +120,7 @@ CASES: dict[str, tuple[Callable[[Path], Sequence[Run]], set[str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", slow_but("mixed datasets", "a search", "regression", of=CASES))
 def test_no_text_is_cut_no_legend_is_over_data_and_nothing_is_empty(case, tmp_path) -> None:
     made, names = CASES[case]
     pictures = draw(section_of(made(tmp_path)))

@@ -71,8 +71,8 @@ def test_a_sweep_is_grouped_by_what_was_swept(tmp_path: Path, configs, capsys) -
     assert table == [
         "| algorithm | inductive |",
         "| --- | --- |",
-        "| reptile | 65.00 ± 2.00 (seeds ± 63.53) |",
-        "| fomaml | **75.00 ± 2.00 (seeds ± 63.53)** |",
+        "| Reptile | 65.00 ± 2.00 (seeds ± 63.53) |",
+        "| FOMAML | **75.00 ± 2.00 (seeds ± 63.53)** |",
     ]
     same = "2,000 meta-iterations; initialization trained (last); 5-way 1-shot; 50 test steps"
     assert f"Same in all rows: {same}; 1,000 test tasks; seeds 0, 1." in lines

@@ -95,9 +95,9 @@ def test_what_a_training_cost_is_in_its_row_and_compared_rows_are_told_apart(
     assert [line for line in lines if line.startswith("|")] == [
         "| algorithm | test steps | tasks seen | inner gradients | examples seen | inductive |",
         "| --- | --- | --- | --- | --- | --- |",
-        "| reptile | 50 | 10,000 | 50,000 | 500,000 | **70.00 ± 4.38 (seeds ± 0.00)** |",
-        "| fomaml | 3 | 64,000 | 128,000 | 640,000 | **70.00 ± 4.38 (seeds ± 0.00)** |",
-        "| maml | 3 | 64,000 | 128,000 | 640,000 | 60.00 ± 4.38 (seeds ± 0.00) |",
+        "| Reptile | 50 | 10,000 | 50,000 | 500,000 | **70.00 ± 4.38 (seeds ± 0.00)** |",
+        "| FOMAML | 3 | 64,000 | 128,000 | 640,000 | **70.00 ± 4.38 (seeds ± 0.00)** |",
+        "| MAML | 3 | 64,000 | 128,000 | 640,000 | 60.00 ± 4.38 (seeds ± 0.00) |",
     ]
     assert (
         "Compared rows differ in: tasks seen 10,000 and 64,000, inner gradients 50,000 and "
@@ -192,11 +192,13 @@ def test_a_baseline_is_what_rows_are_held_against(tmp_path: Path, configs, capsy
         "| row | setting | protocol | difference | effect | p (Holm) | verdict | interval over |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *(
-            f"| algorithm={name} | 5-way 1-shot | inductive | +10.00 ± 0.00 |  | 0.000 | better | "
+            f"| {name} | 5-way 1-shot | inductive | +10.00 ± 0.00 |  | 0.000 | better | "
             "paired: 2 seeds, 40 tasks |"
-            for name in ("reptile", "fomaml")
+            for name in ("Reptile", "FOMAML")
         ),
     ]
+    shown = told(folder, "--baseline", "MAML", capsys=capsys)
+    assert shown[:-1] == [line.replace("to maml:", "to MAML:") for line in lines[:-1]]
     other = told(folder, "--baseline", "algorithm=reptile", capsys=capsys)
     verdicts = [line.split(" | ")[3:7] for line in other if "paired: " in line]
     assert verdicts == [
@@ -253,7 +255,7 @@ def test_a_baseline_that_is_several(tmp_path: Path, configs, capsys) -> None:
     assert report_command.main([str(tmp_path), "--baseline", "reptile"]) == 2
     assert capsys.readouterr().err == (
         "fewstep: --baseline reptile: 2 rows of one setting are called so: "
-        "algorithm.inner.lr=0.1, 5-way 1-shot; algorithm.inner.lr=1.1, 5-way 1-shot. Name one of "
+        "inner learning rate 0.1, 5-way 1-shot; inner learning rate 1.1, 5-way 1-shot. Name one of "
         "them as it stands here, or report on fewer runs\n"
     )
     assert report_command.main([str(tmp_path), "--baseline", "algorithm.inner.lr=1.1"]) == 0
@@ -335,8 +337,8 @@ def test_latex_has_the_best_in_bold_and_what_is_the_same_in_its_caption(
         "algorithm & test steps & tasks seen & inner gradients & examples seen & inductive" in text
     )
     best = r"\textbf{70.00 $\pm$ 4.38 ($\pm$ 0.00)} \\"
-    assert f"fomaml & 3 & 64,000 & 128,000 & 640,000 & {best}" in text
-    assert r"maml & 3 & 64,000 & 128,000 & 640,000 & 60.00 $\pm$ 4.38 ($\pm$ 0.00) \\" in text
+    assert f"FOMAML & 3 & 64,000 & 128,000 & 640,000 & {best}" in text
+    assert r"MAML & 3 & 64,000 & 128,000 & 640,000 & 60.00 $\pm$ 4.38 ($\pm$ 0.00) \\" in text
     assert text.count(r"\begin{table}") == 1
     assert r"s\_1. Same in all rows: 2,000 meta-iterations; initialization trained (last)" in text
 
@@ -366,12 +368,14 @@ def test_latex_compiles(tmp_path: Path, configs, capsys) -> None:
 
 
 def test_marl_eval_gets_what_it_reads(tmp_path: Path, configs, capsys) -> None:
-    """Environment, task, algorithm, run; its curve where it has one, the final figures of each
-    task as absolute metrics."""
+    """Environment, task, algorithm, run; its curve, as many points in each run, for it refuses
+    others; the final figures of each task as absolute metrics."""
     folder = sweep(tmp_path / "s", configs, {"reptile": 0.0, "maml": 0.1})
-    (folder / "0" / "metrics.csv").write_text(
-        "meta_iteration,val/acc,val/acc_ci95\n1000,0.5,0.1\n2000,0.6,0.1\n"
-    )
+    head = "meta_iteration,val/acc,val/acc_ci95\n"
+    for job_ in range(4):
+        points = ([500, 1000, 1500, 2000, 2500], [1000, 2500])[job_ > 0]
+        told_ = "".join(f"{x},{x / 10000},0.1\n" for x in points)
+        (folder / str(job_) / "metrics.csv").write_text(head + told_)
     out = told(folder, "--marl-eval", "--out", str(tmp_path / "out"), capsys=capsys)
     assert out[-1].endswith("marl_eval.json")
     content = json.loads((tmp_path / "out" / "marl_eval.json").read_text())
@@ -382,9 +386,10 @@ def test_marl_eval_gets_what_it_reads(tmp_path: Path, configs, capsys) -> None:
         "maml": ["seed_1", "seed_2"],
     }
     first, second = algorithms["reptile"].values()
-    assert first["step_0"] == {"step_count": 1000, "accuracy": [0.5]}
-    assert first["step_1"] == {"step_count": 2000, "accuracy": [0.6]}
-    assert second["step_0"]["step_count"] == 2000
+    assert first["step_0"] == {"step_count": 1000, "accuracy": [0.1]}
+    assert first["step_1"] == {"step_count": 2500, "accuracy": [0.25]}
+    assert [*first] == [*second] == ["step_0", "step_1", "absolute_metrics"]
+    assert second["step_1"]["step_count"] == 2500
     assert len(second["absolute_metrics"]["accuracy"]) == 40
 
 

@@ -377,6 +377,7 @@ def test_resume_refuses_other_data_unless_asked(trained, pictures, changed, tmp_
     assert train.main([*words, "other_data=true"]) == 0
 
 
+@pytest.mark.slow
 def test_auto_refuses_other_data(pictures, changed, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     words = [*TINY, "name=cut", "hydra.run.dir=outputs/runs/cut/1"]
@@ -389,6 +390,7 @@ def test_auto_refuses_other_data(pictures, changed, tmp_path, monkeypatch, capfd
     assert f"dataset.root={changed}" in error
 
 
+@pytest.mark.slow
 def test_resume_on_other_classes_tests_none_that_was_trained_on(trained, tmp_path, capfd):
     folder, trained_on = copied(trained, tmp_path), saved(trained)["classes"]["train"]
     words = [f"resume={folder}", "max_meta_iterations=3", "other_data=true"]
@@ -403,6 +405,7 @@ def test_resume_on_other_classes_tests_none_that_was_trained_on(trained, tmp_pat
 # --- older checkpoints say nothing of their data
 
 
+@pytest.mark.slow
 def test_an_older_checkpoint_is_tested_and_resumed_as_ever(trained, changed, tmp_path, run):
     folder = copied(trained, tmp_path)
     for file in (folder / "checkpoints").glob("*.ckpt"):

@@ -61,6 +61,7 @@ def mine(monkeypatch: pytest.MonkeyPatch) -> None:
     vars(module).update(
         Empty=Empty,
         Opens=Opens,
+        grey=lambda channels, size: TensorClasses(np.zeros((480, size, size)), np.arange(480) % 48),
         rows=rows,
         tasks=lambda: FunctionTasks(lines),
         pair=lambda: (X, Y),
@@ -124,6 +125,10 @@ def test_the_command_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     own.mkdir(parents=True)
     for name, more in (("Opens", "given: no test"), ("rows", "classes: 2"), ("Empty", "")):
         (own / f"{name}.yaml").write_text(f"_target_: my_data.{name}\nname: mine\n{more}\n")
+    grey = "_target_: my_data.grey\nname: grey\nchannels: 1\nsize: 28\n"
+    (own / "grey.yaml").write_text(grey)
+    assert "inputs of 28x28 and" in (said := _refused(["dataset=grey"], capsys))
+    assert said.endswith("for their channels: x[:, None] has inputs of 1x28x28\n")
     model = ["model=sine_mlp"]
     said = _refused(["dataset=Opens", *model], capsys)
     assert said.startswith("fewstep: dataset._target_=my_data.Opens: has no test split")

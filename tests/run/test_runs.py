@@ -22,6 +22,7 @@ from fewstep.records.intervals import mean_ci95
 from fewstep.run import assembly
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
+from tiers import slow_but
 
 
 pytestmark = [pytest.mark.run, pytest.mark.usefixtures("undrawn")]
@@ -217,12 +218,14 @@ def test_a_checkpoint_holds_its_configuration(first):
 # --- reproducing a run
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_results(first, tmp_path):
     again = run(train.main, tmp_path, *FIRST)
     assert without(again.results, *VARYING) == without(first.results, *VARYING)
     assert again.rows == first.rows
 
 
+@pytest.mark.slow
 def test_another_seed_changes_the_training_and_not_the_test(first, tmp_path):
     words = [*TINY, "eval.val_every=null", "max_meta_iterations=1", "seed=1"]
     other = run(train.main, tmp_path, *words)
@@ -290,6 +293,7 @@ def test_evaluate_reproduces_the_results_as_a_module_in_a_shell(first, tmp_path)
     assert str(folder) in done.stdout
 
 
+@pytest.mark.slow
 def test_evaluate_in_other_settings(first, tmp_path):
     checkpoint = f"checkpoint={first.folder / 'checkpoints' / 'last.ckpt'}"
     settings = "{shots: 1, steps: 3, batch_size: 5}, {shots: 5, steps: 2, batch_size: null}"
@@ -349,6 +353,7 @@ def test_three_meta_iterations_and_three_more_are_six(straight, tmp_path):
     same(whole, straight)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_goes_on_where_its_schedule_was(first, tmp_path, monkeypatch):
     publish = MetaLearner.publish
 
@@ -367,6 +372,7 @@ def test_a_run_that_was_cut_off_goes_on_where_its_schedule_was(first, tmp_path, 
     same(run(train.main, tmp_path, f"resume={folder}"), first)
 
 
+@pytest.mark.slow
 def test_resume_auto_goes_on_with_the_run_that_was_cut_off(first, tmp_path, monkeypatch, capfd):
     """The same command twice; a third time it has nothing to go on with."""
     save = WholeCheckpoints.save_checkpoint
@@ -393,7 +399,7 @@ def test_resume_auto_goes_on_with_the_run_that_was_cut_off(first, tmp_path, monk
     same(whole, first)
 
 
-@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("inside", slow_but(True, of=[True, False]))
 def test_ctrl_c_keeps_what_there_is_and_says_how_to_go_on(
     inside, first, tmp_path, monkeypatch, capfd
 ):
@@ -421,6 +427,7 @@ def test_ctrl_c_keeps_what_there_is_and_says_how_to_go_on(
     same(run(train.main, tmp_path, f"resume={folder}"), first)
 
 
+@pytest.mark.slow
 def test_a_longer_schedule_is_taken_up_where_the_run_stopped(tmp_path):
     """eps falls to 0 at 2 of 2; resumed with 4, the third step is taken with 1 - 2/4."""
     words = [*TINY, "eval.val_every=null", "eval.curve_tasks=2", "max_meta_iterations=2"]
@@ -451,12 +458,18 @@ def test_double_precision_is_double_throughout(tmp_path):
 # --- what can be swapped
 
 
-OF_ITS_OWN = {"cavia", "protonet"}
+OF_ITS_OWN = {"cavia", "focusft", "harmony", "protonet"}
 """Algorithms that need a network of their own, or have no inner loop (test_family_runs)."""
 
 
 @pytest.mark.parametrize(
-    "algorithm", sorted({f.stem for f in (conf_dir() / "algorithm").iterdir()} - OF_ITS_OWN)
+    "algorithm",
+    slow_but(
+        "reptile",
+        "fomaml",
+        "imaml",
+        of=sorted({f.stem for f in (conf_dir() / "algorithm").iterdir()} - OF_ITS_OWN),
+    ),
 )
 def test_every_algorithm_trains(algorithm, tmp_path):
     words = [*TINY, f"algorithm={algorithm}", "max_meta_iterations=2", "eval.val_every=null"]

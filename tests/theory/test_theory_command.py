@@ -114,6 +114,7 @@ def test_both_trainings_take_the_same_step_but_for_the_order_of_gradients() -> N
     assert float(difference) < 1e-4
 
 
+@pytest.mark.slow
 def test_the_two_trainings_start_alike_and_are_measured_alike(monkeypatch) -> None:
     monkeypatch.setattr(alignment, "TASKS", 2)
     words = ["dataset.classes=60", "model.channels=4", "max_meta_iterations=2", "meta_batch=1"]

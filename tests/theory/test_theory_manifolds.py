@@ -70,6 +70,7 @@ def test_no_point_is_nearer(tasks: LinearTasks) -> None:
             assert tasks.half_square_distance(nearest + step * entry) > least
 
 
+@pytest.mark.slow
 def test_training_with_many_inner_steps_goes_from_projection_to_projection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

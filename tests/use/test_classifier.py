@@ -155,6 +155,7 @@ def test_the_same_call_gives_the_same_classifier_and_another_seed_another() -> N
     assert not np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_leaving_out_is_adapting_to_the_others() -> None:
     init, (images, labels) = conv(), pictures(3)
     made = init.adapt(images, labels)

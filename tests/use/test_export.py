@@ -72,6 +72,7 @@ def test_onnx_is_torch_in_any_batch(name: str, tmp_path: Path) -> None:
     assert [file.name for file in done.files] == ["model.onnx", "model_example.py"]
 
 
+@pytest.mark.slow
 def test_the_temperature_goes_with_it(tmp_path: Path) -> None:
     made = conv().adapt(*pictures(2))
     made.temperature = 3.0
@@ -84,6 +85,7 @@ def test_the_temperature_goes_with_it(tmp_path: Path) -> None:
     assert np.abs(found - made.probabilities(pixels).numpy()).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_what_no_exporter_can_follow_leaves_nothing_behind(tmp_path: Path) -> None:
     made = classifier(Data, Preparation(12, 1))
     with pytest.raises(
@@ -93,6 +95,7 @@ def test_what_no_exporter_can_follow_leaves_nothing_behind(tmp_path: Path) -> No
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_an_export_that_differs_is_not_written(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("fewstep.use.export.TOLERANCE", -1.0)
     with pytest.raises(ValueError, match="its probabilities differ from torch's by"):

@@ -68,6 +68,7 @@ def test_its_accuracy_is_that_of_its_card(name: str, shots: int) -> None:
         assert abs(mean - row["acc"]) <= half + row["acc_ci95"], row
 
 
+@pytest.mark.slow
 @NEEDS_OMNIGLOT
 def test_a_file_becomes_the_pixels_that_were_trained_on() -> None:
     """So that accuracy from files is that of `fewstep evaluate`: the inputs are the same bits."""

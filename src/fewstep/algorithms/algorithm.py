@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from torch import nn
+
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.partition import written
 from fewstep.core.problem import Problem
@@ -23,6 +25,9 @@ class Algorithm(ABC):
     `inner` has no steps, and meta-test takes none."""
     replacement: bool = False
     """Whether each minibatch is drawn on its own (see `EpisodeSpec.replacement`)."""
+    uploads: bool = False
+    """Whether something is learned from what all tasks of a meta-batch hand over together, by
+    `upload` and `together`."""
 
     @property
     def batches(self) -> int:
@@ -53,6 +58,16 @@ class Algorithm(ABC):
         Pure: nothing that goes in is changed, nothing random happens inside, and no other task or
         device is known.
         """
+
+    def upload(self, problem: Problem, end: Params, episode: Episode) -> Params:
+        """What a task hands over, at the parameters less its direction: tensors by name, which are
+        summed over tasks and ranks. A place of its own in each makes that a gathering. Pure."""
+        raise NotImplementedError
+
+    def together(self, module: nn.Module, params: Params, uploads: Params) -> Params:
+        """Directions that the sums of `upload` give, for some names, in the place of the tasks'
+        own. Every rank works them out for itself, alike."""
+        raise NotImplementedError
 
     def at(self, meta_iteration: int, of: int) -> Algorithm:
         """What takes its place at a meta-iteration; asked once before each."""

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from fewstep.disk.files import CannotWrite, replacing
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
+from fewstep.messages.options import Options
 from fewstep.messages.printable import printable
 from fewstep.report.sections import Section
 
@@ -43,11 +44,6 @@ def help_text() -> str:
     return HELP
 
 
-class _Words(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}. See fewstep dashboard --help")
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Write what the words ask for; the exit status."""
     try:
@@ -71,7 +67,7 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     Raises:
         ConfigError: an option that there is not, or no project.
     """
-    parser = _Words(prog="fewstep dashboard", add_help=False, allow_abbrev=False)
+    parser = Options(prog="fewstep dashboard", add_help=False, allow_abbrev=False)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--offline", type=Path, metavar="FILE.json")
     given = parser.parse_intermixed_args(words)

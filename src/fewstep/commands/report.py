@@ -7,11 +7,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from fewstep.disk.files import check_place
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
+from fewstep.messages.options import Options
 from fewstep.messages.printable import printable
 from fewstep.records.places import REPORT, check_output
 from fewstep.report.album import Album
@@ -55,11 +55,6 @@ def help_text() -> str:
     return HELP
 
 
-class _Words(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}. See fewstep report --help")
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Report on the runs, sweeps or results.json files that the words name; the exit status."""
     words = sys.argv[1:] if words is None else words
@@ -85,7 +80,7 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     Raises:
         ConfigError: an option that there is not.
     """
-    parser = _Words(prog="fewstep report", add_help=False, allow_abbrev=False)
+    parser = Options(prog="fewstep report", add_help=False, allow_abbrev=False)
     parser.add_argument("paths", nargs="*", metavar="DIR")
     parser.add_argument("--paper", action="store_true")
     parser.add_argument("--baseline")

@@ -107,6 +107,9 @@ OPTIONAL |= {f"budget.{unit}" for unit in UNITS}
 CHOSEN = ("algorithm.eval", "budget")
 """Parts that need not have all of their keys."""
 
+LATER_OF_OUTER = {"schedule", "rates", "clip", "aggregator"}
+"""Keys of an outer step that a stored one need not have."""
+
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
 TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget", "pictures"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
@@ -156,7 +159,7 @@ def check_training(config: Mapping[str, Any]) -> None:
         node = config
         for name in part.split("."):
             node = node.get(name) or {}
-        later = {"schedule", "rates", "clip"} & set(node) if part == "algorithm.outer" else set()
+        later = LATER_OF_OUTER & set(node) if part == "algorithm.outer" else set()
         if part in CHOSEN:  # what it does not have, it does not need
             known &= set(node) | (known if set(node) - known - more - later else set())
         check_names(f"{part}.", node, known | more | later)

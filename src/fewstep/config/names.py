@@ -27,6 +27,12 @@ USUAL = {
     "cifar_fs.CifarFS": "MiniImagenetConv",
     "sine.Sine": "SineMLP",
     "linear.Linear": "LinearChains",
+    "streams.Streams": "NeuralMemory",
+    "subjects.Subjects": "InContextDecoder",
+    "subject_files.SubjectFiles": "InContextDecoder",
+    "recall.Recall": "Decoder",
+    "clients.Clients": "Split",
+    "conversations.Conversations": "LanguageModel",
     "modulation.Modulation": "SignalTransformer",
     "ground.Ground": "VelocityModel",
 }

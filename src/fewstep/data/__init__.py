@@ -14,8 +14,9 @@ Each is imported when it is first asked for.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fewstep.lazy import offered
 
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fewstep.data.functions import FunctionTasks
     from fewstep.data.glyphs import Glyphs
     from fewstep.data.image_folder import ImageFolder
+    from fewstep.data.linear import Linear
     from fewstep.data.miniimagenet import MiniImageNet
     from fewstep.data.omniglot import Omniglot
     from fewstep.data.sine import Sine
@@ -35,6 +37,7 @@ __all__ = [
     "FunctionTasks",
     "Glyphs",
     "ImageFolder",
+    "Linear",
     "MiniImageNet",
     "Omniglot",
     "Sine",
@@ -47,20 +50,11 @@ _WHERE = {
     "FunctionTasks": "data.functions",
     "Glyphs": "data.glyphs",
     "ImageFolder": "data.image_folder",
+    "Linear": "data.linear",
     "MiniImageNet": "data.miniimagenet",
     "Omniglot": "data.omniglot",
     "Sine": "data.sine",
     "TensorClasses": "data.tensors",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'fewstep.data' has no attribute {name!r}")
-    found = getattr(import_module(f"fewstep.{_WHERE[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = offered(globals(), _WHERE)

@@ -13,7 +13,7 @@ from torch import Tensor
 from fewstep.core.objectives import Objective, Regression
 from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.images.class_lists import SPLITS
-from fewstep.data.rows import inputs_of
+from fewstep.data.rows import inputs_of, placed
 from fewstep.data.sampler import Draws, check_counts
 
 
@@ -84,7 +84,8 @@ class FunctionSplit:
         Raises ValueError for what the function returns that is no task of this spec.
         """
         draws = Draws(seed, self.name, index)
-        support_x, support_y, x, y = (self._placed(part) for part in self._drawn(draws, spec))
+        parts = (placed(part, self.device, self.dtype) for part in self._drawn(draws, spec))
+        support_x, support_y, x, y = parts
         batches, key = (torch.from_numpy(rows) for rows in (draws.batches(spec), draws.key()))
         rows = batches.to(self.device), key.to(self.device)
         return Episode(support_x, support_y, x, y, *rows)
@@ -103,9 +104,6 @@ class FunctionSplit:
                 f"{_called(self.function)} draws another task from the same generator: a run could "
                 "not be repeated. Take all that is random from its first argument"
             )
-
-    def _placed(self, part: Tensor) -> Tensor:
-        return part.to(self.device, self.dtype if part.is_floating_point() else None)
 
     def _drawn(self, draws: Draws, spec: EpisodeSpec) -> list[Tensor]:
         """The four parts of a task, on the CPU, held against the spec."""

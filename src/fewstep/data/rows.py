@@ -98,3 +98,9 @@ def classes_of(y: Any, examples: int) -> tuple[list[str], np.ndarray]:
 
 def _name(label: Any) -> str:
     return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
+
+
+def placed(values: Any, device: torch.device | str, dtype: torch.dtype) -> Tensor:
+    """A tensor or array on a device; fractions in a precision, whole numbers as they are."""
+    values = torch.as_tensor(values)
+    return values.to(device, dtype if values.is_floating_point() else None)

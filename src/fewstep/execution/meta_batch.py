@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
 
 from fewstep.algorithms import Algorithm
 from fewstep.core.aggregate import Aggregator, Mean
@@ -26,7 +29,7 @@ class MetaBatch:
 
     def total(
         self, execution: Execution, start: Start, episodes: Sequence[Episode]
-    ) -> tuple[Params, State, Metrics]:
+    ) -> tuple[Any, State, Metrics]:
         """Sums of what the tasks contribute and of their metrics, and the state that the inner rule
         is left in.
 
@@ -48,11 +51,22 @@ class MetaBatch:
         )
         return total, inner.rule.apply(begun, added) if inner.state == "carry" else begun, metrics
 
-    def _outcome(self, net: Net, start: Start, episode: Episode) -> tuple[Params, State, Metrics]:
+    def direction(self, total: Any, tasks: int, module: nn.Module, params: Params) -> Params:
+        """The gradient that the outer optimizer is handed, of the sum over so many tasks."""
+        if not self.algorithm.uploads:
+            return self.aggregator.apply(total, tasks)
+        moves = self.aggregator.apply(total["moves"], tasks)
+        return moves | self.algorithm.together(module, params, total["uploads"])
+
+    def _outcome(self, net: Net, start: Start, episode: Episode) -> tuple[Any, State, Metrics]:
         """One task's contribution, what is kept of the rule's state, and metrics."""
         problem, inner = Problem(net, self.objective), self.algorithm.inner
         direction, end, metrics = self.algorithm.direction(problem, start, episode)
-        contribution, kept = self.aggregator.contribution(direction, episode), end
+        contribution, kept = self.aggregator.contribution(direction, problem, episode), end
+        if self.algorithm.uploads:
+            there = {name: p - direction[name] for name, p in start.params.items()}
+            uploads = self.algorithm.upload(problem, there, episode)
+            contribution = {"moves": contribution, "uploads": uploads}
         if inner.state == "carry":
             # What is summed over tasks is worked out here, where tasks run side by side.
             kept = inner.rule.contribution(start.state, end)

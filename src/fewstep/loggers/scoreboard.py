@@ -53,5 +53,5 @@ def tasks_table(results: Results, folder: Path) -> Any:
     name = headline(results)
     named = labels(results)
     columns = [read_per_task(folder / r["per_task_file"])[name] for r in named.values()]
-    rows = [[task, *values] for task, values in enumerate(zip(*columns, strict=True))]
+    rows: list[Any] = [[task, *values] for task, values in enumerate(zip(*columns, strict=True))]
     return wandb.Table(["task", *named], data=rows[:SHOWN_TASKS])

@@ -80,7 +80,7 @@ def _table(figures: Sequence[Figure]) -> Any:
     import wandb
 
     columns = list(dict.fromkeys(name for figure in figures for name in figure.columns))
-    rows = [
+    rows: list[Any] = [
         [
             figure.name,
             *(_cell(figure.columns.get(name)) for name in columns),

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
+DIRECT = ("protonet", "hebbian", "titans", "in_context")
+"""Those without an inner loop."""
+
 ALGORITHMS = {
     "reptile": "Reptile",
     "fomaml": "FOMAML",
@@ -18,7 +21,23 @@ ALGORITHMS = {
     "combination": "gradient combination",
     "truncated": "truncated MAML",
     "binomial": "BinomMAML",
+    "imaml": "iMAML",
+    "hessian_free": "Hessian-free MAML",
+    "mamlpp": "MAML++",
+    "eigen_reptile": "Eigen-Reptile",
+    "prox_reptile": "Meta-MinibatchProx",
+    "metasgd": "Meta-SGD",
+    "sign_maml": "Sign-MAML",
+    "anil": "ANIL",
+    "boil": "BOIL",
+    "cavia": "CAVIA",
     "protonet": "prototypical network",
+    "hebbian": "Hebbian fast weights",
+    "titans": "neural memory",
+    "in_context": "in-context decoder",
+    "focusft": "FocuSFT",
+    "finetuning": "fine-tuning",
+    "harmony": "federated Reptile",
 }
 
 DATASETS = {
@@ -28,14 +47,22 @@ DATASETS = {
     "cifar_fs": "CIFAR-FS",
     "image_folder": "image folder",
     "sine": "sine waves",
+    "streams": "streams of pairs",
+    "subjects": "subjects",
+    "subject_files": "subjects",
+    "recall": "recall",
+    "clients": "clients",
     "modulation": "radio signals",
     "ground": "grounds",
 }
 
 INITIALIZATIONS = {
     "random": "random initialization",
-    "start": "as it started",
     "joint": "joint training",
+    "least_squares": "least squares that forget",
+    "ridge": "ridge regression",
+    "weighted_ridge": "ridge, weighted by noise",
+    "start": "as it started",
 }
 """Baselines; `trained` goes by its algorithm."""
 
@@ -80,6 +107,7 @@ TRAINED_ON = {
     "joint": "training tasks: last minibatch, nothing adapted",
     "fomaml": "training tasks: the tail, after adapting",
     **dict.fromkeys(("maml", "truncated", "binomial"), "training tasks: queries, after adapting"),
+    **dict.fromkeys(DIRECT, "training tasks: queries, by the support set as it is"),
 }
 """What `train/acc` and `train/loss` are the mean of, which is another thing for each algorithm."""
 

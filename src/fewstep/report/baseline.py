@@ -54,7 +54,7 @@ def check_name(tables: Sequence[Sequence[Row]], name: str) -> None:
         ConfigError: with names that are near.
     """
     every = list(dict.fromkeys(n for table in tables for row in table for n in names(row)))
-    if name in every:
+    if any(is_called(row, name) for table in tables for row in table):
         return
     near = did_you_mean(name, every)
     listed = ", ".join(every[:SHOWN]) + (", ..." if len(every) > SHOWN else "")
@@ -72,9 +72,14 @@ def names(row: Row) -> list[str]:
     return [text for text in told if text]
 
 
+def is_called(row: Row, name: str) -> bool:
+    """Whether a name is one of its names, or what its table shows."""
+    return name in names(row) or name == _title(row)
+
+
 def _pairs(table: Sequence[Row], name: str) -> Iterator[tuple[Row, Row, str]]:
     for (_, protocol), rows in groups(table).items():
-        called = [row for row in rows if name in names(row)]
+        called = [row for row in rows if is_called(row, name)]
         if len(called) > 1:
             told = "; ".join(f"{_title(row)}, {row.setting}" for row in called[:SHOWN])
             raise ConfigError(
@@ -87,7 +92,7 @@ def _pairs(table: Sequence[Row], name: str) -> Iterator[tuple[Row, Row, str]]:
 
 
 def _title(row: Row) -> str:
-    return row.brief if row["init"] == "trained" else f"{row.brief} {row['init']}"
+    return row.spoken if row["init"] == "trained" else f"{row.spoken} {row['init']}"
 
 
 def _line(row: Row, protocol: str, one: Contrast, p: float) -> list[str]:

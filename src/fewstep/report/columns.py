@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fewstep.config.limits import PROTOCOLS
+from fewstep.records import words
 from fewstep.report.best import best
 from fewstep.report.intervals import estimate, show
 from fewstep.report.table import Row
@@ -35,7 +36,7 @@ def columns(table: Sequence[Row]) -> list[Column]:
     """Whatever is known of the rows, accuracies in percent and losses as they are."""
     every = dict.fromkeys(name for row in table for name in row.columns)
     own = [name for name in every if not all(row.says(name) for row in table)]
-    told = [Column(name, [_own(row, name) for row in table]) for name in own]
+    told = [Column(words.named(name), [_own(row, name) for row in table]) for name in own]
     told += [Column(name, [of(row) for row in table], text) for name, text, of in _CONTEXT]
     spent = [work(row) for row in table]
     told += [Column(name, [_count(s[key]) for s in spent], text) for name, text, key in _SPENT]
@@ -72,7 +73,8 @@ def _phrase(column: Column) -> str:
 
 
 def _own(row: Row, name: str) -> str:
-    return "" if row.columns.get(name) is None else str(row.columns[name])
+    value = row.columns.get(name)
+    return "" if value is None else words.valued(name, value)
 
 
 def _count(value: float | None) -> str:

@@ -1,7 +1,8 @@
 """The figures as InstaDeep's marl-eval reads them, for its own plots and tables.
 
 `{environment: {task: {algorithm: {seed: {step: {step_count, metric: [...]}, absolute_metrics}}}}}`
-with the dataset for an environment, and a setting and protocol for a task.
+with the dataset for an environment, and a setting and protocol for a task. It refuses names with
+commas, and runs of one environment that were measured at different numbers of steps.
 """
 
 from __future__ import annotations
@@ -32,13 +33,27 @@ def exported(found: Sequence[Section]) -> str:
                 run = next(run for run in row.runs if run.folder == entry["folder"])
                 seeds = algorithms.setdefault(_told(row), {})
                 seeds.setdefault(f"seed_{entry['seed']}", _seed(run, entry))
+    for tasks in content.values():
+        _even([seed for rows in tasks.values() for row in rows.values() for seed in row.values()])
     return json.dumps(content, indent=1) + "\n"
+
+
+def _even(seeds: Sequence[dict[str, Any]]) -> None:
+    """Leave each run as many measurements as the run with the fewest has, evenly, its last among
+    them."""
+    fewest = min(len(seed) for seed in seeds) - 1
+    for seed in seeds:
+        final, points = seed.pop("absolute_metrics"), list(seed.values())
+        kept = [points[(place + 1) * len(points) // fewest - 1] for place in range(fewest)]
+        seed.clear()
+        seed |= {f"step_{place}": point for place, point in enumerate(kept)}
+        seed["absolute_metrics"] = final
 
 
 def _told(row: Row) -> str:
     """The row without what its task says already."""
     own = {n: v for n, v in row.columns.items() if not n.startswith("shots") and v is not None}
-    return ", ".join(f"{v}" for v in own.values()) or row["algorithm"]
+    return "; ".join(f"{v}".replace(",", ";") for v in own.values()) or row["algorithm"]
 
 
 def _seed(run: Run, entry: Entry) -> dict[str, Any]:

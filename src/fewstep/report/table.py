@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fewstep.records import words
 from fewstep.records.identity import recipe_hash
 from fewstep.report.data import Data, data_columns
 from fewstep.report.gather import Run
@@ -70,6 +71,13 @@ class Row:
         """The same without what its setting says."""
         kept = {name: v for name, v in self.columns.items() if not self.says(name)}
         return _in_words(kept) or self.label
+
+    @property
+    def spoken(self) -> str:
+        """The brief one as tables and pictures say it: `Reptile`, `inner learning rate 0.01`."""
+        kept = {name: v for name, v in self.columns.items() if not self.says(name)}
+        told = {name: v for name, v in (kept or self.columns).items() if v is not None}
+        return ", ".join(words.assigned(name, v) for name, v in told.items())
 
     def says(self, name: str) -> bool:
         """Whether its setting has the value of a swept key: it was tested as it was trained."""

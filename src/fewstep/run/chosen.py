@@ -83,8 +83,9 @@ def held(path: Path, source: Path, figures: Figures, measured: tuple[Any, ...]) 
             if file != path:
                 with replacing(path) as aside:
                     shutil.copyfile(file, aside)
-            test, schedule = (b(_config(content)) for b in (build.build_test, build.build_schedule))
-            return Chosen(own, test.criterion(schedule) == measured)
+            config = _config(content)
+            theirs = build.build_test(config).criterion(build.build_schedule(config))
+            return Chosen(own, theirs == measured)
     return Chosen({})
 
 

@@ -110,10 +110,12 @@ def explain(error: Exception, place: Place) -> str:
 def no_fit(place: Place, reason: str) -> str:
     """That network and data are not made for each other."""
     shape = "x".join(str(n) for n in place.episode.support_x.shape[1:]) if place.episode else "?"
+    fix = "Choose another model, or correct its sizes"
+    if shape.count("x") == 1:
+        fix += f". Pictures want an axis for their channels: x[:, None] has inputs of 1x{shape}"
     return (
         f"{place.model}: does not fit dataset={place.dataset} with inputs of {shape} and "
-        f"shots.ways={place.experiment.ways} ({reason}). Choose another model, or correct "
-        "its sizes"
+        f"shots.ways={place.experiment.ways} ({reason}). {fix}"
     )
 
 

@@ -57,9 +57,8 @@ class MetaLearner(Measuring):
         self.net = Net(self.module)
         self.learned = Learned(algorithm.inner.rule.learned(self.net.params()))
         self.state: State = algorithm.inner.rule.init(self.net.params())
-        self.meta_iteration = 0
-        self.whole = True
-        """False while an outer step is under way: not a moment to save."""
+        self.meta_iteration, self.whole = 0, True
+        """The second is false while an outer step is under way: not a moment to save."""
         self.config: dict[str, Any] = {}
         """The run's resolved configuration, kept in its checkpoints."""
         self.origin: dict[str, Any] = {}
@@ -156,17 +155,19 @@ class MetaLearner(Measuring):
         self, episodes: Sequence[Episode], execution: Execution | None = None
     ) -> tuple[Params, State, Metrics]:
         """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state."""
-        algorithm = self.algorithm.at(self.meta_iteration, of=self.max_meta_iterations)
-        batch = MetaBatch(algorithm, self.objective, self.outer.aggregator)
-        return batch.total(execution or self.meet(episodes[0]), self.start(), episodes)
+        return self._batch().total(execution or self.meet(episodes[0]), self.start(), episodes)
 
     def hand_over(self, total: Any) -> None:
         """Give the outer optimizer what the tasks of a meta-batch say together."""
-        direction = self.outer.aggregator.apply(total, self.meta_batch)
+        direction = self._batch().direction(total, self.meta_batch, self.module, self.params())
         for name, parameter in self.moved().items():
             parameter.grad = direction[name]
         if self.outer.clip is not None:
             nn.utils.clip_grad_norm_(self.moved().values(), self.outer.clip)
+
+    def _batch(self) -> MetaBatch:
+        algorithm = self.algorithm.at(self.meta_iteration, of=self.max_meta_iterations)
+        return MetaBatch(algorithm, self.objective, self.outer.aggregator)
 
     def _log_training(self, metrics: Metrics) -> None:
         self._recent.append(metrics)

@@ -11,6 +11,7 @@ import torch
 
 from fewstep.config.checks import Check
 from fewstep.config.instantiate import locate
+from fewstep.core.aggregate import AGGREGATORS, Aggregator
 from fewstep.core.outer import SCHEDULES, OuterStep, Schedule
 from fewstep.messages.errors import ConfigError, did_you_mean
 
@@ -42,7 +43,8 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         dict(config["options"] or {}),
         _schedule(config, key),
         check_rates(config.get("rates") or {}, key),
-        clip=_clip(config, key),
+        _aggregator(config.get("aggregator", "mean"), key),
+        _clip(config, key),
     )
     try:
         made = optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
@@ -75,6 +77,15 @@ def _check_step(made: Any, key: str) -> None:
             f"{key}: cannot take a step with a gradient alone ({type(error).__name__}: {error}). "
             "Use another, for example Adam"
         ) from None
+
+
+def _aggregator(name: Any, key: str) -> Aggregator:
+    if name not in AGGREGATORS:
+        raise ConfigError(
+            f"{key}.aggregator={name}: must be one of {', '.join(AGGREGATORS)}."
+            f"{did_you_mean(str(name), AGGREGATORS)} For example {key}.aggregator=per_entry"
+        )
+    return AGGREGATORS[name]
 
 
 def _clip(config: Config, key: str) -> float | None:

@@ -113,7 +113,8 @@ class Preflight:
         if is_own(algorithm):
             check_direction(copy.deepcopy(algorithm), self._problem(), self.start, episodes[0])
         run = self.learner.meet(episodes[0]) if whole else self.plain
-        self._run(place, run, MetaBatch(algorithm, self.objective).total, episodes)
+        batch = MetaBatch(algorithm, self.objective, recipe.outer.aggregator)
+        self._run(place, run, batch.total, episodes)
 
     def _measure(self, setting: Setting, split: Split, number: int) -> None:
         test = self.experiment.test

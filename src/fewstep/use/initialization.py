@@ -19,6 +19,7 @@ from fewstep.use.inputs import kept_of
 from fewstep.use.labels import classes_of
 from fewstep.use.learning import Learner
 from fewstep.use.origin import Origin
+from fewstep.use.regressor import Regressor
 from fewstep.use.way import Way
 
 
@@ -130,6 +131,11 @@ class Initialization:
 
     def adapt_kept(self, kept: Tensor, labels: Any) -> Classifier:
         """The same from pixels [n, S, S, C] uint8, or rows [n, d], as `inputs` gives them."""
+        if not isinstance(self.learner.objective, Classification):
+            raise ConfigError(
+                f"init={self.origin.name}: was trained on values, not on classes. From Python, "
+                "fewstep.load(...).regress(x, y) learns from points"
+            )
         classes, y = classes_of(labels, len(kept))
         try:
             return Classifier.learned(self.way(), classes, kept, y)
@@ -140,6 +146,24 @@ class Initialization:
                 f"({str(error).partition(chr(10))[0][:120]}). Give them in the shape that it was "
                 "trained on"
             ) from None
+
+    def regress(self, x: Any, y: Any, **settings: Any) -> Regressor:
+        """What adapts to points: the counterpart of `adapt` where tasks are regressions.
+
+        Args:
+            x: points, rows of numbers [n, d], or n numbers for d = 1.
+            y: their values, [n] or [n, D].
+            settings: as `adapt` takes them.
+
+        Raises:
+            ValueError: it was trained on classes, or what is wrong with x or y, and the fix.
+        """
+        if isinstance(self.learner.objective, Classification):
+            raise ConfigError(
+                f"init={self.origin.name}: was trained on classes, not on values. Use "
+                "adapt(images, labels)"
+            )
+        return Regressor.learned(self.with_settings(**settings).learner, x, y)
 
     def way(self) -> Way:
         """How its classifiers are learned and asked."""

@@ -84,12 +84,8 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
     """
     config, tensors = content["fewstep"]["config"], content["state_dict"]
     dataset = parts.dataset_of(config)
-    if not isinstance(dataset.objective, Classification):
-        raise ConfigError(
-            f"init={name}: was trained on {config['dataset']['name']}, which has no classes. Use "
-            "one that was trained to classify"
-        )
-    if not hasattr(dataset, "preparation"):
+    classes = isinstance(dataset.objective, Classification)
+    if classes and not hasattr(dataset, "preparation"):
         raise ConfigError(
             f"init={name}: its dataset {config['dataset']['name']} does not say how a picture "
             "becomes an input. Give its class a property `preparation`, a fewstep.data.images."
@@ -115,7 +111,7 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
             setting["steps"],
             setting["batch_size"],
         ),
-        dataset.preparation,
+        getattr(dataset, "preparation", None),
         Origin(name, digest(tensors), config["model"]),
         card,
     )

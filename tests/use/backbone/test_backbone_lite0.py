@@ -34,6 +34,7 @@ def test_timms_network_says_what_the_packages_own_does(size: int) -> None:
         assert torch.allclose(ours(x), theirs(x), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_photographs_of_five_classes_from_two_each(real_data: Path, tmp_path: Path) -> None:
     backbone = Backbone.named(weights.NAME, weights.write(tmp_path / "lite0.safetensors"), 96)
     found = pictures.by_class(str(real_data / "caltech84.zip"))

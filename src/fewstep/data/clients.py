@@ -1,0 +1,197 @@
+"""Clients of a federation: each holds some of the characters, and has a network of some width.
+
+Client i is task i of every round: its own characters in the drawings that are for training, each a
+little shifted anew. At meta-test it is asked for all characters, in drawings that nobody has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from fewstep.core.alike import cka
+from fewstep.core.net import Net
+from fewstep.core.peek import seen
+from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params
+from fewstep.data.digest import source_sha256
+from fewstep.data.omniglot import DRAWINGS, Omniglot
+from fewstep.data.rows import placed
+from fewstep.data.sampler import IMAGES, Draws, check_counts
+
+
+TRAIN = 14  # drawings of a character; the others are asked for
+
+
+@dataclass(frozen=True)
+class OwnAndOthers:
+    """Cross-entropy of a client's exit on its own classes; and at meta-test what the server says of
+    the classes that only others hold. Outputs are [B, 2C]: the exit's logits, and the server's."""
+
+    unit: ClassVar[str] = "cross-entropy, nats"
+
+    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Of the exit, [B]: for examples of its own classes."""
+        return F.cross_entropy(outputs.chunk(2, 1)[0], targets, reduction="none")
+
+    outer_loss = inner_loss
+
+    def metrics(self, outputs: Tensor, targets: Tensor, given: Params) -> Metrics:
+        """`loss` and `acc` of the exit on the client's own classes; `server_own` and
+        `server_others`, the server's accuracies on these and on the others."""
+        exits, server = (logits.argmax(1) == targets for logits in outputs.chunk(2, 1))
+        own = given["own"][targets]
+        return {
+            "loss": _mean(self.inner_loss(outputs, targets), own),
+            "acc": _mean(exits.to(outputs.dtype), own),
+            "server_own": _mean(server.to(outputs.dtype), own),
+            "server_others": _mean(server.to(outputs.dtype), ~own),
+        }
+
+    def probe(self, net: Net, params: Params, episode: Episode) -> Metrics:
+        """`cka`: how alike what this client's network hands over is to what each other's does, over
+        all queries."""
+        given, alike = episode.extras, []
+        z = seen(net, params, episode.query_x, "cut", given)[0]
+        clients = torch.arange(len(given["widths"]), device=z.device)
+        for client, width in zip(clients, given["widths"], strict=True):
+            other = {**given, "width": width, "client": client}
+            alike.append(cka(z, seen(net, params, episode.query_x, "cut", other)[0]))
+        return {"cka": _mean(torch.stack(alike), clients != given["client"])}
+
+
+def _mean(values: Tensor, among: Tensor) -> Tensor:
+    return torch.where(among, values, 0.0).sum() / among.sum().clamp(min=1)
+
+
+@dataclass
+class Clients:
+    """A federation over some characters of Omniglot."""
+
+    widths: Sequence[float] = (1.0, 1.0, 0.5, 0.5, 0.25, 0.25)
+    """The share of the network that each client has."""
+    characters: int = 12
+    own: Sequence[Sequence[int]] | None = None
+    """Which characters each client holds, as many for all; None deals a third of them to each."""
+    shift: int = 2
+    """Pixels by which training drawings are moved at most."""
+    root: str | Path | None = None
+    """As of dataset=omniglot."""
+
+    name: ClassVar[str] = "clients"
+    objective: OwnAndOthers = field(default_factory=OwnAndOthers, init=False)
+
+    def __post_init__(self) -> None:
+        held, n = self.held, self.characters
+        if not 1 < len(held) == len(self.widths):
+            raise ValueError(
+                f"dataset.own: has {len(held)} lists for the {len(self.widths)} clients of "
+                f"dataset.widths. Give each of two or more clients one"
+            )
+        for client, own in enumerate(held):
+            several = set(own) & set(range(n))
+            if not 0 < len(several) == len(own) == len(held[0]) < n:
+                raise ValueError(
+                    f"dataset.own[{client}]={own}: must be some of the {n} characters, not none "
+                    f"and not all: as many numbers from 0 to {n - 1} as the other clients have"
+                )
+        if alone := sorted(set(range(n)) - {c for own in held for c in own}):
+            raise ValueError(
+                f"dataset.own: no client holds {alone}, so that nobody could learn these. Give "
+                "them to one, or lower dataset.characters"
+            )
+
+    @property
+    def held(self) -> list[list[int]]:
+        """The characters of each client."""
+        if self.own is not None:
+            return [list(own) for own in self.own]
+        clients, n = len(self.widths), self.characters
+        return [[(i * n // clients + j) % n for j in range(-(-n // 3))] for i in range(clients)]
+
+    def open(self) -> dict[str, ClientSplit]:
+        """The splits `train`, whose tasks are rounds of all clients, and `test`."""
+        return {name: ClientSplit(name, self) for name in ("train", "test")}
+
+    @cached_property
+    def images(self) -> Tensor:
+        """[characters, 20, 1, 28, 28], 1 where there is ink; from all over the training split."""
+        split = Omniglot(self.root, rotations=False).open()["train"]
+        chosen = split.classes[:: len(split.classes) // self.characters][: self.characters]
+        rows = torch.from_numpy(split.starts[chosen][:, None] + np.arange(DRAWINGS))
+        pixels = split.pixels[rows.reshape(-1)].float()
+        return 1 - pixels.reshape(*rows.shape, *pixels.shape[1:])
+
+
+@dataclass(frozen=True)
+class ClientSplit:
+    """Client after client, round after round; implements `fewstep.core.types.Split`."""
+
+    name: str
+    family: Clients
+    device: torch.device | str = "cpu"
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def data_sha256(self) -> str:
+        """The digest of the images, and of who holds which."""
+        made = self.family.images.contiguous().numpy().tobytes(), self.family.held
+        return source_sha256("clients", {"images": sha256(made[0]).hexdigest(), "own": made[1]})
+
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> ClientSplit:
+        """The same split with its episodes on a device and in a dtype."""
+        return replace(self, device=device, dtype=dtype)
+
+    def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
+        """Task `index`: support x [S, 1, 28, 28] of the client's own characters, and y [S], their
+        numbers among all; queries of all of them, which training does not read.
+
+        Raises ValueError, as `check` does.
+        """
+        self.check(spec)
+        family, draws = self.family, Draws(seed, self.name, index)
+        client = index % len(family.widths)
+        own = torch.tensor(family.held[client])
+        x = family.images[own, : spec.shots].flatten(0, 1)
+        if self.name == "train":
+            x = self._shifted(x, draws)
+        every, query_x = torch.arange(family.characters), family.images[:, TRAIN:]
+        query_y = every.repeat_interleave(query_x.shape[1])
+        widths = torch.tensor(family.widths, dtype=self.dtype)
+        extras = {"width": widths[client], "widths": widths, "client": torch.tensor(client)}
+        extras["own"] = torch.isin(every, own)
+        support = x, own.repeat_interleave(spec.shots)
+        rows = (torch.from_numpy(numbers) for numbers in (draws.batches(spec), draws.key()))
+        whole = Episode(*support, query_x.flatten(0, 1), query_y, *rows, extras=extras)
+        return pytree.tree_map(lambda value: placed(value, self.device, self.dtype), whole)
+
+    def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
+        """Its number and the client's characters as little-endian int64."""
+        own = self.family.held[index % len(self.family.widths)]
+        return np.array([index, *own], "<i8").tobytes()
+
+    def check(self, spec: EpisodeSpec) -> None:
+        """Raise ValueError, naming the counts, if a spec asks for what a client does not hold."""
+        check_counts(spec)
+        own = len(self.family.held[0])
+        if (spec.ways, min(spec.shots, TRAIN)) != (own, spec.shots):
+            raise ValueError(
+                f"shots.ways={spec.ways}, shots={spec.shots}: a client has {own} characters and "
+                f"{TRAIN} drawings of each that train. Use shots.ways={own} and at most {TRAIN}"
+            )
+
+    def _shifted(self, x: Tensor, draws: Draws) -> Tensor:
+        """Each moved by up to `shift` pixels, down and right, with no ink where it comes from."""
+        s = self.family.shift
+        words = [int(word) * (2 * s + 1) >> 64 for word in draws.words(IMAGES, 2 * len(x))]
+        places = zip(F.pad(x, (s, s, s, s)), words[::2], words[1::2], strict=True)
+        return torch.stack([p[:, i : i + 28, j : j + 28] for p, i, j in places])

@@ -1,0 +1,98 @@
+"""Conversations of a user's own, an example a task, as fine-tuning takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from fewstep.core.types import Episode, EpisodeSpec
+from fewstep.data.recall import IGNORED, Answers
+from fewstep.data.rows import placed
+from fewstep.data.sampler import Draws, check_counts
+
+
+PARTS = ("tokens", "responses")
+TEST = 0.05
+"""The share of the examples that is the test split: the last ones."""
+
+
+@dataclass
+class Conversations:
+    """An `.npz` file with `tokens` [n, T] and `responses` [n, T], 1 where a token is one of an
+    answer; opened when the first task is."""
+
+    file: str | Path | None = None
+
+    name: ClassVar[str] = "conversations"
+    objective: Answers = field(default_factory=Answers, init=False)
+
+    def open(self) -> dict[str, ConversationSplit]:
+        """The splits `train` and `test`.
+
+        Raises:
+            FileNotFoundError: no file, or none that is there.
+            ValueError: it has no such arrays.
+        """
+        rows = self.rows
+        cut = max(1, round(len(rows) * (1 - TEST)))
+        parts = {"train": rows[:cut], "test": rows[cut:]}
+        return {name: ConversationSplit(name, part) for name, part in parts.items()}
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """[n, 2, T] int64."""
+        if self.file is None or not Path(self.file).is_file():
+            raise FileNotFoundError(
+                f"dataset.file={self.file}: bring conversations of your own, an .npz file with "
+                "tokens and responses, both [examples, tokens]"
+            )
+        with np.load(self.file) as found:
+            if missing := [part for part in PARTS if part not in found]:
+                raise ValueError(f"dataset.file={self.file}: has no {' and no '.join(missing)}")
+            return np.stack([found[part].astype(np.int64) for part in PARTS], 1)
+
+
+@dataclass(frozen=True)
+class ConversationSplit:
+    """Some examples a task; implements `fewstep.core.types.Split`."""
+
+    name: str
+    rows: np.ndarray
+    device: torch.device | str = "cpu"
+    dtype: torch.dtype = torch.float32
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> ConversationSplit:
+        """The same split with its episodes on a device."""
+        return replace(self, device=device, dtype=dtype)
+
+    def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
+        """Task `index`: x [S, 2, T] and y [S, T], the next token where it is a response's."""
+        self.check(spec)
+        draws = Draws(seed, self.name, index)
+        x = self.rows[self._places(spec, draws)]
+        ends = np.full((len(x), 1), IGNORED)
+        y = np.concatenate([np.where(x[:, 1, 1:] == 1, x[:, 0, 1:], IGNORED), ends], 1)
+        parts = (placed(v, self.device, self.dtype) for v in (x, y, draws.batches(spec)))
+        x, y, batches = parts
+        return Episode(x, y, x, y, batches, placed(draws.key(), self.device, self.dtype))
+
+    def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
+        """The numbers of the examples as little-endian int64."""
+        return np.array(self._places(spec, Draws(seed, self.name, index)), "<i8").tobytes()
+
+    def check(self, spec: EpisodeSpec) -> None:
+        """Raise ValueError if a spec asks for several ways, or for more than there is."""
+        check_counts(spec)
+        if spec.ways != 1 or spec.shots > len(self.rows):
+            raise ValueError(
+                f"shots.ways={spec.ways}, shots={spec.shots}: a task is one conversation or some, "
+                f"and the {self.name} split has {len(self.rows)}. Use shots.ways=1 and fewer shots"
+            )
+
+    def _places(self, spec: EpisodeSpec, draws: Draws) -> list[int]:
+        return draws.images(0, spec.shots, len(self.rows))

@@ -1,0 +1,199 @@
+"""Recall: a context with needles in it, a question, and the answer that only the needle has.
+
+A needle is a key and its two values, `k v1 v2`, among fillers; the question names one of the keys
+and the answer is `v1 v2`. The support of a task is its queries, as a fine-tuning has one loss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fewstep.core.net import Net
+from fewstep.core.peek import seen
+from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params
+from fewstep.data.digest import source_sha256
+from fewstep.data.rows import placed
+from fewstep.data.sampler import IMAGES, Draws, check_counts, permutation_prefix
+
+
+ANSWER = 2
+"""Tokens of an answer."""
+IGNORED = -100
+"""The target of a token that nobody is asked for."""
+FAR, FRESH = 1 << 20, 1 << 21
+"""Streams of the longer contexts, and of what a task starts anew."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Cross-entropy of the answer's tokens; right is an answer all of whose tokens are."""
+
+    unit: ClassVar[str] = "cross-entropy, nats"
+
+    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean over the answer's tokens: [B] of logits [B, T, V] and targets [B, T]."""
+        losses = F.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
+        return losses.sum(1) / (targets != IGNORED).sum(1)
+
+    outer_loss = inner_loss
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> Metrics:
+        """`loss`, and `acc`, the fraction of answers that are right as a whole, each token given
+        the ones before it."""
+        right = (outputs.argmax(-1) == targets) | (targets == IGNORED)
+        loss = self.inner_loss(outputs, targets).mean()
+        return {"loss": loss, "acc": right.all(1).to(outputs.dtype).mean()}
+
+    def probe(self, net: Net, params: Params, episode: Episode) -> Metrics:
+        """`needle_mass`, how much of their attention the answer's tokens have on the needle that is
+        asked for, and `far_acc`, the accuracy in longer contexts, where a task brings these."""
+        extras, found = episode.extras, {}
+        if "needles" in extras:
+            weights = torch.stack(seen(net, params, episode.query_x, "attends"))
+            found["needle_mass"] = mass(weights, episode.query_y, extras["needles"])
+        if "far.x" in extras:
+            found["far_acc"] = self.metrics(net(params, extras["far.x"]), extras["far.y"])["acc"]
+        return found
+
+
+def mass(weights: Tensor, targets: Tensor, needles: Tensor) -> Tensor:
+    """The mean over layers, heads and answer tokens of the attention on some places [B, T]."""
+    on_needles = (weights * needles[:, None, None].to(weights.dtype)).sum(-1).mean((0, 2))
+    asked = (targets != IGNORED).to(weights.dtype)
+    return ((on_needles * asked).sum(1) / asked.sum(1)).mean()
+
+
+@dataclass
+class Recall:
+    """Contexts of `length` tokens with so many `needles`; nothing is read and nothing cached."""
+
+    length: int = 16
+    """Tokens before the answer, the question included."""
+    needles: int = 3
+    kinds: Sequence[int] = (8, 8, 8)
+    """Keys, values and fillers that there are; one token more begins the question."""
+    far: int | None = None
+    """Tokens of the longer contexts that validation and test ask in as well."""
+    fresh: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Shapes [r, inputs] of parameters that a task brings anew, uniform on +-1 / sqrt(inputs)."""
+
+    name: ClassVar[str] = "recall"
+    objective: Answers = field(default_factory=Answers, init=False)
+
+    def __post_init__(self) -> None:
+        least = self.least
+        if self.needles < 1 or self.needles > self.kinds[0]:
+            raise ValueError(
+                f"dataset.needles={self.needles}: must be from 1 to {self.kinds[0]}, the keys of "
+                "dataset.kinds, for each has its own"
+            )
+        for key in ("length", "far"):
+            value = getattr(self, key)
+            if value is not None and value < least:
+                raise ValueError(
+                    f"dataset.{key}={value}: {self.needles} needles of 3 tokens and a question of "
+                    f"2 need at least {least}. Raise it, or lower dataset.needles"
+                )
+
+    @property
+    def least(self) -> int:
+        """Tokens of a context without fillers."""
+        return 3 * self.needles + 2
+
+    def open(self) -> dict[str, RecallSplit]:
+        """The splits `train`, `val` and `test`: each an endless row of tasks of its own."""
+        return {name: RecallSplit(name, self) for name in ("train", "val", "test")}
+
+
+@dataclass(frozen=True)
+class RecallSplit:
+    """Endless recall tasks; implements `fewstep.core.types.Split`."""
+
+    name: str
+    family: Recall
+    device: torch.device | str = "cpu"
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def data_sha256(self) -> str:
+        """The digest of what makes the tasks."""
+        f = self.family
+        made = {"length": f.length, "needles": f.needles, "kinds": [*f.kinds], "far": f.far}
+        return source_sha256("recall", {"version": 1, **made})
+
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> RecallSplit:
+        """The same split with its episodes on a device and in a dtype."""
+        return replace(self, device=device, dtype=dtype)
+
+    def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
+        """Task `index`: x [S, 2, T] int64, tokens and response flags, and y [S, T] int64, the next
+        token where it is one of the answer; the queries are the support.
+
+        Raises ValueError, as `check` does.
+        """
+        self.check(spec)
+        draws = Draws(seed, self.name, index)
+        x, y, needles = self._asked(draws, spec.shots, self.family.length)
+        extras = {"needles": needles, **self._fresh(draws)}
+        if self.family.far and self.name != "train":
+            extras["far.x"], extras["far.y"], _ = self._asked(draws, spec.shots, self.family.far)
+        x, y, batches, key = (self._placed(v) for v in (x, y, draws.batches(spec), draws.key()))
+        given = {name: self._placed(value) for name, value in extras.items()}
+        return Episode(x, y, x, y, batches, key, given)
+
+    def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
+        """The tokens as little-endian int64."""
+        draws = Draws(seed, self.name, index)
+        return self._asked(draws, spec.shots, self.family.length)[0].astype("<i8").tobytes()
+
+    def check(self, spec: EpisodeSpec) -> None:
+        """Raise ValueError, naming the counts, if a spec asks for several ways."""
+        check_counts(spec)
+        if spec.ways != 1:
+            raise ValueError(f"shots.ways={spec.ways}: a recall task is one; set it to 1")
+
+    def _asked(self, draws: Draws, count: int, length: int) -> tuple[np.ndarray, ...]:
+        """x [count, 2, T], y [count, T] and where the needle is, [count, T] bool."""
+        far = FAR if length == self.family.far else 0
+        rows = [self._one(draws, IMAGES + far + i, length) for i in range(count)]
+        x, y, needles = (np.stack(part) for part in zip(*rows, strict=True))
+        return x, y, needles
+
+    def _one(self, draws: Draws, stream: int, length: int) -> tuple[np.ndarray, ...]:
+        keys, values, fillers = self.family.kinds
+        m, items = self.family.needles, length - self.family.least + self.family.needles
+        words = [int(word) for word in draws.words(stream, 4 * m + items + 1)]
+        chosen = permutation_prefix(words[:m], keys)
+        places = permutation_prefix(words[m : 2 * m], items)
+        pairs = [keys + (word * values >> 64) for word in words[2 * m : 4 * m]]
+        rest = [[keys + values + (word * fillers >> 64)] for word in words[4 * m : 4 * m + items]]
+        for i, place in enumerate(places):
+            rest[place] = [chosen[i], *pairs[2 * i : 2 * i + 2]]
+        asked = words[-1] * m >> 64
+        answer = pairs[2 * asked : 2 * asked + 2]
+        context = [token for item in rest for token in item]
+        tokens = [*context, keys + values + fillers, chosen[asked], *answer]
+        flags = [0] * length + [1] * ANSWER
+        targets = [IGNORED] * (length - 1) + [*answer, IGNORED]
+        begin = sum(len(item) for item in rest[: places[asked]])
+        needle = [begin <= t < begin + 3 for t in range(length + ANSWER)]
+        return np.array([tokens, flags]), np.array(targets), np.array(needle)
+
+    def _fresh(self, draws: Draws) -> dict[str, np.ndarray]:
+        found = {}
+        for number, (name, shape) in enumerate(self.family.fresh.items()):
+            words = draws.words(IMAGES + FRESH + number, math.prod(shape))
+            uniform = 2 * (words / 2.0**64) - 1
+            found[f"fresh.{name}"] = uniform.reshape(*shape) / math.sqrt(shape[-1])
+        return found
+
+    def _placed(self, values: np.ndarray) -> Tensor:
+        return placed(values, self.device, self.dtype)

@@ -1,0 +1,156 @@
+"""Subjects of one's own: a file of answers and embeddings each, as of the Natural Scenes Dataset.
+
+A folder of NumPy's .npz files, `betas` [n, V] and `embeddings` [n, D] in each, in the same order of
+pictures. The last files by name are for meta-test. A task is some voxels of a subject and some of
+the pictures that it saw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from fewstep.core.types import EpisodeSpec
+from fewstep.data.digest import source_sha256
+from fewstep.data.retrieval import Retrieval
+from fewstep.data.sampler import IMAGES, Draws
+from fewstep.data.subjects import MOST, SubjectSplit, between
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a file holds."""
+
+    name: str
+    betas: np.ndarray
+    embeddings: np.ndarray
+
+    @classmethod
+    def read(cls, file: Path, d: int) -> Recorded:
+        """
+        Raises:
+            ValueError: naming the file and what is the matter with it.
+        """
+        try:
+            with np.load(file, allow_pickle=False) as content:
+                betas, z = (np.asarray(content[n], float) for n in ("betas", "embeddings"))
+        except (OSError, KeyError, ValueError, EOFError) as error:
+            raise ValueError(
+                f"{file}: must be an .npz file with betas [n, V] and embeddings [n, D] ({error})"
+            ) from None
+        if betas.ndim != 2 or z.shape != (len(betas), d):
+            raise ValueError(
+                f"{file}: has betas of {list(betas.shape)} and embeddings of {list(z.shape)}: must "
+                f"be [n, V] and [n, {d}] of the same pictures. Set dataset.d to what they have"
+            )
+        if not (np.isfinite(betas).all() and np.isfinite(z).all()):
+            raise ValueError(f"{file}: holds values that are not finite. Leave these out")
+        if still := np.flatnonzero(betas.std(0) == 0).tolist():
+            raise ValueError(
+                f"{file}: {len(still)} voxels have no variance (the first is {still[0]}), and say "
+                "nothing. Leave them out"
+            )
+        return cls(file.stem, betas, z)
+
+
+@dataclass
+class SubjectFiles:
+    """Subjects in files; the last `test_subjects` by name are for meta-test."""
+
+    root: str
+    """The folder."""
+    d: int = 512
+    """Numbers of a picture's embedding."""
+    voxels: tuple[int, int] = (100, 200)
+    """Fewest and most of a training task, which is padded to the most."""
+    test_voxels: int = 200
+    fewest_images: int = 8
+    """Of a training task, which is padded to `shots.train_shots`."""
+    test_subjects: int = 1
+
+    name: ClassVar[str] = "subject_files"
+    objective: Retrieval = field(default_factory=Retrieval, init=False)
+
+    def __post_init__(self) -> None:
+        self.voxels = (int(self.voxels[0]), int(self.voxels[1]))
+        if not 1 <= self.voxels[0] <= self.voxels[1] <= MOST or not 1 <= self.test_voxels <= MOST:
+            raise ValueError(
+                f"dataset.voxels={list(self.voxels)}, dataset.test_voxels={self.test_voxels}: must "
+                f"be from 1 to {MOST}. For example dataset.voxels=[100,200]"
+            )
+
+    def open(self) -> dict[str, FileSplit]:
+        """The splits `train` and `test`.
+
+        Raises:
+            ValueError: a folder without files, too few of them, or a file that is none.
+        """
+        files = sorted(Path(self.root).expanduser().glob("*.npz"))
+        if not 1 <= self.test_subjects < len(files):
+            raise ValueError(
+                f"dataset.root='{self.root}', dataset.test_subjects={self.test_subjects}: has "
+                f"{len(files)} .npz files, a subject each: must be more than those of meta-test"
+            )
+        found = [Recorded.read(file, self.d) for file in files]
+        most = max(self.voxels[1], self.test_voxels)
+        for one in found:
+            if one.betas.shape[1] < most:
+                raise ValueError(
+                    f"{one.name}.npz: has {one.betas.shape[1]} voxels, and dataset.voxels and "
+                    f"dataset.test_voxels ask for {most}. Lower them"
+                )
+        cut = len(found) - self.test_subjects
+        parts = {"train": found[:cut], "test": found[cut:]}
+        return {name: FileSplit(name, self, subjects=some) for name, some in parts.items()}
+
+
+class FileSplit(SubjectSplit):
+    """Subjects in memory; implements `fewstep.core.types.Split`."""
+
+    def __init__(
+        self,
+        name: str,
+        family: SubjectFiles,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        subjects: list[Recorded] | None = None,
+    ) -> None:
+        super().__init__(name, family, device, dtype)
+        self.subjects = subjects or []
+
+    @property
+    def data_sha256(self) -> str:
+        """The digest of the subjects' numbers."""
+        sums = {
+            s.name: hashlib.sha256(s.betas.tobytes() + s.embeddings.tobytes()).hexdigest()
+            for s in self.subjects
+        }
+        return source_sha256("subject_files", {"version": 1, **sums})
+
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> FileSplit:
+        """The same split with its episodes on a device and in a dtype."""
+        return FileSplit(self.name, self.family, device, dtype, self.subjects)
+
+    def check(self, spec: EpisodeSpec) -> None:
+        """Raise ValueError, naming the counts, if a subject saw too few pictures for a spec."""
+        super().check(spec)
+        fewest = min(self.subjects, key=lambda s: len(s.betas))
+        if len(fewest.betas) < spec.shots + spec.queries:
+            raise ValueError(
+                f"{fewest.name}.npz: has {len(fewest.betas)} pictures, but shots + queries = "
+                f"{spec.shots} + {spec.queries} are needed. Lower them"
+            )
+
+    def drawn(self, draws: Draws, spec: EpisodeSpec) -> tuple[np.ndarray, np.ndarray]:
+        """Answers [Q + n, V] and embeddings [Q + n, D] of some voxels and pictures of a subject."""
+        word = int(draws.words(IMAGES + 2, 1)[0])
+        subject = self.subjects[between(word, 0, len(self.subjects) - 1)]
+        most = self.family.voxels[1] if self.name == "train" else self.family.test_voxels
+        pictures = draws.images(0, spec.queries + spec.shots, len(subject.betas))
+        voxels = draws.images(1, most, subject.betas.shape[1])
+        return subject.betas[pictures][:, voxels], subject.embeddings[pictures]

@@ -1,0 +1,90 @@
+"""A regressor: a plain network that a few points have made of an initialization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fewstep.messages.errors import ConfigError
+from fewstep.use.inputs import vectors_of
+from fewstep.use.learning import Learner
+from fewstep.use.way import Curve
+
+
+class Regressor:
+    """What a few points have made of an initialization: by `fewstep.load(...).regress(...)`."""
+
+    def __init__(self, network: nn.Module, curve: Curve, scalar: bool) -> None:
+        self.network = network
+        """From inputs [B, d] to values [B, D]; in evaluation mode."""
+        self.curve = curve
+        """`(inner step, mean loss on the given points)`."""
+        self.scalar = scalar
+        """Whether a value is one number: answers are [n] then, not [n, D]."""
+
+    @classmethod
+    def learned(cls, learner: Learner, x: Any, y: Any) -> Regressor:
+        """Learn from points: x as `predict` takes them, y [n] or [n, D].
+
+        Raises:
+            ValueError: values that are not finite, of another number than points, or of another
+                dimension than the network's.
+        """
+        inputs, values = points_of(x), _values(y)
+        if len(values) != len(inputs):
+            raise ConfigError(f"y: there are {len(values)} values, and {len(inputs)} points")
+        given = values[:, None] if values.ndim == 1 else values
+        with torch.no_grad():
+            shape = tuple(learner.module(inputs[:1]).shape[1:])
+        if given.shape[1:] != shape:
+            raise ConfigError(
+                f"y: a value has shape {tuple(given.shape[1:])}, and the network was trained to "
+                f"give {shape}. Give y as {['n', *shape]}"
+            )
+        network, curve = learner.learn(inputs, given, learner.ways)
+        return cls(network, curve, values.ndim == 1)
+
+    @torch.no_grad()
+    def predict(self, x: Any) -> np.ndarray:
+        """The value at each point: [n] float32, or [n, D] where such were learned.
+
+        Args:
+            x: rows of numbers [n, d], or n numbers for d = 1.
+
+        Raises:
+            ValueError: no finite numbers.
+        """
+        values = self.network(points_of(x)).numpy()
+        return values[:, 0] if self.scalar else values
+
+    def score(self, x: Any, y: Any) -> float:
+        """The share of the variance of y [n] or [n, D] that is told (R², scikit-learn's).
+
+        Raises:
+            ValueError: as `predict`, or another number of values than points.
+        """
+        from sklearn.metrics import r2_score
+
+        return float(r2_score(_values(y).numpy(), self.predict(x)))
+
+
+def points_of(x: Any) -> Tensor:
+    """Points [n, d] float32, of rows of numbers or of n numbers.
+
+    Raises:
+        ValueError: no finite numbers.
+    """
+    found = np.asarray(x)
+    return vectors_of(found[:, None] if found.ndim == 1 else found)
+
+
+def _values(y: Any) -> Tensor:
+    found = np.asarray(y, dtype=np.float32)
+    if found.ndim not in (1, 2):
+        raise ConfigError(f"y: an array of shape {found.shape}, where [n] or [n, D] is needed")
+    if not np.isfinite(found).all():
+        raise ConfigError("y: contains NaN or infinity. Leave these points out")
+    return torch.from_numpy(found)

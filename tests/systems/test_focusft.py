@@ -1,0 +1,212 @@
+"""FocuSFT in parts: who looks at whom, a task's own LoRA, and recall tasks; the numbers were worked
+out by hand and by autograd alone."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.meta_test import Setting, evaluate_task
+from fewstep.adapters.outer import query_gradient
+from fewstep.algorithms.fomaml import FOMAML
+from fewstep.core.net import Net
+from fewstep.core.objectives import Regression
+from fewstep.core.peek import seen
+from fewstep.core.problem import Problem
+from fewstep.core.rules import ClippedSGD
+from fewstep.core.types import Episode, EpisodeSpec, Start
+from fewstep.data.recall import IGNORED, Recall
+from fewstep.execution.choice import EXECUTIONS
+from fewstep.models import Decoder
+from fewstep.models.decoder import LoRALinear, allowed_by
+
+
+FLAGS = torch.tensor([[0, 0, 1, 1, 0, 0, 1]])
+ROWS = ["1100000", "1100000", "1110000", "1111000", "1111110", "1111110", "1111111"]
+SPEC = EpisodeSpec(ways=1, shots=2, queries=2, steps=2)
+FRESH = {f"blocks.1.mlp.{name}.lora_A": [4, 16] for name in ("gate", "up")}
+
+
+def test_a_turn_of_context_is_read_both_ways() -> None:
+    found = ["".join(map(str, row.int().tolist())) for row in allowed_by(FLAGS, True)[0]]
+    assert found == ROWS
+    assert torch.equal(allowed_by(FLAGS, False)[0], torch.ones(7, 7).tril().bool())
+
+
+def test_a_token_hangs_on_those_alone_that_it_may_look_at() -> None:
+    torch.manual_seed(0)
+    for both in (True, False):
+        module = Decoder(25, (2, 16, 2, 16), rank=2, bidirectional=both).double()
+        x = torch.stack([torch.randint(25, (1, 7)), FLAGS], 1)
+        allowed, whole = allowed_by(FLAGS, both)[0], module(x)
+        reached = allowed | (allowed.int() @ allowed.int() > 0)  # in two layers
+        for place in range(7):
+            other = x.clone()
+            other[0, 0, place] = (other[0, 0, place] + 1) % 25
+            changed = (module(other) - whole).abs().amax(-1)[0] > 1e-12
+            assert torch.equal(changed, reached[:, place])
+
+
+class Squares(Regression):
+    """|.|^2, summed."""
+
+    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).square().sum(1)
+
+
+def by_hand() -> tuple[Problem, Start, Episode]:
+    """W = I, A = (.5, -.5), B = 0, counted twice, at x = (1, 2) with y = (0, 3)."""
+    module = LoRALinear(2, 2, rank=1, alpha=2.0).double()
+    with torch.no_grad():
+        module.weight.copy_(torch.eye(2))
+        module.lora_A.copy_(torch.tensor([[0.5, -0.5]]))
+    x, y = torch.tensor([[1.0, 2.0]]).double(), torch.tensor([[0.0, 3.0]]).double()
+    problem = Problem(Net(module), Squares())
+    return problem, Start(problem.net.params(), {}), Episode(x, y, x, y, torch.zeros(2, 1).long())
+
+
+def loop(lr: float = 0.1, steps: int = 2, reset: tuple[str, ...] = ("*lora*",)) -> InnerLoop:
+    return InnerLoop(ClippedSGD(lr, clip=1.0), steps, fixed=["*weight"], reset=reset)
+
+
+def test_two_clipped_steps_and_the_gradient_that_the_outer_step_is_handed() -> None:
+    problem, start, episode = by_hand()
+    (first, second) = (
+        loop(steps=k).adapt(problem, start, episode, slice(0, k)).params for k in (1, 2)
+    )
+    assert torch.equal(first["lora_A"], start.params["lora_A"])  # B was 0
+    assert first["lora_B"].flatten().tolist() == pytest.approx(
+        [0.0707106781, -0.0707106781], abs=1e-10
+    )
+    assert second["lora_A"].tolist()[0] == pytest.approx([0.4552786405, -0.5894427191], abs=1e-10)
+    assert second["lora_B"].flatten().tolist() == pytest.approx(
+        [0.1414213562, -0.1414213562], abs=1e-10
+    )
+    direction = FOMAML(loop()).direction(problem, start, episode)[0]["weight"]
+    assert direction[0].tolist() == pytest.approx([1.5906661812, 3.1813323622], abs=1e-10)
+    assert torch.allclose(direction[1], -direction[0], atol=1e-14)
+    plain = query_gradient(problem, start.params, problem.queries(episode))[1]
+    assert plain["weight"].tolist() == [[2.0, 4.0], [-2.0, -4.0]]
+    none = FOMAML(loop(steps=0, reset=())).direction(problem, start, episode)[0]
+    assert torch.equal(none["weight"], plain["weight"])  # K = 0 is fine-tuning, to the bit
+
+
+def small() -> tuple[Decoder, Recall]:
+    torch.manual_seed(0)
+    module = Decoder(25, (2, 16, 2, 16), rank=4, alpha=8.0)
+    return module, Recall(length=12, needles=2, far=20, fresh=FRESH)
+
+
+TRACED = [pytest.param(name, marks=pytest.mark.slow) for name in ("serial", "threads")]
+
+
+@pytest.mark.parametrize("execution", ["vmap", *TRACED])
+def test_a_task_starts_with_lora_of_its_own_in_every_execution(execution: str) -> None:
+    module, family = small()
+    split = family.open()["test"]
+    episodes = [split.episode(SPEC, 0, index) for index in range(2)]
+    a, b = (episode.extras["fresh.blocks.1.mlp.gate.lora_A"] for episode in episodes)
+    assert a.abs().max() <= 1 / 4
+    assert not torch.equal(a, b)
+    start, run = Start(Net(module).params(), {}), EXECUTIONS[execution](module)
+    inner = InnerLoop(ClippedSGD(1.0), 2, fixed=["*.weight"], reset=["*lora*"])
+
+    def direction(net: Net, start: Start, episode: Episode):
+        return FOMAML(inner).direction(Problem(net, family.objective), start, episode)[0]
+
+    serial = [direction(Net(module), start, episode) for episode in episodes]
+    for found, wanted in zip(run.map(direction, (start,), episodes), serial, strict=True):
+        for name, value in wanted.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-6)
+    begun = inner.start(Problem(Net(module), family.objective), start, episodes[0]).params
+    assert torch.equal(begun["blocks.1.mlp.gate.lora_A"], a)
+    setting = Setting(SPEC, ("transductive",), (0, 2))
+    (found,) = run.map(
+        lambda *task: evaluate_task(
+            *task, inner=inner, objective=family.objective, setting=setting
+        )["transductive"],
+        (start,),
+        episodes[:1],
+    )
+    assert found.keys() == {"loss", "acc", "needle_mass", "far_acc"}
+    assert all(value.isfinite().all() for value in found.values())
+    assert found["loss"][1] < found["loss"][0]
+
+
+def test_the_attention_that_is_measured_is_the_networks() -> None:
+    """Of a network without any likeness, attention is even over what came before."""
+    module, family = small()
+    for layer in module.modules():
+        if isinstance(layer, nn.Module) and hasattr(layer, "heads"):
+            layer.q.weight.data.zero_()
+    episode = family.open()["test"].episode(SPEC, 0, 0)
+    weights = torch.stack(seen(Net(module), Net(module).params(), episode.query_x, "attends"))
+    assert weights.shape == (2, 2, 2, 14, 14)
+    assert torch.allclose(weights.sum(-1), torch.ones(()))
+    found = family.objective.probe(Net(module), Net(module).params(), episode)
+    assert found["needle_mass"].item() == pytest.approx((3 / 12 + 3 / 13) / 2, rel=1e-5)
+
+
+# --- the tasks
+
+
+def test_the_answer_is_what_follows_the_key() -> None:
+    split = Recall(length=16, needles=3).open()["train"]
+    for index in range(20):
+        episode = split.episode(SPEC, 0, index)
+        assert torch.equal(episode.query_x, episode.support_x)
+        for (tokens, flags), y, needle in zip(
+            episode.support_x, episode.support_y, episode.extras["needles"], strict=True
+        ):
+            key = tokens[15]
+            (place,) = (tokens[:14] == key).nonzero().flatten().tolist()
+            assert needle.nonzero().flatten().tolist() == [place, place + 1, place + 2]
+            assert (
+                y[15:17].tolist() == tokens[16:].tolist() == tokens[place + 1 : place + 3].tolist()
+            )
+            assert (y[:15] == IGNORED).all()
+            assert y[17] == IGNORED
+            assert flags.tolist() == [0] * 16 + [1, 1]
+            assert tokens[14] == 24
+            assert ((tokens[:14] < 8).sum(), (tokens >= 24).sum()) == (3, 1)
+    again = Recall(length=16, needles=3).open()["train"].episode(SPEC, 0, 19)
+    assert torch.equal(again.support_x, episode.support_x)
+
+
+def test_an_answer_is_right_as_a_whole() -> None:
+    targets = torch.tensor([[IGNORED, 1, 0, IGNORED], [IGNORED, 1, 1, IGNORED]])
+    outputs = torch.zeros(2, 4, 2)
+    outputs[:, 1, 1] = outputs[:, 2, 0] = 3.0
+    found = Recall().objective.metrics(outputs, targets)
+    assert found["acc"] == 0.5
+    right, wrong = (math.log(1 + math.exp(3.0)) - logit for logit in (3.0, 0.0))
+    losses = Recall().objective.inner_loss(outputs, targets)
+    assert losses.tolist() == pytest.approx([right, (right + wrong) / 2])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Recall(length=10), "dataset.length=10: 3 needles of 3 tokens and a question of 2"),
+        (
+            lambda: Recall(far=5),
+            "dataset.far=5: 3 needles of 3 tokens and a question of 2 need at ",
+        ),
+        (lambda: Recall(needles=9), "dataset.needles=9: must be from 1 to 8, the keys of dataset."),
+        (lambda: Recall(needles=0), "dataset.needles=0: must be from 1 to 8"),
+        (lambda: Decoder(25, rank=-1), "model.rank=-1: must be at least 0"),
+        (lambda: Decoder(25, (2, 20, 4, 8)), "For example model.sizes=[2,24,4,8]"),
+        (
+            lambda: Recall().open()["train"].check(EpisodeSpec(5, 1, 1, 1)),
+            "shots.ways=5: a recall task is one; set it to 1",
+        ),
+    ],
+)
+def test_what_is_refused(make, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        make()
