@@ -166,7 +166,7 @@ def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
 
 def _recipe_again(node: Config, shots: Config, steps: int, held: int | None) -> Recipe:
     loop = "steps" in node["inner"]  # else there is none to be shortened
-    changed = {**node, "inner": {**node["inner"], "steps": steps}} if loop else node
+    changed = {**node, "inner": {**node["inner"], "steps": steps}} if loop else {**node}
     if "checkpoint_steps" in node:
         changed["checkpoint_steps"] = held
     return _recipe(changed, shots)
