@@ -73,7 +73,7 @@ def test_a_system_resumes_spreads_sweeps_and_is_reported(
     ("words", "line"),
     [
         (["experiment=rf_prompt", "init=nowhere"], "init=nowhere: there is no such initialization"),
-        (["experiment=rf_prompt_lwm"], "dataset._target_=my_signals.Signals: cannot be imported"),
+        (["experiment=rf_prompt_lwm"], "init=LWM.ckpt: there is no such initialization"),
         (["experiment=ifwi_full"], "dataset.file=MODELS.npy: no such file. It is a .npy of models"),
     ],
 )

@@ -88,10 +88,12 @@ class FamilySplit:
         """
         self.check(spec)
         draws = Draws(seed, self.name, index)
-        *parts, extras = self.family.task(draws, spec)
-        rows = [self._placed(numbers) for numbers in (draws.batches(spec), draws.key())]
-        given = {name: self._placed(value) for name, value in extras.items()}
-        return Episode(*map(self._placed, parts), *rows, given)
+        made = self.family.task(draws, spec)
+        sx, sy, qx, qy, batches, key = map(
+            self._placed, (*made[:4], draws.batches(spec), draws.key())
+        )
+        extras = {name: self._placed(value) for name, value in made.extras.items()}
+        return Episode(sx, sy, qx, qy, batches, key, extras)
 
     def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
         """What makes the task this task."""

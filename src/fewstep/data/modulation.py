@@ -96,7 +96,7 @@ class Modulation(Family):
             u, v = np.split(drawn[:, symbols:], 2, axis=1)
             noise = np.sqrt(-np.log(u)) * np.exp(2j * np.pi * v)  # of unit power
             heard = channel.received(sent(name, drawn[:, :symbols], length), noise)
-            signals.append(np.stack([heard.real, heard.imag], 1))
+            signals.append(np.stack([np.real(heard), np.imag(heard)], 1))
         x, y = np.stack(signals), np.arange(spec.ways)
         support_x, query_x = (part.reshape(-1, 2, length) for part in np.split(x, [spec.shots], 1))
         return Made(support_x, y.repeat(spec.shots), query_x, y.repeat(spec.queries))
@@ -107,13 +107,11 @@ class Modulation(Family):
             return Channel()
         u, (first, last), (weak, strong) = uniform(draws.words(CLASSES, 10)), DELAYS, ECHOES
         echoes = (weak + (strong - weak) * u[2:4]) * np.exp(2j * np.pi * u[4:6])
-        sides = [
-            float(most * (2 * v - 1)) for most, v in zip((CFO, GAIN, SKEW), u[6:9], strict=True)
-        ]
+        cfo, gain, skew = (np.array([CFO, GAIN, SKEW]) * (2 * u[6:9] - 1)).tolist()
         delays = (first + (last - first + 1) * u[:2]).astype(int)
         low, high = self.snr
         snr = float(low + (high - low) * u[9])
-        return Channel(tuple(delays.tolist()), tuple(echoes.tolist()), *sides, snr)
+        return Channel(tuple(delays.tolist()), tuple(echoes.tolist()), cfo, gain, skew, snr)
 
     def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
         """The task's key and its counts: its channel and all signals follow from the same draws."""

@@ -19,11 +19,12 @@ class Siren(nn.Module):
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(n, m) for n, m in pairwise(sizes))
-        with torch.no_grad():
-            for i, layer in enumerate(self.layers):
-                n = layer.weight.shape[1]
-                layer.weight.uniform_(-1, 1).mul_(math.sqrt(6 / n) / W0 if i else 1 / n)
+        layers = [nn.Linear(n, m) for n, m in pairwise(sizes)]
+        for i, layer in enumerate(layers):
+            n = layer.in_features
+            bound = math.sqrt(6 / n) / W0 if i else 1 / n
+            nn.init.uniform_(layer.weight, -bound, bound)
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., last] at points [..., first]."""

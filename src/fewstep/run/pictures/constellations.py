@@ -42,7 +42,9 @@ class Constellations:
             )
             for i, name in enumerate(family.modulations):
                 for axes, seen in zip((top[i], low[i]), _symbols(name, channel), strict=True):
-                    axes.scatter(seen.real, seen.imag, s=3, alpha=0.4, color=PALETTE[0], lw=0)
+                    axes.scatter(
+                        np.real(seen), np.imag(seen), s=3, alpha=0.4, color=PALETTE[0], lw=0
+                    )
                     axes.set(xlim=(-2, 2), ylim=(-2, 2), aspect="equal", xticks=[], yticks=[])
                 top[i].set_title(name)
                 before, after = (float(right[episode.query_y.cpu() == i].mean()) for right in told)
