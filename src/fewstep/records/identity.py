@@ -22,12 +22,12 @@ BEFORE_AUTO = 500
 """What `eval.val_every` was by default, so that jobs which were finished then still are."""
 LATER = {
     "inner": {"fixed": [], "reset": [], "frozen": [], "head": "trained"},
-    "outer": {"schedule": "linear", "rates": {}},
+    "outer": {"schedule": "linear", "rates": {}, "clamp": None},
 }
 """The same of the parts of an algorithm."""
 LATER_OF_JOINT = {
     "inner": {"reset": [], "frozen": [], "head": "trained"},
-    "outer": {"schedule": "linear", "rates": {}},
+    "outer": {"schedule": "linear", "rates": {}, "clamp": None},
 }
 """The same of the joint baseline's, which had `fixed` from the first."""
 
