@@ -296,20 +296,51 @@ def test_any_ways_are_trained_tested_listed_and_tested_again(
 @pytest.mark.slow
 @pytest.mark.run
 def test_the_average_is_resumed_and_tested(tmp_path: Path) -> None:
-    words = [*TINY, "algorithm.outer.average=0.9", "checkpoint_every=1"]
-    whole = fewstep.train([*words, "max_meta_iterations=4", f"hydra.run.dir={tmp_path / 'a'}"])
-    half = [*words, "max_meta_iterations=2", "algorithm.outer.final_lr=null"]
-    fewstep.train([*half, f"hydra.run.dir={tmp_path / 'b'}"])
-    steady = [*words, "max_meta_iterations=4", "algorithm.outer.final_lr=null"]
-    straight = fewstep.train([*steady, f"hydra.run.dir={tmp_path / 'c'}"])
-    resumed = fewstep.train(
-        [*steady, f"resume={tmp_path / 'b'}", f"hydra.run.dir={tmp_path / 'd'}"]
-    )
-    assert resumed.results["results"][0]["loss"] == straight.results["results"][0]["loss"]
-    assert whole.results["results"][0]["loss"] != straight.results["results"][0]["loss"]
+    steady = ["algorithm.outer.schedule=linear", "algorithm.outer.final_lr=null"]
+
+    def loss(name: str, *words: str) -> float:
+        place = f"hydra.run.dir={tmp_path / name}"
+        return fewstep.train([*TINY, *steady, *words, place]).results["results"][0]["loss"]
+
+    average, four = "algorithm.outer.average=0.9", "max_meta_iterations=4"
+    straight = loss("straight", average, four)
+    loss("half", average)
+    assert loss("resumed", average, four, f"resume={tmp_path / 'half'}") == straight
+    assert loss("last", four) != straight
 
 
 def test_a_split_is_a_source_of_varied_tasks_for_every_execution() -> None:
     spec = EpisodeSpec(ways=7, shots=3, queries=1, steps=1, varies=True)
     split = made_split([f"class{c}" for c in range(20)])
     assert {len(split.episode(spec, 0, i).query_y) for i in range(20)} <= {5, 6, 7}
+
+
+@pytest.mark.slow
+@pytest.mark.run
+def test_the_twenty_runs_are_tested_beside_the_published_figures(
+    tmp_path: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in TINY if "classes" not in word]
+    words += ["dataset=omniglot", f"dataset.root={real_data}", "eval.protocol=support"]
+    trained = fewstep.train([*words, "dataset.split=background", "max_meta_iterations=1"])
+    run = [f"checkpoint={trained.folder}", "benchmark=lake", "execution=serial", "name=lake"]
+    assert evaluate.main(run) == 0
+    (file,) = tmp_path.glob("outputs/runs/lake/*/results.json")
+    told = json.loads(file.read_text())
+    (result,) = told["results"]
+    assert (result["ways"], result["shots"], result["queries"], result["tasks"]) == (20, 1, 1, 20)
+    rows = told["benchmark"]["rows"]
+    (own,) = [row for row in rows if row["half_width"] is not None]
+    assert own["error"] == pytest.approx(1 - result["acc"], abs=1e-6)
+    assert own["training"] == "images_background, turned as well"
+    assert "people (Lake et al. 2015)" in capsys.readouterr().out
+
+    other = fewstep.train([*words, "dataset.split=authors", "max_meta_iterations=1"])
+    assert evaluate.main([f"checkpoint={other.folder}", *run[1:]]) == 2
+    assert "was trained on" in capsys.readouterr().err
+    within = [f"checkpoint={trained.folder}", "dataset.within=alphabet", "execution=serial"]
+    assert evaluate.main([*within, "name=within"]) == 0
+    (file,) = tmp_path.glob("outputs/runs/within/*/results.json")
+    found = json.loads(file.read_text())["results"][0]
+    assert found["episodes_sha256"] != trained.results["results"][0]["episodes_sha256"]
