@@ -34,7 +34,7 @@ from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
 from fewstep.run.outer import build_outer
 from fewstep.run.source import Labels
-from fewstep.run.ways import check_any_ways, execution_for, prepare
+from fewstep.run.ways import check_any_ways, check_varied, execution_for, prepare
 
 
 Config = Mapping[str, Any]
@@ -110,6 +110,7 @@ def opened(experiment: Experiment) -> Experiment:
     try:
         splits = open_splits(experiment.dataset, experiment.source.key)
         check_test(splits, experiment.source.key)
+        check_varied(splits, experiment)
         to_train(splits, experiment.source).check(experiment.recipe.spec)
         check_splits(splits, experiment)
     except (OSError, ValueError) as error:
