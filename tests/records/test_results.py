@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from fewstep.adapters.meta_test import Setting
+from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.glyphs import Glyphs
@@ -17,7 +18,6 @@ from fewstep.records.curves import draw_curves
 from fewstep.records.intervals import show
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
-from fewstep.run.merging import merged
 from fewstep.run.results import Entrant, result
 
 

@@ -21,6 +21,8 @@ from fewstep.core.objectives import Classification
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
 from fewstep.core.types import Episode, EpisodeSpec, Start
+from fewstep.data.digest import episodes_sha256
+from fewstep.data.manifests import manifest
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.models import OmniglotConv
@@ -28,6 +30,7 @@ from fewstep.models.layers import norm
 from fewstep.records import benchmarks
 from fewstep.run import assembly
 from fewstep.run.averaging import Average, averaged, complaint
+from fewstep.run.given_tasks import given
 from fewstep.run.ways import check_any_ways
 
 
@@ -105,6 +108,62 @@ def test_what_cannot_be_is_refused_in_one_line(words: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError) as told:
         draft(*words)
     assert str(told.value) == REFUSED[words]
+
+
+def test_a_network_of_prototypes_counts_the_ways_of_a_task() -> None:
+    words = ["algorithm=protonet", "trainer=cpu", "shots.train_ways=9", "model.channels=4"]
+    config = plain(compose_config("train", words))
+    assembly.check(config)
+    experiment = assembly.draft(config)
+    check_any_ways(experiment)
+    net = Net(experiment.learner.module)
+    assert not net.may_be_traced
+    for ways in (3, 5, 9):
+        x, y = torch.rand(ways, 1, 28, 28), torch.arange(ways)
+        given = {"support_x": x, "support_y": y}
+        assert net(net.params(), x[:2], given).shape == (2, ways)
+
+
+# --- lists of tasks
+
+
+def on_tasks(tasks: manifest.Manifest, tmp_path: Path, *words: str):
+    """An experiment on classes without a meaning, tested on a file."""
+    file = tmp_path / "tasks.npz"
+    manifest.write(file, tasks)
+    experiment = draft(f"eval.manifest={file}", *words)
+    return given(replace(experiment, splits={"test": made_split(CLASSES)}))
+
+
+CLASSES = [f"class{c}" for c in range(30)]
+
+
+def listed_tasks(**changes) -> manifest.Manifest:
+    fields = {"ways": 5, "shots": 1, "queries": 3, "steps": 0} | changes
+    return manifest.of(made_split(CLASSES), EpisodeSpec(**fields), 4, 6)
+
+
+def test_a_test_on_a_file_is_on_exactly_its_tasks(tmp_path: Path) -> None:
+    made = on_tasks(listed_tasks(), tmp_path)
+    (setting,), test = made.test.settings, made.test
+    assert (setting.spec.queries, test.seed, test.tasks, test.curve_tasks) == (3, 4, 6, 6)
+    assert episodes_sha256(made.splits["test"], setting.spec, 4, 6) == listed_tasks().sha256
+    varied = on_tasks(listed_tasks(ways=9, shots=2, varies=True), tmp_path)
+    assert varied.test.settings[0].spec.varies
+    assert not Net(varied.learner.module).may_be_traced
+
+
+def test_tasks_that_no_setting_is_for_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as told:
+        on_tasks(listed_tasks(ways=7), tmp_path)
+    assert str(told.value) == (
+        f"eval.manifest={tmp_path / 'tasks.npz'}: its tasks are 7-way 1-shot with 3 queries a "
+        "class, and the settings are 5-way 1-shot. For example eval.settings='[{ways: 7, shots: 1, "
+        "steps: 1, batch_size: null}]'"
+    )
+    experiment = draft(f"eval.manifest={tmp_path / 'none.npz'}")
+    with pytest.raises(ConfigError, match=r"none\.npz: cannot be read \(No such file"):
+        given(replace(experiment, splits={"test": made_split(CLASSES)}))
 
 
 # --- the head of a task
@@ -296,20 +355,51 @@ def test_any_ways_are_trained_tested_listed_and_tested_again(
 @pytest.mark.slow
 @pytest.mark.run
 def test_the_average_is_resumed_and_tested(tmp_path: Path) -> None:
-    words = [*TINY, "algorithm.outer.average=0.9", "checkpoint_every=1"]
-    whole = fewstep.train([*words, "max_meta_iterations=4", f"hydra.run.dir={tmp_path / 'a'}"])
-    half = [*words, "max_meta_iterations=2", "algorithm.outer.final_lr=null"]
-    fewstep.train([*half, f"hydra.run.dir={tmp_path / 'b'}"])
-    steady = [*words, "max_meta_iterations=4", "algorithm.outer.final_lr=null"]
-    straight = fewstep.train([*steady, f"hydra.run.dir={tmp_path / 'c'}"])
-    resumed = fewstep.train(
-        [*steady, f"resume={tmp_path / 'b'}", f"hydra.run.dir={tmp_path / 'd'}"]
-    )
-    assert resumed.results["results"][0]["loss"] == straight.results["results"][0]["loss"]
-    assert whole.results["results"][0]["loss"] != straight.results["results"][0]["loss"]
+    steady = ["algorithm.outer.schedule=linear", "algorithm.outer.final_lr=null"]
+
+    def loss(name: str, *words: str) -> float:
+        place = f"hydra.run.dir={tmp_path / name}"
+        return fewstep.train([*TINY, *steady, *words, place]).results["results"][0]["loss"]
+
+    average, four = "algorithm.outer.average=0.9", "max_meta_iterations=4"
+    straight = loss("straight", average, four)
+    loss("half", average)
+    assert loss("resumed", average, four, f"resume={tmp_path / 'half'}") == straight
+    assert loss("last", four) != straight
 
 
 def test_a_split_is_a_source_of_varied_tasks_for_every_execution() -> None:
     spec = EpisodeSpec(ways=7, shots=3, queries=1, steps=1, varies=True)
     split = made_split([f"class{c}" for c in range(20)])
     assert {len(split.episode(spec, 0, i).query_y) for i in range(20)} <= {5, 6, 7}
+
+
+@pytest.mark.slow
+@pytest.mark.run
+def test_the_twenty_runs_are_tested_beside_the_published_figures(
+    tmp_path: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in TINY if "classes" not in word]
+    words += ["dataset=omniglot", f"dataset.root={real_data}", "eval.protocol=support"]
+    trained = fewstep.train([*words, "dataset.split=background", "max_meta_iterations=1"])
+    run = [f"checkpoint={trained.folder}", "benchmark=lake", "execution=serial", "name=lake"]
+    assert evaluate.main(run) == 0
+    (file,) = tmp_path.glob("outputs/runs/lake/*/results.json")
+    told = json.loads(file.read_text())
+    (result,) = told["results"]
+    assert (result["ways"], result["shots"], result["queries"], result["tasks"]) == (20, 1, 1, 20)
+    rows = told["benchmark"]["rows"]
+    (own,) = [row for row in rows if row["half_width"] is not None]
+    assert own["error"] == pytest.approx(1 - result["acc"], abs=1e-6)
+    assert own["training"] == "images_background, turned as well"
+    assert "people (Lake et al. 2015)" in capsys.readouterr().out
+
+    other = fewstep.train([*words, "dataset.split=authors", "max_meta_iterations=1"])
+    assert evaluate.main([f"checkpoint={other.folder}", *run[1:]]) == 2
+    assert "was trained on" in capsys.readouterr().err
+    within = [f"checkpoint={trained.folder}", "dataset.within=alphabet", "execution=serial"]
+    assert evaluate.main([*within, "name=within"]) == 0
+    (file,) = tmp_path.glob("outputs/runs/within/*/results.json")
+    found = json.loads(file.read_text())["results"][0]
+    assert found["episodes_sha256"] != trained.results["results"][0]["episodes_sha256"]

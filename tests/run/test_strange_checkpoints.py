@@ -13,13 +13,13 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly, checkpoint
 from fewstep.run.checkpoint_contents import stopwatch
 from fewstep.run.learner import MetaLearner
-from fewstep.run.merging import merged
 from fewstep.run.resumable import check_resumable
 
 

@@ -16,6 +16,7 @@ import yaml
 
 import fewstep
 from fewstep.commands import evaluate, train
+from fewstep.commands.merging import merged
 from fewstep.config.arguments import Arguments
 from fewstep.config.compose import compose_config
 from fewstep.config.groups import conf_dir
@@ -26,7 +27,6 @@ from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly
 from fewstep.run.learner import MetaLearner
-from fewstep.run.merging import merged
 
 
 TINY = ["dataset.classes=40", "model.channels=4", "trainer=cpu"]

@@ -122,11 +122,11 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
 
 def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
     """The checkpoint's experiment on the data that is asked for, that data, and its file."""
+    from fewstep.commands.merging import merged
     from fewstep.config.capacity import check_capacity
     from fewstep.config.limits import check_training
     from fewstep.run import assembly, checkpoint
     from fewstep.run.given_tasks import given
-    from fewstep.run.merging import merged
     from fewstep.run.tested import Asked, opened
     from fewstep.run.ways import check_any_ways
 

@@ -137,7 +137,6 @@ def _input(config: Config) -> int:
 
 def _examples(config: Config, each: int, ways: int | None = None) -> int:
     """Of a task with so many a class, no more than there are: that is for the data to refuse."""
-    ways = ways or config["shots"]["ways"]
-    ways = min(ways, _count(config, "classes", ways))
+    asked: int = ways or config["shots"]["ways"]
     there = _count(config, "points", _count(config, "drawings", each))
-    return ways * min(each, there)
+    return min(asked, _count(config, "classes", asked)) * min(each, there)

@@ -35,7 +35,7 @@ from fewstep.run.origin import resumed
 from fewstep.run.recipes import joint_node, recipe_of
 from fewstep.run.source import Labels
 from fewstep.run.splits import check_splits, to_train
-from fewstep.run.ways import check_any_ways, execution_for, prepare
+from fewstep.run.ways import check_any_ways, check_varied, execution_for, prepare
 
 
 Config = Mapping[str, Any]
@@ -126,6 +126,7 @@ def opened(experiment: Experiment) -> Experiment:
         splits = open_splits(experiment.dataset, experiment.source.key)
         check_test(splits, experiment.source.key)
         check_round(experiment.dataset, experiment.recipe, experiment.schedule.meta_batch)
+        check_varied(splits, experiment)
         to_train(splits, experiment.source).check(experiment.recipe.spec)
         check_splits(splits, experiment)
     except (OSError, ValueError) as error:

@@ -34,8 +34,8 @@ class Average:
         if not self.params:
             self.params = {name: p.clone() for name, p in params.items()}
             return
-        own = [self.params[name] for name in params]
-        torch._foreach_lerp_(own, list(params.values()), weight)
+        self.params = self.of(params)  # which a checkpoint may have brought to another device
+        torch._foreach_lerp_(list(self.params.values()), list(params.values()), weight)
 
     def of(self, params: Params) -> Params:
         """What to test: the average where there is one, else what is given."""

@@ -14,7 +14,7 @@ from fewstep.data.manifests.listed import listed
 from fewstep.data.manifests.manifest import Manifest
 from fewstep.messages.errors import ConfigError
 from fewstep.run.experiment import Experiment, MetaTest
-from fewstep.run.ways import any_ways
+from fewstep.run.ways import any_ways, check_any_ways, execution_for, prepare
 
 
 def given(experiment: Experiment, name: str = "test") -> Experiment:
@@ -42,13 +42,15 @@ def given(experiment: Experiment, name: str = "test") -> Experiment:
     except ValueError as error:
         raise ConfigError(f"{key}: {error}. Write one of this data with fewstep episodes") from None
     fitting = [setting for setting in test.settings if tasks.fits(setting.spec)]
+    if tasks.about["varies"] and any_ways(experiment):
+        fitting = fitting or [test.settings[0]]
     if not fitting:
         raise ConfigError(_no_setting(key, tasks, test.settings))
     return _tested_on(experiment, splits, tasks, fitting)
 
 
 def _benchmark(experiment: Experiment, name: str) -> Experiment:
-    """The twenty runs, in the first setting of so many ways; of a learner for any, in its first."""
+    """The twenty runs, in the setting that is nearest to theirs."""
     key = "benchmark=lake"
     split = _images(experiment, name, key)
     try:
@@ -57,32 +59,37 @@ def _benchmark(experiment: Experiment, name: str) -> Experiment:
     except ValueError as error:
         raise ConfigError(f"{key}: {error}. Give dataset=omniglot") from None
     ways, settings = lake.SPEC.ways, experiment.test.settings
-    able = settings if any_ways(experiment) else [s for s in settings if s.spec.ways == ways]
+    able = [s for s in settings if s.spec.ways == ways or any_ways(experiment)]
+    able.sort(key=lambda s: (s.spec.ways != ways, s.spec.shots != lake.SPEC.shots))
     if not able:
         raise ConfigError(
             f"{key}: its runs are {ways}-way, and the checkpoint was trained for "
             f"{experiment.ways} ways: the last layer would not fit. Use one that was trained with "
             f"shots.ways={ways}, or with algorithm.inner.head=prototypes, which takes any"
         )
-    first = able[0]
-    spec = replace(first.spec, ways=ways, shots=lake.SPEC.shots, varies=False)
-    return _tested_on(experiment, splits, tasks, [replace(first, spec=spec)])
+    return _tested_on(experiment, splits, tasks, able[:1])
 
 
 def _tested_on(
     experiment: Experiment, splits: Mapping[str, Split], tasks: Manifest, settings: list[Setting]
 ) -> Experiment:
-    count, queries = len(tasks.tasks), tasks.about["queries"]
+    count = len(tasks.tasks)
+    own = {name: tasks.about[name] for name in ("ways", "shots", "queries", "varies")}
     test: MetaTest = replace(
         experiment.test,
-        settings=tuple(replace(s, spec=replace(s.spec, queries=queries)) for s in settings),
+        settings=tuple(replace(s, spec=replace(s.spec, **own)) for s in settings),
         seed=tasks.about["seed"],
         tasks=count,
         curve_tasks=min(experiment.test.curve_tasks, count),
     )
     schedule = experiment.schedule
     schedule = replace(schedule, test_tasks=min(schedule.test_tasks, count))
-    return replace(experiment, splits=splits, test=test, schedule=schedule)
+    made = replace(experiment, splits=splits, test=test, schedule=schedule)
+    check_any_ways(made)
+    specs = [setting.spec for setting in test.settings]
+    prepare(made.learner.module, specs, made.ways)
+    made.learner.execution_name = execution_for(specs, made.ways, made.machine)
+    return made
 
 
 def _images(experiment: Experiment, name: str, key: str) -> ImageSplit:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from torch import nn
 
 from fewstep.core.objectives import Classification
-from fewstep.core.types import EpisodeSpec
+from fewstep.core.types import EpisodeSpec, Split
+from fewstep.data.images.split import ImageSplit
 from fewstep.messages.errors import ConfigError
 from fewstep.run.experiment import Experiment, Machine
 from fewstep.run.lightning import device_of
@@ -76,6 +77,20 @@ def check_any_ways(experiment: Experiment) -> None:
                 f"execution=vmap: stacks tasks, and with {key} they are not of one shape. Use "
                 "execution=auto, serial or threads"
             )
+
+
+def check_varied(splits: Mapping[str, Split], experiment: Experiment) -> None:
+    """Refuse ways that vary where a dataset's tasks are drawn by itself.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    varied = [key for key, spec in _specs(experiment) if spec.varies]
+    if varied and not all(isinstance(split, ImageSplit) for split in splits.values()):
+        raise ConfigError(
+            f"{varied[0]}: dataset={experiment.source.name} draws its tasks itself. Leave it out, "
+            "or use a dataset with classes of images"
+        )
 
 
 def _specs(experiment: Experiment) -> Iterator[tuple[str, EpisodeSpec]]:

@@ -25,8 +25,8 @@ class GroupedSplit(ImageSplit):
         """The class ids of each group, by its name, both in the order of the classes."""
         found: dict[str, list[int]] = {}
         for i in self.classes:
-            first, *_, last = self.class_names[i].split("/")
-            found.setdefault(f"{first}/{last}", []).append(i)
+            first, *_, last = self.class_names[int(i)].split("/")
+            found.setdefault(f"{first}/{last}", []).append(int(i))
         return {name: np.array(ids) for name, ids in found.items()}
 
     def having(self, name: str, classes: Sequence[int]) -> ImageSplit:
