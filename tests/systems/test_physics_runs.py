@@ -81,7 +81,7 @@ def test_full_sizes_say_what_they_lack(
     words: list[str], line: str, tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert train.main(words) == 1
+    assert train.main(words) == 2
     (said,) = [text for text in capfd.readouterr().err.splitlines() if text]
     assert said.startswith(f"fewstep: {line}")
     assert not list(tmp_path.iterdir())

@@ -36,7 +36,7 @@ class Grounds:
                 titles = [f"before, {_error(found[0], true):.0f} m/s off"]
                 titles += [f"after {steps} steps, {_error(found[1], true):.0f} m/s", "true"]
                 for axes, title, model in zip(row, titles, (*found, true), strict=True):
-                    image = axes.imshow(model, cmap="viridis", **shared)
+                    image = axes.imshow(model.numpy(), cmap="viridis", **shared)
                     axes.set(xticks=[], yticks=[])
                     axes.set_title(title, fontsize=10)
                 row[0].set_ylabel(INITIALIZATIONS.get(init) or algorithm(name), fontsize=9)
