@@ -25,9 +25,10 @@ from fewstep.messages.errors import ConfigError
 
 MANDATORY = {
     "dataset.root": "a folder with one folder of images a class, or a zip or tar of one",
+    "subject_files.root": "a folder of .npz files, a subject each, with betas and embeddings",
     "checkpoint": "a .ckpt file, or a run directory of fewstep train",
 }
-"""What a value without a default is to be, for messages."""
+"""What a value without a default is to be, for messages: by its key, or by a dataset's name in it."""
 
 
 _register: Callable[..., None] = (
@@ -120,7 +121,8 @@ def _check_complete(config: DictConfig) -> None:
         key, first = error.full_key or "configuration", str(error).splitlines()[0]
         raise ConfigError(f"{key}: {first}. Give it a value, as {key}=...") from None
     for key in missing:
-        what = MANDATORY.get(key, "it has no default")
+        own = key.replace("dataset", str(config.get("dataset", {}).get("name")), 1)
+        what = MANDATORY.get(own) or MANDATORY.get(key, "it has no default")
         raise ConfigError(f"{key} is missing: {what}. Give it, as {key}=...")
 
 
