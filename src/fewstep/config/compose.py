@@ -28,7 +28,7 @@ MANDATORY = {
     "subject_files.root": "a folder of .npz files, a subject each, with betas and embeddings",
     "checkpoint": "a .ckpt file, or a run directory of fewstep train",
 }
-"""What a value without a default is to be, for messages: by its key, or by a dataset's name in it."""
+"""What a value without a default is to be, for messages: by its key, or a dataset's name in it."""
 
 
 _register: Callable[..., None] = (
