@@ -69,7 +69,8 @@ def test_a_system_runs_wherever_others_do(
     again = tmp_path / "again"
     assert evaluate.main([f"checkpoint={whole}", f"hydra.run.dir={again}"]) == 0
     first = [e for e in found["results"] if e["init"] == "trained"]
-    assert [e["loss"] for e in told(again)["results"]] == [e["loss"] for e in first]
+    wanted = pytest.approx([e["loss"] for e in first], rel=1e-4)  # in another execution
+    assert [e["loss"] for e in told(again)["results"]] == wanted
 
     two = tmp_path / "two"
     assert train.main([*words, steps, "trainer=ddp_cpu", f"hydra.run.dir={two}"]) == 0

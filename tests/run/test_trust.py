@@ -186,7 +186,7 @@ def test_all_names_are_asked_about_at_once():
     with pytest.raises(Untrusted) as caught:
         check_stored(config, "some.ckpt", [])
     assert caught.value.modules == ["mine.rules", "witness"]
-    assert "mine.rules.Rule (algorithm.inner.rule), witness.run (model._target_)" in str(
+    assert "witness.run (model._target_), mine.rules.Rule (algorithm.inner.rule)" in str(
         caught.value
     )
     again = shlex.split(told(caught.value, "evaluate", ["checkpoint=some.ckpt"]).split("]: ")[1])

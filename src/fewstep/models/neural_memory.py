@@ -61,7 +61,10 @@ class Writing:
             memory = {name: torch.zeros_like(p) for name, p in memory.items()}
         elif self.first_order:
             memory = {name: p.detach() for name, p in memory.items()}
-        return torch.func.vmap(torch.func.grad(_miss), (None, 0, 0))(memory, keys, values)
+        if "second" in memory:
+            return torch.func.vmap(torch.func.grad(_miss), (None, 0, 0))(memory, keys, values)
+        missed = recalled(memory, keys) - values
+        return {"first": 2 * missed[:, :, None] * keys[:, None, :]}
 
 
 def _miss(memory: Params, key: Tensor, value: Tensor) -> Tensor:
