@@ -3,41 +3,17 @@ the three sweeps as they are shipped. `make gates` runs them; an hour or two on 
 
 from __future__ import annotations
 
-import csv
-import json
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from fewstep.commands import train
-from fewstep.records.two_way import Mean, two_way
+from fewstep.records.two_way import two_way
+from swept_figures import below, between, figures
 
 
 pytestmark = pytest.mark.long
-
-
-def figures(sweep: Path, metric: str, shots: int, init: str = "trained") -> dict[str, np.ndarray]:
-    """The figure of every seed in every task, [seeds, tasks], by the label of its arm."""
-    found: dict[str, dict[int, list[float]]] = {}
-    for file in sorted(sweep.glob("*/results.json")):
-        run = json.loads(file.read_text())
-        for entry in run["results"]:
-            if (entry["init"], entry["shots"]) == (init, shots):
-                rows = csv.DictReader((file.parent / entry["per_task_file"]).open())
-                values = [float(row[metric]) for row in rows]
-                found.setdefault(run["label"], {})[run["seed"]] = values
-    return {label: np.array([by[s] for s in sorted(by)]) for label, by in found.items()}
-
-
-def between(mean: Mean) -> tuple[float, float]:
-    return mean.mean - mean.half_width, mean.mean + mean.half_width
-
-
-def below(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether it is below the other beyond the interval of their paired difference."""
-    return between(two_way(one - other))[1] < 0
 
 
 def check_hebbian(sweep: Path) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 
 import math
 import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -20,10 +25,12 @@ from fewstep.core.peek import seen
 from fewstep.core.problem import Problem
 from fewstep.core.rules import ClippedSGD
 from fewstep.core.types import Episode, EpisodeSpec, Start
+from fewstep.data.conversations import Conversations
 from fewstep.data.recall import IGNORED, Recall
 from fewstep.execution.choice import EXECUTIONS
 from fewstep.models import Decoder
 from fewstep.models.decoder import LoRALinear, allowed_by
+from fewstep.models.language import LanguageModel
 
 
 FLAGS = torch.tensor([[0, 0, 1, 1, 0, 0, 1]])
@@ -210,3 +217,59 @@ def test_an_answer_is_right_as_a_whole() -> None:
 def test_what_is_refused(make, words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
         make()
+
+
+# --- in full
+
+
+class Body(nn.Module):
+    """What transformers would load, in little: it answers with what its mask lets through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(num_hidden_layers=10)
+        self.weight = nn.Parameter(torch.ones(()), requires_grad=False)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, use_cache: bool) -> Any:
+        allowed = (attention_mask == 0).to(torch.bfloat16)[:, 0]
+        return SimpleNamespace(logits=allowed * self.weight)
+
+
+def test_a_published_model_is_given_its_mask_and_lora(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    auto = SimpleNamespace(from_pretrained=lambda name, **how: asked.update(name=name) or Body())
+    peft = {
+        "LoraConfig": lambda **how: how,
+        "get_peft_model": lambda b, how: asked.update(how) or b,
+    }
+    monkeypatch.setitem(sys.modules, "transformers", SimpleNamespace(AutoModelForCausalLM=auto))
+    monkeypatch.setitem(sys.modules, "peft", SimpleNamespace(**peft))
+    module = LanguageModel("there")
+    assert asked["layers_to_transform"] == [6, 7, 8, 9]
+    assert (asked["name"], asked["r"], asked["lora_alpha"]) == ("there", 32, 64.0)
+    assert all(p.requires_grad for p in module.parameters())
+    outputs = module(torch.stack([FLAGS, FLAGS], 1))
+    assert outputs.dtype == torch.float32
+    assert torch.equal(outputs.bool(), allowed_by(FLAGS, True))
+
+
+def test_conversations_of_ones_own(tmp_path: Path) -> None:
+    file = tmp_path / "mine.npz"
+    tokens, responses = np.arange(140).reshape(20, 7), np.tile(FLAGS[0].numpy(), (20, 1))
+    np.savez(file, tokens=tokens, responses=responses)
+    splits = Conversations(file).open()
+    assert [len(split.rows) for split in splits.values()] == [19, 1]
+    episode = splits["train"].episode(SPEC, 0, 3)
+    assert episode.support_x.shape == (2, 2, 7)
+    first = episode.support_x[0, 0].tolist()
+    skip = IGNORED
+    assert episode.support_y[0].tolist() == [skip, first[2], first[3], skip, skip, first[6], skip]
+    ids = np.frombuffer(splits["train"].identity(SPEC, 0, 3), "<i8")
+    assert (episode.support_x[:, 0, 0] // 7).tolist() == ids.tolist()
+    with pytest.raises(ValueError, match=r"shots\.ways=1, shots=2: a task is one conversation or"):
+        splits["test"].check(SPEC)
+    np.savez(file, tokens=tokens)
+    with pytest.raises(ValueError, match=r"mine\.npz: has no responses"):
+        Conversations(file).open()
+    with pytest.raises(FileNotFoundError, match=r"dataset\.file=None: bring conversations of your"):
+        Conversations().open()
