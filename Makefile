@@ -66,6 +66,7 @@ test-gpu: setup  ## the tests that need a GPU
 gates: lint test  ## what must hold before a release: lint, tests, and that these notice some fifty wrong programs
 	$(BIN)/python -m pytest -m long
 	PYTHONPATH=benchmarks $(BIN)/python -W ignore -m mutation.run
+	PYTHONPATH=benchmarks $(BIN)/python -W ignore -m family.run anew
 
 docs: setup  ## the site of docs/ into build/site, warnings are errors; no page asks another host
 	PYTHONPATH=docs:benchmarks:src:. $(BIN)/python -m making

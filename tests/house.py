@@ -76,7 +76,7 @@ def imports(name: str) -> frozenset[str]:
     return frozenset(found - {"", name})
 
 
-NAMED = {("records.identity", "adapters.gradient")}
+NAMED = {("records.identity", "adapters.gradient"), ("records.identity", "models")}
 """Strings that name a part and import nothing: a default that is left out of the hash."""
 
 

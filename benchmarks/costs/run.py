@@ -9,6 +9,7 @@ import time
 
 from costs import (
     classes,
+    family,
     gpu,
     growth,
     memory,
@@ -24,6 +25,7 @@ from costs import (
 PARTS = {
     "memory": memory,
     "meta_tests": meta_tests,
+    "family": family,
     "growth": growth,
     "classes": classes,
     "start": start,

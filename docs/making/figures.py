@@ -18,6 +18,7 @@ FIGURES = {
     "gradient_combinations_curves": ("gradient_combinations", "adaptation"),
     "overlap": ("overlap", "figure_4"),
     "sine_curves": ("sine", "adaptation"),
+    "family": ("family", "final"),
     "omniglot_5w_reptile_curves": ("omniglot_5w_reptile", "adaptation"),
 }
 """The folder of results that a file of docs/figures follows from, and the picture of its report."""

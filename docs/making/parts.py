@@ -20,15 +20,18 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = ROOT / "build" / "docs"
 
 REPORT = re.compile(
-    r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)? -->\n(?:[^|\n].*\n\n)?(\|.*\n)+"
+    r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)?"
+    r"(?: --baseline (?P<against>\S+))? -->\n(?:[^|\n].*\n\n)?(\|.*\n)+"
 )
 PEERS = re.compile(r"<!-- (?P<file>\S+\.json) -->\n(\|.*\n)+")
+GATES = re.compile(r"<!-- family\.run -->\n(?:- .*\n)*")
 HANDS_OF_ALL = re.compile(r"<!-- hands\.(?P<part>\w+) -->\n(\|.*\n)+")
 HANDS = re.compile(r"<!-- hands (?P<part>\w+) -->\n(\|.*\n)+")
-THEORY = re.compile(r"<!-- fewstep theory -->\n.*?\n<!-- end theory -->\n", re.S)
+THEORY = re.compile(r"<!-- fewstep theory(?P<part> \w+)? -->\n.*?\n<!-- end theory -->\n", re.S)
 
 COSTS = (
     "memory",
+    "family",
     "growth",
     "classes",
     "start",
@@ -50,15 +53,18 @@ def refreshed(text: str) -> str:
     text = PEERS.sub(_peers, text)
     text = HANDS.sub(_hands, text)
     text = HANDS_OF_ALL.sub(_hands_of_all, text)
+    text = GATES.sub(lambda _: _gates(), text)
     return THEORY.sub(_theory, text)
 
 
 def _report(found: re.Match[str]) -> str:
     from fewstep import report
-    from fewstep.report import formats, paper
+    from fewstep.report import baseline, formats, paper
 
     rows = report.rows(report.read([ROOT / found["folder"]]))
     beside = found["beside"] and formats.markdown_table(paper.grid(paper.matches(rows)))
+    if found["against"]:
+        beside = formats.markdown_table(baseline.compared(rows, found["against"]))
     return f"{found[0].splitlines()[0]}\n{beside or report.markdown(rows)}\n"
 
 
@@ -81,11 +87,21 @@ def _hands_of_all(found: re.Match[str]) -> str:
     return f"<!-- hands.{found['part']} -->\n{table()}\n"
 
 
+def _gates() -> str:
+    """The claims on the tables of the family, each with what its files say."""
+    from family.verdict import PARTS, kept, lines
+
+    told = [line for name in kept() for line in lines(PARTS[name]())]
+    return "\n".join(["<!-- family.run -->", *(f"- {line}" for line in told), ""])
+
+
 def _theory(found: re.Match[str]) -> str:
     from fewstep.theory.tables import markdown
 
-    figures = json.loads((ROOT / "docs" / "results" / "theory" / "theory.json").read_text())
-    return f"<!-- fewstep theory -->\n{markdown(figures)}\n<!-- end theory -->\n"
+    part = found["part"] or ""
+    folder = "theory" + part.replace(" ", "_")
+    figures = json.loads((ROOT / "docs" / "results" / folder / "theory.json").read_text())
+    return f"<!-- fewstep theory{part} -->\n{markdown(figures)}\n<!-- end theory -->\n"
 
 
 def house() -> str:

@@ -24,6 +24,7 @@ fewstep: learn an initialization from which a few gradient steps learn a new tas
   fewstep dashboard PROJECT [SWEEP ...]      a W&B workspace for comparing, a sweep as one run
   fewstep draw [init=omniglot] [port=0]      draw classes on a page, and see them learned
   fewstep bench [overrides]                  time a configuration in every execution
+  fewstep episodes [to=FILE] [overrides]     the tasks of a test as a small file for anybody's code
   fewstep cache [clear=NAME|invalid|all]     the decoded datasets of this machine
   fewstep theory [PART ...] [key=value]      section 5 of the paper, computed and checked
   fewstep train --help                       the groups, the keys and examples
@@ -45,6 +46,7 @@ COMMANDS = {
     "dashboard": "fewstep.commands.dashboard",
     "draw": "fewstep.commands.draw",
     "bench": "fewstep.commands.bench",
+    "episodes": "fewstep.commands.episodes",
     "cache": "fewstep.commands.cache",
     "theory": "fewstep.commands.theory",
 }

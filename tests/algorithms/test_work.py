@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.path import Path
 from fewstep.algorithms import Algorithm
 from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.eigen_reptile import EigenReptile
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.hessian_free import HessianFree
+from fewstep.algorithms.imaml import IMAML
 from fewstep.algorithms.joint import Joint
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.multi_step import MultiStep
@@ -20,7 +24,7 @@ from fewstep.algorithms.reptile import Reptile
 from fewstep.core.net import Net
 from fewstep.core.objectives import Regression
 from fewstep.core.problem import Problem
-from fewstep.core.rules import SGD
+from fewstep.core.rules import SGD, Prox
 from fewstep.core.types import Episode, EpisodeSpec, Start
 from fewstep.data.sampler import Draws
 from fewstep.run.work import work_of
@@ -56,6 +60,12 @@ def _loop(batch: int | None) -> InnerLoop:
     return InnerLoop(SGD(0.1), STEPS, batch)
 
 
+def _episode(spec: EpisodeSpec) -> Episode:
+    x = torch.randn(WAYS * (SHOTS + QUERIES), 5)
+    support, rows = WAYS * SHOTS, torch.from_numpy(Draws(0, "train", 0).batches(spec))
+    return Episode(x[:support], x[:support, :1], x[support:], x[support:, :1], rows)
+
+
 @pytest.mark.parametrize("batch", [None, 2])
 @pytest.mark.parametrize(
     ("make", "gradients"),
@@ -77,10 +87,7 @@ def test_counts_are_those_of_a_direction(make, gradients: int, batch: int | None
     algorithm: Algorithm = make(_loop(batch))
     queries = QUERIES if algorithm.needs_queries else 0
     spec = EpisodeSpec(WAYS, SHOTS, queries, algorithm.batches, batch, algorithm.replacement)
-    x = torch.randn(WAYS * (SHOTS + QUERIES), 5)
-    support, rows = WAYS * SHOTS, torch.from_numpy(Draws(0, "train", 0).batches(spec))
-    episode = Episode(x[:support], x[:support, :1], x[support:], x[support:, :1], rows)
-    objective, net = Counting(), Net(Linear(5, 1))
+    episode, objective, net = _episode(spec), Counting(), Net(Linear(5, 1))
 
     algorithm.direction(
         Problem(net, objective), Start(net.params(), algorithm.inner.rule.init({})), episode
@@ -90,7 +97,41 @@ def test_counts_are_those_of_a_direction(make, gradients: int, batch: int | None
     assert algorithm.examples(spec) == sum(objective.asked)
 
 
+@pytest.mark.parametrize(
+    ("make", "products"),
+    [
+        (lambda inner: Binomial(inner, order=0), 0),
+        (lambda inner: Binomial(inner, order=1), STEPS),
+        (lambda inner: Binomial(inner, order=2), 2 * (STEPS - 1)),
+        (lambda inner: Binomial(inner, order=STEPS), STEPS),
+        (lambda inner: Binomial(inner, order=1, window=2), 2),
+        (lambda inner: Binomial(inner, order=2, window=2), 2),
+        (lambda inner: IMAML(replace(inner, rule=Prox(0.1)), cg_steps=4), 4),
+        (lambda inner: IMAML(replace(inner, rule=Prox(0.1), fixed=("bias",)), cg_steps=4), 5),
+        (HessianFree, 0),
+        (EigenReptile, 0),
+    ],
+)
+def test_so_are_products_with_a_hessian(make, products: int, monkeypatch) -> None:
+    taken, algorithm = [], make(_loop(None))
+    for name in ("vjp", "hessian"):
+        true = getattr(Path, name)
+        monkeypatch.setattr(Path, name, lambda *a, of=true: taken.append(1) or of(*a))
+    spec = EpisodeSpec(WAYS, SHOTS, QUERIES, algorithm.batches)
+    net, params = Net(Linear(5, 1)), Net(Linear(5, 1)).params()
+
+    algorithm.direction(Problem(net, Regression()), Start(params, {}), _episode(spec))
+
+    assert algorithm.hessian_products() == products == len(taken)
+
+
+def test_maml_has_one_a_step_and_first_order_none() -> None:
+    assert MAML(_loop(None)).hessian_products() == STEPS
+    assert MultiStep(_loop(None)).hessian_products() == STEPS
+    assert not any(made(_loop(None)).hessian_products() for made in (FOMAML, Reptile, Joint))
+
+
 def test_a_wave_is_asked_about_on_its_whole_grid() -> None:
     spec = EpisodeSpec(1, 10, 50, STEPS)
-    assert work_of(MAML(_loop(None)), spec, points=20) == (4, 3 * 10 + 20)
-    assert work_of(Reptile(_loop(None)), spec, points=20) == (3, 30)
+    assert work_of(MAML(_loop(None)), spec, points=20) == (4, 3 * 10 + 20, 3)
+    assert work_of(Reptile(_loop(None)), spec, points=20) == (3, 30, 0)

@@ -120,7 +120,7 @@ def test_a_name_says_which_network_where_it_is_not_the_usual_one(words, name: st
 
 @pytest.mark.parametrize("dataset", [n for n in options("dataset") if n != "image_folder"])
 def test_the_usual_network_of_a_dataset_is_the_one_that_its_file_chooses(dataset: str) -> None:
-    config = compose_config("train", [f"dataset={dataset}"])
+    config = compose_config("train", [f"dataset={dataset}", "++dataset.root=somewhere"])
     assert network_part(config.model._target_, config.dataset._target_) == ""
     assert (
         USUAL[config.dataset._target_.removeprefix("fewstep.data.")]

@@ -222,8 +222,12 @@ def test_bad_files_of_several_kinds_are_one_list(root, monkeypatch):
 
 
 def test_a_folder_that_may_not_be_read_is_not_passed_over(root, monkeypatch):
-    def shut(path: str) -> None:
-        raise PermissionError(13, "Permission denied", path)
+    scan = os.scandir
+
+    def shut(path):
+        if os.fspath(path).endswith("cat"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scan(path)
 
     monkeypatch.setattr(os, "scandir", shut)
     with pytest.raises(PermissionError, match=r"Permission denied: '.*cat'"):

@@ -16,6 +16,7 @@ from PIL import Image
 
 from fewstep.core.types import EpisodeSpec
 from fewstep.data import omniglot
+from fewstep.data import omniglot_drawings as drawings
 from fewstep.data.omniglot import Omniglot, character_order
 
 
@@ -106,7 +107,7 @@ def test_a_drawing_in_grey_or_colour_is_cut_at_half(mode):
     ramp = np.tile(np.arange(28, dtype=np.uint8) * 9, (28, 1))  # 0 .. 243; dithered, it would mix
     file = io.BytesIO()
     Image.fromarray(ramp).convert(mode).save(file, "PNG")
-    pixels = omniglot._decode(file.getvalue(), "here")
+    pixels = drawings.decoded(file.getvalue(), "here")
     assert pixels.tolist() == (ramp >= 128).astype(int).tolist()
 
 
@@ -114,7 +115,7 @@ def test_a_drawing_of_one_bit_keeps_its_pixels():
     image = Image.open(io.BytesIO(png(7)))
     assert image.mode == "1"
     small = np.asarray(image.resize((28, 28), Image.Resampling.NEAREST), dtype=np.uint8)
-    assert omniglot._decode(png(7), "here").tolist() == small.tolist()
+    assert drawings.decoded(png(7), "here").tolist() == small.tolist()
 
 
 def test_names_that_point_outside_are_ignored(tiny):

@@ -222,6 +222,7 @@ READING = {
     "run.build",
     "run.parts",
     "run.assembly",
+    "run.recipes",
     "run.budget",  # which says how long a run is, before anything is made of it
     "run.handover",  # which holds two against each other
     "use.loading",  # which makes an initialization of a stored one

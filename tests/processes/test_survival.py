@@ -34,7 +34,7 @@ TINY = [
     *("algorithm.inner.steps=2", "log_every=3", "eval.tasks=6", "eval.steps=3"),
     *("eval.curve_tasks=4", "eval.val_every=2", "eval.val_tasks=4", "checkpoint_every=2"),
 ]
-VARYING = ("train_seconds", "tasks_per_second", "command")
+VARYING = ("train_seconds", "tasks_per_second", "peak_bytes", "command")
 """What a run that was stopped and resumed cannot have as the undisturbed one."""
 
 

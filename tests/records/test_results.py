@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from fewstep.adapters.meta_test import Setting
-from fewstep.commands import evaluate
+from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.glyphs import Glyphs
@@ -86,8 +86,8 @@ def test_evaluate_in_fewer_settings_than_the_training_was(monkeypatch) -> None:
     monkeypatch.setattr(checkpoint, "find", lambda path: Path(path))
     monkeypatch.setattr(checkpoint, "read", lambda path: {"fewstep": {"config": base}})
     config = plain(compose_config("evaluate", ["checkpoint=any", "eval.steps=10"]))
-    merged, _ = evaluate.merged(config)
-    assert merged["eval"]["settings"] == [{"shots": 1, "steps": 10, "batch_size": 5}]
+    made, _ = merged(config)
+    assert made["eval"]["settings"] == [{"shots": 1, "steps": 10, "batch_size": 5}]
 
 
 def test_a_run_directory_stands_for_the_checkpoint_that_it_reported(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from fewstep.commands import evaluate, train
 from fewstep.config import compose
 from fewstep.config.checks import flatten
 from fewstep.config.compose import compose_config, plain
-from fewstep.config.limits import OF_EVALUATION
+from fewstep.config.evaluation import OF_EVALUATION
 from fewstep.config.reference import reference
 from fewstep.config.renamed import current, renamed_word
 from fewstep.config.trust import check_stored

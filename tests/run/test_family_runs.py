@@ -14,7 +14,7 @@ from fewstep.commands import evaluate
 
 TINY = [
     *("trainer=cpu", "dataset.classes=60", "model.channels=4", "max_meta_iterations=3"),
-    *("eval.tasks=4", "eval.val_every=null", "execution=serial", "meta_batch=2"),
+    *("eval.tasks=4", "eval.val_every=null", "execution=serial"),
 ]
 
 pytestmark = pytest.mark.run
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.run
 
 @pytest.mark.parametrize("algorithm", ["mamlpp", "metasgd"])
 def test_what_the_inner_rule_learns_is_recorded(algorithm: str, tmp_path: Path) -> None:
-    words = [*TINY, f"algorithm={algorithm}", f"hydra.run.dir={tmp_path / 'run'}"]
+    words = [*TINY, "meta_batch=2", f"algorithm={algorithm}", f"hydra.run.dir={tmp_path / 'run'}"]
     fewstep.train(words)
     told = json.loads((tmp_path / "run" / "results.json").read_text())
     assert set(told["learned"]) == {"inner_lr_min", "inner_lr_mean", "inner_lr_max"}
@@ -61,3 +61,27 @@ def test_cavia_trains_and_leaves_its_context_where_it_was(tmp_path: Path) -> Non
     init = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["state_dict"]
     assert not init["module.context"].any()
     assert all(value.isfinite().all() for value in init.values())
+
+
+@pytest.mark.long
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        *("anil", "binomial", "boil", "eigen_reptile", "imaml", "mamlpp", "metasgd"),
+        *("prox_reptile", "sign_maml", "truncated"),
+    ],
+)
+def test_two_ranks_learn_the_same_to_ten_digits(algorithm: str, tmp_path: Path) -> None:
+    """Five tasks a meta-batch, which two ranks cannot share evenly; what is learned is among it."""
+    words = [*TINY[1:], f"algorithm={algorithm}", "meta_batch=5", "trainer.precision=64"]
+    ends = []
+    for trainer in ("cpu", "ddp_cpu"):
+        folder = tmp_path / trainer
+        fewstep.train([*words, f"trainer={trainer}", f"hydra.run.dir={folder}"])
+        content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+        ends.append(content["state_dict"])
+    one, two = ends
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-10, atol=1e-10)

@@ -10,11 +10,12 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from fewstep.commands import evaluate, train
+from fewstep.commands import train
 from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.run import assembly, baselines, checkpoint, shipped, starting
+from fewstep.run.merging import merged
 from fewstep.run.weights import Weights
 
 
@@ -109,7 +110,7 @@ def test_a_run_that_goes_on_needs_the_weights_no_more(config, other, saved, tmp_
     resumed = assembly.draft({**goes_on, **train.length(goes_on)})
     assert resumed.init is None
     checkpoint.same_recipe(resumed, checkpoint.read(cut), cut)
-    base, _ = evaluate.merged({**plain(compose_config("evaluate", [f"checkpoint={cut}"]))})
+    base, _ = merged({**plain(compose_config("evaluate", [f"checkpoint={cut}"]))})
     assert base["init"] is None
     assert base["init_sha256"] == begun["init_sha256"]
 

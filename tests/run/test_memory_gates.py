@@ -45,7 +45,7 @@ def check_hebbian(sweep: Path) -> None:
     shots; that the final ones beat none is reported, and not asked for."""
     for shots in (1, 5):
         arms = figures(sweep, "acc", shots)
-        assert set(arms) == {"none", "final", "every"}
+        assert set(arms) == {"none", "final", "every", "convolutions"}
         print(shots, "final - none", between(two_way(arms["final"] - arms["none"])))
         print(shots, "every - final", between(two_way(arms["every"] - arms["final"])))
         assert below(arms["every"], arms["final"])

@@ -46,10 +46,11 @@ FIRST = [*TINY, *MEASURED, *BASELINES, "max_meta_iterations=4", "checkpoint_ever
 
 TOP = """schema name label command algorithm dataset dataset_split unit seed config_hash recipe_hash
 versions git_commit config data_sha256 classes_sha256 device world_size precision execution
-meta_iterations tasks_seen gradients_taken examples_seen train_seconds tasks_per_second results"""
+meta_iterations tasks_seen gradients_taken examples_seen hessian_products train_seconds
+tasks_per_second peak_bytes results"""
 ENTRY = """split init checkpoint ways shots queries protocol steps batch_size tasks eval_seed acc
 acc_ci95 loss per_task_file episodes_sha256 curve"""
-VARYING = ("train_seconds", "tasks_per_second", "git_commit")
+VARYING = ("train_seconds", "tasks_per_second", "peak_bytes", "git_commit")
 
 
 @dataclass

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
@@ -13,6 +16,7 @@ from fewstep.run import callbacks, training
 from fewstep.run.assembly import assemble
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
+from fewstep.run.peak import WATCHED, Peak
 
 
 pytestmark = [pytest.mark.run, pytest.mark.usefixtures("undrawn")]
@@ -65,3 +69,22 @@ def test_a_resumed_run_warms_up_again(tmp_path: Path) -> None:
     seconds(tmp_path, "max_meta_iterations=8")
     again = seconds(tmp_path, "max_meta_iterations=16", f"resume={tmp_path}")
     assert again == (0.5 * (8 - 5) * 2, 6.0)
+
+
+def test_the_peak_is_that_of_the_first_meta_iterations() -> None:
+    """Beyond what was held before them; what comes later is no part of it, and a resumed run knows
+    what it was."""
+    learner, peak = SimpleNamespace(device=torch.device("cpu")), Peak()
+    trainer: Any = SimpleNamespace(callbacks=[peak])
+    assert Peak.of(trainer) is None
+    peak.on_train_start(trainer, learner)
+    held = torch.ones(2**24)  # 64 MiB
+    del held
+    for _ in range(WATCHED):
+        peak.on_train_batch_end(trainer, learner)
+    assert 60 * 2**20 < (Peak.of(trainer) or 0) < 100 * 2**20
+    held = torch.ones(2**26)
+    peak.on_train_batch_end(trainer, learner)
+    again = Peak()
+    again.load_state_dict(peak.state_dict())
+    assert again.bytes == peak.bytes < held.nbytes

@@ -13,7 +13,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from fewstep.commands import evaluate
+from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
@@ -71,7 +71,7 @@ def put(content: dict, key: str, value: object) -> dict:
 def evaluated(path: Path) -> dict:
     """What of `fewstep evaluate` comes before the data."""
     given = {**config("evaluate", "checkpoint=any"), "checkpoint": str(path)}
-    base, file = evaluate.merged(given)
+    base, file = merged(given)
     assembly.check(base)
     restored = checkpoint.restore(assembly.draft(base).learner, file)
     stopwatch(restored, file, "checkpoint")

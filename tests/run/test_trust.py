@@ -16,6 +16,7 @@ import yaml
 
 import fewstep
 from fewstep.commands import evaluate, train
+from fewstep.commands.merging import merged
 from fewstep.config.arguments import Arguments
 from fewstep.config.compose import compose_config
 from fewstep.config.groups import conf_dir
@@ -160,7 +161,7 @@ def test_what_a_checkpoint_may_not_name(here, key, value):
     path = saved(here / "stranger.ckpt", change(stored(), key, value))
     config = composed("evaluate", "checkpoint=any")
     with pytest.raises(ConfigError) as caught:
-        evaluate.merged({**config, "checkpoint": str(path)})
+        merged({**config, "checkpoint": str(path)})
     assert str(caught.value).startswith(f"checkpoint={path}: ")
     assert "\n" not in str(caught.value)
     assert not (here / "marker").exists()

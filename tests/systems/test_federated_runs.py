@@ -96,6 +96,8 @@ REFUSED = {
     "algorithm=harmony": "algorithm.inner.fixed=[server.*]: no parameter of the model is called ",
     "algorithm=focusft": "algorithm.inner.reset=[*lora*]: no parameter of the model is called ",
     "experiment=harmony dataset.widths=[1,1,0.5,0.5,0.25,0.01]": "model.widths[5]=0.01: must be ",
+    "experiment=harmony meta_batch=5": "meta_batch=5: a round of harmony has each of the 6 clients "
+    "of dataset=clients once. Use meta_batch=6",
     "dataset=recall dataset.needles=0": "dataset.needles=0: must be from 1 to 8",
 }
 if not (find_spec("peft") and find_spec("transformers")):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from fewstep.core.class_means import class_means
@@ -19,21 +18,22 @@ def trained(problem: Problem, params: Params, episode: Episode) -> Params:
 
 def zeros(problem: Problem, params: Params, episode: Episode) -> Params:
     """At 0: no class is likelier than another."""
-    return {name: torch.zeros_like(p) for name, p in _head(problem, params).items()}
+    ways = _ways(problem, episode, params)
+    return {name: p.new_zeros(ways, *p.shape[1:]) for name, p in _head(problem, params).items()}
 
 
 def mean(problem: Problem, params: Params, episode: Episode) -> Params:
     """Every class at the mean of the trained ones: their order means nothing."""
-    return {name: _of_all(p) for name, p in _head(problem, params).items()}
+    ways = _ways(problem, episode, params)
+    return {name: _of_all(p, ways) for name, p in _head(problem, params).items()}
 
 
 def prototypes(problem: Problem, params: Params, episode: Episode) -> Params:
     """A class at the mean c of its support features: w = 2c and b = -|c|^2, so that logits are
     minus squared distances but for what all classes share (Snell et al. 2017, eq. 8)."""
     head = _head(problem, params)
-    (weight,) = [p for name, p in head.items() if name.endswith("weight")]
     features = _features(problem, params, episode)
-    means = class_means(features, episode.support_y, len(weight))
+    means = class_means(features, episode.support_y, _ways(problem, episode, params))
     made = {"weight": 2 * means, "bias": -means.square().sum(1)}
     return {name: made[name.rpartition(".")[2]] for name in head}
 
@@ -47,8 +47,17 @@ HEADS: dict[str, Callable[[Problem, Params, Episode], Params]] = {
 """What `algorithm.inner.head` knows: the parameters that a task starts elsewhere, by name."""
 
 
-def _of_all(rows: Tensor) -> Tensor:
-    return rows.mean(0, keepdim=True).expand_as(rows).contiguous()
+def _of_all(rows: Tensor, ways: int) -> Tensor:
+    return rows.mean(0, keepdim=True).expand(ways, *rows.shape[1:]).contiguous()
+
+
+def _ways(problem: Problem, episode: Episode, params: Params) -> int:
+    """The task's number of classes, whatever the network was made for; of stacked tasks, which are
+    of one shape, and of a regression the network's outputs."""
+    targets = episode.support_y
+    if problem.net.functional or targets.is_floating_point():
+        return len(next(iter(_head(problem, params).values())))
+    return int(targets.max()) + 1
 
 
 def _features(problem: Problem, params: Params, episode: Episode) -> Tensor:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from fewstep.adapters.beginning import pull_back
 from fewstep.adapters.gradient import InnerLoop
@@ -62,6 +65,22 @@ class Path:
         """J^T v, with J the derivative of step k's end by its start, the rule's memory a constant:
         under SGD (I - a H) v."""
         return self._run(_vjp, self._at[k], self._minibatch(k), v, False)
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether several steps are met at once, as several tasks are."""
+        return self.problem.net.functional
+
+    def vjps(self, first: int, vs: Sequence[Params]) -> list[Params]:
+        """J^T v of as many steps, from the first on, each with a v of its own: all at once, as
+        where launching a kernel costs more than running it."""
+        ks = range(first, first + len(vs))
+        parts = [(self._at[k], self._minibatch(k), v) for k, v in zip(ks, vs, strict=True)]
+        at, examples, v = pytree.tree_map(lambda *same: torch.stack(same), *parts)
+        net, fixed = self.problem.net, (self.inner, self.problem.objective, False)
+        with twice_differentiable():
+            found = torch.func.vmap(lambda *one: _vjp(net, *fixed, *one))(at, examples, v)
+        return [{name: e[i] for name, e in found.items()} for i in range(len(vs))]
 
     def first_order(self, k: int, v: Params) -> Params:
         """The same with the gradient a constant: under SGD v itself."""

@@ -38,9 +38,14 @@ class Algorithm(ABC):
         """Gradients that a training task of this spec costs, each of one minibatch: those of the
         inner loop, and the one of the queries. By this, `budget.gradients` compares equal work.
 
-        An algorithm that takes others says so here; products with a Hessian are not counted.
+        An algorithm that takes others says so here; products with a Hessian are counted apart.
         """
         return self.batches + self.needs_queries
+
+    def hessian_products(self) -> int:
+        """Products of a Hessian, of an inner step's loss, with a vector that a training task costs:
+        about two gradients each, which no budget counts and a report shows beside them."""
+        return 0
 
     def examples(self, spec: EpisodeSpec) -> int:
         """Examples whose loss these gradients are of, each as often as it is met, for

@@ -26,15 +26,39 @@ class Binomial(MetaGradient):
     def __post_init__(self) -> None:
         check_order(self.inner, self.order, self.window)
 
+    def hessian_products(self) -> int:
+        return self.order * ((self.window or self.inner.steps) - self.order + 1)
+
     def pull_back(self, path: Path, v: Params) -> Params:
-        window, sums = self.window or path.steps, [v] * (self.order + 1)
-        for back in range(1, window + 1):
-            low, high = max(1, self.order - (window - back)), min(self.order, back)
-            for i in range(high, low - 1, -1):  # sums[i] holds products of at most i Hessians
-                e, pulled = sums[i - 1], path.vjp(path.steps - back, sums[i - 1])
-                sums[i] = {n: s - (e[n] - pulled[n]) for n, s in sums[i].items()}
-            sums[high + 1 :] = sums[high : high + 1] * (self.order - high)
-        return sums[self.order]
+        window = self.window or path.steps
+        return (_in_rounds if path.side_by_side else _in_turn)(path, v, self.order, window)
+
+
+def _in_turn(path: Path, v: Params, order: int, window: int) -> Params:
+    """One product after another, in no more memory than one takes."""
+    sums = [v] * (order + 1)
+    for back in range(1, window + 1):
+        low, high = max(1, order - (window - back)), min(order, back)
+        for i in range(high, low - 1, -1):  # sums[i] holds products of at most i Hessians
+            e, pulled = sums[i - 1], path.vjp(path.steps - back, sums[i - 1])
+            sums[i] = {n: s - (e[n] - pulled[n]) for n, s in sums[i].items()}
+        sums[high + 1 :] = sums[high : high + 1] * (order - high)
+    return sums[order]
+
+
+def _in_rounds(path: Path, v: Params, order: int, window: int) -> Params:
+    """As many products, those of each order at once: after t rounds `sums[i]` holds products of at
+    most t Hessians, of the steps from `first + i` on."""
+    first = path.steps - window + order
+    sums = [v] * (window - order + 1)
+    for _ in range(order):
+        first -= 1
+        rest, added = sums[-1], []  # of the later steps the products are whole already
+        for e, pulled in reversed(list(zip(sums, path.vjps(first, sums), strict=True))):
+            rest = {n: s - (e[n] - pulled[n]) for n, s in rest.items()}
+            added.append(rest)
+        sums = added[::-1]
+    return sums[0]
 
 
 def check_order(inner: InnerLoop, order: int, window: int | None) -> None:

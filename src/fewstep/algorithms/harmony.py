@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fewstep.algorithms.algorithm import refuse_learned
 from fewstep.algorithms.reptile import Reptile
 from fewstep.core.peek import seen
 from fewstep.core.problem import Problem
@@ -28,7 +29,6 @@ class Harmony(Reptile):
     what it sees in the features, across clients; the features are constants there.
     """
 
-    clients: int = 6
     mu: float = 0.0
     tau: float = 0.2
     server_lr: float = 0.1
@@ -37,6 +37,7 @@ class Harmony(Reptile):
     uploads = True
 
     def __post_init__(self) -> None:
+        refuse_learned(self.inner, "Harmony")
         for name in ("tau", "server_lr"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"algorithm.{name}={getattr(self, name)}: must be above 0")
@@ -51,7 +52,7 @@ class Harmony(Reptile):
         those of the others, so that a sum gathers them."""
         given = problem.given(episode)
         z = seen(problem.net, end, episode.support_x, "cut", given)[0]
-        place = torch.arange(self.clients, device=z.device) == given["client"]
+        place = torch.arange(len(given["widths"]), device=z.device) == given["client"]
         mine = place.to(z.dtype)
         y = episode.support_y.to(z.dtype)
         return {"z": mine[:, None, None] * z, "y": mine[:, None] * y, "here": mine}
@@ -59,10 +60,7 @@ class Harmony(Reptile):
     def together(self, module: nn.Module, params: Params, uploads: Params) -> Params:
         """Where the server's steps on the features of all clients lead, as a direction."""
         if not torch.equal(uploads["here"], torch.ones_like(uploads["here"])):
-            raise ValueError(
-                f"meta_batch: a round has each of the algorithm.clients={self.clients} clients "
-                "once. Use as many as dataset.widths names for both"
-            )
+            raise ValueError("the tasks of a round must be each client once")
         z, y = uploads["z"].flatten(0, 1), uploads["y"].flatten().round().long()
         before = {n: p.detach() for n, p in params.items() if n.startswith(SERVER)}
         now = before

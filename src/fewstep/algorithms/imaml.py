@@ -54,6 +54,9 @@ class IMAML(MetaGradient):
                 "algorithm.cg_steps=5"
             )
 
+    def hessian_products(self) -> int:
+        return self.cg_steps + bool(self.inner.fixed)
+
     def pull_back(self, path: Path, v: Params) -> Params:
         end = path.params[-1]
         lam = end.get("inner/lam", self._lam)

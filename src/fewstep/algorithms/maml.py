@@ -55,6 +55,9 @@ class MAML(Algorithm):
                 "one segment of all steps saves no memory. Lower it, or set it to null"
             )
 
+    def hessian_products(self) -> int:
+        return self.inner.steps  # one a step on the way back
+
     def direction(
         self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:

@@ -65,6 +65,9 @@ class MultiStep(Algorithm):
         more = (self.inner.steps - 1) * spec.ways * spec.queries
         return super().examples(spec) + more
 
+    def hessian_products(self) -> int:
+        return self.inner.steps
+
     def at(self, meta_iteration: int, of: int) -> Algorithm:
         epoch, first_order = meta_iteration // self.epoch, meta_iteration < self.first_order_until
         if epoch >= self.multi_step_epochs:

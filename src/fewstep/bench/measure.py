@@ -10,10 +10,11 @@ import torch
 
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.estimate import Need, estimate, refuse
-from fewstep.bench.memory import available, process_peak, resident
+from fewstep.bench.memory import available, process_peak
 from fewstep.bench.operations import operations
 from fewstep.bench.overhead import Overhead, overhead
 from fewstep.bench.subject import Subject, open_subject
+from fewstep.config import room
 from fewstep.execution.base import CPU_THREADS
 from fewstep.execution.choice import executions
 from fewstep.run.experiment import Experiment
@@ -64,7 +65,7 @@ def measure(experiment: Experiment, free: int | None = None) -> Figures:
     free = available(device) if free is None else free
     need, possible = estimate(subject), executions(subject.learner.execution.traits)
     refuse(need, possible, chosen, free, experiment.recipe)
-    episodes, idle = next(subject.meta_batches()), resident(trim=True)
+    episodes, idle = next(subject.meta_batches()), room.resident(trim=True)
     turns, peaks = {}, {}
     for name, make in possible.items():
         if need.of(name) <= free:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,15 +47,7 @@ def process_peak(work: Callable[[], Any], device: torch.device) -> int:
     those it held before, whichever thread asks for them."""
     if device.type == "cuda":
         return tensor_peak(work, device)
-    before = resident(trim=True)
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
+    before = room.resident(trim=True)
+    room.forget_most()
     work()
-    return max(0, room.counts(Path("/proc/self/status"))["VmHWM"] * 1024 - before)
-
-
-def resident(trim: bool = False) -> int:
-    """Bytes of the process in memory; `trim` gives back what it has freed and kept."""
-    if trim:
-        gc.collect()
-        ctypes.CDLL(None).malloc_trim(0)
-    return room.counts(Path("/proc/self/status"))["VmRSS"] * 1024
+    return max(0, room.most_resident() - before)

@@ -9,6 +9,7 @@ from importlib import import_module
 from fewstep.commands.evaluate import BESIDE
 from fewstep.config.checks import flatten
 from fewstep.config.compose import compose_config, plain
+from fewstep.config.evaluation import EVALUATE
 from fewstep.config.groups import groups, options
 from fewstep.config.limits import EVAL, RUN, TRAIN
 from fewstep.messages.errors import ConfigError
@@ -33,11 +34,16 @@ def query(line: str, commands: Iterable[str]) -> list[str]:
             return _begun([f"{name}=" for name in keys], word)
         choices = keys[key].choices if key in keys else ()
         return [f"{key}={choice} " for choice in _begun(choices, value)]
-    if command not in ("train", "evaluate"):
+    if command not in ("train", "evaluate", "episodes"):
         return []
+    own = import_module("fewstep.commands.episodes").KEYS if command == "episodes" else {}
+    if equals and key in own:
+        return [f"{key}={choice} " for choice in _begun(own[key].choices, value)]
     if equals:
         return [f"{key}={choice} " for choice in _choices(key) if choice.startswith(value)]
-    return _keys(command, [w for w in words[2:-1] if "=" in w], word)
+    overrides = [w for w in words[2:-1] if "=" in w and w.partition("=")[0] not in own]
+    found = _keys("train" if own else command, overrides, word)
+    return [*_begun([f"{name}=" for name in own], word), *found]
 
 
 def _begun(words: Iterable[str], start: str) -> list[str]:
@@ -56,7 +62,7 @@ def _cleared(value: str) -> list[str]:
 def _choices(key: str) -> list[str]:
     if key in groups():
         return options(key)
-    check = {**TRAIN, **RUN, **EVAL}.get(key)
+    check = {**EVALUATE, **TRAIN, **RUN, **EVAL}.get(key)
     if check is None:
         return []
     return [*check.choices, *(["true", "false"] if check.kind is bool else [])]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,15 +20,14 @@ OPEN = ("trainer.", "logger.", "dataset.")
 BESIDE = ("model", "shots", "algorithm")
 """What a dataset's file may choose beside it, and an evaluation leaves aside."""
 
-SHAPE = ("size", "channels")
-"""Keys of a dataset that must be what the network takes."""
-
 MODULE = "fewstep.commands.evaluate"
 
 EXAMPLES = """\
   fewstep evaluate checkpoint=outputs/runs/NAME          the newest run of that name
   fewstep evaluate checkpoint=last.ckpt eval.tasks=10000
   fewstep evaluate checkpoint=last.ckpt eval.steps=0     the initialization as it is
+  fewstep evaluate checkpoint=last.ckpt benchmark=lake   the twenty runs of the Omniglot challenge
+  fewstep evaluate checkpoint=last.ckpt eval.manifest=tasks.npz   the tasks of a file
   fewstep evaluate checkpoint=last.ckpt eval.settings='[{shots: 5, steps: 50, batch_size: 5}]'
 """
 
@@ -89,8 +87,8 @@ def check(config: dict[str, Any]) -> None:
         ConfigError: naming the key and what to do instead.
     """
     from fewstep.config.checks import check_values, flatten
+    from fewstep.config.evaluation import EVALUATE, OF_EVALUATION, check_tasks
     from fewstep.config.explain import foreign
-    from fewstep.config.limits import EVALUATE, OF_EVALUATION
     from fewstep.config.names import check_name
     from fewstep.config.trust import check_trust
     from fewstep.messages.errors import ConfigError
@@ -101,48 +99,7 @@ def check(config: dict[str, Any]) -> None:
     check_trust(config)
     check_name("name", config["name"], pieces=True)
     check_values(config, EVALUATE)
-
-
-def dataset_of(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The dataset to test on: the checkpoint's `own` with what is `given`, or another one.
-
-    Of another, too, size and channels are those that the network was trained on, unless they are
-    given; so is the root, where it is the same kind of dataset.
-    """
-    known = {name: value for name, value in given.items() if value is not None}
-    if "_target_" not in known:
-        return {**own, **known}
-    same = known["_target_"] == own["_target_"]
-    kept = (*SHAPE, *(("root", "split") if same else ()))
-    return {**{name: own[name] for name in kept if name in own}, **known}
-
-
-def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
-    """The checkpoint's own configuration with the evaluation's overrides, and its file.
-
-    Raises:
-        ConfigError: a checkpoint that is missing or cannot be read, or that names code which is
-            not trusted.
-    """
-    from fewstep.config.trust import check_stored
-    from fewstep.run import checkpoint
-
-    path = checkpoint.find(config["checkpoint"])
-    base = copy.deepcopy(checkpoint.read(path)["fewstep"]["config"])
-    check_stored(base, f"checkpoint={path}", config["trust"])
-    own = ("split", "trained_classes")
-    changed = {n: v for n, v in config["eval"].items() if v is not None and n not in own}
-    one = {n: changed[n] for n in ("steps", "batch_size") if n in changed}
-    if one and "settings" not in changed:  # of every setting that the checkpoint was tested in
-        same = [{**setting, **one} for setting in base["eval"]["settings"]]
-        changed["settings"] = [s for i, s in enumerate(same) if s not in same[:i]]
-    base["eval"] |= changed
-    base["dataset"] = dataset_of(base["dataset"], config["dataset"])
-    precision = config["trainer"]["precision"] or base["trainer"]["precision"]
-    base |= {n: config[n] for n in ("name", "logger", "execution", "trust", "other_data")}
-    base |= {"init": None, "resume": None, "pictures": []}
-    base["trainer"] = {**config["trainer"], "precision": precision}
-    return base, path
+    check_tasks(config)
 
 
 def settle(config: dict[str, Any]) -> dict[str, str]:
@@ -165,24 +122,32 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
 
 def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
     """The checkpoint's experiment on the data that is asked for, that data, and its file."""
+    from fewstep.commands.merging import merged
     from fewstep.config.capacity import check_capacity
     from fewstep.config.limits import check_training
     from fewstep.run import assembly, checkpoint
+    from fewstep.run.given_tasks import given
     from fewstep.run.tested import Asked, opened
+    from fewstep.run.ways import check_any_ways
 
     base, path = merged(config)
     check_training(base)
     experiment = assembly.draft(base)
+    check_any_ways(experiment)
     check_capacity(base, training=False)
+    content, given_data = checkpoint.read(path)["fewstep"], config["dataset"]
     asked = Asked(
         path,
         config["eval"]["split"],
-        elsewhere="_target_" in config["dataset"] or config["dataset"]["split"] is not None,
+        elsewhere="_target_" in given_data
+        or given_data["split"] is not None
+        or base["dataset"].get("split") != content["config"]["dataset"].get("split"),
         other_data=config["other_data"],
         leaves_out=config["eval"]["trained_classes"] == "leave_out",
     )
-    tested = opened(experiment, asked, checkpoint.read(path)["fewstep"])
-    return replace(experiment, splits=tested.splits), tested, path
+    tested = opened(experiment, asked, content)
+    made = given(replace(experiment, splits=tested.splits), tested.split)
+    return made, replace(tested, splits=made.splits), path
 
 
 def job(config: dict[str, Any], folder: Path, command: str) -> None:

@@ -127,6 +127,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check_keys(config)
     from fewstep.config.ranks import outside
     from fewstep.run import assembly, checkpoint, handover
+    from fewstep.run.cautions import check_descent, warn
     from fewstep.run.origin import resumed
     from fewstep.run.preflight import Preflight
     from fewstep.run.resumable import check_resumable
@@ -135,6 +136,8 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     path = experiment.resume
     content = checkpoint.read(path, "resume") if path else {}
     experiment = assembly.opened(experiment)
+    check_descent(experiment)
+    warn(experiment)
     preflight = Preflight(experiment)
     preflight.training(experiment.splits["train"])
     preflight.test(experiment.splits["test"])

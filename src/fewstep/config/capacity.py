@@ -65,11 +65,12 @@ def _of_training(config: Config, training: bool) -> Iterator[Need]:
         return
     shots, inner, test = config["shots"], config["algorithm"]["inner"], config["eval"]
     tasks = -(-config["meta_batch"] // config["trainer"]["num_nodes"])
-    support = _examples(config, shots["train_shots"])
+    ways = shots.get("train_ways")
+    support = _examples(config, shots["train_shots"], ways)
     batch_size, steps = inner.get("batch_size"), inner.get("steps", 0)
     batch = batch_size or support
     indices, one = tasks * steps * batch * INDEX, _input(config)
-    episodes = tasks * (support + _examples(config, shots["queries"])) * one
+    episodes = tasks * (support + _examples(config, shots["queries"], ways)) * one
     yield Need("meta_batch", config["meta_batch"], episodes, "the tasks of a meta-batch")
     if batch_size:
         yield Need("algorithm.inner.batch_size", batch, batch * one, "a minibatch")
@@ -93,7 +94,8 @@ def _of_test(config: Config) -> Iterator[Need]:
     together = min(CHUNK, tasks)
     for place, setting in enumerate(test["settings"]):
         keys = {n: _key(test, place, n) for n in ("steps", "batch_size")}
-        batch = setting["batch_size"] or _examples(config, setting["shots"])
+        ways = setting.get("ways")
+        batch = setting["batch_size"] or _examples(config, setting["shots"], ways)
         if setting["batch_size"]:
             yield Need(keys["batch_size"], batch, batch * one, "a minibatch")
         steps, indices = setting["steps"], together * setting["steps"] * batch * INDEX
@@ -133,8 +135,8 @@ def _input(config: Config) -> int:
     return each * _count(config, "channels", 1) * _count(config, "size", 1) ** 2
 
 
-def _examples(config: Config, each: int) -> int:
+def _examples(config: Config, each: int, ways: int | None = None) -> int:
     """Of a task with so many a class, no more than there are: that is for the data to refuse."""
-    ways = min(config["shots"]["ways"], _count(config, "classes", config["shots"]["ways"]))
+    asked: int = ways or config["shots"]["ways"]
     there = _count(config, "points", _count(config, "drawings", each))
-    return ways * min(each, there)
+    return min(asked, _count(config, "classes", asked)) * min(each, there)

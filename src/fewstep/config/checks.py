@@ -27,6 +27,8 @@ class Check:
     low: float | None = None
     above: float | None = None
     """An open lower limit, where `low` is a closed one."""
+    below: float | None = None
+    """An open upper limit."""
     choices: tuple[str, ...] = ()
     optional: bool = False
     word: str = ""
@@ -64,6 +66,8 @@ class Check:
             return False
         if self.kind is int and value > LARGEST:
             return False
+        if self.below is not None and value >= self.below:
+            return False
         return (self.low is None or value >= self.low) and (
             self.above is None or value > self.above
         )
@@ -75,6 +79,7 @@ class Check:
             limit = NOUNS[self.kind]
             limit += "" if self.low is None else f" of at least {self.low:g}"
             limit += "" if self.above is None else f" above {self.above:g}"
+            limit += "" if self.below is None else f" and below {self.below:g}"
             limit += f" and at most {LARGEST}" if self.kind is int and too_large else ""
         more = [self.word] * bool(self.word) + ["null"] * self.optional
         return " or ".join([", ".join([limit, *more[:-1]]), *more[-1:]])
@@ -109,6 +114,8 @@ SETTING = {
     "batch_size": count(1, 5, optional=True),
 }
 """The keys of one entry of `eval.settings`."""
+WAYS = count(2, 20)
+"""And one that it may have, else its tasks have shots.ways."""
 
 
 def written_out(value: Any) -> str:
@@ -178,9 +185,9 @@ def check_settings(settings: Any) -> None:
         raise ConfigError(f"eval.settings={settings}: must be a list of settings. {fix}")
     for place, setting in enumerate(settings):
         key = f"eval.settings[{place}]"
-        if not isinstance(setting, Mapping) or set(setting) != set(SETTING):
+        if not isinstance(setting, Mapping) or set(setting) - {"ways"} != set(SETTING):
             raise ConfigError(f"{key}={setting}: must have {', '.join(SETTING)}. {fix}")
-        for name, check in SETTING.items():
+        for name, check in ({**SETTING, "ways": WAYS} if "ways" in setting else SETTING).items():
             if complaint := check.complaint(setting[name]):
                 raise ConfigError(f"{key}.{name}={setting[name]}: {complaint}. {fix}")
         if (first := settings.index(setting)) < place:

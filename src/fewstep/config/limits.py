@@ -31,6 +31,7 @@ EVAL = {
     "eval.steps": count(0, 50),
     "eval.batch_size": count(1, 5, optional=True),
     "eval.curve_tasks": count(0, 200),  # 0: no curve
+    "eval.manifest": Check(str, optional=True, example="tasks.npz"),
 }
 RUN = {
     "name": Check(str, example="my_run"),
@@ -63,6 +64,7 @@ TRAIN = {
     "algorithm.outer.optimizer": Check(str, example="SGD"),
     "algorithm.outer.lr": Check(float, above=0, example=1.0),
     "algorithm.outer.final_lr": Check(float, low=0, optional=True, example=0.0),
+    "algorithm.outer.average": Check(float, above=0, below=1, optional=True, example=0.999),
     "algorithm.meta_batch": count(1, 5),
     "algorithm.train_shots": count(1, 10),
     "algorithm.queries": count(0, 1),
@@ -73,6 +75,8 @@ TRAIN = {
     "shots.shots": count(1, 1),
     "shots.train_shots": count(1, 10),
     "shots.queries": count(0, 1),
+    "shots.train_ways": count(2, 60, optional=True),
+    "shots.varies": Check(str, choices=("train", "test", "both"), optional=True, example="both"),
     "baselines.random": Check(bool, example=True),
     "baselines.start": Check(bool, example=True),
     "baselines.oracle": Check(bool, example=True),
@@ -83,15 +87,6 @@ TRAIN = {
     "eval.test_tasks": count(2, 100),
     "eval.checkpoint": Check(str, choices=("best", "last"), optional=True, example="last"),
 }
-EVALUATE = {
-    "eval.split": Check(str, choices=("test", "val"), example="test"),
-    "eval.trained_classes": Check(str, choices=("refuse", "leave_out"), example="refuse"),
-    "other_data": Check(bool, example=True),
-}
-"""Keys that `evaluate` alone has, or that it has as well."""
-OF_EVALUATION = {*EVAL, *EVALUATE, "eval.settings", "name", "execution", "trust", "checkpoint"}
-OF_EVALUATION |= {"model", "shots", "algorithm", "logger"}  # nothing by default
-"""All keys that an evaluation has, but those inside of the parts that it chooses."""
 MODEL = {"model.channels": count(1, 64), "model.hidden": count(1, 64)}
 """Sizes that our own networks have; another network need not have them."""
 MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
@@ -101,28 +96,26 @@ OPTIONAL = {"algorithm.inner.batch_size", "algorithm.inner.loss", "algorithm.inn
 OPTIONAL |= {f"algorithm.inner.{name}" for name in ("rule", "lr", "steps")}
 OPTIONAL |= {"algorithm.meta_batch", "algorithm.train_shots", "algorithm.queries"}
 OPTIONAL |= {"algorithm.eval.steps", "algorithm.eval.batch_size"}
-"""Keys of which an algorithm has those that it, or another key, asks for."""
+OPTIONAL |= {"eval.manifest", "shots.train_ways", "shots.varies", "algorithm.outer.average"}
 OPTIONAL |= {f"budget.{unit}" for unit in UNITS}
-"""And those of a budget, of which there may be none."""
+"""Keys of which a recipe has those that it, or another key, asks for; of a budget perhaps none."""
 CHOSEN = ("algorithm.eval", "budget")
 """Parts that need not have all of their keys."""
-
-LATER_OF_OUTER = {"schedule", "rates", "clip", "aggregator"}
-"""Keys of an outer step that a stored one need not have."""
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
 TOP = {*GROUPS, "eval", "baselines", "point", "trust", "budget", "pictures"}
 TOP |= {key for key in (*TRAIN, *RUN) if "." not in key}
-PARTS = {
-    "eval": {"settings"},
-    "shots": set(),
-    "baselines": {"joint"},
-    "algorithm.outer": {"options"},
-    "algorithm.eval": set(),
-    "budget": set(),
-}
+PARTS = {"eval": {"settings"}, "shots": set(), "baselines": {"joint"}, "budget": set()}
+PARTS |= {"algorithm.outer": {"options"}, "algorithm.eval": set()}
 """Parts that no class of a user's own reads, and their keys that no table has: whatever else is
 there is a slip of the pen that would silently change nothing."""
+
+LATER = {
+    "algorithm.outer": {"schedule", "rates", "average", "clip", "clamp", "aggregator"},
+    "shots": {"train_ways", "varies"},
+    "eval": {"manifest"},
+}
+"""Keys that these parts of older configurations do not have."""
 
 
 def check_training(config: Mapping[str, Any]) -> None:
@@ -131,7 +124,7 @@ def check_training(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
-    check_names("", config, TOP)
+    check_names("", config, TOP | ({"benchmark"} & set(config)))  # of an evaluation
     for part in (*GROUPS, "eval", "baselines"):
         if not isinstance(config[part], Mapping):
             raise ConfigError(
@@ -154,17 +147,22 @@ def check_training(config: Mapping[str, Any]) -> None:
         check_name(f"{part}.name", config[part]["name"])
     check_ranks(config)
     _check_best(config)
+    _check_parts(config, tables)
+    _check_joint(config["baselines"]["joint"])
+    _check_pictures(config["pictures"])
+
+
+def _check_parts(config: Mapping[str, Any], tables: Mapping[str, Check]) -> None:
     for part, more in PARTS.items():
         known = {key[len(part) + 1 :] for key in tables if key.startswith(f"{part}.")}
         node = config
         for name in part.split("."):
             node = node.get(name) or {}
-        later = LATER_OF_OUTER & set(node) if part == "algorithm.outer" else set()
+        later = LATER.get(part, set())
+        known, later = known - later, later & set(node)
         if part in CHOSEN:  # what it does not have, it does not need
             known &= set(node) | (known if set(node) - known - more - later else set())
         check_names(f"{part}.", node, known | more | later)
-    _check_joint(config["baselines"]["joint"])
-    _check_pictures(config["pictures"])
 
 
 def _check_options(key: str, options: Any) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fewstep.config.evaluation import EVALUATE
 from fewstep.config.groups import conf_dir
-from fewstep.config.limits import EVAL, EVALUATE, MAML, MODEL, RUN, TRAIN
+from fewstep.config.limits import EVAL, MAML, MODEL, RUN, TRAIN
 
 
 GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")

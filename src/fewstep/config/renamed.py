@@ -19,6 +19,8 @@ SINCE |= {"pictures": []}
 """Keys that a stored configuration may lack, and what it meant without them."""
 
 BEFORE = {"algorithm.inner.fixed": [], "dataset.skip": [], "dataset.white": None}
+BEFORE |= {"dataset.within": None, "shots.train_ways": None, "shots.varies": None}
+BEFORE |= {"model.norm": "batch"}
 """The same of keys that lie deeper, by their whole names."""
 
 

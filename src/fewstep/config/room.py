@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +49,24 @@ def counts(path: Path) -> dict[str, int]:
     """The counts in a file of lines `Name: count kB`, or `name count`."""
     pairs = (line.replace(":", "").split()[:2] for line in path.read_text().splitlines())
     return {name: int(value) for name, value in filter(_counted, pairs)}
+
+
+def resident(trim: bool = False) -> int:
+    """Bytes of this process in memory; `trim` gives back what it has freed and kept."""
+    if trim:
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+    return counts(Path("/proc/self/status"))["VmRSS"] * 1024
+
+
+def most_resident() -> int:
+    """The most that they were since `forget_most`."""
+    return counts(Path("/proc/self/status"))["VmHWM"] * 1024
+
+
+def forget_most() -> None:
+    """Start the high-water mark of this process anew."""
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def _counted(pair: list[str]) -> bool:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim.swa_utils import AveragedModel
 
+from fewstep.core.rules.learned import LEARNED
+
 
 WRAPPERS = (torch.jit.ScriptModule, nn.DataParallel, nn.parallel.DistributedDataParallel)
 WRAPPERS += (AveragedModel, torch._dynamo.OptimizedModule) if hasattr(torch, "_dynamo") else ()
@@ -42,6 +44,11 @@ def check_contents(module: nn.Module) -> None:
             raise ValueError(f"{_called(path, layer)} {reason}")
     parameters = dict(module.named_parameters())
     for name, parameter in parameters.items():
+        if name.startswith(LEARNED):
+            raise ValueError(
+                f"the parameter {name} begins with {LEARNED}, as what an inner rule learns does: "
+                "give it another name"
+            )
         if reason := _trouble_with_parameter(parameter):
             raise ValueError(f"the parameter {name} {reason}")
     if not any(p.requires_grad for p in parameters.values()):

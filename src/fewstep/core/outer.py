@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fewstep.core.aggregate import Aggregator, Mean
 
@@ -57,6 +57,11 @@ class OuterStep:
     aggregator: Aggregator = field(default_factory=Mean)
     clip: float | None = None
     """The longest that the whole gradient may be; None lets it be."""
+    clamp: float | None = None
+    """What no entry of a meta-batch's direction may exceed in size; None is no limit."""
+    average: float | None = None
+    """The decay of a moving average of the initializations, which is what is tested; None tests the
+    last of them."""
 
     def scale(self, meta_iteration: int, of: int) -> float:
         """`eps_i / eps_0`, with `eps_i = way final + (1 - way) initial`."""
@@ -64,6 +69,10 @@ class OuterStep:
             return 1.0
         way = self.schedule(min(meta_iteration / of, 1.0))
         return way * self.final_lr / self.lr + (1.0 - way)
+
+    def clamped(self, direction: Tensor) -> Tensor:
+        """What the optimizer is handed of a direction."""
+        return direction if self.clamp is None else direction.clamp(-self.clamp, self.clamp)
 
     def groups(self, named: Mapping[str, nn.Parameter]) -> list[Any]:
         """What the optimizer is made of: the parameters, and apart those with rates of their own.

@@ -71,7 +71,7 @@ class Episode(NamedTuple):
 
 @dataclass(frozen=True)
 class EpisodeSpec:
-    """How many of everything an episode holds; the same for all tasks of a run or a setting."""
+    """How many of everything an episode holds, for all tasks of a run or a setting."""
 
     ways: int
     shots: int
@@ -85,6 +85,8 @@ class EpisodeSpec:
     replacement: bool = False
     """False: one shuffled stream carried over reshuffles (paper code, reptile.py:236-248).
     True: every minibatch drawn on its own, without repeats inside it (reptile.py:232-235)."""
+    varies: bool = False
+    """Whether `ways` and `shots` are the most, and each task draws its own numbers of them."""
 
 
 class Split(Protocol):

@@ -92,10 +92,10 @@ class Clients:
 
     def __post_init__(self) -> None:
         held, n = self.held, self.characters
-        if not 1 < len(held) == len(self.widths):
+        if not 1 < len(held) == self.round:
             raise ValueError(
-                f"dataset.own: has {len(held)} lists for the {len(self.widths)} clients of "
-                f"dataset.widths. Give each of two or more clients one"
+                f"dataset.own: has {len(held)} lists for the {self.round} clients of "
+                "dataset.widths. Give each of two or more clients one"
             )
         for client, own in enumerate(held):
             several = set(own) & set(range(n))
@@ -115,8 +115,14 @@ class Clients:
         """The characters of each client."""
         if self.own is not None:
             return [list(own) for own in self.own]
-        clients, n = len(self.widths), self.characters
-        return [[(i * n // clients + j) % n for j in range(-(-n // 3))] for i in range(clients)]
+        n = self.characters
+        firsts = [i * n // self.round for i in range(self.round)]
+        return [[(first + j) % n for j in range(-(-n // 3))] for first in firsts]
+
+    @property
+    def round(self) -> int:
+        """Tasks that belong together: every client once."""
+        return len(self.widths)
 
     def open(self) -> dict[str, ClientSplit]:
         """The splits `train`, whose tasks are rounds of all clients, and `test`."""
@@ -153,13 +159,10 @@ class ClientSplit:
 
     def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
         """Task `index`: support x [S, 1, 28, 28] of the client's own characters, and y [S], their
-        numbers among all; queries of all of them, which training does not read.
-
-        Raises ValueError, as `check` does.
-        """
+        numbers among all; queries of all of them, which training does not read."""
         self.check(spec)
         family, draws = self.family, Draws(seed, self.name, index)
-        client = index % len(family.widths)
+        client = index % family.round
         own = torch.tensor(family.held[client])
         x = family.images[own, : spec.shots].flatten(0, 1)
         if self.name == "train":
@@ -176,7 +179,7 @@ class ClientSplit:
 
     def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
         """Its number and the client's characters as little-endian int64."""
-        own = self.family.held[index % len(self.family.widths)]
+        own = self.family.held[index % self.family.round]
         return np.array([index, *own], "<i8").tobytes()
 
     def check(self, spec: EpisodeSpec) -> None:

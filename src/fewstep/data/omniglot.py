@@ -9,20 +9,21 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
-from PIL import Image
 
 from fewstep.core.objectives import Classification
+from fewstep.data import omniglot_drawings as drawings
 from fewstep.data.digest import data_sha256
-from fewstep.data.images.decode import opened
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
+from fewstep.data.images.within import GroupedSplit
+from fewstep.data.omniglot_drawings import ROTATIONS, SIZE
 from fewstep.disk.archives import archive
-from fewstep.disk.bad_files import BadFile, BadFiles
 from fewstep.disk.cache.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
 from fewstep.disk.downloads import fetched
 
@@ -31,8 +32,6 @@ PARTS = {"images_background": 964, "images_evaluation": 659}
 """The two archives and their numbers of characters."""
 
 DRAWINGS = 20
-SIZE = 28
-ROTATIONS = (0, 90, 180, 270)
 
 SPLITS = {
     "authors": {"train": (0, 1200), "test": (1200, 1623)},
@@ -40,6 +39,8 @@ SPLITS = {
     "all": {"test": (0, 1623)},
 }
 """Which stretch of the shuffled characters each split is; `test` is the same in the first two."""
+BACKGROUND = "background"
+"""The split by alphabets, as the data is published and the Omniglot challenge has it."""
 
 
 @dataclass
@@ -55,13 +56,16 @@ class Omniglot:
     with an `omniglot-py` folder that has them. None: downloaded once into the user's cache."""
     split: str = "authors"
     """`authors`: 1,200 characters to train and 423 to test. `with_val`: 1,100, 100 and the same
-    423; the validation characters come out of the training ones, before rotations. `all`: all
-    1,623 to test, and none to train."""
+    423; the validation characters come out of the training ones, before rotations. `background`:
+    the 30 alphabets of `images_background` to train and the 20 of `images_evaluation` to test.
+    `all`: all 1,623 to test, and none to train."""
     split_seed: int = 0
     """Shuffles the characters before the split. Not the run's seed: with another one, a
     checkpoint would be tested on characters that it was trained on (trap 17)."""
     rotations: bool = True
     """Characters turned by 90, 180 and 270 degrees are training classes of their own (trap 16)."""
+    within: str | None = None
+    """`alphabet`: each task is of one alphabet, and its characters are turned alike."""
 
     name: ClassVar[str] = "omniglot"
     preparation: ClassVar[Preparation] = Preparation(
@@ -70,8 +74,14 @@ class Omniglot:
     objective: Classification = field(default_factory=Classification, init=False)
 
     def __post_init__(self) -> None:
-        if self.split not in SPLITS:
-            raise ValueError(f"dataset.split='{self.split}': must be one of {', '.join(SPLITS)}")
+        known = (*SPLITS, BACKGROUND)
+        if self.split not in known:
+            raise ValueError(f"dataset.split='{self.split}': must be one of {', '.join(known)}")
+        if self.within not in (None, "alphabet"):
+            raise ValueError(
+                f"dataset.within='{self.within}': must be alphabet, or null for tasks of "
+                "characters of any alphabets"
+            )
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits by name: `train`, `val` (in `with_val` only) and `test`."""
@@ -80,13 +90,11 @@ class Omniglot:
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
         pixels, names, digest = self._store()
-        classes = len(names)
-        order = np.array(character_order(self.split_seed))
-        splits = {}
-        for name, (first, end) in SPLITS[self.split].items():
+        classes, splits = len(names), {}
+        for name, characters in self._parts(names).items():
             turns = len(ROTATIONS) if name == "train" and self.rotations else 1
-            ids = order[first:end, None] * len(ROTATIONS) + np.arange(turns)
-            splits[name] = ImageSplit(
+            ids = characters[:, None] * len(ROTATIONS) + np.arange(turns)
+            splits[name] = (GroupedSplit if self.within else ImageSplit)(
                 self.name,
                 name,
                 pixels,
@@ -99,12 +107,21 @@ class Omniglot:
             )
         return splits
 
+    def _parts(self, names: list[str]) -> dict[str, np.ndarray]:
+        """The characters of each split, by their numbers; `names` are those of their classes."""
+        if self.split != BACKGROUND:
+            order = np.array(character_order(self.split_seed))
+            return {part: order[first:end] for part, (first, end) in SPLITS[self.split].items()}
+        alphabets = [name.split("/")[0] for name in names[:: len(ROTATIONS)]]
+        new = np.isin(alphabets, evaluation_alphabets())
+        return {"train": np.flatnonzero(~new), "test": np.flatnonzero(new)}
+
     def _store(self) -> tuple[torch.Tensor, list[str], str]:
         """All characters in all rotations [1623 * 4 * 20, 1, 28, 28], a name for each character
         and rotation, and the digest of the characters."""
         sources = self._sources()
-        files = [fingerprint(s) if s.is_file() else folder_fingerprint(s) for s in sources]
-        pixels, about = cached(self.name, {"layout": 2, "files": files}, lambda: read(sources))
+        marks = [fingerprint(s) if s.is_file() else folder_fingerprint(s) for s in sources]
+        pixels, about = cached(self.name, {"layout": 2, "files": marks}, lambda: read(sources))
         characters = about["characters"]
         digest = data_sha256(characters, [DRAWINGS] * len(characters), about["sha256"])
         names = [f"{c}/rot{turn}" for c in characters for turn in ROTATIONS]
@@ -138,6 +155,11 @@ def character_order(split_seed: int) -> list[int]:
     return order
 
 
+def evaluation_alphabets() -> list[str]:
+    """Those of `images_evaluation`."""
+    return (files("fewstep") / "data/splits/omniglot_evaluation.txt").read_text().split()
+
+
 def read(sources: list[Path]) -> Content:
     """All drawings, characters sorted by alphabet and name over both parts.
 
@@ -145,7 +167,7 @@ def read(sources: list[Path]) -> Content:
     """
     found: dict[str, list[np.ndarray]] = {}
     for source, (part, expected) in zip(sources, PARTS.items(), strict=True):
-        characters = _characters(source)
+        characters = drawings.characters(source)
         odd = [f"{name} has {len(d)}" for name, d in characters.items() if len(d) != DRAWINGS]
         if len(characters) != expected or odd:
             raise ValueError(
@@ -156,40 +178,9 @@ def read(sources: list[Path]) -> Content:
     names = sorted(found, key=lambda name: name.split("/"))
     each = len(ROTATIONS) * DRAWINGS
     shape = len(names) * each, 1, SIZE, SIZE
-    pieces = (_rotated(found[name]) for name in names)
+    pieces = (drawings.rotated(found[name]) for name in names)
     where = ", ".join(str(source.absolute()) for source in sources)
     return Content(shape, pieces, {"characters": names}, [each] * len(names), where)
-
-
-def _characters(source: Path) -> dict[str, list[np.ndarray]]:
-    """The drawings of a part by character. Raises BadFiles."""
-    characters: dict[str, list[np.ndarray]] = {}
-    bad: list[BadFile] = []
-    for path, data in archive.files(source, ".png"):
-        try:
-            drawing = _decode(data(), f"{path} in {source}")
-            character = "/".join(path.parts[-3:-1])  # with its alphabet
-            characters.setdefault(character, []).append(drawing)
-        except BadFile as file:
-            bad.append(BadFile(file.where, file.reason, "fetch it again"))
-    if bad:
-        raise BadFiles(bad, len(bad) + sum(map(len, characters.values())))
-    return characters
-
-
-def _decode(data: bytes, where: str) -> np.ndarray:
-    """One drawing as [28, 28] of 0 (ink, darker than half) and 1 (paper). Raises BadFile."""
-    # On a 1-bit image every filter is nearest neighbour; naming it says what happens.
-    image = opened(data, where).resize((SIZE, SIZE), Image.Resampling.NEAREST)
-    # Greys (a copy saved in another mode) are cut at half: convert("1") would dither them.
-    return np.asarray(image.convert("L"), dtype=np.uint8) // 128
-
-
-def _rotated(drawings: list[np.ndarray]) -> np.ndarray:
-    """A character's classes [4 * 20, 1, 28, 28]: as drawn, then turned; resized before turning."""
-    upright = np.stack(drawings)
-    turned = [np.rot90(upright, quarter, axes=(1, 2)) for quarter in range(len(ROTATIONS))]
-    return np.concatenate(turned)[:, None]
 
 
 def _downloaded(part: str) -> Path:

@@ -9,6 +9,8 @@ is (seed, split), the counter (task, stream), and each thing that is drawn has a
     stream 2 + i    the image permutation of the class at position i
     stream -1       the task's key, from which noise inside a network follows
     stream -2       whatever a function of a user's own draws
+    stream -3       the group that the task's classes are of, where classes have groups
+    stream -4       how many ways and shots it has, where these are drawn
 
 so no draw can shift another one. Only `Philox.random_raw` is used: numpy promises that stream for
 all time, while the methods of `numpy.random.Generator` may change between versions.
@@ -30,7 +32,8 @@ CLASSES, ORDER, IMAGES = 0, 1, 2
 _OWN = threading.local()
 
 WORD = (1 << 64) - 1
-KEY, FREE = WORD, WORD - 1
+KEY, FREE, GROUP = WORD, WORD - 1, WORD - 2
+SIZES = WORD - 3
 BLOCK = 1 << 16
 """Words that are drawn at a time for the order of a task's minibatches."""
 
@@ -65,6 +68,10 @@ class Draws:
         Costs O(ways). The first 5 classes of a 20-way task are those of the 5-way task.
         """
         return permutation_prefix(self.words(CLASSES, ways).tolist(), classes)
+
+    def group(self, groups: int) -> int:
+        """One of 0..groups-1, each as likely as any other."""
+        return permutation_prefix(self.words(GROUP, 1).tolist(), groups)[0]
 
     def images(self, position: int, n: int, images: int) -> list[int]:
         """The first n of a permutation of 0..images-1, for the class at a position in the task.

@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fewstep.models.layers import SameConv2d, glorot, norm
+from fewstep.models.layers import SameConv2d, glorot
+from fewstep.models.layers import norm as make_norm
 
 
 class OmniglotConv(nn.Module):
@@ -18,13 +19,20 @@ class OmniglotConv(nn.Module):
     28 -> 14 -> 7 -> 4 -> 2: 256 features and 113,221 parameters at 5 ways (models.py:17-30).
     """
 
-    def __init__(self, ways: int, in_channels: int = 1, size: int = 28, channels: int = 64) -> None:
-        """`size` is the height and width of the images in pixels."""
+    def __init__(
+        self,
+        ways: int,
+        in_channels: int = 1,
+        size: int = 28,
+        channels: int = 64,
+        norm: str = "batch",
+    ) -> None:
+        """`size` is the height and width of the images in pixels, `norm` is `batch` or `group`."""
         super().__init__()
         blocks = []
         for _ in range(4):
-            blocks += [SameConv2d(in_channels, channels, stride=2, normalized=True)]
-            blocks += [norm(channels), nn.ReLU()]
+            blocks += [SameConv2d(in_channels, channels, stride=2, normalized=norm == "batch")]
+            blocks += [make_norm(channels, norm), nn.ReLU()]
             in_channels, size = channels, -(-size // 2)
         self.features = nn.Sequential(*blocks)
         self.head = glorot(nn.Linear(channels * size * size, ways))
@@ -65,13 +73,20 @@ class MiniImagenetConv(nn.Module):
     Batch norm comes before the pool (trap 19), and the pool rounds up.
     """
 
-    def __init__(self, ways: int, in_channels: int = 3, size: int = 84, channels: int = 32) -> None:
-        """`size` is the height and width of the images in pixels."""
+    def __init__(
+        self,
+        ways: int,
+        in_channels: int = 3,
+        size: int = 84,
+        channels: int = 32,
+        norm: str = "batch",
+    ) -> None:
+        """`size` is the height and width of the images in pixels, `norm` is `batch` or `group`."""
         super().__init__()
         blocks = []
         for _ in range(4):
-            blocks += [SameConv2d(in_channels, channels, stride=1, normalized=True)]
-            blocks += [norm(channels), nn.MaxPool2d(2, ceil_mode=True), nn.ReLU()]
+            blocks += [SameConv2d(in_channels, channels, stride=1, normalized=norm == "batch")]
+            blocks += [make_norm(channels, norm), nn.MaxPool2d(2, ceil_mode=True), nn.ReLU()]
             in_channels, size = channels, -(-size // 2)
         self.features = nn.Sequential(*blocks)
         self.head = glorot(nn.Linear(channels * size * size, ways))

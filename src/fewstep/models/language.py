@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -35,15 +36,14 @@ class LanguageModel(nn.Module):
         """
         super().__init__()
         try:
-            from peft import LoraConfig, get_peft_model
-            from transformers import AutoModelForCausalLM
+            peft, transformers = map(import_module, ("peft", "transformers"))
         except ImportError as error:
             raise ValueError(
                 f"model.name={name}: needs {error.name}, which is not installed. "
                 "pip install 'fewstep[llm]'"
             ) from None
         try:
-            body: Any = AutoModelForCausalLM.from_pretrained(
+            body: Any = transformers.AutoModelForCausalLM.from_pretrained(
                 name, dtype=torch.bfloat16, local_files_only=True, attn_implementation="sdpa"
             )
         except OSError:
@@ -53,10 +53,10 @@ class LanguageModel(nn.Module):
             ) from None
         layers = body.config.num_hidden_layers
         adapted = [*range(int(0.65 * layers), layers)]
-        lora = LoraConfig(
+        lora = peft.LoraConfig(
             r=rank, lora_alpha=alpha, target_modules=PROJECTIONS, layers_to_transform=adapted
         )
-        self.body, self.bidirectional = get_peft_model(body, lora), bidirectional
+        self.body, self.bidirectional = peft.get_peft_model(body, lora), bidirectional
         self.body.requires_grad_(True)
 
     def forward(self, x: Tensor) -> Tensor:

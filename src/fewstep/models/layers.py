@@ -12,6 +12,9 @@ from fewstep.models.patches import strided_conv2d
 BATCH_NORM_EPS = 1e-3
 """TensorFlow's default, not PyTorch's 1e-5: it matters on Omniglot's flat backgrounds."""
 
+GROUP = 8
+"""Channels that are normalized together where the norm is of groups."""
+
 PATCHES_BATCH = 20
 """Images up to which a strided convolution by `patches` is faster than oneDNN's on a CPU: an inner
 step takes a quarter less time with 5, a tenth less with 10, the same with 20, a tenth more with
@@ -73,6 +76,16 @@ def _same_padding(size: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def norm(channels: int) -> nn.BatchNorm2d:
-    """TensorFlow's batch norm, which normalizes with the batch at hand."""
-    return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPS, track_running_stats=False)
+def norm(channels: int, kind: str = "batch") -> nn.Module:
+    """`batch`: TensorFlow's batch norm, which normalizes with the batch at hand. `group`: with
+    groups of channels of one image, so that no answer depends on another image."""
+    if kind == "batch":
+        return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPS, track_running_stats=False)
+    if kind != "group":
+        raise ValueError(f"model.norm={kind}: must be one of batch, group")
+    if channels % GROUP:
+        raise ValueError(
+            f"model.channels={channels}: with model.norm=group they are normalized {GROUP} "
+            f"together. Use a multiple of {GROUP}, or model.norm=batch"
+        )
+    return nn.GroupNorm(channels // GROUP, channels, eps=BATCH_NORM_EPS)

@@ -13,6 +13,8 @@ class Prototypes(nn.Module):
     that is learned."""
 
     takes = ("support_x", "support_y")
+    any_ways = False
+    """Whether each task has ways of its own, which are counted in its support set."""
 
     def __init__(self, encoder: nn.Module, ways: int) -> None:
         """`encoder`: from inputs [B, *x] to embeddings, of any shape."""
@@ -23,7 +25,8 @@ class Prototypes(nn.Module):
     def forward(self, x: Tensor, support_x: Tensor, support_y: Tensor) -> Tensor:
         """Logits [B, N]."""
         embedded, support = self.embed(x, support_x)
-        means = class_means(support, support_y, self.ways)
+        ways = int(support_y.max()) + 1 if self.any_ways else self.ways
+        means = class_means(support, support_y, ways)
         return -self.scale * (embedded[:, None] - means).square().sum(-1)
 
     def embed(self, x: Tensor, support_x: Tensor) -> tuple[Tensor, Tensor]:

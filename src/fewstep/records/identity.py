@@ -16,20 +16,29 @@ NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_ev
 NOT_HASHED += ("checkpoint_every", "trust", "other_data", "budget", "init", "pictures")
 """What a configuration says of where and how a run goes, and not of what it computes."""
 NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb", "pictures")
-LATER_OF_DATASET = {"skip": [], "white": None}
+LATER_OF_DATASET = {"skip": [], "white": None, "within": None}
 """Keys that older runs lack, and what those did."""
 BEFORE_AUTO = 500
 """What `eval.val_every` was by default, so that jobs which were finished then still are."""
+LATER_OF_OUTER = {"schedule": "linear", "rates": {}, "aggregator": "mean"}
+LATER_OF_OUTER |= dict.fromkeys(("clip", "clamp", "average"))
 LATER = {
     "inner": {"fixed": [], "reset": [], "frozen": [], "head": "trained"},
-    "outer": {"schedule": "linear", "rates": {}, "clip": None, "aggregator": "mean"},
+    "outer": LATER_OF_OUTER,
 }
 """The same of the parts of an algorithm."""
 LATER_OF_JOINT = {
     "inner": {"reset": [], "frozen": [], "head": "trained"},
-    "outer": {"schedule": "linear", "rates": {}, "clip": None, "aggregator": "mean"},
+    "outer": LATER_OF_OUTER,
 }
 """The same of the joint baseline's, which had `fixed` from the first."""
+LATER_OF_PARTS = {
+    "shots": {"train_ways": None, "varies": None},
+    "model": {"norm": "batch"},
+    "eval": {"manifest": None},
+}
+"""The same of other parts, of models those of ours."""
+OUR_MODELS = "fewstep.models."
 
 LATER_BASELINES = ("oracle", "start")
 """Those that older runs lack, which is none."""
@@ -47,6 +56,12 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
         and not (name in LATER_OF_DATASET and value == LATER_OF_DATASET[name])
     }
     recipe = (config.get("algorithm") or {}).items()  # an evaluation has its checkpoint's
+    if kept.get("benchmark", "") is None:
+        del kept["benchmark"]
+    own = {n: v for n, v in kept.items() if n in LATER_OF_PARTS and isinstance(v, Mapping)}
+    if not str(own.get("model", {}).get("_target_", "")).startswith(OUR_MODELS):
+        own.pop("model", None)
+    kept |= _older(own, LATER_OF_PARTS)
     kept["algorithm"] = _older({n: v for n, v in recipe if n != "checkpoint_steps"}, LATER)
     if baselines := config.get("baselines"):
         kept["baselines"] = {n: v for n, v in baselines.items() if n not in LATER_BASELINES or v}

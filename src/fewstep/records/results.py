@@ -42,7 +42,8 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     more = [n for n in ("batch_size", "queries") if len({r[n] for r in results}) > 1]
     rows: dict[tuple, dict[str, str]] = {}
     for r in results:
-        setting = f"{r['ways']}-way {r['shots']}-shot"
+        most = "up to " if "by_ways" in r else ""
+        setting = f"{most}{r['ways']}-way {r['shots']}-shot"
         others = ["all" if r[n] is None else str(r[n]) for n in more]
         row = (r["init"], r["checkpoint"] or "-", setting, str(r["steps"]), *others)
         row = (*row, str(r["tasks"]))
@@ -50,10 +51,11 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     names = {"batch_size": "batch", "queries": "queries"}
     head = ["initialization", "checkpoint", "setting", "steps", *(names[n] for n in more), "tasks"]
     body = [[*row, *(cells.get(p, "") for p in protocols)] for row, cells in rows.items()]
-    return _aligned([[*head, *protocols], *body])
+    return aligned([[*head, *protocols], *body])
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """A table as monospaced text: its first row is the head."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
     return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])

@@ -31,6 +31,7 @@ ALGORITHMS = {
     "anil": "ANIL",
     "boil": "BOIL",
     "cavia": "CAVIA",
+    "proto_fomaml": "first-order Proto-MAML",
     "protonet": "prototypical network",
     "hebbian": "Hebbian fast weights",
     "titans": "neural memory",
@@ -107,6 +108,7 @@ TRAINED_ON = {
     "joint": "training tasks: last minibatch, nothing adapted",
     "fomaml": "training tasks: the tail, after adapting",
     **dict.fromkeys(("maml", "truncated", "binomial"), "training tasks: queries, after adapting"),
+    "proto_fomaml": "training tasks: queries, after adapting",
     **dict.fromkeys(DIRECT, "training tasks: queries, by the support set as it is"),
 }
 """What `train/acc` and `train/loss` are the mean of, which is another thing for each algorithm."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fewstep.config.limits import PROTOCOLS
+from fewstep.config.room import size
 from fewstep.records import words
 from fewstep.report.best import best
 from fewstep.report.intervals import estimate, show
 from fewstep.report.table import Row
 from fewstep.report.work import work
+
+
+Spent = Mapping[str, float | None]
+
+PRODUCTS = "Hessian products"
 
 
 class Best(str):
@@ -39,8 +45,8 @@ def columns(table: Sequence[Row]) -> list[Column]:
     told = [Column(words.named(name), [_own(row, name) for row in table]) for name in own]
     told += [Column(name, [of(row) for row in table], text) for name, text, of in _CONTEXT]
     spent = [work(row) for row in table]
-    told += [Column(name, [_count(s[key]) for s in spent], text) for name, text, key in _SPENT]
-    told = [column for column in told if any(column.cells)]
+    told += [Column(name, [of(s) for s in spent], text) for name, text, of in _SPENT]
+    told = [column for column in told if any(column.cells) and not _of_first_order(column)]
     if any(row.objective is not None for row in table):
         told.append(Column("objective", [_objective(row) for row in table]))
     marked = best(table)
@@ -49,6 +55,11 @@ def columns(table: Sequence[Row]) -> list[Column]:
             cells = [_figure(row, protocol, (id(row), protocol) in marked) for row in table]
             told.append(Column(protocol, cells))
     return told
+
+
+def _of_first_order(column: Column) -> bool:
+    """Whether it would tell of Hessians where there were none."""
+    return column.name == PRODUCTS and {*column.cells} <= {"", "0"}
 
 
 def grid(table: Sequence[Row]) -> list[list[str]]:
@@ -81,6 +92,16 @@ def _count(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
 
 
+def _speed(spent: Spent) -> str:
+    """Told with the memory that it took, for the one is often bought with the other."""
+    speed = spent["tasks_per_second"]
+    return "" if None in (speed, spent["peak_bytes"]) else f"{speed:,.0f}"
+
+
+def _memory(spent: Spent) -> str:
+    return "" if spent["peak_bytes"] is None else size(spent["peak_bytes"])
+
+
 def _objective(row: Row) -> str:
     return "" if row.objective is None else f"{row.objective:.4g}"
 
@@ -104,9 +125,12 @@ _CONTEXT: Sequence[tuple[str, str, Callable[[Row], Any]]] = (
     ("test tasks", "{} test tasks", lambda row: f"{row['tasks']:,}"),
     ("seeds", "seeds {}", lambda row: ", ".join(str(seed) for seed in row.seeds)),
 )
-_SPENT = (
-    ("tasks seen", "{} tasks seen", "tasks_seen"),
-    ("inner gradients", "{} inner gradients", "gradients_taken"),
-    ("examples seen", "{} examples seen", "examples_seen"),
-    ("train seconds", "{} seconds of training", "train_seconds"),
+_SPENT: Sequence[tuple[str, str, Callable[[Spent], str]]] = (
+    ("tasks seen", "{} tasks seen", lambda spent: _count(spent["tasks_seen"])),
+    ("inner gradients", "{} inner gradients", lambda spent: _count(spent["gradients_taken"])),
+    (PRODUCTS, "{} Hessian products", lambda spent: _count(spent["hessian_products"])),
+    ("examples seen", "{} examples seen", lambda spent: _count(spent["examples_seen"])),
+    ("train seconds", "{} seconds of training", lambda spent: _count(spent["train_seconds"])),
+    ("tasks a second", "{} tasks a second", _speed),
+    ("peak memory", "{} of memory at the peak", _memory),
 )

@@ -62,13 +62,17 @@ ENTRY: dict[str, Check] = {
 }
 """What is needed."""
 
+COUNTED = ("tasks_seen", "gradients_taken", "examples_seen", "hessian_products", "peak_bytes")
+
 MAY: dict[str, Check] = {
     **dict.fromkeys(("label", "command", "git_commit", "device", "recipe_hash"), _text),
     **dict.fromkeys(("dataset_split", "config_hash", "split", "checkpoint", "unit"), _text),
     "episodes_sha256": _text,
     **dict.fromkeys(("queries", "batch_size", "eval_seed"), _whole),
-    **dict.fromkeys(("tasks_seen", "gradients_taken", "examples_seen"), _whole),
-    **dict.fromkeys(("acc", "acc_ci95", "loss", "loss_ci95", "train_seconds"), _measured),
+    **dict.fromkeys(COUNTED, _whole),
+    **dict.fromkeys(
+        ("acc", "acc_ci95", "loss", "loss_ci95", "train_seconds", "tasks_per_second"), _measured
+    ),
     "per_task_file": _inside,
 }
 """What may be null or missing, of a run or of one of its results."""

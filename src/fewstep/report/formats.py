@@ -14,7 +14,7 @@ from fewstep.report.command import single
 from fewstep.report.intervals import estimate
 from fewstep.report.sections import Section
 from fewstep.report.table import SAME, Row
-from fewstep.report.work import COUNTS, work
+from fewstep.report.work import SPENT, work
 
 
 OVER = (
@@ -70,7 +70,6 @@ def markdown_text(text: str) -> str:
 
 
 FIGURES = ("protocol", "metric", "mean", "ci95_over_tasks", "ci95_over_seeds", "diverged")
-SPENT = (*COUNTS, "train_seconds")
 
 
 def write_csv(file: Path, parts: Iterable[Section]) -> None:

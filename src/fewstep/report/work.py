@@ -17,14 +17,19 @@ ASKS_QUERIES = {"MAML", "Binomial", "FOMAML"}
 """Algorithms of ours whose training takes one gradient more, of the queries."""
 WITHOUT_QUERIES = {"Reptile", "Joint", "Combination"}
 
+COSTS = ("hessian_products", "tasks_per_second", "peak_bytes")
+"""What else a training says that it cost: of a first-order one no products."""
+
+SPENT = (*COUNTS, "train_seconds", *COSTS)
+
 OURS = "fewstep."
 
 
 def work(row: Row) -> dict[str, float | None]:
-    """Tasks, inner gradients and examples of a row's training, and its seconds, on average over
-    its runs; None where a file does not say."""
+    """What a row's training was given and what it cost, on average over its runs; None where a
+    file does not say."""
     every = [_of_run(run, row["init"]) for run in row.runs]
-    return {name: _mean([one.get(name) for one in every]) for name in (*COUNTS, "train_seconds")}
+    return {name: _mean([one.get(name) for one in every]) for name in SPENT}
 
 
 def _mean(values: Sequence[Any]) -> float | None:
@@ -33,12 +38,12 @@ def _mean(values: Sequence[Any]) -> float | None:
 
 def _of_run(run: Run, init: str) -> Mapping[str, Any]:
     if init in ("random", "start"):  # nothing was trained
-        return dict.fromkeys((*COUNTS, "train_seconds"), 0)
+        return dict.fromkeys((*COUNTS, "train_seconds"), 0) | {"hessian_products": 0}
     said = run.content
     tasks = said.get("tasks_seen") or None
     if init == "trained":
         older = dict(zip(COUNTS[1:], counted(run.config, tasks), strict=True))
-        own = {name: said[name] for name in (*older, "train_seconds") if said.get(name) is not None}
+        own = {name: said[name] for name in SPENT[1:] if said.get(name) is not None}
         return {"tasks_seen": tasks, **older, **own}
     # A baseline that was trained beside: the same tasks and inner loop, but for its own algorithm.
     node = (run.config.get("baselines") or {}).get(init)

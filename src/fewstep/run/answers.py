@@ -75,13 +75,20 @@ def _check_outputs(place: Place, outputs: Any, targets: Tensor, objective: Objec
             "be an entry an example, however many there are. Reshape with x.flatten(1), which "
             "takes any number of them"
         )
-    ways = place.spec.ways
+    ways = _ways(place)
     if isinstance(objective, Classification) and outputs.shape[1:] != (ways,):
         raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not [examples, {ways}]"))
     if isinstance(objective, Regression) and outputs.shape != targets.shape:
         shape = list(targets.shape)
         raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not {shape}"))
     _check_finite(place, outputs, "what an untrained network answers")
+
+
+def _ways(place: Place) -> int:
+    """Of the task that is tried."""
+    if place.spec.varies and place.episode is not None:
+        return int(place.episode.support_y.max()) + 1
+    return place.spec.ways
 
 
 def _check_finite(place: Place, values: Tensor, what: str) -> None:

@@ -18,20 +18,24 @@ from fewstep.messages.errors import ConfigError
 from fewstep.run import build, checkpoint, parts, starting
 from fewstep.run.consistency import (
     check_fixed,
+    check_learned,
     check_oracle,
+    check_rule,
     check_shots,
-    check_splits,
     check_steps,
     check_takes,
     check_ways,
-    to_train,
 )
-from fewstep.run.dataset_contract import check_test, open_splits
-from fewstep.run.experiment import Experiment, Labels, Recipe
+from fewstep.run.dataset_contract import check_round, check_test, open_splits
+from fewstep.run.experiment import Experiment, Recipe
+from fewstep.run.given_tasks import given
 from fewstep.run.learner import MetaLearner
 from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
-from fewstep.run.outer import build_outer
+from fewstep.run.recipes import joint_node, recipe_of
+from fewstep.run.source import Labels
+from fewstep.run.splits import check_splits, to_train
+from fewstep.run.ways import check_any_ways, check_varied, execution_for, prepare
 
 
 Config = Mapping[str, Any]
@@ -63,6 +67,7 @@ def draft(config: Config) -> Experiment:
         "dataset": dataset,
         "splits": {},
         "model": config["model"]["_target_"],
+        "ways": config["shots"]["ways"],
         "chance": chance,
         "recipe": recipe,
         "schedule": build.build_schedule(config),
@@ -83,6 +88,7 @@ def draft(config: Config) -> Experiment:
     if made["oracle"]:
         check_oracle(dataset, config["dataset"].get("name"))
     learner = learner_of(model, recipe, dataset.objective, made)
+    check_learned(learner)
     return begun(Experiment(**made, learner=learner))
 
 
@@ -105,7 +111,7 @@ def assemble(config: Config) -> Experiment:
         ConfigError: as `draft` does, or data that is missing, damaged or not enough.
     """
     experiment = opened(draft(config))
-    return replace(experiment, splits=resumed(experiment))
+    return given(replace(experiment, splits=resumed(experiment)))
 
 
 def opened(experiment: Experiment) -> Experiment:
@@ -115,9 +121,12 @@ def opened(experiment: Experiment) -> Experiment:
         ConfigError: data that is missing or damaged, or a task that a split cannot fill.
     """
     check_ways(experiment)
+    check_any_ways(experiment)
     try:
         splits = open_splits(experiment.dataset, experiment.source.key)
         check_test(splits, experiment.source.key)
+        check_round(experiment.dataset, experiment.recipe, experiment.schedule.meta_batch)
+        check_varied(splits, experiment)
         to_train(splits, experiment.source).check(experiment.recipe.spec)
         check_splits(splits, experiment)
     except (OSError, ValueError) as error:
@@ -134,10 +143,10 @@ def opened(experiment: Experiment) -> Experiment:
 
 def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     """The parts that need no data: recipe, network, joint recipe, the state of random numbers."""
-    recipe = _recipe(config["algorithm"], config["shots"])
+    recipe = recipe_of(config["algorithm"], config["shots"])
     model, chance = _new_model(config), torch.get_rng_state()
     node = joint_node(config)
-    joint = _recipe(node, config["shots"], "baselines.joint") if node else None
+    joint = recipe_of(node, config["shots"], "baselines.joint") if node else None
     if joint and not recipe.algorithm.has_inner_loop:
         raise ConfigError(
             f"baselines.joint: takes the inner gradients of algorithm={recipe.name}, which has no "
@@ -148,28 +157,8 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     check_shots(recipe)
     check_steps(recipe, config["eval"]["settings"])
     check_takes(recipe, model)
+    check_rule(recipe)
     return recipe, model, joint, chance
-
-
-def joint_node(config: Config) -> dict[str, Any] | None:
-    """The joint baseline's algorithm, with the inner loop of the one beside it."""
-    node = config["baselines"]["joint"]
-    return {**node, "inner": config["algorithm"]["inner"]} if node else None
-
-
-def _recipe(node: Config, shots: Config, key: str = "algorithm") -> Recipe:
-    algorithm, outer = parts.build_algorithm(node, key), build_outer(node["outer"], key)
-    spec = build.build_spec(algorithm, shots)
-    again = partial(_recipe_again, node, shots)
-    return Recipe(node.get("name", key), algorithm, outer, spec, again)
-
-
-def _recipe_again(node: Config, shots: Config, steps: int, held: int | None) -> Recipe:
-    loop = "steps" in node["inner"]  # else there is none to be shortened
-    changed = {**node, "inner": {**node["inner"], "steps": steps}} if loop else {**node}
-    if "checkpoint_steps" in node:
-        changed["checkpoint_steps"] = held
-    return _recipe(changed, shots)
 
 
 def _new_model(config: Config) -> nn.Module:
@@ -184,7 +173,9 @@ def learner_of(
     model: nn.Module, recipe: Recipe, objective: Any, made: Mapping[str, Any]
 ) -> MetaLearner:
     """A learner of a network, as what else is made of the configuration says."""
-    schedule = made["schedule"]
+    schedule, test = made["schedule"], made["test"]
+    specs = recipe.spec, *(setting.spec for setting in test.settings)
+    prepare(model, specs, made["ways"])
     learner = MetaLearner(
         model,
         recipe.algorithm,
@@ -192,7 +183,7 @@ def learner_of(
         recipe.outer,
         max_meta_iterations=schedule.max_meta_iterations,
         meta_batch=schedule.meta_batch,
-        execution=made["machine"].execution,
+        execution=execution_for(specs, made["ways"], made["machine"]),
         log_every=schedule.log_every,
     )
     learner.config = dict(made["config"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fewstep.run.assembly import begun, joint_node, learner_of
+from fewstep.run.assembly import begun, learner_of
 from fewstep.run.dataset_contract import answers
 from fewstep.run.experiment import Experiment
+from fewstep.run.recipes import joint_node
 
 
 def untrained(experiment: Experiment) -> Experiment:

@@ -11,7 +11,8 @@ from fewstep.config.ranks import count
 from fewstep.config.validation import val_every
 from fewstep.core.types import EpisodeSpec
 from fewstep.run.episodes import TaskModule
-from fewstep.run.experiment import Experiment, Machine, MetaTest, Schedule, Source
+from fewstep.run.experiment import Experiment, Machine, MetaTest, Schedule
+from fewstep.run.source import Source
 
 
 Config = Mapping[str, Any]
@@ -34,12 +35,13 @@ def fit_of(config: Config) -> tuple[int, str]:
 def build_spec(algorithm: Algorithm, shots: Config) -> EpisodeSpec:
     """What a task in meta-training looks like."""
     return EpisodeSpec(
-        shots["ways"],
+        shots.get("train_ways") or shots["ways"],
         shots["train_shots"],
         shots["queries"] if algorithm.needs_queries else 0,
         algorithm.batches,
         algorithm.inner.batch_size,
         algorithm.replacement,
+        shots.get("varies") in ("train", "both"),
     )
 
 
@@ -60,21 +62,28 @@ def build_schedule(config: Config) -> Schedule:
 
 def build_test(config: Config) -> MetaTest:
     """What the end of a run measures: each setting in its protocols."""
-    test, ways = config["eval"], config["shots"]["ways"]
+    test, shots = config["eval"], config["shots"]
     asked = test["protocol"]
     named = (asked,) if isinstance(asked, str) else tuple(asked)
     protocols = PAPER if asked == "both" else named
     settings = [
         Setting(
-            EpisodeSpec(ways, s["shots"], test["queries"], s["steps"], s["batch_size"]),
+            EpisodeSpec(
+                s.get("ways", shots["ways"]),
+                s["shots"],
+                test["queries"],
+                s["steps"],
+                s["batch_size"],
+                varies=shots.get("varies") in ("test", "both"),
+            ),
             protocols,
             curve_steps(s["steps"]),
         )
         for s in test["settings"]
     ]
-    return MetaTest(
-        tuple(settings), test["seed"], test["tasks"], test["curve_tasks"], test["checkpoint"]
-    )
+    lists = test.get("manifest"), config.get("benchmark")
+    counts = test["seed"], test["tasks"], test["curve_tasks"]
+    return MetaTest(tuple(settings), *counts, test["checkpoint"], *lists)
 
 
 def build_machine(config: Config) -> Machine:

@@ -183,6 +183,6 @@ def same_recipe(experiment: Experiment, content: dict[str, Any], path: Path) -> 
 
 
 def weights(learner: MetaLearner) -> tuple[Params, State]:
-    """A copy of the initialization, on the CPU, and the inner rule's state as it is."""
-    params = {name: p.detach().cpu().clone() for name, p in learner.params().items()}
+    """A copy of the initialization as it is tested, on the CPU, and the inner rule's state."""
+    params = {name: p.detach().cpu().clone() for name, p in learner.tested().params.items()}
     return params, learner.state

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
+from fewstep.run import averaging
 
 
 Content = Mapping[str, Any]
@@ -84,6 +85,8 @@ def _complaints(content: Content) -> Iterator[str]:
     for name, value in dict(content["state_dict"]).items():
         if not isinstance(name, str) or not _dense(value):
             yield f"state_dict.{name}: must be a tensor"
+    if complaint := averaging.complaint(ours.get("average"), content["state_dict"]):
+        yield complaint
 
 
 def _lists_of_texts(classes: Any) -> bool:
@@ -147,7 +150,8 @@ def check_finite(content: Content, path: Path, key: str) -> None:
     Raises:
         ConfigError: naming a tensor that is not finite.
     """
-    trees = (content["state_dict"], content["fewstep"]["inner_state"])
+    ours = content["fewstep"]
+    trees = (content["state_dict"], ours["inner_state"], ours.get("average") or {})
     for name, value in (leaf for tree in trees for leaf in _leaves(tree)):
         if isinstance(value, Tensor) and not value.isfinite().all():
             raise ConfigError(

@@ -10,10 +10,9 @@ from torch import nn
 
 from fewstep.adapters.partition import check_partition
 from fewstep.core.objectives import Classification
-from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
 from fewstep.run.dataset_contract import answers
-from fewstep.run.experiment import Experiment, Recipe, Source
+from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.learner import MetaLearner
 
 
@@ -94,6 +93,35 @@ def check_takes(recipe: Recipe, module: nn.Module) -> None:
         )
 
 
+def check_rule(recipe: Recipe) -> None:
+    """Hold the inner rule against the loss that it descends.
+
+    Raises:
+        ConfigError: a mean where it asks for the sum.
+    """
+    inner = recipe.algorithm.inner
+    name = type(inner.rule).__name__.lower()
+    if inner.rule.sums and inner.loss != "sum":
+        raise ConfigError(
+            f"algorithm.inner.loss={inner.loss}: the inner rule {name} weighs "
+            "the sum of a task's losses against its prior. Use algorithm.inner.loss=sum"
+        )
+
+
+def check_learned(learner: MetaLearner) -> None:
+    """Refuse a rule that learns what it remembers as well: a step could find but one of them.
+
+    Raises:
+        ConfigError: an entry of both.
+    """
+    entries = {name.split("/")[1] for name in learner.learned.by_name()}
+    if both := sorted(entries & set(learner.state)):
+        raise ConfigError(
+            f"algorithm.inner.rule: {type(learner.algorithm.inner.rule).__name__} learns "
+            f"{', '.join(both)}, and init gives its state that as well. Rename one of them"
+        )
+
+
 def check_oracle(dataset: Any, name: Any) -> None:
     """Refuse `baselines.oracle` where nobody knows the best answer.
 
@@ -143,40 +171,3 @@ def check_ways(experiment: Experiment) -> None:
             f"shots.ways={experiment.ways}: with one class every answer is right, and nothing is "
             "learned. Use shots.ways=2 or more"
         )
-
-
-def to_train(splits: Mapping[str, Split], source: Source) -> Split:
-    """The training split.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if "train" not in splits:
-        raise ValueError(
-            f"dataset.split={source.split}: leaves no class to train on. It is for fewstep "
-            "evaluate; leave it out here"
-        )
-    return splits["train"]
-
-
-def check_splits(splits: Mapping[str, Split], experiment: Experiment) -> None:
-    """Refuse tasks that test or, where there is validation, val cannot fill.
-
-    Raises:
-        ValueError: naming the counts and the ways out.
-    """
-    specs = [setting.spec for setting in experiment.test.settings]
-    for name in ("test",) if experiment.schedule.val_every is None else ("test", "val"):
-        for spec in specs if name in splits else ():
-            try:
-                splits[name].check(spec)
-            except ValueError as error:
-                if name == "test":
-                    raise
-                raise ValueError(f"{error}. {_without_val(experiment.source)}") from None
-
-
-def _without_val(source: Source) -> str:
-    can_be_empty = source.target.endswith(".ImageFolder") and not source.from_lists
-    more = ", or leave the split out with dataset.val=0" if can_be_empty else ""
-    return f"Or switch validation off with eval.val_every=null{more}"

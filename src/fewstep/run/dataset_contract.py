@@ -86,6 +86,21 @@ def check_test(splits: Mapping[str, Split], key: str) -> None:
         )
 
 
+def check_round(dataset: Any, recipe: Any, meta_batch: int) -> None:
+    """Hold a meta-batch against the tasks that belong together by their dataset, for an algorithm
+    that learns from what they hand over.
+
+    Raises:
+        ValueError: it is not one round of them.
+    """
+    tasks = getattr(dataset, "round", None)
+    if recipe.algorithm.uploads and tasks and meta_batch != tasks:
+        raise ValueError(
+            f"meta_batch={meta_batch}: a round of {recipe.name} has each of the {tasks} clients of "
+            f"dataset={dataset.name} once. Use meta_batch={tasks}"
+        )
+
+
 def _check_names(splits: Any, key: str) -> None:
     if isinstance(splits, Mapping) and all(name in NAMES for name in splits):
         return

@@ -15,8 +15,10 @@ from fewstep.algorithms import Algorithm
 from fewstep.config.names import network_part
 from fewstep.core.outer import OuterStep
 from fewstep.core.types import EpisodeSpec, Split
+from fewstep.messages.errors import ConfigError
 from fewstep.records import words
 from fewstep.run.learner import MetaLearner
+from fewstep.run.source import Labels, Source
 from fewstep.run.weights import Weights
 from fewstep.run.work import Work, work_of
 
@@ -37,6 +39,14 @@ class Recipe:
     Raises:
         ConfigError: the algorithm refuses that.
     """
+
+    def shortened(self, steps: int) -> Recipe:
+        """The same with so many inner steps; as it is where the algorithm refuses that."""
+        held = self.checkpoint_steps
+        try:
+            return self.again(steps, held and min(held, steps - 1))
+        except ConfigError:  # a combination has one weight for each step
+            return self
 
     @property
     def inner_steps(self) -> int:
@@ -80,6 +90,10 @@ class MetaTest:
     curve_tasks: int
     checkpoint: str | None
     """`best` or `last`; None is best where there is validation."""
+    manifest: str | None = None
+    """A file of tasks, in the place of those that are drawn."""
+    benchmark: str | None = None
+    """A list of tasks that the field shares, in their place."""
 
     def criterion(self, schedule: Schedule) -> tuple[Any, ...]:
         """The setting and protocol of meta-validation, and its tasks."""
@@ -101,39 +115,6 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Whose tasks they are, in the words of the command line."""
-
-    name: str
-    target: str
-    split: str | None
-    root: str | None
-    from_lists: bool
-    """Whether lists of the user's own say which class is in which split."""
-
-    @property
-    def key(self) -> str:
-        """Whose class it is."""
-        return f"dataset._target_={self.target}"
-
-    @property
-    def place(self) -> str:
-        """Where the data is."""
-        return f"dataset.root={self.root}" if self.root else f"dataset={self.name}"
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What a run is called."""
-
-    name: str
-    label: str | None
-    """Of its curve, among the runs of one figure."""
-    point: Any
-    """Of a sweep."""
-
-
-@dataclass(frozen=True)
 class Experiment:
     """A run: what is learned, how, for how long, from what, and where."""
 
@@ -146,6 +127,8 @@ class Experiment:
     """Empty before the data is opened."""
     model: str
     """The dotted path of the network, for messages."""
+    ways: int
+    """Classes that the network is made to tell apart."""
     learner: MetaLearner
     chance: Tensor = field(repr=False)
     """Where building the network has left torch's random numbers."""
@@ -179,11 +162,6 @@ class Experiment:
     def objective(self) -> Any:
         """What is learned in a task: losses and metrics."""
         return self.dataset.objective
-
-    @property
-    def ways(self) -> int:
-        """Classes of a task."""
-        return self.recipe.spec.ways
 
     @property
     def title(self) -> str:

@@ -22,6 +22,7 @@ from fewstep.core.types import Episode, Metrics, Params, Start
 from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
 from fewstep.execution.meta_batch import MetaBatch
+from fewstep.run.averaging import Average
 from fewstep.run.learned import Learned
 from fewstep.run.measuring import Measuring
 
@@ -48,7 +49,7 @@ class MetaLearner(Measuring):
         self.objective = objective
         self.outer = outer
         self.max_meta_iterations = max_meta_iterations
-        self.meta_batch = meta_batch
+        self.meta_iteration, self.meta_batch = 0, meta_batch
         self.execution_name = execution
         self.log_every = log_every
         for name, parameter in self.module.named_parameters():
@@ -57,8 +58,9 @@ class MetaLearner(Measuring):
         self.net = Net(self.module)
         self.learned = Learned(algorithm.inner.rule.learned(self.net.params()))
         self.state: State = algorithm.inner.rule.init(self.net.params())
-        self.meta_iteration, self.whole = 0, True
-        """The second is false while an outer step is under way: not a moment to save."""
+        self.average = Average(outer.average)
+        self.whole = True
+        """False while an outer step is under way: not a moment to save."""
         self.config: dict[str, Any] = {}
         """The run's resolved configuration, kept in its checkpoints."""
         self.origin: dict[str, Any] = {}
@@ -67,10 +69,6 @@ class MetaLearner(Measuring):
         """Loss and metrics of the training tasks, by `loss` and `acc`, as they were logged last."""
         self._execution: Execution | None = None
         self._recent: list[Metrics] = []
-
-    @property
-    def tasks_seen(self) -> int:
-        return self.meta_iteration * self.meta_batch
 
     @property
     def problem(self) -> Problem:
@@ -88,6 +86,10 @@ class MetaLearner(Measuring):
     def start(self) -> Start:
         """Where every task starts."""
         return Start(self.params(), self.state)
+
+    def tested(self) -> Start:
+        """The same at meta-test."""
+        return Start(self.average.of(self.params()), self.state)
 
     def moved(self) -> dict[str, nn.Parameter]:
         """What the outer step moves of it: not what each task starts anew."""
@@ -144,6 +146,7 @@ class MetaLearner(Measuring):
         self.state = state
         schedule.step()  # Lightning leaves schedules alone in manual optimization
         self.meta_iteration += 1
+        self.average.update(self.params())
         self.whole = True
         self._log_training(metrics)
 
@@ -161,7 +164,7 @@ class MetaLearner(Measuring):
         """Give the outer optimizer what the tasks of a meta-batch say together."""
         direction = self._batch().direction(total, self.meta_batch, self.module, self.params())
         for name, parameter in self.moved().items():
-            parameter.grad = direction[name]
+            parameter.grad = self.outer.clamped(direction[name])
         if self.outer.clip is not None:
             nn.utils.clip_grad_norm_(self.moved().values(), self.outer.clip)
 
@@ -179,18 +182,13 @@ class MetaLearner(Measuring):
         self.publish(means | {f"train/{n}": value for n, value in self.learned.summary().items()})
         self._recent = []
 
-    def publish(self, metrics: dict[str, float]) -> None:
-        """Hand scalars to every logger, on the axis `meta_iteration` with `tasks_seen` beside."""
-        axes = {"meta_iteration": self.meta_iteration, "tasks_seen": self.tasks_seen}
-        for logger in self.loggers:
-            logger.log_metrics({**metrics, **axes}, step=self.meta_iteration)
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["fewstep"] = {
             "config": self.config,
             "meta_iteration": self.meta_iteration,
             "inner_state": self.state,
             "recent": self._recent,
+            **({"average": self.average.state_dict()} if self.average.params else {}),
             **self.origin,
         }
 
@@ -198,3 +196,4 @@ class MetaLearner(Measuring):
         ours = checkpoint["fewstep"]
         self.meta_iteration, self.state = ours["meta_iteration"], ours["inner_state"]
         self._recent = ours.get("recent", [])  # which older checkpoints do not have
+        self.average.load_state_dict(ours.get("average"))

@@ -24,6 +24,8 @@ class Measuring(pl.LightningModule):
 
     algorithm: Algorithm
     objective: Objective
+    meta_iteration: int
+    meta_batch: int
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,8 +34,8 @@ class Measuring(pl.LightningModule):
         self._outcomes: dict[int, list] = {}
 
     @abstractmethod
-    def start(self) -> Start:
-        """Where every task starts."""
+    def tested(self) -> Start:
+        """Where every task starts at meta-test."""
 
     @abstractmethod
     def meet(self, episode: Episode) -> Execution:
@@ -42,6 +44,16 @@ class Measuring(pl.LightningModule):
     @abstractmethod
     def place_state(self) -> None:
         """Move the inner rule's state to where the parameters are."""
+
+    @property
+    def tasks_seen(self) -> int:
+        return self.meta_iteration * self.meta_batch
+
+    def publish(self, metrics: dict[str, float]) -> None:
+        """Hand scalars to every logger, on the axis `meta_iteration` with `tasks_seen` beside."""
+        axes = {"meta_iteration": self.meta_iteration, "tasks_seen": self.tasks_seen}
+        for logger in self.loggers:
+            logger.log_metrics({**metrics, **axes}, step=self.meta_iteration)
 
     def measure(self, split: str, tasks: int) -> dict:
         """Mean figures of the first setting and protocol on some tasks of a split, now."""
@@ -72,7 +84,7 @@ class Measuring(pl.LightningModule):
         inner, setting = self.algorithm.inner, chunk.setting
         evaluate = partial(evaluate_task, inner=inner, objective=self.objective, setting=setting)
         execution = self.meet(chunk.episodes[0])
-        return execution.map(evaluate, (self.start(),), chunk.episodes)
+        return execution.map(evaluate, (self.tested(),), chunk.episodes)
 
     def _record(self) -> None:
         outcomes, self._outcomes = self._outcomes, {}

@@ -18,7 +18,8 @@ from fewstep.data.images.split import ImageSplit
 from fewstep.messages.errors import ConfigError
 from fewstep.run import checkpoint
 from fewstep.run.build import build_source
-from fewstep.run.experiment import Experiment, Source
+from fewstep.run.experiment import Experiment
+from fewstep.run.source import Source
 
 
 Splits = Mapping[str, Split]

@@ -44,7 +44,9 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         _schedule(config, key),
         check_rates(config.get("rates") or {}, key),
         _aggregator(config.get("aggregator", "mean"), key),
-        _clip(config, key),
+        _most(config, key, "clip"),
+        _most(config, key, "clamp"),
+        config.get("average"),
     )
     try:
         made = optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
@@ -88,11 +90,13 @@ def _aggregator(name: Any, key: str) -> Aggregator:
     return AGGREGATORS[name]
 
 
-def _clip(config: Config, key: str) -> float | None:
-    clip = config.get("clip")
-    if clip is not None and (complaint := CLIP.complaint(clip)):
-        raise ConfigError(f"{key}.clip={clip}: {complaint}. For example {key}.clip={CLIP.example}")
-    return clip
+def _most(config: Config, key: str, name: str) -> float | None:
+    limit = config.get(name)
+    if limit is not None and (complaint := CLIP.complaint(limit)):
+        raise ConfigError(
+            f"{key}.{name}={limit}: {complaint}. For example +{key}.{name}={CLIP.example}"
+        )
+    return limit
 
 
 def _schedule(config: Config, key: str) -> Schedule:

@@ -25,15 +25,14 @@ from fewstep.core.memory import copied
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import place_state
-from fewstep.core.types import Episode, EpisodeSpec, Examples, Split, Start
+from fewstep.core.types import Episode, EpisodeSpec, Examples, Params, Split, Start
 from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.execution.serial import Serial
-from fewstep.messages.errors import ConfigError
 from fewstep.run.answers import check_answers, check_derivative
 from fewstep.run.diagnosis import Place, explained
-from fewstep.run.experiment import Experiment, Recipe
+from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import device_of
 from fewstep.run.own_algorithm import check_direction, is_own
 from fewstep.run.sizes import Graph, Graphs, check_copies, check_graphs
@@ -100,15 +99,16 @@ class Preflight:
     def _direction(self, asked: Experiment, split: Split) -> None:
         recipe, whole = asked.recipe, self.hands_over
         if recipe.spec.steps > LONG:
-            recipe, whole = _shortened(recipe), False
+            recipe, whole = recipe.shortened(LONG), False
         algorithm, spec = copy.deepcopy(recipe.algorithm), recipe.spec
         episodes = self._episodes(split, spec, asked.seed, asked.schedule.meta_batch)
         place = Place(asked, "training", spec, episodes[0])
-        self._check_room(place, algorithm.inner, episodes[0])
+        begun = self._begun(place, algorithm.inner, episodes[0])
+        self._check_room(place, algorithm.inner, episodes[0], begun)
         examples = self._problem().first(episodes[0])
-        self._answers(place, examples)
+        self._answers(place, examples, begun)
         with explained(place):
-            _, grads = algorithm.inner.whole.gradient(self._problem(), self.start.params, examples)
+            _, grads = algorithm.inner.whole.gradient(self._problem(), begun, examples)
         check_derivative(place, grads)
         if is_own(algorithm):
             check_direction(copy.deepcopy(algorithm), self._problem(), self.start, episodes[0])
@@ -121,8 +121,9 @@ class Preflight:
         spec = replace(setting.spec, steps=min(setting.spec.steps, SHORT))
         episodes = self._episodes(split, spec, test.seed, test.tasks)
         place = Place(self.experiment, "test", spec, episodes[0], number)
-        self._answers(place, self._problem().support(episodes[0]))
         inner = copy.deepcopy(self.learner.algorithm.inner)
+        begun = self._begun(place, inner, episodes[0])
+        self._answers(place, self._problem().support(episodes[0]), begun)
         for protocol in setting.protocols:  # one by one, to tell which of them cannot be measured
             short = Setting(spec, (protocol,), (spec.steps,))
             task = partial(evaluate_task, inner=inner, objective=self.objective, setting=short)
@@ -146,7 +147,14 @@ class Preflight:
         serial = Serial(self.module, chosen.traits)
         self._plain, self.vmap = (chosen, True) if chosen.name == "vmap" else (serial, False)
 
-    def _check_room(self, place: Place, inner: InnerLoop, episode: Episode) -> None:
+    def _begun(self, place: Place, inner: InnerLoop, episode: Episode) -> Params:
+        """Where the task starts, as far as its head tells."""
+        if inner.head == "trained":
+            return self.start.params
+        with explained(place):
+            return inner.start(self._problem(), self.start, episode).params
+
+    def _check_room(self, place: Place, inner: InnerLoop, episode: Episode, at: Params) -> None:
         """Refuse an inner loop whose graph fits nowhere, by that of a few examples."""
         recipe, batch = place.experiment.recipe, episode.batches[:1].flatten()
         whole = recipe.inner_steps if recipe.can_checkpoint else 1  # of MAML
@@ -155,19 +163,19 @@ class Preflight:
         if tasks * steps * len(batch) < MANY:
             return
         examples = self._problem().minibatch(episode, batch[:PROBE])
-        self._answers(place, examples)
+        self._answers(place, examples, at)
         with explained(place), Graph() as graph:
-            inner.whole.gradient(self._problem(), self.start.params, examples)
+            inner.whole.gradient(self._problem(), at, examples)
         graphs = Graphs(graph.bytes / len(examples.x), len(batch), steps, tasks, recipe)
         check_graphs(graphs, place.experiment.machine.accelerator)
 
     def _problem(self) -> Problem:
         return Problem(Net(self.module).replica(), self.objective)
 
-    def _answers(self, place: Place, examples: Examples) -> None:
+    def _answers(self, place: Place, examples: Examples, at: Params) -> None:
         """The network takes the data, and answers as its objective asks."""
         with explained(place), torch.no_grad():
-            outputs = self._problem().net(self.start.params, examples.x, examples.given)
+            outputs = self._problem().net(at, examples.x, examples.given)
         check_answers(place, outputs, examples, self.objective)
 
     def _run(
@@ -185,15 +193,6 @@ class Preflight:
                     work(Serial(self.module), self.start, [episode])
             with explained(replace(place, stage="vmap")):
                 raise
-
-
-def _shortened(recipe: Recipe) -> Recipe:
-    """The same with an inner loop of `LONG` steps; as it is where the algorithm refuses that."""
-    held = recipe.checkpoint_steps
-    try:
-        return recipe.again(LONG, held and min(held, LONG - 1))
-    except ConfigError:  # a combination has one weight for each step
-        return recipe
 
 
 def _map(task: Callable, run: Execution, start: Start, episodes: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from fewstep.adapters.meta_test import Setting
 from fewstep.core.types import Split
 from fewstep.data.digest import episodes_sha256
 from fewstep.execution.base import CPU_THREADS
+from fewstep.records import benchmarks
 from fewstep.records.identity import config_hash, git_commit, hashed, recipe_hash
 from fewstep.records.results import write_per_task
+from fewstep.run.by_size import by_size, sizes
 from fewstep.run.callbacks import Stopwatch
 from fewstep.run.experiment import Experiment
+from fewstep.run.peak import Peak
 
 
 SCHEMA = 1
@@ -64,7 +67,7 @@ def header(experiment: Experiment, command: str) -> dict[str, Any]:
 
 
 def progress(stopwatch: Stopwatch, experiment: Experiment) -> dict[str, Any]:
-    """How much training there was and how fast; the speed is null where it was too short."""
+    """How much training there was and how fast, in how much memory; null of what was not seen."""
     learner, per_task = experiment.learner, experiment.work
     speed = stopwatch.tasks_per_second(learner.meta_batch) if stopwatch.meta_iterations else None
     return {
@@ -72,8 +75,10 @@ def progress(stopwatch: Stopwatch, experiment: Experiment) -> dict[str, Any]:
         "tasks_seen": learner.tasks_seen,
         "gradients_taken": learner.tasks_seen * per_task.gradients,
         "examples_seen": learner.tasks_seen * per_task.examples,
+        "hessian_products": learner.tasks_seen * per_task.hessian_products,
         "train_seconds": round(stopwatch.seconds, 3),
         "tasks_per_second": speed and round(speed, 2),
+        "peak_bytes": Peak.of(learner.trainer),
     }
 
 
@@ -100,8 +105,9 @@ def result(
     tasks = len(per_task["loss"])
     label = f"{split.name}_{init}_{checkpoint or 'none'}_{spec.ways}w{spec.shots}s{spec.queries}q"
     label += f"_{spec.steps}steps_batch{spec.batch_size or 'all'}_{record['protocol']}"
-    file = folder / "per_task" / f"{label}.csv"
-    write_per_task(file, per_task)
+    file = folder / "per_task" / f"{label}{'_varied' if spec.varies else ''}.csv"
+    own = sizes(split, spec, eval_seed, tasks) if spec.varies else {}
+    write_per_task(file, {**per_task, **own})
     figures = {n: v for n, v in record.items() if n not in ("setting", "protocol", "per_task")}
     return {
         "split": split.name,
@@ -116,6 +122,35 @@ def result(
         "tasks": tasks,
         "eval_seed": eval_seed,
         **figures,
+        **(by_size(own, per_task) if spec.varies else {}),
         "per_task_file": str(file.relative_to(folder)),
         "episodes_sha256": episodes_sha256(split, spec, eval_seed, tasks),
     }
+
+
+def environment(experiment: Experiment) -> dict[str, Any]:
+    """Where and how it ran, and where what the inner rule learns has come to."""
+    learner = experiment.learner
+    learned = learner.learned.summary()
+    return {
+        **({"learned": learned} if learned else {}),
+        # Not the learner's own: Lightning leaves it on the CPU when it is done.
+        "device": device_name(learner.trainer.strategy.root_device),
+        "world_size": learner.trainer.world_size,
+        "precision": experiment.machine.precision,
+        "execution": learner.execution.name,
+    }
+
+
+def benchmarked(
+    experiment: Experiment, results: Sequence[Mapping[str, Any]], folder: Path, trained_on: Any
+) -> dict[str, Any]:
+    """What results.json says of a benchmark, where one was asked for and this is rank zero."""
+    if experiment.test.benchmark is None or not results:
+        return {}
+    turned = getattr(experiment.dataset, "rotations", False) and trained_on is None
+    training = "images_background, turned as well" if turned else benchmarks.BACKGROUND
+    if trained_on is not None:
+        training = str(trained_on["dataset"])
+    rows = benchmarks.lake(results, folder, training)
+    return {"benchmark": {"name": experiment.test.benchmark, "rows": rows}}

@@ -15,7 +15,7 @@ from fewstep.execution.collectives import broadcast
 from fewstep.loggers.metrics_file import MetricsFile
 from fewstep.loggers.opening import Shown, log_results, open_loggers
 from fewstep.messages.printable import printable
-from fewstep.records import data_record
+from fewstep.records import benchmarks, data_record
 from fewstep.records.curves import draw_curves
 from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
@@ -30,8 +30,9 @@ from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.run.origin import digests, kept
 from fewstep.run.pace import LeavesWord
+from fewstep.run.peak import Peak
 from fewstep.run.pictures import Finished, draw_pictures
-from fewstep.run.results import Entrant, device_name, header, progress, result
+from fewstep.run.results import Entrant, benchmarked, environment, header, progress, result
 from fewstep.run.tested import Tested
 
 
@@ -84,6 +85,7 @@ def evaluate(
     report |= progress(watch, experiment)
     report |= {} if said else {"train_seconds": None}
     report["results"] = results
+    report |= benchmarked(experiment, results, folder, tested.trained_on)
     finish(report, folder, experiment.title)
     return report
 
@@ -110,7 +112,7 @@ def fit(
         limit_val_batches=0,  # `Measure` decides when to validate: exactly resumable
         logger=[metrics, *loggers],
         callbacks=[
-            *(watch, measure, Progress(watch, measure, label)),
+            *(watch, Peak(), measure, Progress(watch, measure, label)),
             *(LeavesWord(folder, watch), saved, Resume(watch)),
         ],
     )
@@ -139,20 +141,8 @@ def finish(report: dict[str, Any], folder: Path, title: str) -> None:
     draw_curves(folder, report, title)
     where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
     print(f"\n{table(report['results'])}\n\n{where}")
-
-
-def environment(experiment: Experiment) -> dict[str, Any]:
-    """Where and how it ran, and where what the inner rule learns has come to."""
-    learner = experiment.learner
-    learned = learner.learned.summary()
-    return {
-        **({"learned": learned} if learned else {}),
-        # Not the learner's own: Lightning leaves it on the CPU when it is done.
-        "device": device_name(learner.trainer.strategy.root_device),
-        "world_size": learner.trainer.world_size,
-        "precision": experiment.machine.precision,
-        "execution": learner.execution.name,
-    }
+    if "benchmark" in report:
+        print(f"\n{benchmarks.text(report['benchmark']['rows'])}")
 
 
 def _shown(experiment: Experiment) -> Shown:

@@ -14,10 +14,11 @@ class Work(NamedTuple):
 
     gradients: int
     examples: int
+    hessian_products: int
 
 
 def work_of(algorithm: Algorithm, spec: EpisodeSpec, points: int | None = None) -> Work:
     """The work of a task; `points` are those of a wave, whose queries are the whole grid."""
     if points and algorithm.needs_queries:
         spec = replace(spec, queries=points)
-    return Work(algorithm.gradients(spec), algorithm.examples(spec))
+    return Work(algorithm.gradients(spec), algorithm.examples(spec), algorithm.hessian_products())

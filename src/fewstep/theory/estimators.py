@@ -16,8 +16,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 
+from fewstep.adapters.curvature import largest_curvature
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.path import Path
 from fewstep.algorithms.binomial import Binomial
@@ -25,8 +25,8 @@ from fewstep.config.compose import compose_config, plain
 from fewstep.config.limits import check_training
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
-from fewstep.core.rules import SGD, inner_product
-from fewstep.core.types import Episode, Params, Start
+from fewstep.core.rules import SGD
+from fewstep.core.types import Episode, Start
 from fewstep.run.assembly import draft, opened
 from fewstep.run.build import build_tasks
 from fewstep.run.experiment import Experiment
@@ -34,8 +34,8 @@ from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.theory.problem import flat
 
 
-STEPS, ORDERS, TASKS, ITERATIONS = 5, (1, 2, 3, 4), 40, 30
-"""Inner steps, orders, tasks, and steps of the power iteration."""
+STEPS, ORDERS, TASKS = 5, (1, 2, 3, 4), 40
+"""Inner steps, orders and tasks."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +90,25 @@ def measured(case: Case, experiment: Experiment, tasks: int = TASKS) -> list[dic
             _train(experiment)
         net = Net(copy.deepcopy(experiment.learner.net.module).double())
         problem = Problem(net, experiment.objective)
+        bends = [bend(problem, episode) for episode in episodes]
         for rate in case.rates:
-            found = [of_task(problem, episode, rate) for episode in episodes]
+            found = [
+                of_task(problem, episode, rate) | {"curvature": STEPS * rate * size}
+                for episode, size in zip(episodes, bends, strict=True)
+            ]
             about = {"case": case.name, "trained": trained, "rate": rate, "tasks": tasks}
             rows.append(about | _summary(found))
     return rows
 
 
+def bend(problem: Problem, episode: Episode) -> float:
+    """The largest curvature of a task where it starts, whatever the rate."""
+    one = InnerLoop(SGD(0.0), 1)
+    return float(largest_curvature(Path(one, problem, Start(problem.net.params(), {}), episode)))
+
+
 def of_task(problem: Problem, episode: Episode, rate: float) -> dict[str, Any]:
-    """Relative errors in one task, by estimator, and K a lambda."""
+    """Relative errors in one task, by estimator."""
     inner, params = InnerLoop(SGD(rate), STEPS), problem.net.params()
     path = Path(inner, problem, Start(params, {}), episode)
     _, v = path.query_gradient()
@@ -109,30 +119,10 @@ def of_task(problem: Problem, episode: Episode, rate: float) -> dict[str, Any]:
         return float((flat(estimate) - exact).norm() / exact.norm())
 
     return {
-        "curvature": STEPS * rate * float(largest_curvature(path)),
         "first_order": error(0),
         "binomial": [error(order) for order in ORDERS],
         "truncated": [error(order, order) for order in ORDERS],
     }
-
-
-def largest_curvature(path: Path) -> Tensor:
-    """The largest eigenvalue, by magnitude, of the support loss's Hessian where a task starts, by
-    power iteration."""
-    at = path.params[0]
-    generator = torch.Generator().manual_seed(0)
-    v = {n: torch.randn(p.shape, generator=generator, dtype=p.dtype) for n, p in at.items()}
-    size = torch.zeros(())
-    for _ in range(ITERATIONS):
-        v = _unit(v)
-        product = path.hessian(0, at, v)
-        size, v = inner_product(v, product).abs(), product
-    return size
-
-
-def _unit(v: Params) -> Params:
-    length = inner_product(v, v).sqrt()
-    return {name: value / length for name, value in v.items()}
 
 
 def _summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

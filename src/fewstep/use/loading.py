@@ -14,6 +14,7 @@ from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.messages.errors import ConfigError
 from fewstep.run import parts, shipped
+from fewstep.run.averaging import averaged
 from fewstep.run.learned import Learned
 from fewstep.run.starting import stored
 from fewstep.run.weights import digest
@@ -82,7 +83,7 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
     Raises:
         ConfigError: it is of another kind of task, or its tensors are not those of its network.
     """
-    config, tensors = content["fewstep"]["config"], content["state_dict"]
+    config, tensors = content["fewstep"]["config"], averaged(content)
     dataset = parts.dataset_of(config)
     classes = isinstance(dataset.objective, Classification)
     if classes and not hasattr(dataset, "preparation"):

@@ -42,6 +42,15 @@ SLOPES: dict[str, Slope] = {
 sqrt(z^2 + 0.01), of lam/2 z^2, and of the second with kappa/2 z^2."""
 
 
+BENDS: dict[str, Callable[[Langevin], float]] = {
+    "one_sided": lambda rule: min(rule.kappa, MOST_KAPPA),
+    "laplace": lambda rule: rule.lam / ROUND**0.5,
+    "gaussian": lambda rule: rule.lam,
+    "elastic": lambda rule: rule.lam / ROUND**0.5 + min(rule.kappa, MOST_KAPPA),
+}
+"""The largest second derivative of each."""
+
+
 @dataclass(frozen=True)
 class Langevin(Rule):
     """`w <- w - lr (beta g + R'(w - m)) + sqrt(2 lr T) xi`, from m; what predicts is the mean of
@@ -61,6 +70,7 @@ class Langevin(Rule):
     middle: float = 0.0
 
     entrywise = False
+    sums = True
 
     def __post_init__(self) -> None:
         if self.prior not in SLOPES:
@@ -79,6 +89,18 @@ class Langevin(Rule):
     def fewest_steps(self) -> int:
         """Inner steps below which there is no iterate to average."""
         return self.burn_in + 1 if self.temperature else 0
+
+    def overshoots(self, curvature: float) -> str | None:
+        own = BENDS[self.prior](self)
+        size = self.lr * (min(self.beta, MOST_BETA) * curvature + own)
+        if size < 2:
+            return None
+        return (
+            f"algorithm.inner.lr={self.lr}: times the largest curvature, that of the data "
+            f"{self.beta:g} x {curvature:.3g} and that of the prior {own:.3g}, is {size:.3g} on a "
+            f"training task, and descent blows up from 2 on. Use algorithm.inner.lr="
+            f"{self.lr / size:.1g} or less"
+        )
 
     def learned(self, params: Params) -> Params:
         first = next(iter(params.values()))

@@ -28,6 +28,10 @@ class Rule(ABC):
     """Whether it treats every entry alike, so that all parameters may come as one vector. False
     where a step looks at a tensor as a whole, as to clip its norm."""
 
+    sums: ClassVar[bool] = False
+    """Whether it asks for the sum of a minibatch's losses, as where they are weighed against
+    something that is no loss."""
+
     def __init_subclass__(cls) -> None:
         """A rule that changes the step of another does not keep that one's written in place."""
         super().__init_subclass__()
@@ -98,6 +102,11 @@ class Rule(ABC):
     def fewest_steps(self) -> int:
         """Inner steps that a task must take for there to be an answer; 0 is any number."""
         return 0
+
+    def overshoots(self, curvature: float) -> str | None:
+        """Why its steps blow up on a loss of this largest curvature, if it can tell; asked of some
+        training tasks before there is a run, where a rule overrides it."""
+        return None
 
     @property
     def shrinks(self) -> bool:

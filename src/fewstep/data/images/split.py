@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from fewstep.core.types import Episode, EpisodeSpec
+from fewstep.data import any_way
 from fewstep.data.digest import data_sha256
+from fewstep.data.images.members import Members, drawn
 from fewstep.data.sampler import Draws, check_counts
 from fewstep.disk.cache.entries import sums
 
@@ -39,6 +41,8 @@ class ImageSplit:
     things = "images"
     keeps = False
     """Whether inputs come as they are, and not in the precision that trains."""
+    listed: Sequence[Members] | None = None
+    """Tasks that were written down, in the place of those that are drawn."""
 
     def __init__(
         self,
@@ -110,25 +114,20 @@ class ImageSplit:
 
         Raises ValueError, as `check` does, when the split cannot fill the spec.
         """
-        draws = Draws(seed, self.name, index)
-        chosen, images = self._chosen(spec, draws)
-        rows = images + self.starts[chosen][:, None]
-        support = spec.ways * spec.shots
-        rows = np.concatenate(
-            [rows[:, spec.queries :].reshape(-1), rows[:, : spec.queries].ravel()]
-        )
-
+        members = self.members(spec, seed, index)
+        support, draws = len(members.support), Draws(seed, self.name, index)
         device = self.pixels.device
-        taken = self.rows(self.pixels).index_select(0, _placed(rows, device))
+        rows = _placed(members.rows(self.starts), device)
+        taken = self.rows(self.pixels).index_select(0, rows)
         x = self.inputs(taken if self.keeps else taken.to(self.dtype))
         if self.scale != 1:
             x.mul_(self.scale)
         return Episode(
             support_x=x[:support],
-            support_y=_labels(spec.ways, spec.shots, device),
+            support_y=_labels(members.shots, device),
             query_x=x[support:],
-            query_y=_labels(spec.ways, spec.queries, device),
-            batches=_placed(draws.batches(spec), device),
+            query_y=_labels(members.queries, device),
+            batches=_placed(draws.batches(members.spec(spec)), device),
             key=_placed(draws.key(), device),
         )
 
@@ -137,9 +136,7 @@ class ImageSplit:
 
         Ids are those of the dataset: they depend on neither the device nor other splits.
         """
-        chosen, images = self._chosen(spec, Draws(seed, self.name, index))
-        parts = chosen, images[:, spec.queries :], images[:, : spec.queries]
-        return b"".join(part.astype("<i8").tobytes() for part in parts)
+        return self.members(spec, seed, index).identity
 
     def check(self, spec: EpisodeSpec) -> None:
         """Raise ValueError, naming the counts, if this split cannot fill a spec."""
@@ -159,6 +156,10 @@ class ImageSplit:
                 f"{spec.queries} = {needed} are needed; lower shots or queries, or drop the class"
             )
 
+    def drawn(self, ways: int, draws: Draws) -> np.ndarray:
+        """The class ids of a task, [N]."""
+        return self.classes[draws.classes(ways, len(self.classes))]
+
     @staticmethod
     def rows(pixels: Tensor) -> Tensor:
         """As [n, H, W, C]: gathered in this order, images come out channels-last at no cost."""
@@ -169,8 +170,8 @@ class ImageSplit:
         """And back."""
         return rows.permute(0, 3, 1, 2)
 
-    def _chosen(self, spec: EpisodeSpec, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
-        """A task's class ids [N] and its image numbers within each class [N, Q + K].
+    def members(self, spec: EpisodeSpec, seed: int, index: int) -> Members:
+        """Who is in task `index`.
 
         Queries come first in each class's permutation, so that 1-shot and 5-shot tasks share
         their queries and the 5-shot support contains the 1-shot one.
@@ -178,11 +179,14 @@ class ImageSplit:
         if spec not in self._checked:
             self.check(spec)
             self._checked.add(spec)
-        chosen = self.classes[draws.classes(spec.ways, len(self.classes))]
-        needed = spec.queries + spec.shots
+        if self.listed is not None:
+            return self.listed[index]
+        draws = Draws(seed, self.name, index)
+        ways = any_way.ways(spec, draws) if spec.varies else spec.ways
+        chosen = self.drawn(ways, draws)
         counts = self.counts[chosen].tolist()
-        images = [draws.images(i, needed, count) for i, count in enumerate(counts)]
-        return chosen, np.array(images, dtype=np.int64)
+        shots = any_way.shots(spec, draws, counts) if spec.varies else (spec.shots,) * ways
+        return drawn(draws, chosen, counts, shots, spec.queries)
 
 
 def _placed(numbers: np.ndarray, device: torch.device) -> Tensor:
@@ -190,7 +194,7 @@ def _placed(numbers: np.ndarray, device: torch.device) -> Tensor:
     return torch.from_numpy(numbers).to(device, non_blocking=device.type == "cuda")
 
 
-@lru_cache
-def _labels(ways: int, each: int, device: torch.device) -> Tensor:
-    """[0, 0, ..., 1, 1, ...]: the same for every task, so made once. Never written to."""
-    return torch.arange(ways, device=device).repeat_interleave(each)
+@lru_cache(1024)
+def _labels(each: tuple[int, ...], device: torch.device) -> Tensor:
+    """[0, 0, ..., 1, 1, ...]: the same for every task of a shape, so made once."""
+    return torch.from_numpy(np.repeat(np.arange(len(each)), each)).to(device)

@@ -110,7 +110,10 @@ def _readable(infos: Sequence[ZipInfo]) -> list[str]:
 def _name(info: ZipInfo, slashes: bool) -> str:
     if info.flag_bits & UTF8 or info.filename.isascii():
         return info.filename
-    raw = info.filename.encode("cp437")
+    try:
+        raw = info.filename.encode("cp437")
+    except UnicodeEncodeError:  # from Python 3.13 on zipfile itself has read the extra field
+        return info.filename
     for text in (_unicode_path(info.extra, raw), raw):
         try:
             return text.decode("utf-8")

@@ -1,0 +1,1 @@
+"""What the tables of the family claim, and whether trainings bear it out."""

@@ -1,0 +1,1 @@
+"""Tasks that are written down: which drawings are in which, for anybody's code."""

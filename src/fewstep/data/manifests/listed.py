@@ -1,0 +1,45 @@
+"""A split whose tasks are those of a list."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from fewstep.data.images.split import ImageSplit
+from fewstep.data.manifests.manifest import Manifest
+
+
+def listed(split: ImageSplit, manifest: Manifest) -> ImageSplit:
+    """The same data, and task i is the manifest's.
+
+    Raises:
+        ValueError: the list is of other data, or has classes that are not of this split, or images
+            that these do not have.
+    """
+    if manifest.about["data_sha256"] != split.data_sha256:
+        raise ValueError(
+            f"its tasks are of other data than the {split.name} split's: of "
+            f"{manifest.about['dataset']} (sha256 {str(manifest.about['data_sha256'])[:8]}), and "
+            f"here is {split.dataset} (sha256 {split.data_sha256[:8]})"
+        )
+    own = set(split.classes.tolist())
+    for number, members in enumerate(manifest.tasks):
+        if outside := [int(one) for one in members.classes if int(one) not in own]:
+            name = manifest.names.get(outside[0], outside[0])
+            raise ValueError(
+                f"its task {number} has the class {name}, which is not in the {split.name} split "
+                f"of {split.dataset} here"
+            )
+        for each, images in ((members.shots, members.support), (members.queries, members.query)):
+            there = split.counts[np.repeat(members.classes, each)]
+            if (images >= there).any():
+                place = int(np.argmax(images >= there))
+                name = split.class_names[np.repeat(members.classes, each)[place]]
+                raise ValueError(
+                    f"its task {number} has image {images[place]} of {name}, which has "
+                    f"{there[place]}, counted from 0"
+                )
+    made = copy.copy(split)
+    made.listed = manifest.tasks
+    return made

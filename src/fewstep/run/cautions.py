@@ -1,0 +1,72 @@
+"""What can be run and most likely is not meant, and steps that are known to blow up beforehand."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+
+from torch import nn
+
+from fewstep.adapters.curvature import largest_curvature
+from fewstep.adapters.path import Path
+from fewstep.algorithms.hessian_free import HessianFree
+from fewstep.core.rules import Langevin, MetaSGD, Rule
+from fewstep.data.linear import Linear
+from fewstep.messages.errors import ConfigError
+from fewstep.run.experiment import Experiment
+
+
+TRIED = 8
+"""Training tasks whose curvature is looked at."""
+
+
+def warn(experiment: Experiment) -> None:
+    """Say what is most likely not meant."""
+    for text in cautions(experiment):
+        warnings.warn(text, stacklevel=2)
+
+
+def cautions(experiment: Experiment) -> Iterator[str]:
+    """What there is to be said of an experiment, a line each."""
+    algorithm, module = experiment.recipe.algorithm, experiment.learner.module
+    rule, bends = algorithm.inner.rule, sum(isinstance(m, nn.ReLU) for m in module.modules())
+    if isinstance(algorithm, HessianFree) and bends:
+        yield (
+            f"algorithm.eps={algorithm.eps}: a difference of two gradients is no Hessian product "
+            f"where a network bends, and {type(module).__name__} has {bends} ReLU: no eps is "
+            "reliable. Use a smooth network, as model.activation=tanh, or algorithm=binomial"
+        )
+    dataset = experiment.dataset
+    both_sides = isinstance(dataset, Linear) and dataset.prior != "exponential"
+    if both_sides and isinstance(rule, Langevin) and rule.prior == "one_sided":
+        yield (
+            "algorithm.inner.options.prior=one_sided: is for weights on one side of a bound, and "
+            f"those of dataset.prior={dataset.prior} lie on both. Use "
+            f"algorithm.inner.options.prior={dataset.prior}"
+        )
+    if isinstance(rule, MetaSGD):
+        for place, setting in enumerate(experiment.test.settings):
+            if setting.spec.steps > algorithm.inner.steps:
+                yield (
+                    f"eval.settings[{place}].steps={setting.spec.steps}: rates that were learned "
+                    f"for algorithm.inner.steps={algorithm.inner.steps} may blow up beyond them. "
+                    "Use as many"
+                )
+
+
+def check_descent(experiment: Experiment) -> None:
+    """Refuse an inner rate at which the rule itself says that it blows up, on the first tasks.
+
+    Raises:
+        ConfigError: naming the rate and what it comes to.
+    """
+    inner, learner = experiment.recipe.algorithm.inner, experiment.learner
+    if type(inner.rule).overshoots is Rule.overshoots:
+        return
+    one, spec = replace(inner, steps=1), replace(experiment.recipe.spec, steps=1)
+    split = experiment.splits["train"].to("cpu", next(learner.parameters()).dtype)
+    for index in range(min(TRIED, experiment.schedule.meta_batch)):
+        path = Path(one, learner.problem, learner.start(), split.episode(spec, 0, index))
+        if told := inner.rule.overshoots(float(largest_curvature(path))):
+            raise ConfigError(told)

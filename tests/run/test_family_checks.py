@@ -1,0 +1,169 @@
+"""What the family is refused or warned of, before there is a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.algorithms.binomial import Binomial
+from fewstep.algorithms.combination import Combination
+from fewstep.algorithms.eigen_reptile import EigenReptile
+from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.imaml import IMAML
+from fewstep.algorithms.reptile import Reptile
+from fewstep.config.compose import compose_config
+from fewstep.core.contents import check_contents
+from fewstep.core.outer import OuterStep
+from fewstep.core.rules import Adam, Langevin, MetaSGD, Prox
+from fewstep.launch.start import plain
+from fewstep.messages.errors import ConfigError
+from fewstep.run import assembly, consistency
+from fewstep.run.cautions import cautions, check_descent
+from fewstep.run.experiment import Experiment
+
+
+SMALL = ["model.channels=2", "dataset.classes=60"]
+SINE = ["algorithm=hessian_free", "dataset=sine"]
+LGD = ["experiment=lgd"]
+PRIOR = "algorithm.inner.options.prior"
+
+
+def drafted(*words: str) -> Experiment:
+    return assembly.draft(plain(compose_config("train", list(words))))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (SINE, None),
+        ([*SINE, "model.activation=relu"], "algorithm.eps=0.01: a difference of two gradients is"),
+        (["algorithm=hessian_free", *SMALL], "OmniglotConv has 4 ReLU: no eps is reliable. Use a"),
+        (LGD, None),
+        ([*LGD, "dataset.prior=laplace"], f"{PRIOR}=one_sided: is for weights on one side of a b"),
+        ([*LGD, "dataset.prior=laplace", f"{PRIOR}=laplace"], None),
+        (["algorithm=metasgd", *SMALL], None),
+        (
+            ["algorithm=metasgd", *SMALL, "algorithm.eval.steps=6"],
+            "eval.settings[0].steps=6: rates that were learned for algorithm.inner.steps=5 may",
+        ),
+    ],
+)
+def test_what_is_most_likely_not_meant_is_said(words: list[str], told: str | None) -> None:
+    found = list(cautions(drafted(*words)))
+    assert len(found) == (told is not None)
+    assert told is None or told in found[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["algorithm.inner.loss=mean"],
+            "algorithm.inner.loss=mean: the inner rule langevin weighs the sum of a task's losses "
+            "against its prior. Use algorithm.inner.loss=sum",
+        ),
+        (
+            ["algorithm.inner.steps=50"],
+            "algorithm.inner.steps=50: the inner rule langevin averages what comes after "
+            "algorithm.inner.options.burn_in=50 steps. Take more, or lower that",
+        ),
+        (["eval.steps=50"], "eval.settings[0].steps=50: the inner rule langevin averages what"),
+        (["algorithm.inner.options.temperature=-1"], "temperature=-1: must be at least 0"),
+        (["dataset.d=3"], "baselines.oracle=true: the posterior of dataset.d=3 weights with"),
+    ],
+)
+def test_langevin_descent_refuses(words: list[str], told: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        drafted(*LGD, *words)
+    assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "bend"),
+    [
+        (Langevin(0.02, prior="one_sided", kappa=40.0), 30.0),
+        (Langevin(0.02, prior="laplace", lam=2.0), 20.0),
+        (Langevin(0.02, prior="gaussian", lam=2.0), 2.0),
+        (Langevin(0.02, prior="elastic", lam=2.0, kappa=5.0), 25.0),
+    ],
+)
+def test_steps_overshoot_from_two_curvatures_on(rule: Langevin, bend: float) -> None:
+    """The largest second derivative of each prior is that of its slope."""
+    assert rule.overshoots((1.99 / 0.02) - bend) is None
+    told = rule.overshoots((2.01 / 0.02) - bend)
+    assert told is not None
+    assert told.startswith("algorithm.inner.lr=0.02: times the largest curvature, that of the data")
+    assert "is 2.01 on a training task, and descent blows up from 2 on. Use" in told
+    assert replace(rule, lr=0.01).overshoots((2.01 / 0.02) - bend) is None
+
+
+def test_an_inner_rate_that_blows_up_is_refused_by_the_first_tasks() -> None:
+    check_descent(assembly.opened(drafted(*LGD)))
+    with pytest.raises(ConfigError, match=r"algorithm.inner.lr=0.9: times the largest curvature"):
+        check_descent(assembly.opened(drafted(*LGD, "algorithm.inner.lr=0.9")))
+
+
+@pytest.mark.parametrize("make", [Reptile, EigenReptile, FOMAML, Combination])
+def test_who_has_no_derivative_by_what_a_rule_learns_says_so(make) -> None:
+    more = {FOMAML: {"direction": "last_step"}, Combination: {"weights": [1, 1]}}.get(make, {})
+    with pytest.raises(ValueError, match=r"has no derivative by what MetaSGD learns. Use"):
+        make(InnerLoop(MetaSGD(0.1), 2), **more)
+
+
+def test_a_rule_with_noise_is_for_neither_a_binomial_nor_an_implicit_gradient() -> None:
+    inner = InnerLoop(Langevin(0.1, burn_in=1), 3, loss="sum")
+    with pytest.raises(ValueError, match=r"without memory, e.g. sgd, and Langevin remembers"):
+        Binomial(inner)
+    with pytest.raises(ValueError, match=r"drawn back to the start, and Langevin is not. Use"):
+        IMAML(inner)
+    with pytest.raises(ValueError, match=r"without memory, e.g. sgd, and Prox remembers"):
+        Binomial(replace(inner, rule=Prox(0.1)))
+
+
+class Learns(Adam):
+    """Its state has from the start what it learns as well."""
+
+    def learned(self, params):
+        return {"inner/v": torch.zeros(())}
+
+
+def test_what_a_rule_learns_it_may_not_remember_as_well() -> None:
+    learner = drafted("algorithm=maml", *SMALL).learner
+    rule = Learns(0.1)
+    learner.learned = type(learner.learned)(rule.learned({}))
+    learner.state = {"v": torch.zeros(())}
+    with pytest.raises(ConfigError, match=r"algorithm.inner.rule: .* learns v, and init gives its"):
+        consistency.check_learned(learner)
+
+
+def test_a_network_may_not_call_a_parameter_as_a_rule_does() -> None:
+    module = torch.nn.Module()
+    module.register_parameter("inner/lr", torch.nn.Parameter(torch.zeros(2)))
+    with pytest.raises(ValueError, match="the parameter inner/lr begins with inner/, as what"):
+        check_contents(module)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["+algorithm.outer.rates={inner/*: 0.1}"], "the outer step moves nothing of that name"),
+        (["algorithm.outer.schedule=cosine"], "has no rate to fall to with algorithm.outer.final_"),
+        (["+algorithm.outer.clamp=0"], "algorithm.outer.clamp=0: must be"),
+        (["+algorithm.outer.clamp=x"], "algorithm.outer.clamp=x: must be"),
+    ],
+)
+def test_the_outer_step_refuses(words: list[str], told: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        consistency.check_fixed(drafted("algorithm=maml", *SMALL, *words).learner)
+    assert told in str(refusal.value)
+
+
+def test_no_entry_of_a_direction_is_larger_than_the_clamp() -> None:
+    values = torch.tensor([-30.0, 3.0, 11.0])
+    assert OuterStep(torch.optim.SGD, 1.0, clamp=10.0).clamped(values).tolist() == [-10, 3, 10]
+    assert OuterStep(torch.optim.SGD, 1.0).clamped(values) is values
+    cavia = drafted("algorithm=cavia", "dataset=sine", "model=cavia_mlp")
+    assert cavia.recipe.outer.clamp == 10.0
