@@ -75,6 +75,11 @@ def test_a_system_resumes_spreads_sweeps_and_is_reported(
         (["experiment=rf_prompt", "init=nowhere"], "init=nowhere: there is no such initialization"),
         (["experiment=rf_prompt_lwm"], "init=LWM.ckpt: there is no such initialization"),
         (["experiment=ifwi_full"], "dataset.file=MODELS.npy: no such file. It is a .npy of models"),
+        pytest.param(
+            ["experiment=ifwi", "execution=vmap", *SHORT, *GROUND],
+            "execution=vmap: model=fewstep.models.VelocityModel or its data cannot be mapped over",
+            marks=pytest.mark.skipif(find_spec("deepwave") is None, reason="fewstep[seismic]"),
+        ),
     ],
 )
 def test_full_sizes_say_what_they_lack(

@@ -118,11 +118,13 @@ def test_the_last_group_is_made_of_the_mean_token_and_all_are_weighed() -> None:
     assert model(x).shape == (3, 6)
 
 
-def learner(model: nn.Module, frozen: list[str], **options: float) -> MetaLearner:
+def learner(
+    model: nn.Module, frozen: list[str], execution: str = "serial", **options: float
+) -> MetaLearner:
     outer = OuterStep(torch.optim.AdamW, 1e-2, options=options)
     inner = InnerLoop(Adam(1e-3), 2, frozen=frozen)
     parts = model, Joint(inner), Classification(), outer
-    return MetaLearner(*parts, max_meta_iterations=3, meta_batch=1, execution="serial")
+    return MetaLearner(*parts, max_meta_iterations=3, meta_batch=1, execution=execution)
 
 
 def test_what_is_frozen_stays_to_the_bit_though_weights_decay() -> None:
@@ -138,6 +140,16 @@ def test_what_is_frozen_stays_to_the_bit_though_weights_decay() -> None:
         optimizer.step()
     moved = {n for n, value in model.state_dict().items() if not torch.equal(value, before[n])}
     assert moved == {"prompts.tokens", "head.weight", "head.bias"}
+
+
+def test_channels_may_be_learned_side_by_side_under_vmap() -> None:
+    torch.manual_seed(0)
+    model = SignalTransformer(d=8, prompts=4, condition=True).double()
+    split = Modulation().open()["train"].to("cpu", torch.float64)
+    episodes = [split.episode(SPEC, 0, i) for i in range(2)]
+    one, other = (learner(model, BODY, n).directions(episodes)[0] for n in ("serial", "vmap"))
+    assert one.keys() == other.keys() >= {"prompts.tokens", "head.weight"}
+    assert max((one[n] - other[n]).abs().max() for n in one) < 1e-12
 
 
 def test_prompts_beside_a_network_that_moves_as_well_are_told() -> None:

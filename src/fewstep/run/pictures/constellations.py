@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
-from torch import Tensor
 
-from fewstep.core.net import Net
-from fewstep.core.problem import Problem
-from fewstep.core.types import Episode, Start
 from fewstep.data.modulation import SPAN, SPS, Channel, Modulation, pulse, sent
 from fewstep.data.numbers import uniform
 from fewstep.data.sampler import Draws
 from fewstep.records.style import PALETTE, STYLE
-from fewstep.run.learner import MetaLearner
 from fewstep.run.pictures.finished import Finished
 
 
@@ -34,7 +26,8 @@ class Constellations:
         if not isinstance(family, Modulation):
             return  # signals of somebody's own
         channel, episode = family.channel_of(Draws(seed, split.name, 0)), finished.episode()
-        told = finished.of(partial(_right, learner=finished.learner), episode)
+        wanted = episode.query_y.cpu()
+        told = [answer.argmax(1).cpu() == wanted for answer in finished.before_and_after(episode)]
         with plt.rc_context(STYLE):
             size = (2 * len(family.modulations), 4.6)
             figure, (top, low) = plt.subplots(
@@ -47,7 +40,7 @@ class Constellations:
                     )
                     axes.set(xlim=(-2, 2), ylim=(-2, 2), aspect="equal", xticks=[], yticks=[])
                 top[i].set_title(name)
-                before, after = (float(right[episode.query_y.cpu() == i].mean()) for right in told)
+                before, after = (right[wanted == i].float().mean().item() for right in told)
                 low[i].set_xlabel(f"{100 * before:.0f} % told,\nadapted {100 * after:.0f} %")
             top[0].set_ylabel("sent")
             low[0].set_ylabel(f"received, {channel.snr:.0f} dB")
@@ -68,19 +61,3 @@ def _symbols(modulation: str, channel: Channel) -> tuple[np.ndarray, np.ndarray]
         heard = np.stack([np.convolve(signal, taps, "same") for signal in signals])
         found.append(heard[:, SPAN * SPS // 2 : -SPAN * SPS // 2 : SPS].ravel())
     return found[0], found[1]
-
-
-def _right(
-    net: Net, start: Start, episode: Episode, *, learner: MetaLearner
-) -> tuple[Tensor, Tensor]:
-    """1 for each query that is told, before and after adapting: [N*Q]."""
-    inner, problem = learner.algorithm.inner, Problem(net, learner.objective)
-    before = inner.start(problem, start, episode)
-    after = inner.go_on(problem, before, episode).start
-    queries = problem.queries(episode)
-    with torch.no_grad():
-        first, last = (
-            (net(inner.finish(at), queries.x, queries.given).argmax(1) == queries.y).float().cpu()
-            for at in (before, after)
-        )
-    return first, last

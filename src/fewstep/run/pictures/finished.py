@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from fewstep.adapters.meta_test import predict
 from fewstep.core.net import Net
+from fewstep.core.problem import Problem
 from fewstep.core.rules import State, place_state
 from fewstep.core.types import Episode, Params, Start
 from fewstep.disk.files import replacing
@@ -47,9 +50,24 @@ class Finished:
         with torch.enable_grad():
             return alone.map(function, (start,), [episode])[0]
 
+    def before_and_after(self, episode: Episode, init: str = "trained") -> tuple[Any, Any]:
+        """What the network answers to the queries where a task starts, and once it is learned."""
+        return self.of(partial(_answers, learner=self.learner), episode, init)
+
     def file(self, name: str) -> AbstractContextManager[Path]:
         """Where to write a file of the run's folder, which is there when it is whole."""
         return replacing(self.folder / name)
+
+
+def _answers(net: Net, start: Start, episode: Episode, *, learner: MetaLearner) -> tuple[Any, Any]:
+    inner, problem = learner.algorithm.inner, Problem(net, learner.objective)
+    before = inner.start(problem, start, episode)
+    after = inner.go_on(problem, before, episode).start
+    with torch.no_grad():
+        prior, adapted = (
+            predict(problem, inner.finish(at), episode, "transductive") for at in (before, after)
+        )
+    return prior, adapted
 
 
 def draw_pictures(pictures: Sequence[Any], finished: Finished) -> None:

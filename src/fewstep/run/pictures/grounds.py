@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import matplotlib.pyplot as plt
-import torch
 from torch import Tensor
 
-from fewstep.core.net import Net
-from fewstep.core.problem import Problem
-from fewstep.core.types import Episode, Start
 from fewstep.records.style import STYLE
 from fewstep.records.words import INITIALIZATIONS, algorithm
-from fewstep.run.learner import MetaLearner
 from fewstep.run.pictures.finished import Finished
 
 
@@ -22,9 +15,9 @@ class Grounds:
 
     def draw(self, finished: Finished) -> None:
         """Write it."""
-        learner, inits = finished.learner, finished.initializations
-        episode, steps = finished.episode(), finished.tasks.settings[0].spec.steps
-        true, name = episode.extras["velocity"].cpu(), type(learner.algorithm).__name__.lower()
+        inits, episode = finished.initializations, finished.episode()
+        name, steps = type(finished.learner.algorithm).__name__.lower(), len(episode.batches)
+        true = episode.extras["velocity"].cpu()
         shared = {"vmin": float(true.min()) - 300, "vmax": float(true.max()) + 300}
         with plt.rc_context({**STYLE, "axes.grid": False}):
             figure, rows = plt.subplots(
@@ -32,7 +25,8 @@ class Grounds:
             )
             image = None
             for row, init in zip(rows, inits, strict=True):
-                found = finished.of(partial(_models, learner=learner), episode, init)
+                answers = finished.before_and_after(episode, init)
+                found = [answer["velocity"][0].cpu() for answer in answers]
                 titles = [f"before, {_error(found[0], true):.0f} m/s off"]
                 titles += [f"after {steps} steps, {_error(found[1], true):.0f} m/s", "true"]
                 for axes, title, model in zip(row, titles, (*found, true), strict=True):
@@ -49,18 +43,3 @@ class Grounds:
 
 def _error(model: Tensor, true: Tensor) -> float:
     return (model - true).square().mean().sqrt().item()
-
-
-def _models(
-    net: Net, start: Start, episode: Episode, *, learner: MetaLearner
-) -> tuple[Tensor, Tensor]:
-    """The velocity models [nz, nx] before and after adapting."""
-    inner, problem = learner.algorithm.inner, Problem(net, learner.objective)
-    before = inner.start(problem, start, episode)
-    after = inner.go_on(problem, before, episode).start
-    given, shot = problem.given(episode), episode.query_x[:1]
-    with torch.no_grad():
-        prior, adapted = (
-            net(inner.finish(at), shot, given)["velocity"][0].cpu() for at in (before, after)
-        )
-    return prior, adapted

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import matplotlib.pyplot as plt
-import torch
-from torch import Tensor
 
-from fewstep.adapters.meta_test import predict
-from fewstep.core.net import Net
-from fewstep.core.problem import Problem
-from fewstep.core.types import Episode, Start
 from fewstep.records.style import STYLE, color_of
 from fewstep.records.words import INITIALIZATIONS, algorithm
-from fewstep.run.learner import MetaLearner
 from fewstep.run.pictures.finished import Finished
 
 
@@ -26,7 +17,7 @@ class Waves:
         learner, inits = finished.learner, finished.initializations
         setting = finished.tasks.settings[0]
         episode = finished.episode()
-        x, wave = episode.query_x[:, 0], partial(_wave, learner=learner)
+        x = episode.query_x[:, 0]
         name = type(learner.algorithm).__name__.lower()  # as its file calls it
         with plt.rc_context(STYLE):
             size = (4 * len(inits) + 0.6, 3.8)
@@ -34,7 +25,8 @@ class Waves:
                 1, len(inits), figsize=size, sharey=True, squeeze=False, layout="constrained"
             )
             for axes, init in zip(panels[0], inits, strict=True):
-                prior, after = finished.of(wave, episode, init)
+                answers = finished.before_and_after(episode, init)
+                prior, after = (answer[:, 0] for answer in answers)
                 axes.plot(x, episode.query_y[:, 0], color="#333333", lw=1, label="true wave")
                 axes.plot(x, prior, color="#adb5bd", lw=1.5, ls="--", label="before adapting")
                 color = color_of(name if init == "trained" else init)
@@ -50,18 +42,3 @@ class Waves:
             with finished.file("waves.png") as aside:
                 figure.savefig(aside, format="png")
             plt.close(figure)
-
-
-def _wave(
-    net: Net, start: Start, episode: Episode, *, learner: MetaLearner
-) -> tuple[Tensor, Tensor]:
-    """The function on the query's points [points], before and after adapting."""
-    inner, problem = learner.algorithm.inner, Problem(net, learner.objective)
-    before = inner.start(problem, start, episode)
-    after = inner.go_on(problem, before, episode).start
-    with torch.no_grad():
-        prior, adapted = (
-            predict(problem, inner.finish(at), episode, "transductive")[:, 0]
-            for at in (before, after)
-        )
-    return prior, adapted
