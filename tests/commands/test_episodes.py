@@ -1,0 +1,75 @@
+"""`fewstep episodes`: what it writes and says, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fewstep.cli import COMMANDS
+from fewstep.commands import episodes
+from fewstep.commands.completion import query
+from fewstep.data.manifests import manifest
+
+
+SMALL = ["dataset.classes=60", "eval.tasks=3", "trainer=cpu"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_tasks_of_a_setting_are_written_with_their_hash(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [
+        "eval.settings=[{shots: 1, steps: 1, batch_size: 1},{shots: 3, steps: 1, batch_size: 1}]"
+    ]
+    assert episodes.main([*SMALL, *words, "setting=1", "split=val", "to=three.npz"]) == 0
+    tasks = manifest.read(Path("three.npz"))
+    told = capsys.readouterr().out
+    assert told.startswith(
+        "three.npz: 3 tasks, 5-way 3-shot with 1 query a class, of the val split of glyphs\n"
+    )
+    assert told.rstrip().endswith(f"episodes_sha256 {tasks.sha256}")
+    assert (tasks.about["seed"], tasks.about["split"], len(tasks.tasks)) == (0, "val", 3)
+
+
+REFUSED = {
+    ("setting=1",): "setting=1: eval.settings has 1, counted from 0. For example setting=0",
+    ("split=train",): ("split=train: must be one of test, val. For example split=test"),
+    ("to=",): "to=: must be a text. For example to=tasks.npz",
+    ("-m", "seed=1,2"): ("fewstep episodes writes the tasks of one test: give it key=value alone"),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_cannot_be_is_refused_in_one_line(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert episodes.main([*SMALL, *words]) == 2
+    assert capsys.readouterr().err.strip().endswith(REFUSED[words])
+    assert not list(Path().iterdir())
+
+
+def test_tasks_without_classes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert episodes.main(["dataset=sine", "eval.tasks=3", "trainer=cpu"]) == 2
+    told = capsys.readouterr().err
+    assert "dataset=sine: its tasks are no classes with images, and cannot be listed" in told
+
+
+def test_its_keys_are_completed_beside_those_of_a_training() -> None:
+    assert query("fewstep epi", COMMANDS) == ["episodes "]
+    assert query("fewstep episodes split=", COMMANDS) == ["split=test ", "split=val "]
+    assert query("fewstep episodes to", COMMANDS) == ["to="]
+    assert {"setting=", "seed="} <= set(query("fewstep episodes se", COMMANDS))
+    assert query("fewstep evaluate benchmark=", COMMANDS) == ["benchmark=lake "]
+    assert "eval.manifest=" in query("fewstep evaluate eval.ma", COMMANDS)
+    assert query("fewstep train shots.varies=", COMMANDS) == [
+        *("shots.varies=train ", "shots.varies=test ", "shots.varies=both ")
+    ]
+
+
+def test_the_help_names_its_keys() -> None:
+    assert all(f"{name}=" in episodes.help_text() for name in ("to", "split", "setting"))
