@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.algorithms.harmony import Harmony, contrast
+from fewstep.algorithms.harmony import Harmony
 from fewstep.core.aggregate import PerEntry
-from fewstep.core.alike import cka
+from fewstep.core.alike import cka, contrast
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, total_of
