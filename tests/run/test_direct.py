@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly
+from fewstep.run.pictures import draw_pictures
 
 
 PROTONET = "algorithm=protonet"
@@ -90,6 +92,13 @@ def test_a_picture_of_ones_own_is_drawn_of_the_finished_run(tmp_path: Path) -> N
     fewstep.train(words)
     assert (tmp_path / "run" / "words.txt").read_text() == "trained,random of 50 points"
     assert not (tmp_path / "run" / "waves.png").exists()
+
+
+def test_what_cannot_be_drawn_leaves_the_run_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    finished: Any = SimpleNamespace(learner=SimpleNamespace(trainer=SimpleNamespace()))
+    finished.learner.trainer.is_global_zero = True
+    draw_pictures([Words()], finished)
+    assert capsys.readouterr().err.startswith("Words could not be drawn (AttributeError: ")
 
 
 class Words:

@@ -1,8 +1,8 @@
 """Brains that answer pictures each in its own way, to be read from a few answers.
 
 A task is a subject: voxels whose answers to a picture's embedding z are beta = W z + b + noise,
-with W of few dimensions and every voxel as noisy as it is. Its support are the answers to n
-pictures, its queries answers to others, and what is asked is their embedding.
+with W mixed in a way of the subject's own and every voxel as noisy as it is. Its support are the
+answers to n pictures, its queries answers to others, and what is asked is their embedding.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Subjects:
     d: int = 16
     """Numbers of a picture's embedding."""
     rank: int = 6
-    """Of a subject's W."""
+    """Of what a subject's own mixing of the embedding adds to it."""
     noise: float = 0.35
     """Of a voxel: its median, a factor e^0.8 being a standard deviation."""
     voxels: tuple[int, int] = (16, 64)
@@ -157,11 +157,12 @@ class SubjectSplit:
         out of them is there as well."""
         f, n = self.family, spec.queries + spec.shots
         most = f.voxels[1] if self.name == "train" else f.test_voxels
-        sizes = (f.rank * f.d, most * f.rank, most, most, n * f.d, n * most)
+        sizes = (2 * f.rank * f.d, most * f.d, most, most, n * f.d, n * most)
         mixing, seen, bias, level, z, noise = (_normals(draws, i, k) for i, k in enumerate(sizes))
-        w = seen.reshape(most, f.rank) @ mixing.reshape(f.rank, f.d) / f.rank**0.5
+        left, right = mixing.reshape(2, f.rank, f.d)
+        own = np.eye(f.d) + left.T @ right / (f.rank * f.d) ** 0.5
+        w = seen.reshape(most, f.d) @ own / (3 * f.d**0.5)
         z = z.reshape(n, f.d)
-        z = z / np.linalg.norm(z, axis=1, keepdims=True)
         noise = f.noise * np.exp(0.8 * level) * noise.reshape(n, most)
         return z @ w.T + bias + noise, z
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from fewstep.core.rules import State, place_state
 from fewstep.core.types import Episode, Params, Start
 from fewstep.disk.files import replacing
 from fewstep.execution.serial import Serial
+from fewstep.messages.printable import printable
 from fewstep.run.episodes import TaskModule
 from fewstep.run.learner import MetaLearner
 
@@ -71,7 +73,10 @@ def _answers(net: Net, start: Start, episode: Episode, *, learner: MetaLearner) 
 
 
 def draw_pictures(pictures: Sequence[Any], finished: Finished) -> None:
-    """All of them, by the rank that writes."""
-    if finished.learner.trainer.is_global_zero:
-        for picture in pictures:
+    """All of them, by the rank that writes; the run is finished, whatever becomes of a picture."""
+    for picture in pictures if finished.learner.trainer.is_global_zero else ():
+        try:
             picture.draw(finished)
+        except Exception as error:  # whatever somebody's picture raises
+            reason = printable(f"{type(error).__name__}: {error}")
+            print(f"{type(picture).__name__} could not be drawn ({reason})", file=sys.stderr)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
@@ -17,19 +19,22 @@ from fewstep.run.pictures.finished import Finished
 STREAMS = 64
 
 
+@dataclass(frozen=True)
 class Recall:
     """recall.png: the error of each pair at the end of its stream, over 64 test streams."""
+
+    forgetting: float = 0.85
+    """Of the least squares beside."""
 
     def draw(self, finished: Finished) -> None:
         """Write it."""
         shots = finished.tasks.settings[0].spec.shots
         tasks = [finished.episode(i, queries=shots) for i in range(STREAMS)]
         ages = torch.arange(shots - 1, -1, -1)
-        forgetting = 0.85
-        squares = LeastSquares(forgetting)
+        squares = LeastSquares(self.forgetting)
         lines = {
             "the memory": ([finished.of(_errors, task) for task in tasks], color_of("titans"), "-"),
-            f"least squares, forgetting {forgetting:g}": (
+            f"least squares, forgetting {self.forgetting:g}": (
                 [_missed(squares(t.query_x, t.support_x, t.support_y), t) for t in tasks],
                 NEUTRAL,
                 "--",

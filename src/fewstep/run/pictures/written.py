@@ -33,16 +33,16 @@ class Written:
             figure, panels = plt.subplots(
                 1, count, figsize=(3.6 * count, 3.8), layout="constrained"
             )
-            panels[0].imshow(_sheet(episode.support_x), cmap="gray")
+            panels[0].imshow(_sheet(episode.support_x).numpy(), cmap="gray")
             panels[0].set(title="support", xticks=[], yticks=[])
             if fast is not None:
                 largest = float(fast.abs().max()) or 1.0
-                panels[1].imshow(fast, cmap="RdBu_r", vmin=-largest, vmax=largest)
+                panels[1].imshow(fast.numpy(), cmap="RdBu_r", vmin=-largest, vmax=largest)
                 panels[1].set(title="fast weights F", xlabel="key", ylabel="value")
             for axes, (title, gain) in zip(panels[-len(tables) :], tables.items(), strict=True):
                 chances = finished.of(partial(_chances, gain=gain), episode)
-                right = (chances.argmax(1) == episode.query_y).double().mean()
-                axes.imshow(chances, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+                right = (chances.argmax(1) == episode.query_y.cpu()).double().mean()
+                axes.imshow(chances.numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
                 axes.set(xlabel="class", ylabel="query", title=f"{title}: {right:.0%}".strip(": "))
             with finished.file("written.png") as aside:
                 figure.savefig(aside, format="png")
