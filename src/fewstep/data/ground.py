@@ -123,7 +123,7 @@ class Ground(Family):
         """That of a task, [nz, nx] float64 in m/s; of a file's, test tasks go through all."""
         if self._models is not None and draws.split == "test":
             return self._models[draws.index % len(self._models)]
-        u = uniform(draws.words(CLASSES, 40))
+        u = uniform(draws.words(CLASSES, 26))
         model = (layers if self.models == "layers" else anomalies)(u, self.grid)
         mean, spread = self.velocity
         return mean + spread * model
@@ -145,15 +145,15 @@ class Ground(Family):
 
 
 def layers(u: np.ndarray, grid: Sequence[int]) -> np.ndarray:
-    """[nz, nx] in -1..1 of 40 numbers in (0, 1): faster with depth, cut by a fault or not."""
+    """[nz, nx] in -1..1 of 26 numbers in (0, 1): faster with depth, cut by a fault or not."""
     nz, nx = grid
     n, z, x = 3 + int(4 * u[0]), np.arange(nz)[:, None] / nz, np.arange(nx)[None] / nx
     throw = (0.1 + 0.15 * u[2]) * (1 if u[1] < 0.25 else -1 if u[1] < 0.5 else 0)
     z = z + throw * (x + 0.3 * (u[3] - 0.5) * z > 0.25 + 0.5 * u[4])
     z = z + 0.4 * (u[5] - 0.5) * (x - 0.5)
     z = z + 0.08 * u[6] * np.sin(2 * np.pi * (x * (0.5 + 1.5 * u[7]) + u[8]))
-    deep = np.sort(0.1 + 0.8 * u[10 : 10 + n - 1])
-    values = -0.9 + 1.7 * (np.arange(n) + u[20 : 20 + n]) / n + 0.2 * (u[30 : 30 + n] - 0.5)
+    deep = (np.arange(1, n) + u[10 : 10 + n - 1] - 0.5) / n
+    values = -0.8 + 1.5 * (np.arange(n) + 0.5) / n + 0.5 * (u[20 : 20 + n] - 0.5)
     return np.clip(values[np.sum([z > at for at in deep], axis=0)], -1, 1)
 
 
