@@ -131,14 +131,10 @@ def test_tables_of_results_are_what_the_files_say(name: str) -> None:
 
 
 def test_every_result_file_has_a_table() -> None:
-    named = set(re.findall(r"<!-- fewstep report docs/results/(\S+)", ALL)) | {
-        "theory",
-        "theory_estimators",
-    }
+    named = set(re.findall(r"<!-- fewstep report docs/results/(\S+)", ALL)) | {"theory"}
     folders = {f.name for f in (ROOT / "docs" / "results").iterdir() if f.is_dir()}
     assert named == folders
     assert ALL.count("<!-- fewstep theory -->") == 1
-    assert ALL.count("<!-- fewstep theory estimators -->") == 1
 
 
 def test_every_trap_that_the_code_names_has_a_place() -> None:

@@ -77,9 +77,13 @@ class Path:
         ks = range(first, first + len(vs))
         parts = [(self._at[k], self._minibatch(k), v) for k, v in zip(ks, vs, strict=True)]
         at, examples, v = pytree.tree_map(lambda *same: torch.stack(same), *parts)
-        net, fixed = self.problem.net, (self.inner, self.problem.objective, False)
+        net, objective = self.problem.net, self.problem.objective
+
+        def one(at: Start, examples: Examples, v: Params) -> Params:
+            return _vjp(net, self.inner, objective, False, at, examples, v)
+
         with twice_differentiable():
-            found = torch.func.vmap(lambda *one: _vjp(net, *fixed, *one))(at, examples, v)
+            found = torch.func.vmap(one)(at, examples, v)
         return [{name: e[i] for name, e in found.items()} for i in range(len(vs))]
 
     def first_order(self, k: int, v: Params) -> Params:

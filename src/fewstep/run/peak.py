@@ -24,7 +24,7 @@ class Peak(pl.Callback):
     """
 
     @classmethod
-    def of(cls, trainer: pl.Trainer) -> int | None:
+    def of(cls, trainer: Any) -> int | None:
         """What the training of a trainer took; None where it was not watched."""
         own = (callback for callback in trainer.callbacks if isinstance(callback, cls))
         return next((callback.bytes for callback in own), None)
