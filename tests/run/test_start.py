@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from fewstep.commands import merging
 from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
@@ -66,6 +67,15 @@ def test_a_run_that_goes_on_keeps_what_it_began_with_for_its_baselines(begun) ->
     assert starting.for_run(alone) is None
     with pytest.raises(ConfigError, match="holds other weights"):
         starting.for_run({**on, "init_sha256": 64 * "0"})
+
+
+def test_a_run_that_had_it_is_evaluated_without_what_it_began_with(begun, tmp_path: Path) -> None:
+    content = torch.load(begun["init"], weights_only=True)
+    content["fewstep"]["config"] = {**begun, "init": "gone"}
+    torch.save(content, tmp_path / "later.ckpt")
+    asked = plain(compose_config("evaluate", [f"checkpoint={tmp_path / 'later.ckpt'}"]))
+    base, _ = merging.merged(asked)
+    assert assembly.draft(base).init is None
 
 
 def test_a_run_without_it_has_the_hash_of_before(config: dict[str, Any]) -> None:

@@ -54,6 +54,7 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     precision = config["trainer"]["precision"] or base["trainer"]["precision"]
     base |= {n: config[n] for n in ("name", "logger", "execution", "trust", "other_data")}
     base |= {"init": None, "resume": None, "pictures": []}
+    base["baselines"] = {**(base.get("baselines") or {}), "start": False}
     base["trainer"] = {**config["trainer"], "precision": precision}
     return base, path
 
