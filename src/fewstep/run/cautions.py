@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -22,9 +22,9 @@ TRIED = 8
 
 
 def warn(experiment: Experiment) -> None:
-    """Say what is most likely not meant."""
+    """Say what is most likely not meant, and go on."""
     for text in cautions(experiment):
-        warnings.warn(text, stacklevel=2)
+        print(f"note: {text}", file=sys.stderr)
 
 
 def cautions(experiment: Experiment) -> Iterator[str]:
