@@ -54,8 +54,8 @@ NAMED = {
     ),
     "meta-test starts from a fresh Adam": (
         "run/measuring",
-        "(self.start(),), chunk.episodes",
-        "(Start(self.start().params, self.algorithm.inner.rule.init(self.start().params)),), "
+        "(self.tested(),), chunk.episodes",
+        "(Start(self.tested().params, self.algorithm.inner.rule.init(self.tested().params)),), "
         "chunk.episodes",
     ),
     "the largest loss is the best": (
@@ -94,9 +94,9 @@ NAMED = {
         "self.inner.step(Start(adapted.params, start.state), grads)",
     ),
     "a query image is in the support": (
-        "data/images/split",
-        "rows[:, : spec.queries].ravel()",
-        "rows[:, spec.queries : 2 * spec.queries].ravel()",
+        "data/images/members",
+        "query = [image for own in images for image in own[:queries]]",
+        "query = [image for own in images for image in own[queries : 2 * queries]]",
     ),
     "the stopwatch counts validation": (
         "run/callbacks",

@@ -152,6 +152,7 @@ METHODS = {
 }
 
 
+@pytest.mark.slow
 def test_the_methods_of_figure_4_share_their_points_and_their_twenty_drawings():
     configs = jobs("overlap")
     assert set(METHODS) == set(overlap.METHODS)  # what the report looks for

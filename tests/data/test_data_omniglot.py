@@ -222,6 +222,7 @@ def test_real_rotations_are_training_classes_alone(real_data):
     assert all((split.classes % 4 == 0).all() for n, split in splits.items() if n != "train")
 
 
+@pytest.mark.slow
 def test_real_data_opens_again_at_once(real_data):
     Omniglot(real_data).open()
     start = time.perf_counter()

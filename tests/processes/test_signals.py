@@ -182,7 +182,7 @@ MOMENTS = {
     "in saving": (WholeCheckpoints, "save_checkpoint", ALWAYS, 1),
 }
 """What a signal comes in, and the meta-iterations that are saved then."""
-FAST = ("in the first outer step", "in a validation")
+FAST = ("in a validation",)
 STOPS = [
     *((moment, "serial") for moment in FAST),
     *(pytest.param(moment, "auto", marks=pytest.mark.slow) for moment in MOMENTS),

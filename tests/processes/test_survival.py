@@ -132,6 +132,7 @@ def test_a_row_that_was_cut_short_is_no_row(tmp_path):
 # --- a full disk
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "time", "resumable"),
     [
@@ -240,6 +241,7 @@ def test_a_signal_saves_says_how_to_go_on_and_is_no_success(number, tmp_path):
     assert saved["fewstep"]["meta_iteration"] >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_a_signal_while_testing_says_how_to_go_on(here, undisturbed, monkeypatch, capfd):
     from fewstep.run import training
@@ -256,6 +258,7 @@ def test_a_signal_while_testing_says_how_to_go_on(here, undisturbed, monkeypatch
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_overrides_that_hydra_was_killed_over(here, undisturbed, monkeypatch):
     from fewstep.run import training

@@ -155,6 +155,7 @@ def test_what_has_no_p_value_is_not_counted() -> None:
     assert math.isnan(unknown)
 
 
+@pytest.mark.slow
 def test_holms_correction_is_statsmodels() -> None:
     from statsmodels.stats import multitest
 

@@ -78,6 +78,7 @@ def test_no_text_of_the_page_is_cut(width, media, scheme, page, chromium) -> Non
     opened.close()
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_is_final_first_and_leads_to_the_runs(page, chromium) -> None:
     opened = chromium.new_page(viewport={"width": 1200, "height": 900})
     opened.goto(page.as_uri())

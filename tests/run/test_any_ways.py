@@ -34,7 +34,7 @@ from fewstep.run.given_tasks import given
 from fewstep.run.ways import check_any_ways
 
 
-PROTO = ("algorithm=proto_fomaml", "trainer=cpu", "model.channels=8", "model.norm=group")
+PROTO = ("algorithm=proto_fomaml", "trainer=cpu", "model.channels=8", "+model.norm=group")
 
 
 def draft(*words: str):
@@ -95,7 +95,7 @@ REFUSED = {
         "algorithm.outer.average=1: must be a number above 0 and below 1 or null. For example "
         "algorithm.outer.average=0.999"
     ),
-    ("model.norm=layer",): "model.norm=layer: must be one of batch, group",
+    ("++model.norm=layer",): "model.norm=layer: must be one of batch, group",
     ("model.channels=12",): (
         "model.channels=12: with model.norm=group they are normalized 8 together. Use a multiple "
         "of 8, or model.norm=batch"
@@ -322,7 +322,7 @@ def test_published_figures_stand_beside_it(tmp_path: Path) -> None:
 
 TINY = ["trainer=cpu", "dataset.classes=60", "max_meta_iterations=2", "eval.val_every=null"]
 TINY += ["eval.tasks=6", "eval.curve_tasks=0", "execution=serial", "meta_batch=2"]
-TINY += ["model.channels=8", "model.norm=group", "algorithm=proto_fomaml"]
+TINY += ["model.channels=8", "+model.norm=group", "algorithm=proto_fomaml"]
 
 
 @pytest.mark.slow

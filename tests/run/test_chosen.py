@@ -176,6 +176,7 @@ def test_what_results_name_is_what_was_tested(
     assert tested["callbacks"]["Checkpoints"]["loss"] == loss
 
 
+@pytest.mark.slow
 def test_the_same_stretch_again_ends_as_the_undisturbed_run(left, tmp_path: Path) -> None:
     left("ahead", tmp_path / "again")
     losses = {**AHEAD, 4: 3.0, 5: 2.0, 6: 2.0}

@@ -20,7 +20,7 @@ from fewstep.config.reference import reference
 from fewstep.config.renamed import current, renamed_word
 from fewstep.config.trust import check_stored
 from fewstep.messages.errors import ConfigError
-from fewstep.run import assembly, build, handover, parts
+from fewstep.run import build, handover, parts, recipes
 from fewstep.run.assembly import assemble
 
 
@@ -41,7 +41,7 @@ PARTS = ("build_algorithm", "build_outer", "build_model", "build_dataset", "buil
 
 def home(name: str) -> ModuleType:
     """Where a part is made from."""
-    made_in = {"build_outer": assembly, "build_test": build, "compose": compose}
+    made_in = {"build_outer": recipes, "build_test": build, "compose": compose}
     return made_in.get(name, parts)
 
 
@@ -129,6 +129,7 @@ def test_yesterdays_overrides_are_read_with_todays_names() -> None:
     assert renamed_word("name=fewstep.rulesets") == "name=fewstep.rulesets"
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_yesterday_is_resumed(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert train.main([*WORDS, f"hydra.run.dir={folder}"]) == 0

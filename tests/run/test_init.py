@@ -11,11 +11,11 @@ import yaml
 from torch import Tensor, nn
 
 from fewstep.commands import train
+from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.run import assembly, baselines, checkpoint, shipped, starting
-from fewstep.run.merging import merged
 from fewstep.run.weights import Weights
 
 

@@ -98,7 +98,7 @@ REFUSED = {
     ("schedule", "my_outer.tensor"): "gives tensor([1., 1.]) at 0.0, and must give a finite number",
     ("schedule", "my_outer.nobody"): "fails at 0.0 (TypeError: ",
     ("schedule", "my_outer.number"): "cannot be imported (it is no class or function).",
-    ("clip", 0.0): "must be a number above 0 or null. For example algorithm.outer.clip=1.0",
+    ("clip", 0.0): "must be a number above 0 or null. For example +algorithm.outer.clip=1.0",
     ("clip", "long"): "must be a number above 0 or null.",
     ("schedule", "step"): "must be one of linear, cosine, warm, or the dotted path of a function",
 }

@@ -445,6 +445,7 @@ def test_a_longer_schedule_is_taken_up_where_the_run_stopped(tmp_path):
     assert rates == [0.5, 0.25]
 
 
+@pytest.mark.slow
 def test_double_precision_is_double_throughout(tmp_path):
     words = [*TINY, "trainer.precision=64", "eval.val_every=null", "max_meta_iterations=2"]
     done = run(train.main, tmp_path, *words)
@@ -501,6 +502,7 @@ def regression(tmp_path_factory) -> Run:
     return run(train.main, tmp_path_factory.mktemp("regression"), *words)
 
 
+@pytest.mark.slow
 def test_a_regression_reports_its_loss(regression):
     for entry in regression.results["results"]:
         assert "acc" not in entry

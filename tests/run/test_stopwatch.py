@@ -65,6 +65,7 @@ def test_neither_measuring_nor_saving_is_counted(tmp_path: Path) -> None:
     assert seconds(tmp_path, "max_meta_iterations=12") == (3.5, 6.0)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_warms_up_again(tmp_path: Path) -> None:
     seconds(tmp_path, "max_meta_iterations=8")
     again = seconds(tmp_path, "max_meta_iterations=16", f"resume={tmp_path}")

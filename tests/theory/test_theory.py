@@ -83,6 +83,7 @@ def test_another_algorithm_does_not_pass_for_maml(
         assert row["slope"] == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.slow
 def test_coefficients_are_those_of_the_paper(problem: Problem) -> None:
     table = {
         "maml": {2: (1, -2), 3: (1, -4), 4: (1, -6)},

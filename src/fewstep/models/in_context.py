@@ -39,7 +39,8 @@ class Attention(nn.Module):
 
 class InContextDecoder(nn.Module):
     """Embeddings of pictures from the answers of a subject whom it has not met: a token a voxel,
-    [w, b, log residual, beta], beside register tokens whose mean is read."""
+    [w, b, log residual, beta], beside register tokens whose mean is read. Answers and weights are
+    told in units of the subject's own weights, their root mean square, so that no scale matters."""
 
     takes = TAKES
 
@@ -75,9 +76,12 @@ class InContextDecoder(nn.Module):
     def forward(self, x: Tensor, **given: Tensor) -> Tensor:
         """Embeddings [B, D] of answers [B, V]."""
         known, there = encoded(given), given["voxels"].bool()
-        seen = torch.cat([known.w, known.b[:, None], (known.residual + 1e-3).log()[:, None]], 1)
+        unit = (known.w.square().sum() / (given["voxels"].sum() * known.w.shape[1])).sqrt() + 1e-6
+        noise = (known.residual / unit.square() + 1e-3).log()
+        seen = torch.cat([known.w / unit, known.b[:, None] / unit, noise[:, None]], 1)
         seen = seen if self.context else torch.zeros_like(seen)
-        features = torch.cat([seen.expand(len(x), *seen.shape), x[..., None]], -1)
+        answers = x / unit if self.context else x
+        features = torch.cat([seen.expand(len(x), *seen.shape), answers[..., None]], -1)
         tokens = self.token(features)
         tokens = tokens + self.mlp(tokens)
         registers = self.registers.expand(len(x), *self.registers.shape)

@@ -33,6 +33,7 @@ def quiet_lightning() -> None:
         ".*`IterableDataset` has `__len__`.*",
         ".*module.* in eval mode at the start of training.*",  # a metric's, or a frozen part's
         ".*`srun` command is available.*",  # a cluster's front machine: ranks are started here
+        "There is a performance drop because we have not yet",  # functorch, of some layers
     ):
         warnings.filterwarnings("ignore", text)
 

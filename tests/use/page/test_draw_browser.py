@@ -146,6 +146,7 @@ class Tab:
         return self.page.locator(selector).count()
 
 
+@pytest.mark.slow
 def test_two_classes_are_drawn_and_a_third_drawing_is_recognized(opened, shipped):
     tab = opened(shipped, reduced_motion="no-preference")
     assert tab.count("#curve .line") == 0
