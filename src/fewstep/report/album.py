@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ import matplotlib.pyplot as plt
 from fewstep.report.pictures import INK, Picture, draw
 from fewstep.report.sections import Section
 
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells each glyph of a PDF
 
 FORMATS = ("png", "pdf", "svg")
 
