@@ -27,31 +27,41 @@ class Path:
     vector that has the names of the parameters; one step's graph is held at a time.
     """
 
-    def __init__(self, inner: InnerLoop, problem: Problem, start: Start, episode: Episode) -> None:
+    def __init__(
+        self,
+        inner: InnerLoop,
+        problem: Problem,
+        start: Start,
+        episode: Episode,
+        kept: int | None = None,
+    ) -> None:
+        """`kept`: the last steps that will be asked about; None is all of them."""
         self.inner, self.problem, self.steps = inner, problem, inner.steps
         self._origin, self._episode = start, episode
-        self._at = [inner.start(problem, start, episode)]
+        self._at = {0: inner.start(problem, start, episode)}
         self.metrics: Metrics = {}
         """Of the last inner minibatch, before its step."""
         for k in range(inner.steps):
-            step = inner.go_on(problem, self._at[-1], episode, slice(k, k + 1))
-            self._at.append(step.start)
+            step = inner.go_on(problem, self._at[k], episode, slice(k, k + 1))
+            self._at[k + 1] = step.start
             self.metrics = step.metrics
+            if kept is not None and k < inner.steps - kept:
+                del self._at[k]
 
     @property
     def params(self) -> list[Params]:
-        """The parameters before each step, and after the last."""
-        return [at.params for at in self._at]
+        """The parameters before each step that is kept, and after the last."""
+        return [at.params for at in self._at.values()]
 
     @property
     def state(self) -> State:
         """What the rule remembers at the end."""
-        return self._at[-1].state
+        return self._at[self.steps].state
 
     def query_gradient(self) -> tuple[Metrics, Params]:
         """`(metrics, v)`, with v the gradient of the query loss at the adapted parameters."""
         queries = self.problem.queries(self._episode)
-        return query_gradient(self.problem, self.inner.finish(self._at[-1]), queries)
+        return query_gradient(self.problem, self.inner.finish(self._at[self.steps]), queries)
 
     def gradient(self, k: int, at: Params) -> Params:
         """That of step k's inner objective at some parameters: 0 for what is fixed."""

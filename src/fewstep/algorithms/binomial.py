@@ -26,6 +26,10 @@ class Binomial(MetaGradient):
     def __post_init__(self) -> None:
         check_order(self.inner, self.order, self.window)
 
+    @property
+    def kept(self) -> int | None:
+        return self.window
+
     def hessian_products(self) -> int:
         return self.order * ((self.window or self.inner.steps) - self.order + 1)
 

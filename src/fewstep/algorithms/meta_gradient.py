@@ -19,10 +19,15 @@ class MetaGradient(Algorithm):
 
     needs_queries = True
 
+    @property
+    def kept(self) -> int | None:
+        """The last steps that `pull_back` asks about; None is all of them."""
+        return None
+
     def direction(
         self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
-        path = Path(self.inner, problem, start, episode)
+        path = Path(self.inner, problem, start, episode, self.kept)
         metrics, v = path.query_gradient()
         return path.to_start(self.pull_back(path, v)), path.state, metrics
 
