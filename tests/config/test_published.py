@@ -78,6 +78,10 @@ def test_maml_and_fomaml_have_the_recipe_of_finn_et_al(family, row, shots, algor
     ]
 
 
+TWICE = {"lgd": 1}
+"""Jobs that another one is as well: of Gaussian tasks the mode is ridge regression."""
+
+
 @cache
 def jobs(sweep: str) -> list[dict]:
     """The configuration of every job of a sweep, in order, each of which passes the check."""
@@ -86,7 +90,7 @@ def jobs(sweep: str) -> list[dict]:
     configs = [composed(*overrides) for overrides in combinations(words)]
     for config in configs:
         assembly.check(config)
-    assert len({config_hash(config) for config in configs}) == len(configs)
+    assert len({config_hash(config) for config in configs}) == len(configs) - TWICE.get(sweep, 0)
     return configs
 
 
