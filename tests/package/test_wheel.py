@@ -101,7 +101,7 @@ def test_an_algorithm_of_ones_own_is_one_file_and_one_yaml(installed, tmp_path):
     (tmp_path / "conf" / "algorithm" / "mine.yaml").write_text(MINE_YAML)
     (tmp_path / "mine.py").write_text(MINE_PY)
     help_text = python(installed, tmp_path, "-m", "fewstep.cli", "train", "--help").stdout
-    assert "metasgd, mine, prox_reptile" in help_text
+    assert ", mine, " in help_text
 
     # By its entry point, which unlike `python -m` does not look for modules in this folder.
     run = "import sys; sys.path.remove(''); from fewstep.cli import main; sys.exit(main())"
