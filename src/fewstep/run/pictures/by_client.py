@@ -42,6 +42,4 @@ class ByClient:
             axes.set_xticks(places, [f"client {i + 1}\nwidth {w:g}" for i, w in enumerate(widths)])
             axes.set(ylim=(0, 100), ylabel="accuracy, %")
             figure.legend(loc="outside lower center", ncols=2, fontsize=9)
-            with finished.file("clients.png") as aside:
-                figure.savefig(aside, format="png")
-            plt.close(figure)
+            finished.save(figure, "clients.png")

@@ -44,9 +44,7 @@ class Constellations:
                 low[i].set_xlabel(f"{100 * before:.0f} % told,\nadapted {100 * after:.0f} %")
             top[0].set_ylabel("sent")
             low[0].set_ylabel(f"received, {channel.snr:.0f} dB")
-            with finished.file("constellations.png") as aside:
-                figure.savefig(aside, format="png")
-            plt.close(figure)
+            finished.save(figure, "constellations.png")
 
 
 def _symbols(modulation: str, channel: Channel) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import torch
+from matplotlib.figure import Figure
 
 from fewstep.adapters.meta_test import predict
 from fewstep.core.net import Net
@@ -59,6 +61,12 @@ class Finished:
     def file(self, name: str) -> AbstractContextManager[Path]:
         """Where to write a file of the run's folder, which is there when it is whole."""
         return replacing(self.folder / name)
+
+    def save(self, figure: Figure, name: str) -> None:
+        """Write a figure of pyplot's as a file of the run's folder, and let it go."""
+        with self.file(name) as aside:
+            figure.savefig(aside, format="png")
+        plt.close(figure)
 
 
 def _answers(net: Net, start: Start, episode: Episode, *, learner: MetaLearner) -> tuple[Any, Any]:

@@ -36,9 +36,7 @@ class Grounds:
                 row[0].set_ylabel(INITIALIZATIONS.get(init) or algorithm(name), fontsize=9)
             assert image is not None, "a run has an initialization"
             figure.colorbar(image, ax=rows, label="m/s", shrink=0.8)
-            with finished.file("velocity.png") as aside:
-                figure.savefig(aside, format="png")
-            plt.close(figure)
+            finished.save(figure, "velocity.png")
 
 
 def _error(model: Tensor, true: Tensor) -> float:

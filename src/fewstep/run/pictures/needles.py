@@ -45,9 +45,7 @@ class Needles:
             left.set_yticks(range(len(heads)), heads)
             right.barh(range(len(heads)), shares.mean(0).numpy(), color=PALETTE[0])
             right.set(xlim=(0, 1), xlabel="share on the needle", title=f"{TASKS} questions")
-            with finished.file("needles.png") as aside:
-                figure.savefig(aside, format="png")
-            plt.close(figure)
+            finished.save(figure, "needles.png")
 
 
 def _looks(net: Net, start: Start, episode: Episode) -> Tensor:

@@ -51,9 +51,7 @@ class Recall:
                 xlabel="pairs ago (shaded: asked for)", ylabel=RelativeError.unit, ylim=(0, None)
             )
             axes.legend()
-            with finished.file("recall.png") as aside:
-                figure.savefig(aside, format="png")
-            plt.close(figure)
+            finished.save(figure, "recall.png")
 
 
 def _errors(net: Net, start: Start, episode: Episode) -> Tensor:

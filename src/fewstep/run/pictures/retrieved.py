@@ -43,9 +43,7 @@ class Retrieved:
             axes.set_xticks([], minor=True)
             axes.set_ylim(0, None)
             axes.legend()
-            with finished.file("retrieved.png") as aside:
-                figure.savefig(aside, format="png")
-            plt.close(figure)
+            finished.save(figure, "retrieved.png")
 
 
 def _found(net: Net, start: Start, episode: Episode) -> float:

@@ -39,6 +39,4 @@ class Waves:
                 handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9
             )
             figure.suptitle(f"{setting.spec.shots} points, {setting.spec.steps} gradient steps")
-            with finished.file("waves.png") as aside:
-                figure.savefig(aside, format="png")
-            plt.close(figure)
+            finished.save(figure, "waves.png")

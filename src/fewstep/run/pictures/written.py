@@ -44,9 +44,7 @@ class Written:
                 right = (chances.argmax(1) == episode.query_y.cpu()).double().mean()
                 axes.imshow(chances.numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
                 axes.set(xlabel="class", ylabel="query", title=f"{title}: {right:.0%}".strip(": "))
-            with finished.file("written.png") as aside:
-                figure.savefig(aside, format="png")
-            plt.close(figure)
+            finished.save(figure, "written.png")
 
 
 def _fast(net: Net, start: Start, episode: Episode) -> Tensor | None:
