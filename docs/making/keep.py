@@ -1,11 +1,15 @@
 """python -m making.keep outputs/runs/NAME/DATE docs/results/NAME/results_seed0.json
+python -m making.keep outputs/sweeps/NAME docs/results/systems/NAME
 
 A run becomes a result that is committed: its results.json under a name of its own, and beside it
-what every test task said, compressed, from which paired figures can be worked out again.
+what every test task said, compressed, from which paired figures can be worked out again. Of a
+sweep, every job that has finished is kept.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -20,5 +24,16 @@ def keep(run: Path, results: Path) -> Path:
     return pack(results, run)
 
 
+def keep_all(sweep: Path, folder: Path) -> list[Path]:
+    """Copy the results of a sweep's jobs, each under its number and its label."""
+    kept = []
+    for file in sorted(sweep.glob("*/results.json")):
+        label = json.loads(file.read_text())["label"] or sweep.name
+        name = re.sub(r"\W+", "_", f"results_{file.parent.name}_{label}")
+        kept.append(keep(file.parent, folder / f"{name}.json"))
+    return kept
+
+
 if __name__ == "__main__":
-    print(keep(*map(Path, sys.argv[1:])))
+    run, to = map(Path, sys.argv[1:])
+    print(*([keep(run, to)] if to.suffix == ".json" else keep_all(run, to)), sep="\n")

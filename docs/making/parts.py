@@ -25,6 +25,7 @@ REPORT = re.compile(
 )
 PEERS = re.compile(r"<!-- (?P<file>\S+\.json) -->\n(\|.*\n)+")
 GATES = re.compile(r"<!-- family\.run -->\n(?:- .*\n)*")
+SYSTEMS = re.compile(r"<!-- systems (?P<name>\w+) -->\n(\|.*\n)*")
 HANDS_OF_ALL = re.compile(r"<!-- hands\.(?P<part>\w+) -->\n(\|.*\n)+")
 HANDS = re.compile(r"<!-- hands (?P<part>\w+) -->\n(\|.*\n)+")
 THEORY = re.compile(r"<!-- fewstep theory(?P<part> \w+)? -->\n.*?\n<!-- end theory -->\n", re.S)
@@ -54,6 +55,7 @@ def refreshed(text: str) -> str:
     text = HANDS.sub(_hands, text)
     text = HANDS_OF_ALL.sub(_hands_of_all, text)
     text = GATES.sub(lambda _: _gates(), text)
+    text = SYSTEMS.sub(_systems, text)
     return THEORY.sub(_theory, text)
 
 
@@ -93,6 +95,13 @@ def _gates() -> str:
 
     told = [line for name in kept() for line in lines(PARTS[name]())]
     return "\n".join(["<!-- family.run -->", *(f"- {line}" for line in told), ""])
+
+
+def _systems(found: re.Match[str]) -> str:
+    """The claims on one of the seven systems, each with what its files say."""
+    from systems.verdict import table
+
+    return f"<!-- systems {found['name']} -->\n{table(found['name'])}\n"
 
 
 def _theory(found: re.Match[str]) -> str:

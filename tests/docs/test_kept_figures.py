@@ -13,7 +13,7 @@ from fewstep.records.two_way import two_way
 
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
-FILES = sorted(RESULTS.glob("*/results*.json"))
+FILES = sorted(RESULTS.rglob("results*.json"))
 
 LOST = {"gradient_combinations", "gradient_combinations_40000", "image_folder_5w_reptile_300"}
 LOST |= {"omniglot_20w_reptile_1000", "omniglot_5w_maml", "omniglot_5w_reptile"}

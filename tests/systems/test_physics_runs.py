@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.run, pytest.mark.slow]
 
 SHORT = ["trainer=cpu", "max_meta_iterations=2", "meta_batch=2", "log_every=1", "eval.tasks=4"]
 SHORT += ["eval.curve_tasks=2", "checkpoint_every=1"]
-RADIO = ["model.d=8", "model.layers=1", "algorithm.inner.steps=2", "eval.steps=3", "eval.queries=2"]
+RADIO = ["model.d=8", "model.layers=1", "algorithm.inner.steps=2", "eval.queries=2"]
 GROUND = ["model.hidden=8", "algorithm.inner.steps=2", "dataset.nt=60"]
 GROUND += ["eval.settings=[{shots: 3, steps: 2, batch_size: null}]"]
 
@@ -30,7 +30,8 @@ def words_of(system: str, tmp_path: Path) -> list[str]:
         return ["experiment=ifwi", *SHORT, *GROUND]
     clean = ["experiment=rf_pretrain", *SHORT, *RADIO[:2], "eval.queries=2"]
     assert train.main([*clean, f"hydra.run.dir={tmp_path}/clean"]) == 0
-    return ["experiment=rf_prompt", *SHORT, *RADIO, f"init={tmp_path}/clean"]
+    steps = "eval.settings=[{shots: 5, steps: 3, batch_size: null}]"
+    return ["experiment=rf_prompt", *SHORT, *RADIO, steps, f"init={tmp_path}/clean"]
 
 
 @pytest.mark.parametrize(

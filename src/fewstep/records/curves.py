@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from fewstep.disk.files import replacing
-from fewstep.records import layout, words
+from fewstep.records import layout, measures, words
 from fewstep.records.lines import Line
 from fewstep.records.metrics import read_metrics
 from fewstep.records.panel import ITERATION, STEP, Panel, handle, notes
@@ -80,7 +80,7 @@ def _training(metrics: Path, report: Mapping[str, Any]) -> Iterator[Labelled]:
     panel = Panel(
         f"{title}, during training" if {"val", "test"} & set(shown) else "during training",
         ITERATION,
-        words.unit(metric, report),
+        measures.unit(metric, report),
         metric,
         list(shown.values()),
         _chance(first) if metric == "acc" else None,
@@ -117,7 +117,7 @@ def _settings(report: Mapping[str, Any]) -> Iterator[Labelled]:
         more = f", {place[2]} steps" if len(alike) > 1 else ""
         title = f"{words.setting(place[0], place[1], metric)}{more}: {tasks:,} unseen tasks"
         chance = _chance(entries[0]) if metric == "acc" else None
-        panel = Panel(title, STEP, words.unit(metric, report), metric, lines, chance)
+        panel = Panel(title, STEP, measures.unit(metric, report), metric, lines, chance)
         yield panel, looks
 
 

@@ -1,4 +1,4 @@
-"""How a run is said in words: its algorithm, its setting, a key and its value, what it measures.
+"""How a run is said in words: its algorithm, its setting, a key and its value.
 
 Pictures speak to readers who have not seen the configuration: "inner learning rate 0.01", never
 `algorithm.inner.lr=0.01`.
@@ -113,11 +113,6 @@ TRAINED_ON = {
 }
 """What `train/acc` and `train/loss` are the mean of, which is another thing for each algorithm."""
 
-MEASURES = {"acc": "accuracy, %", "loss": "loss"}
-
-UNITS = {"sine": "mean squared error"}
-"""The loss of datasets whose results are older than the unit that they now bring."""
-
 
 def algorithm(name: str) -> str:
     """An algorithm's name as papers write it, and one of a user's as it is."""
@@ -137,13 +132,6 @@ def run(learner: str, data: str, seed: int) -> str:
 def trained_on(name: str) -> str:
     """What an algorithm logs of the tasks it trains on."""
     return TRAINED_ON.get(name, "training tasks, as the algorithm logs them")
-
-
-def unit(metric: str, content: Mapping[str, Any]) -> str:
-    """What the axis of a metric says, by what a results.json says of its loss."""
-    if metric == "acc":
-        return MEASURES["acc"]
-    return content.get("unit") or UNITS.get(content.get("dataset", ""), MEASURES["loss"])
 
 
 def setting(ways: int, shots: int, metric: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from fewstep.records import layout, words
+from fewstep.records import layout, measures
 from fewstep.records.lines import CHANCE
 from fewstep.records.panel import AXIS, TITLE, handle
 from fewstep.records.style import NEUTRAL, STYLES, evenly, logarithmic
@@ -72,7 +72,7 @@ def finals(table: Looks, named: Sequence[Series]) -> list[Dots]:
 def _panel(row: Row, rows: Sequence[tuple[str, Sequence[Dot]]]) -> Dots:
     metric = metric_of(row)
     chance = 100 / row["ways"] if metric == "acc" else None
-    return Dots(place(row), words.unit(metric, row.runs[0].content), metric, chance, rows)
+    return Dots(place(row), measures.unit(metric, row.runs[0].content), metric, chance, rows)
 
 
 def _seeds(entries: Sequence[Any], metric: str) -> list[float]:

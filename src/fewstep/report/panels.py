@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fewstep.records import words
+from fewstep.records import measures
 from fewstep.records.lines import FEW, Line
 from fewstep.records.panel import ITERATION, STEP, Panel
 from fewstep.records.style import STYLES, numbers
@@ -51,7 +51,7 @@ def _during(table: Looks, split: str, name: str) -> Panel | None:
 
 def _panel(row: Row, name: str, x: str, metric: str, lines: Sequence[Line]) -> Panel:
     chance = 100 / row["ways"] if metric == "acc" else None
-    y = f"{name} {words.unit(metric, row.runs[0].content)}".strip()
+    y = f"{name} {measures.unit(metric, row.runs[0].content)}".strip()
     return Panel(place(row), x, y, metric, lines, chance)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from matplotlib.axes import Axes
 
-from fewstep.records import layout, words
+from fewstep.records import layout, measures, words
 from fewstep.records.job_record import read_record
 from fewstep.records.lines import CHANCE
 from fewstep.records.panel import AXIS
@@ -86,7 +86,7 @@ def search_of(section: Section) -> Search | None:
         trials,
         keys,
         metric,
-        f"meta-validation {words.unit(metric, row.runs[0].content)}",
+        f"meta-validation {measures.unit(metric, row.runs[0].content)}",
         100 / row["ways"] if metric == "acc" else None,
         f"{words.dataset(row['dataset'])}, {setting}",
     )

@@ -1,0 +1,1 @@
+"""What seven systems must show, and whether trainings bear it out."""

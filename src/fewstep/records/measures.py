@@ -1,0 +1,39 @@
+"""What is measured, in words and with its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+MEASURES = {
+    "acc": "accuracy, %",
+    "loss": "loss",
+    "far_acc": "accuracy in long contexts, %",
+    "needle_mass": "attention on the needle",
+    "server_own": "server on own classes, %",
+    "server_others": "server on others' classes, %",
+    "cka": "CKA",
+    "velocity_rmse": "velocity error, m/s",
+}
+"""The metrics of objectives; a share is in percent."""
+
+UNITS = {"sine": "mean squared error"}
+"""The loss of datasets whose results are older than the unit that they now bring."""
+
+
+def unit(metric: str, content: Mapping[str, Any]) -> str:
+    """What the axis of a metric says, by what a results.json says of its loss."""
+    if metric == "acc":
+        return measured(metric)
+    return content.get("unit") or UNITS.get(content.get("dataset", ""), MEASURES["loss"])
+
+
+def measured(metric: str) -> str:
+    """A metric in words; one that has none by its name."""
+    return MEASURES.get(metric, metric.replace("_", " "))
+
+
+def scale(metric: str) -> int:
+    """What a figure of it is multiplied by to be shown: shares are shown in percent."""
+    return 100 if measured(metric).endswith("%") else 1
