@@ -140,6 +140,25 @@ def test_every_result_file_has_a_table() -> None:
     assert ALL.count("<!-- fewstep theory -->") == 1
 
 
+def test_a_system_is_a_few_files_with_as_many_lines_as_its_row_says() -> None:
+    page = PAGES["docs/architecture.md"].partition("## What a system costs")[2]
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    assert len(rows) == 8
+    for system, own, lines, beside in rows[1:]:
+        files = re.findall(r"`(\S+)`", own)
+        assert length(files) == int(lines) <= 400, system
+        assert len(files) <= 3, system
+        for part in beside.split("; "):
+            *named, told = part.split(", ")
+            assert part == "a YAML" or length([n.strip("`") for n in named]) == int(told), part
+
+
+def length(modules: list[str]) -> int:
+    """Lines of some files of the package."""
+    files = [ROOT / "src" / "fewstep" / f"{name}.py" for name in modules]
+    return sum(len(file.read_text().splitlines()) for file in files)
+
+
 def test_every_trap_that_the_code_names_has_a_place() -> None:
     page = PAGES["docs/traps.md"]
     told = {int(n) for n in re.findall(r'^<a id="trap-(\d+)"></a>$', page, re.M)}

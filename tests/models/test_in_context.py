@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from fewstep.core.problem import given
-from fewstep.core.ridge import decoded, encoded
+from fewstep.core.ridge import Ridge, decoded, encoded
 from fewstep.core.types import Episode, EpisodeSpec
-from fewstep.data.retrieval import Retrieval, Ridge
 from fewstep.data.subject_files import SubjectFiles
-from fewstep.data.subjects import Subjects
+from fewstep.data.subjects import Retrieval, Subjects
 from fewstep.models.in_context import InContextDecoder
 
 
@@ -191,7 +190,8 @@ def files(folder: Path, **keys) -> SubjectFiles:
 
 def test_a_task_is_some_voxels_and_pictures_of_a_subject(tmp_path: Path) -> None:
     splits = files(recorded(tmp_path)).open()
-    assert {name: len(split.subjects) for name, split in splits.items()} == {"train": 2, "test": 1}
+    held = {name: len(split.family.subjects) for name, split in splits.items()}
+    assert held == {"train": 2, "test": 1}
     spec = EpisodeSpec(1, 5, 3, 0)
     found = splits["test"].to("cpu", F64).episode(spec, 0, 0)
     assert found.support_x.shape == (5, 4)

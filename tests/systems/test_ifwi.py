@@ -161,7 +161,7 @@ def test_what_is_refused_of_a_file(models: np.ndarray, words: str, tmp_path: Pat
 )
 def test_what_a_grid_cannot_fill(spec: EpisodeSpec, words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
-        Ground().check(spec)
+        Ground().check(spec, "train")
 
 
 def test_without_deepwave_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,7 +194,7 @@ def test_data_is_known_by_what_makes_it() -> None:
         (lambda: Modulation(snr=[9, 8]), "dataset.snr=[9, 8]: must be two finite numbers of dB"),
         (lambda: Modulation(samples=0), "dataset.samples=0: must be at least 1"),
         (
-            lambda: Modulation().check(EpisodeSpec(5, 1, 1, 1)),
+            lambda: Modulation().check(EpisodeSpec(5, 1, 1, 1), "train"),
             "shots.ways=5: a task has every one of the 6 modulations. Set it to 6",
         ),
         (

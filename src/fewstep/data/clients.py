@@ -7,26 +7,24 @@ little shifted anew. At meta-test it is asked for all characters, in drawings th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from fewstep.core.alike import cka
 from fewstep.core.net import Net
 from fewstep.core.peek import seen
 from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params
-from fewstep.data.digest import source_sha256
+from fewstep.data.family import Family, Made
 from fewstep.data.omniglot import DRAWINGS, Omniglot
-from fewstep.data.rows import placed
-from fewstep.data.sampler import IMAGES, Draws, check_counts
+from fewstep.data.sampler import IMAGES, Draws
 
 
 TRAIN = 14  # drawings of a character; the others are asked for
@@ -74,7 +72,7 @@ def _mean(values: Tensor, among: Tensor) -> Tensor:
 
 
 @dataclass
-class Clients:
+class Clients(Family):
     """A federation over some characters of Omniglot."""
 
     widths: Sequence[float] = (1.0, 1.0, 0.5, 0.5, 0.25, 0.25)
@@ -88,6 +86,7 @@ class Clients:
     """As of dataset=omniglot."""
 
     name: ClassVar[str] = "clients"
+    splits: ClassVar[Sequence[str]] = ("train", "test")
     objective: OwnAndOthers = field(default_factory=OwnAndOthers, init=False)
 
     def __post_init__(self) -> None:
@@ -124,10 +123,6 @@ class Clients:
         """Tasks that belong together: every client once."""
         return len(self.widths)
 
-    def open(self) -> dict[str, ClientSplit]:
-        """The splits `train`, whose tasks are rounds of all clients, and `test`."""
-        return {name: ClientSplit(name, self) for name in ("train", "test")}
-
     @cached_property
     def images(self) -> Tensor:
         """[characters, 20, 1, 28, 28], 1 where there is ink; from all over the training split."""
@@ -137,55 +132,34 @@ class Clients:
         pixels = split.pixels[rows.reshape(-1)].float()
         return 1 - pixels.reshape(*rows.shape, *pixels.shape[1:])
 
+    def settings(self) -> dict[str, Any]:
+        """The images, and who holds which."""
+        images = self.images.contiguous().numpy().tobytes()
+        return {"images": sha256(images).hexdigest(), "own": self.held}
 
-@dataclass(frozen=True)
-class ClientSplit:
-    """Client after client, round after round; implements `fewstep.core.types.Split`."""
-
-    name: str
-    family: Clients
-    device: torch.device | str = "cpu"
-    dtype: torch.dtype = torch.float32
-
-    @property
-    def data_sha256(self) -> str:
-        """The digest of the images, and of who holds which."""
-        made = self.family.images.contiguous().numpy().tobytes(), self.family.held
-        return source_sha256("clients", {"images": sha256(made[0]).hexdigest(), "own": made[1]})
-
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> ClientSplit:
-        """The same split with its episodes on a device and in a dtype."""
-        return replace(self, device=device, dtype=dtype)
-
-    def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
-        """Task `index`: support x [S, 1, 28, 28] of the client's own characters, and y [S], their
-        numbers among all; queries of all of them, which training does not read."""
-        self.check(spec)
-        family, draws = self.family, Draws(seed, self.name, index)
-        client = index % family.round
-        own = torch.tensor(family.held[client])
-        x = family.images[own, : spec.shots].flatten(0, 1)
-        if self.name == "train":
+    def task(self, draws: Draws, spec: EpisodeSpec) -> Made:
+        """Client after client, round after round: support x [S, 1, 28, 28] of the client's own
+        characters, and y [S], their numbers among all; queries of all of them, which training does
+        not read."""
+        client = draws.index % self.round
+        own = torch.tensor(self.held[client])
+        x = self.images[own, : spec.shots].flatten(0, 1)
+        if draws.split == "train":
             x = self._shifted(x, draws)
-        every, query_x = torch.arange(family.characters), family.images[:, TRAIN:]
+        every, query_x = torch.arange(self.characters), self.images[:, TRAIN:]
         query_y = every.repeat_interleave(query_x.shape[1])
-        widths = torch.tensor(family.widths, dtype=self.dtype)
+        widths = torch.tensor(self.widths, dtype=torch.float64)
         extras = {"width": widths[client], "widths": widths, "client": torch.tensor(client)}
         extras["own"] = torch.isin(every, own)
-        support = x, own.repeat_interleave(spec.shots)
-        rows = (torch.from_numpy(numbers) for numbers in (draws.batches(spec), draws.key()))
-        whole = Episode(*support, query_x.flatten(0, 1), query_y, *rows, extras=extras)
-        return pytree.tree_map(lambda value: placed(value, self.device, self.dtype), whole)
+        support_y = own.repeat_interleave(spec.shots)
+        return Made(x, support_y, query_x.flatten(0, 1), query_y, extras)
 
-    def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
+    def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
         """Its number and the client's characters as little-endian int64."""
-        own = self.family.held[index % self.family.round]
-        return np.array([index, *own], "<i8").tobytes()
+        return np.array([draws.index, *self.held[draws.index % self.round]], "<i8").tobytes()
 
-    def check(self, spec: EpisodeSpec) -> None:
-        """Raise ValueError, naming the counts, if a spec asks for what a client does not hold."""
-        check_counts(spec)
-        own = len(self.family.held[0])
+    def check(self, spec: EpisodeSpec, split: str) -> None:
+        own = len(self.held[0])
         if (spec.ways, min(spec.shots, TRAIN)) != (own, spec.shots):
             raise ValueError(
                 f"shots.ways={spec.ways}, shots={spec.shots}: a client has {own} characters and "
@@ -194,7 +168,7 @@ class ClientSplit:
 
     def _shifted(self, x: Tensor, draws: Draws) -> Tensor:
         """Each moved by up to `shift` pixels, down and right, with no ink where it comes from."""
-        s = self.family.shift
+        s = self.shift
         words = [int(word) * (2 * s + 1) >> 64 for word in draws.words(IMAGES, 2 * len(x))]
         places = zip(F.pad(x, (s, s, s, s)), words[::2], words[1::2], strict=True)
         return torch.stack([p[:, i : i + 28, j : j + 28] for p, i, j in places])

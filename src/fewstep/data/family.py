@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
@@ -16,17 +16,21 @@ from torch import Tensor
 from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.digest import source_sha256
 from fewstep.data.images.class_lists import SPLITS
+from fewstep.data.rows import placed
 from fewstep.data.sampler import Draws, check_counts
+
+
+Numbers = np.ndarray | Tensor
 
 
 class Made(NamedTuple):
     """What a family makes of a task; fractions come in the precision that trains."""
 
-    support_x: np.ndarray
-    support_y: np.ndarray
-    query_x: np.ndarray
-    query_y: np.ndarray
-    extras: Mapping[str, np.ndarray] = MappingProxyType({})
+    support_x: Numbers
+    support_y: Numbers
+    query_x: Numbers
+    query_y: Numbers
+    extras: Mapping[str, Numbers] = MappingProxyType({})
 
 
 @dataclass
@@ -36,27 +40,29 @@ class Family(ABC):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     """To be raised when the same fields come to make other tasks."""
+    splits: ClassVar[Sequence[str]] = SPLITS
 
     @abstractmethod
     def task(self, draws: Draws, spec: EpisodeSpec) -> Made:
-        """One task; all that is random in it comes from its draws."""
+        """One task; all that is random in it comes from its draws, which know the split."""
 
     @abstractmethod
     def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
         """What makes the task this task, for a fingerprint."""
 
     @abstractmethod
-    def check(self, spec: EpisodeSpec) -> None:
-        """Raise ValueError, naming the counts, if a spec cannot be filled."""
+    def check(self, spec: EpisodeSpec, split: str) -> None:
+        """Raise ValueError, naming the counts, if a spec cannot be filled in a split."""
 
     def settings(self) -> dict[str, Any]:
-        """What makes its tasks: all that it is given."""
+        """What makes its tasks, for a digest: by default its version and all that it is given."""
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
-        return {n: list(v) if isinstance(v, (list, tuple)) else v for n, v in given.items()}
+        told = {n: list(v) if isinstance(v, (list, tuple)) else v for n, v in given.items()}
+        return {"version": self.version, **told}
 
     def open(self) -> dict[str, FamilySplit]:
-        """The splits `train`, `val` and `test`: each an endless row of tasks of its own."""
-        return {split: FamilySplit(split, self) for split in SPLITS}
+        """The splits, each an endless row of tasks of its own."""
+        return {split: FamilySplit(split, self) for split in self.splits}
 
 
 class FamilySplit:
@@ -72,8 +78,7 @@ class FamilySplit:
     @property
     def data_sha256(self) -> str:
         """The digest of what makes the tasks."""
-        family = self.family
-        return source_sha256(family.name, {"version": family.version, **family.settings()})
+        return source_sha256(self.family.name, self.family.settings())
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> FamilySplit:
         """The same split with its episodes on a device and in a dtype."""
@@ -102,8 +107,7 @@ class FamilySplit:
     def check(self, spec: EpisodeSpec) -> None:
         """Raise ValueError, naming the counts, if a spec cannot be filled."""
         check_counts(spec)
-        self.family.check(spec)
+        self.family.check(spec, self.name)
 
-    def _placed(self, numbers: np.ndarray) -> Tensor:
-        made = torch.from_numpy(numbers)
-        return made.to(self.device, self.dtype if made.is_floating_point() else None)
+    def _placed(self, numbers: Numbers) -> Tensor:
+        return placed(numbers, self.device, self.dtype)

@@ -134,7 +134,7 @@ class Ground(Family):
         model = np.round(self.model_of(draws) * 1000).astype("<i8")
         return model.tobytes() + np.array(across, "<i8").tobytes()
 
-    def check(self, spec: EpisodeSpec) -> None:
+    def check(self, spec: EpisodeSpec, split: str) -> None:
         if spec.ways != 1:
             raise ValueError(f"shots.ways={spec.ways}: a ground is one; set it to 1")
         if (shots := spec.shots + spec.queries) > self.grid[1]:

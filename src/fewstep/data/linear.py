@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-import torch
 
 from fewstep.core.objectives import ChainMean
-from fewstep.core.types import Episode, EpisodeSpec
-from fewstep.data.digest import source_sha256
+from fewstep.core.types import EpisodeSpec
+from fewstep.data.family import Family, Made
 from fewstep.data.numbers import box_muller, normal, uniform
 from fewstep.data.posterior import DENSITIES, PosteriorMean
-from fewstep.data.sampler import CLASSES, IMAGES, Draws, check_counts
+from fewstep.data.sampler import CLASSES, IMAGES, Draws
 
 
 WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -31,7 +30,7 @@ WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @dataclass
-class Linear:
+class Linear(Family):
     """Tasks of `d` weights; nothing is read and nothing is cached."""
 
     d: int = 2
@@ -62,65 +61,23 @@ class Linear:
         """
         return PosteriorMean(self.d, self.sigma, self.prior)
 
-    def open(self) -> dict[str, LinearSplit]:
-        """The splits `train`, `val` and `test`: each an endless row of tasks of its own."""
-        return {name: LinearSplit(name, self) for name in ("train", "val", "test")}
+    def task(self, draws: Draws, spec: EpisodeSpec) -> Made:
+        """Support x [S, d] and y [S, 1]; the queries are the d unit vectors."""
+        w, count = self._weights(draws), spec.shots * (self.d + 1)
+        x, e = np.split(normal(draws.words(IMAGES, 2 * count)), [spec.shots * self.d])
+        x = x.reshape(spec.shots, self.d)
+        y = x @ w + self.sigma * e
+        return Made(x, y[:, None], np.eye(self.d), w[:, None])
 
-
-class LinearSplit:
-    """Endless linear tasks; implements `fewstep.core.types.Split`."""
-
-    def __init__(
-        self,
-        name: str,
-        family: Linear,
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        self.name, self.family, self.device, self.dtype = name, family, torch.device(device), dtype
-
-    def __repr__(self) -> str:
-        return f"<{self.name} split of linear: {self.family.d} weights, {self.family.prior}>"
-
-    @property
-    def data_sha256(self) -> str:
-        """The digest of what makes the tasks."""
-        made = {"d": self.family.d, "sigma": self.family.sigma, "prior": self.family.prior}
-        return source_sha256("linear", {"version": 1, **made})
-
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> LinearSplit:
-        """The same split with its episodes on a device and in a dtype."""
-        return LinearSplit(self.name, self.family, device, dtype)
-
-    def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
-        """Task `index`: support x [S, d] and y [S, 1], queries the d unit vectors.
-
-        Raises ValueError, as `check` does.
-        """
-        self.check(spec)
-        draws, d = Draws(seed, self.name, index), self.family.d
-        w = self._weights(draws)
-        count = spec.shots * (d + 1)
-        x, e = np.split(normal(draws.words(IMAGES, 2 * count)), [spec.shots * d])
-        x = x.reshape(spec.shots, d)
-        y = x @ w + self.family.sigma * e
-        rows = [torch.from_numpy(numbers) for numbers in (draws.batches(spec), draws.key())]
-        values = (x, y[:, None], np.eye(d), w[:, None])
-        sx, sy, qx, qy = (torch.from_numpy(v).to(self.device, self.dtype) for v in values)
-        batches, key = (row.to(self.device) for row in rows)
-        return Episode(sx, sy, qx, qy, batches, key)
-
-    def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
+    def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
         """The weights as little-endian float64."""
-        return self._weights(Draws(seed, self.name, index)).astype("<f8").tobytes()
+        return self._weights(draws).astype("<f8").tobytes()
 
-    def check(self, spec: EpisodeSpec) -> None:
-        """Raise ValueError, naming the counts, if a spec asks for several ways."""
-        check_counts(spec)
+    def check(self, spec: EpisodeSpec, split: str) -> None:
         if spec.ways != 1:
             raise ValueError(f"shots.ways={spec.ways}: a linear task is one; set it to 1")
 
     def _weights(self, draws: Draws) -> np.ndarray:
         """[d] float64."""
-        several = 2 if self.family.prior == "gaussian" else 1
-        return WEIGHTS[self.family.prior](uniform(draws.words(CLASSES, several * self.family.d)))
+        several = 2 if self.prior == "gaussian" else 1
+        return WEIGHTS[self.prior](uniform(draws.words(CLASSES, several * self.d)))

@@ -117,7 +117,7 @@ class Modulation(Family):
         """The task's key and its counts: its channel and all signals follow from the same draws."""
         return draws.key().tobytes() + np.array([spec.shots, spec.queries], "<i8").tobytes()
 
-    def check(self, spec: EpisodeSpec) -> None:
+    def check(self, spec: EpisodeSpec, split: str) -> None:
         if spec.ways != len(self.modulations):
             raise ValueError(
                 f"shots.ways={spec.ways}: a task has every one of the {len(self.modulations)} "

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,9 +19,8 @@ from torch import Tensor
 from fewstep.core.net import Net
 from fewstep.core.peek import seen
 from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params
-from fewstep.data.digest import source_sha256
-from fewstep.data.rows import placed
-from fewstep.data.sampler import IMAGES, Draws, check_counts, permutation_prefix
+from fewstep.data.family import Family, Made
+from fewstep.data.sampler import IMAGES, Draws, permutation_prefix
 
 
 ANSWER = 2
@@ -72,7 +71,7 @@ def mass(weights: Tensor, targets: Tensor, needles: Tensor) -> Tensor:
 
 
 @dataclass
-class Recall:
+class Recall(Family):
     """Contexts of `length` tokens with so many `needles`; nothing is read and nothing cached."""
 
     length: int = 16
@@ -108,68 +107,37 @@ class Recall:
         """Tokens of a context without fillers."""
         return 3 * self.needles + 2
 
-    def open(self) -> dict[str, RecallSplit]:
-        """The splits `train`, `val` and `test`: each an endless row of tasks of its own."""
-        return {name: RecallSplit(name, self) for name in ("train", "val", "test")}
+    def settings(self) -> dict[str, Any]:
+        """All but what a task brings anew beside its contexts."""
+        return {name: value for name, value in super().settings().items() if name != "fresh"}
 
-
-@dataclass(frozen=True)
-class RecallSplit:
-    """Endless recall tasks; implements `fewstep.core.types.Split`."""
-
-    name: str
-    family: Recall
-    device: torch.device | str = "cpu"
-    dtype: torch.dtype = torch.float32
-
-    @property
-    def data_sha256(self) -> str:
-        """The digest of what makes the tasks."""
-        f = self.family
-        made = {"length": f.length, "needles": f.needles, "kinds": [*f.kinds], "far": f.far}
-        return source_sha256("recall", {"version": 1, **made})
-
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> RecallSplit:
-        """The same split with its episodes on a device and in a dtype."""
-        return replace(self, device=device, dtype=dtype)
-
-    def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
-        """Task `index`: x [S, 2, T] int64, tokens and response flags, and y [S, T] int64, the next
-        token where it is one of the answer; the queries are the support.
-
-        Raises ValueError, as `check` does.
-        """
-        self.check(spec)
-        draws = Draws(seed, self.name, index)
-        x, y, needles = self._asked(draws, spec.shots, self.family.length)
+    def task(self, draws: Draws, spec: EpisodeSpec) -> Made:
+        """x [S, 2, T] int64, tokens and response flags, and y [S, T] int64, the next token where it
+        is one of the answer; the queries are the support."""
+        x, y, needles = self._asked(draws, spec.shots, self.length)
         extras = {"needles": needles, **self._fresh(draws)}
-        if self.family.far and self.name != "train":
-            extras["far.x"], extras["far.y"], _ = self._asked(draws, spec.shots, self.family.far)
-        x, y, batches, key = (self._placed(v) for v in (x, y, draws.batches(spec), draws.key()))
-        given = {name: self._placed(value) for name, value in extras.items()}
-        return Episode(x, y, x, y, batches, key, given)
+        if self.far and draws.split != "train":
+            extras["far.x"], extras["far.y"], _ = self._asked(draws, spec.shots, self.far)
+        return Made(x, y, x, y, extras)
 
-    def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
+    def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
         """The tokens as little-endian int64."""
-        draws = Draws(seed, self.name, index)
-        return self._asked(draws, spec.shots, self.family.length)[0].astype("<i8").tobytes()
+        return self._asked(draws, spec.shots, self.length)[0].astype("<i8").tobytes()
 
-    def check(self, spec: EpisodeSpec) -> None:
-        """Raise ValueError, naming the counts, if a spec asks for several ways."""
-        check_counts(spec)
+    def check(self, spec: EpisodeSpec, split: str) -> None:
         if spec.ways != 1:
             raise ValueError(f"shots.ways={spec.ways}: a recall task is one; set it to 1")
 
     def _asked(self, draws: Draws, count: int, length: int) -> tuple[np.ndarray, ...]:
         """x [count, 2, T], y [count, T] and where the needle is, [count, T] bool."""
-        far = FAR if length == self.family.far else 0
+        far = FAR if length == self.far else 0
         rows = [self._one(draws, IMAGES + far + i, length) for i in range(count)]
         x, y, needles = (np.stack(part) for part in zip(*rows, strict=True))
         return x, y, needles
 
     def _one(self, draws: Draws, stream: int, length: int) -> tuple[np.ndarray, ...]:
-        keys, values, fillers = self.family.kinds
-        m, items = self.family.needles, length - self.family.least + self.family.needles
+        keys, values, fillers = self.kinds
+        m, items = self.needles, length - self.least + self.needles
         words = [int(word) for word in draws.words(stream, 4 * m + items + 1)]
         chosen = permutation_prefix(words[:m], keys)
         places = permutation_prefix(words[m : 2 * m], items)
@@ -189,11 +157,8 @@ class RecallSplit:
 
     def _fresh(self, draws: Draws) -> dict[str, np.ndarray]:
         found = {}
-        for number, (name, shape) in enumerate(self.family.fresh.items()):
+        for number, (name, shape) in enumerate(self.fresh.items()):
             words = draws.words(IMAGES + FRESH + number, math.prod(shape))
             uniform = 2 * (words / 2.0**64) - 1
             found[f"fresh.{name}"] = uniform.reshape(*shape) / math.sqrt(shape[-1])
         return found
-
-    def _placed(self, values: np.ndarray) -> Tensor:
-        return placed(values, self.device, self.dtype)

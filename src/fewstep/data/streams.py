@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fewstep.core.objectives import Regression
-from fewstep.core.types import Episode, EpisodeSpec
-from fewstep.data.digest import source_sha256
+from fewstep.core.types import EpisodeSpec
+from fewstep.data.family import Family, Made
 from fewstep.data.numbers import normal
-from fewstep.data.sampler import IMAGES, Draws, check_counts
+from fewstep.data.sampler import IMAGES, Draws
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class LeastSquares(nn.Module):
 
 
 @dataclass
-class Streams:
+class Streams(Family):
     """Streams of `shots` pairs of unit vectors, asked for the last `queries`; nothing is read."""
 
     d: int = 16
@@ -79,59 +79,22 @@ class Streams:
         """Beside the network: least squares that forget."""
         return {"least_squares": lambda: LeastSquares(self.forgetting)}
 
-    def open(self) -> dict[str, StreamSplit]:
-        """The splits `train`, `val` and `test`: each an endless row of streams of its own."""
-        return {name: StreamSplit(name, self.d) for name in ("train", "val", "test")}
+    def settings(self) -> dict[str, Any]:
+        """All but what stands beside the network."""
+        return {"version": self.version, "d": self.d}
 
-
-class StreamSplit:
-    """Endless streams; implements `fewstep.core.types.Split`."""
-
-    def __init__(
-        self,
-        name: str,
-        d: int,
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        self.name, self.d, self.device, self.dtype = name, d, torch.device(device), dtype
-
-    def __repr__(self) -> str:
-        return f"<{self.name} split of streams: vectors of {self.d}>"
-
-    @property
-    def data_sha256(self) -> str:
-        """The digest of what makes the streams."""
-        return source_sha256("streams", {"version": 1, "d": self.d})
-
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> StreamSplit:
-        """The same split with its episodes on a device and in a dtype."""
-        return StreamSplit(self.name, self.d, device, dtype)
-
-    def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
-        """Task `index`: keys and values [T, D] of its support, in their order, and the last
-        `queries` of them once more.
-
-        Raises ValueError, as `check` does.
-        """
-        self.check(spec)
-        draws = Draws(seed, self.name, index)
-        keys, values = (v.to(self.device, self.dtype) for v in self._pairs(draws, spec))
-        batches, key = (torch.from_numpy(n) for n in (draws.batches(spec), draws.key()))
+    def task(self, draws: Draws, spec: EpisodeSpec) -> Made:
+        """Keys and values [T, D] in their order, and the last `queries` of them once more."""
+        keys, values = self._pairs(draws, spec)
         asked = slice(spec.shots - spec.queries, None)
-        rows = batches.to(self.device), key.to(self.device)
-        return Episode(keys, values, keys[asked], values[asked], *rows)
+        return Made(keys, values, keys[asked], values[asked])
 
-    def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
+    def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
         """The pairs as little-endian float64, and how many are asked for."""
-        pairs = self._pairs(Draws(seed, self.name, index), spec)
-        return (
-            b"".join(v.numpy().astype("<f8").tobytes() for v in pairs) + str(spec.queries).encode()
-        )
+        pairs = (v.astype("<f8").tobytes() for v in self._pairs(draws, spec))
+        return b"".join(pairs) + str(spec.queries).encode()
 
-    def check(self, spec: EpisodeSpec) -> None:
-        """Raise ValueError, naming the counts, if a stream has no such queries."""
-        check_counts(spec)
+    def check(self, spec: EpisodeSpec, split: str) -> None:
         if spec.ways != 1:
             raise ValueError(f"shots.ways={spec.ways}: a stream is one; set it to 1")
         if spec.queries > spec.shots:
@@ -140,10 +103,10 @@ class StreamSplit:
                 "many at the most. Lower shots.queries and eval.queries"
             )
 
-    def _pairs(self, draws: Draws, spec: EpisodeSpec) -> tuple[Tensor, Tensor]:
+    def _pairs(self, draws: Draws, spec: EpisodeSpec) -> tuple[np.ndarray, np.ndarray]:
         """Keys and values, float64: the first pairs of a longer stream are those of a shorter."""
         row = 2 * self.d
         vectors = normal(draws.words(IMAGES, 2 * spec.shots * row).reshape(spec.shots, 2 * row).T)
         pairs = vectors.T.reshape(spec.shots, 2, self.d)
         pairs = pairs / np.linalg.norm(pairs, axis=-1, keepdims=True)
-        return torch.from_numpy(pairs[:, 0].copy()), torch.from_numpy(pairs[:, 1].copy())
+        return pairs[:, 0].copy(), pairs[:, 1].copy()

@@ -7,19 +7,18 @@ the pictures that it saw.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 
 from fewstep.core.types import EpisodeSpec
-from fewstep.data.digest import source_sha256
-from fewstep.data.retrieval import Retrieval
+from fewstep.data.family import FamilySplit
 from fewstep.data.sampler import IMAGES, Draws
-from fewstep.data.subjects import MOST, SubjectSplit, between
+from fewstep.data.subjects import MOST, Brains, Retrieval, between
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Recorded:
 
 
 @dataclass
-class SubjectFiles:
+class SubjectFiles(Brains):
     """Subjects in files; the last `test_subjects` by name are for meta-test."""
 
     root: str
@@ -75,6 +74,8 @@ class SubjectFiles:
 
     name: ClassVar[str] = "subject_files"
     objective: Retrieval = field(default_factory=Retrieval, init=False)
+    subjects: list[Recorded] = field(default_factory=list, init=False, repr=False)
+    """Those of a split, once it is open."""
 
     def __post_init__(self) -> None:
         self.voxels = (int(self.voxels[0]), int(self.voxels[1]))
@@ -84,7 +85,7 @@ class SubjectFiles:
                 f"be from 1 to {MOST}. For example dataset.voxels=[100,200]"
             )
 
-    def open(self) -> dict[str, FileSplit]:
+    def open(self) -> dict[str, FamilySplit]:
         """The splits `train` and `test`.
 
         Raises:
@@ -106,39 +107,18 @@ class SubjectFiles:
                 )
         cut = len(found) - self.test_subjects
         parts = {"train": found[:cut], "test": found[cut:]}
-        return {name: FileSplit(name, self, subjects=some) for name, some in parts.items()}
+        return {name: FamilySplit(name, self._of(some)) for name, some in parts.items()}
 
-
-class FileSplit(SubjectSplit):
-    """Subjects in memory; implements `fewstep.core.types.Split`."""
-
-    def __init__(
-        self,
-        name: str,
-        family: SubjectFiles,
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-        subjects: list[Recorded] | None = None,
-    ) -> None:
-        super().__init__(name, family, device, dtype)
-        self.subjects = subjects or []
-
-    @property
-    def data_sha256(self) -> str:
-        """The digest of the subjects' numbers."""
+    def settings(self) -> dict[str, Any]:
+        """The subjects' numbers."""
         sums = {
             s.name: hashlib.sha256(s.betas.tobytes() + s.embeddings.tobytes()).hexdigest()
             for s in self.subjects
         }
-        return source_sha256("subject_files", {"version": 1, **sums})
+        return {"version": self.version, **sums}
 
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> FileSplit:
-        """The same split with its episodes on a device and in a dtype."""
-        return FileSplit(self.name, self.family, device, dtype, self.subjects)
-
-    def check(self, spec: EpisodeSpec) -> None:
-        """Raise ValueError, naming the counts, if a subject saw too few pictures for a spec."""
-        super().check(spec)
+    def check(self, spec: EpisodeSpec, split: str) -> None:
+        super().check(spec, split)
         fewest = min(self.subjects, key=lambda s: len(s.betas))
         if len(fewest.betas) < spec.shots + spec.queries:
             raise ValueError(
@@ -147,10 +127,14 @@ class FileSplit(SubjectSplit):
             )
 
     def drawn(self, draws: Draws, spec: EpisodeSpec) -> tuple[np.ndarray, np.ndarray]:
-        """Answers [Q + n, V] and embeddings [Q + n, D] of some voxels and pictures of a subject."""
+        """Of some voxels and pictures of a subject."""
         word = int(draws.words(IMAGES + 2, 1)[0])
         subject = self.subjects[between(word, 0, len(self.subjects) - 1)]
-        most = self.family.voxels[1] if self.name == "train" else self.family.test_voxels
         pictures = draws.images(0, spec.queries + spec.shots, len(subject.betas))
-        voxels = draws.images(1, most, subject.betas.shape[1])
+        voxels = draws.images(1, self.most(draws), subject.betas.shape[1])
         return subject.betas[pictures][:, voxels], subject.embeddings[pictures]
+
+    def _of(self, subjects: list[Recorded]) -> SubjectFiles:
+        some = copy.copy(self)
+        some.subjects = subjects
+        return some

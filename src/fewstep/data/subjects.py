@@ -7,6 +7,7 @@ answers to n pictures, its queries answers to others, and what is asked is their
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,21 +15,111 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from fewstep.core.types import Episode, EpisodeSpec
-from fewstep.data.digest import source_sha256
+from fewstep.core.objectives import Regression, wide
+from fewstep.core.ridge import Ridge
+from fewstep.core.types import EpisodeSpec, Metrics
+from fewstep.data.family import Family, Made
 from fewstep.data.numbers import normal
-from fewstep.data.retrieval import Retrieval, Ridge
-from fewstep.data.sampler import CLASSES, IMAGES, Draws, check_counts
+from fewstep.data.sampler import CLASSES, IMAGES, Draws
 
 
 MOST = 4096
 """Voxels of a task: attention looks at every pair of them."""
+TEMPERATURE, SHARE = 0.2, 0.1
+"""Of the contrast, and how much of it there is beside the cosine."""
+
+
+@dataclass(frozen=True)
+class Retrieval(Regression):
+    """One minus the cosine to the picture's embedding, and a little of telling the queries apart:
+    the accuracy is how often a query's own picture is the nearest of all of them."""
+
+    unit: ClassVar[str] = "1 - cosine, and contrast"
+
+    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """[B] of outputs and targets [B, D]."""
+        likeness, own = _likeness(outputs, targets)
+        both = (
+            F.cross_entropy(m / TEMPERATURE, own, reduction="none") for m in (likeness, likeness.T)
+        )
+        return 1 - likeness.diagonal() + SHARE * sum(both) / 2
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> Metrics:
+        """`loss`, and `acc`, the fraction of queries whose picture is found."""
+        likeness, own = _likeness(wide(outputs), wide(targets))
+        found = (likeness.argmax(1) == own).to(likeness.dtype).mean()
+        return {"loss": self.inner_loss(wide(outputs), wide(targets)).mean(), "acc": found}
+
+
+def _likeness(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines of each answer to each picture [B, B], and whose each is."""
+    likeness = F.normalize(outputs, dim=1) @ F.normalize(targets, dim=1).T
+    return likeness, torch.arange(len(targets), device=targets.device)
+
+
+class Brains(Family):
+    """Subjects from wherever their answers come; a subclass says how many voxels and pictures they
+    have, and draws some."""
+
+    voxels: tuple[int, int]
+    """Fewest and most of a training subject, which is padded to the most."""
+    test_voxels: int
+    fewest_images: int
+    """Of a training task, which is padded to `shots.train_shots`."""
+
+    @property
+    def answers(self) -> Mapping[str, Callable[[], nn.Module]]:
+        """Beside the network: ridge regressions, all voxels alike or by their noise."""
+        return {"ridge": partial(Ridge, False), "weighted_ridge": partial(Ridge, True)}
+
+    @abstractmethod
+    def drawn(self, draws: Draws, spec: EpisodeSpec) -> tuple[np.ndarray, np.ndarray]:
+        """Answers [Q + n, V] and embeddings [Q + n, D], those of queries first; what is to be left
+        out of them is there as well."""
+
+    def task(self, draws: Draws, spec: EpisodeSpec) -> Made:
+        """Answers and embeddings, 0 where a voxel or a picture is left out; in `extras` which
+        `voxels` [V] and which `images` [n] are there, 1 or 0."""
+        (beta, z), asked = self.drawn(draws, spec), spec.queries
+        voxels, images = self.sizes(draws, spec)
+        voxel = (np.arange(beta.shape[1]) < voxels).astype(float)
+        image = (np.arange(spec.shots) < images).astype(float)
+        beta = beta * voxel
+        x, y = (rows[asked:] * image[:, None] for rows in (beta, z))
+        return Made(x, y, beta[:asked], z[:asked], {"voxels": voxel, "images": image})
+
+    def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
+        """Answers and embeddings as little-endian float64, and how many pictures are there."""
+        sizes = str(self.sizes(draws, spec)).encode()
+        return b"".join(v.astype("<f8").tobytes() for v in self.drawn(draws, spec)) + sizes
+
+    def check(self, spec: EpisodeSpec, split: str) -> None:
+        if spec.ways != 1:
+            raise ValueError(f"shots.ways={spec.ways}: a task is one subject; set it to 1")
+        fewest = self.fewest_images if split == "train" else 2
+        if spec.shots < fewest:
+            raise ValueError(
+                f"shots={spec.shots}: a subject of the {split} split is seen with at least "
+                f"{fewest} pictures. Raise shots.shots, shots.train_shots or eval.settings"
+            )
+
+    def sizes(self, draws: Draws, spec: EpisodeSpec) -> tuple[int, int]:
+        """How many voxels and pictures of a task are there."""
+        if draws.split != "train":
+            return self.test_voxels, spec.shots
+        words = draws.words(CLASSES, 2).tolist()
+        return between(words[0], *self.voxels), between(words[1], self.fewest_images, spec.shots)
+
+    def most(self, draws: Draws) -> int:
+        """Voxels that a task is padded to."""
+        return self.voxels[1] if draws.split == "train" else self.test_voxels
 
 
 @dataclass
-class Subjects:
+class Subjects(Brains):
     """Subjects of `fewest_voxels` to `voxels` voxels, seen in training with `fewest_images` to
     `shots.train_shots` pictures; nothing is read.
 
@@ -69,101 +160,22 @@ class Subjects:
                 f"be the fewest and the most, from 1 to {MOST}. For example dataset.voxels=[16,64]"
             )
 
-    @property
-    def answers(self) -> Mapping[str, Callable[[], nn.Module]]:
-        """Beside the network: ridge regressions, all voxels alike or by their noise."""
-        return {"ridge": partial(Ridge, False), "weighted_ridge": partial(Ridge, True)}
-
-    def open(self) -> dict[str, SubjectSplit]:
-        """The splits `train`, `val` and `test`: each an endless row of subjects of its own."""
-        return {name: SubjectSplit(name, self) for name in ("train", "val", "test")}
-
-
-class SubjectSplit:
-    """Endless subjects of a family; implements `fewstep.core.types.Split`."""
-
-    def __init__(
-        self,
-        name: str,
-        family: Any,
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        self.name, self.family, self.device, self.dtype = name, family, torch.device(device), dtype
-
-    def __repr__(self) -> str:
-        return f"<{self.name} split of subjects: embeddings of {self.family.d}>"
-
-    @property
-    def data_sha256(self) -> str:
-        """The digest of what makes the subjects; how many voxels of a test subject are looked at is
-        not part of it."""
-        f = self.family
-        made = {"d": f.d, "rank": f.rank, "noise": f.noise, "voxels": list(f.voxels)}
-        return source_sha256("subjects", {"version": 1, **made, "images": f.fewest_images})
-
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> SubjectSplit:
-        """The same split with its episodes on a device and in a dtype."""
-        return SubjectSplit(self.name, self.family, device, dtype)
-
-    def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
-        """Task `index`: answers [n, V] and embeddings [n, D] of its support, and of its queries;
-        in `extras` which `voxels` [V] and which `images` [n] are there, 1 or 0.
-
-        Raises ValueError, as `check` does.
-        """
-        self.check(spec)
-        draws = Draws(seed, self.name, index)
-        beta, z = self.drawn(draws, spec)
-        voxels, images = self.sizes(draws, spec)
-        there = np.arange(beta.shape[1]) < voxels, np.arange(spec.shots) < images
-        parts = [torch.from_numpy(v).to(self.device, self.dtype) for v in (beta, z, *there)]
-        (beta, z), (voxel, image) = parts[:2], parts[2:]
-        beta, asked = beta * voxel, spec.queries
-        sx, sy = (rows[asked:] * image[:, None] for rows in (beta, z))
-        batches, key = (torch.from_numpy(n) for n in (draws.batches(spec), draws.key()))
-        rows = batches.to(self.device), key.to(self.device)
-        extras = {"voxels": voxel, "images": image}
-        return Episode(sx, sy, beta[:asked], z[:asked], *rows, extras)
-
-    def identity(self, spec: EpisodeSpec, seed: int, index: int) -> bytes:
-        """Answers and embeddings as little-endian float64, and how many pictures are there."""
-        draws = Draws(seed, self.name, index)
-        sizes = str(self.sizes(draws, spec)).encode()
-        return b"".join(v.astype("<f8").tobytes() for v in self.drawn(draws, spec)) + sizes
-
-    def check(self, spec: EpisodeSpec) -> None:
-        """Raise ValueError, naming the counts, if a spec asks for several ways or one picture."""
-        check_counts(spec)
-        if spec.ways != 1:
-            raise ValueError(f"shots.ways={spec.ways}: a task is one subject; set it to 1")
-        fewest = self.family.fewest_images if self.name == "train" else 2
-        if spec.shots < fewest:
-            raise ValueError(
-                f"shots={spec.shots}: a subject of the {self.name} split is seen with at least "
-                f"{fewest} pictures. Raise shots.shots, shots.train_shots or eval.settings"
-            )
-
-    def sizes(self, draws: Draws, spec: EpisodeSpec) -> tuple[int, int]:
-        """How many voxels and pictures of a task are there."""
-        f = self.family
-        if self.name != "train":
-            return f.test_voxels, spec.shots
-        words = draws.words(CLASSES, 2).tolist()
-        return between(words[0], *f.voxels), between(words[1], f.fewest_images, spec.shots)
+    def settings(self) -> dict[str, Any]:
+        """All but how many voxels of a test subject are looked at."""
+        told = super().settings()
+        del told["test_voxels"]
+        return told | {"images": told.pop("fewest_images")}
 
     def drawn(self, draws: Draws, spec: EpisodeSpec) -> tuple[np.ndarray, np.ndarray]:
-        """Answers [Q + n, V] and embeddings [Q + n, D], those of queries first; what is to be left
-        out of them is there as well."""
-        f, n = self.family, spec.queries + spec.shots
-        most = f.voxels[1] if self.name == "train" else f.test_voxels
-        sizes = (2 * f.rank * f.d, most * f.d, most, most, n * f.d, n * most)
+        """By random numbers of their own each, so that more of one shift none of another."""
+        n, most, d = spec.queries + spec.shots, self.most(draws), self.d
+        sizes = (2 * self.rank * d, most * d, most, most, n * d, n * most)
         mixing, seen, bias, level, z, noise = (_normals(draws, i, k) for i, k in enumerate(sizes))
-        left, right = mixing.reshape(2, f.rank, f.d)
-        own = np.eye(f.d) + left.T @ right / (f.rank * f.d) ** 0.5
-        w = seen.reshape(most, f.d) @ own / (3 * f.d**0.5)
-        z = z.reshape(n, f.d)
-        noise = f.noise * np.exp(0.8 * level) * noise.reshape(n, most)
+        left, right = mixing.reshape(2, self.rank, d)
+        own = np.eye(d) + left.T @ right / (self.rank * d) ** 0.5
+        w = seen.reshape(most, d) @ own / (3 * d**0.5)
+        z = z.reshape(n, d)
+        noise = self.noise * np.exp(0.8 * level) * noise.reshape(n, most)
         return z @ w.T + bias + noise, z
 
 

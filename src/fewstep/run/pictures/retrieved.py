@@ -7,8 +7,9 @@ import torch
 
 from fewstep.core.net import Net
 from fewstep.core.problem import given
+from fewstep.core.ridge import Ridge
 from fewstep.core.types import Episode, Start
-from fewstep.data.retrieval import Retrieval, Ridge
+from fewstep.data.subjects import Retrieval
 from fewstep.records.style import NEUTRAL, STYLE, color_of
 from fewstep.run.pictures.finished import Finished
 
