@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.report import made_rows as made
 
 from fewstep import report
 from fewstep.commands import report as report_command
@@ -443,3 +444,24 @@ def test_what_a_setting_says_is_no_column_of_its_own(tmp_path: Path) -> None:
     assert grid(section.rows)[0] == ["setting", "inductive"]
     text = (tmp_path / "0" / "results.json").read_text().replace('"shots": 1,', '"shots": 3,', 1)
     (tmp_path / "0" / "results.json").write_text(text)
+
+
+def test_what_an_objective_measures_besides_is_told_in_words(tmp_path: Path) -> None:
+    """By seeds; empty of rows that have none, and with the protocol where there are several."""
+    alone = {"protocols": ("transductive",)}
+    runs = [made.run(tmp_path, seed=seed, label="one", **alone) for seed in (0, 1)]
+    runs.append(made.run(tmp_path, label="other", shots__shots=1, algorithm__name="maml", **alone))
+    for run, share in zip(runs, (0.25, 0.27), strict=False):
+        run.content["results"][0].update(server_others=share, cka=10 * share, my_own=None)
+    runs[0].content["results"][0]["my_own"] = 0.123456
+    head, *body = grid(report.rows(runs))
+    assert head[-3:] == ["server on others' classes, %", "CKA", "my own"]
+    assert body[0][-3:] == ["26.00 (seeds ± 12.71)", "2.60 (seeds ± 1.27)", "0.123"]
+    assert body[1][-3:] == ["", "", ""]
+    both = made.run(tmp_path, label="both")
+    for entry in both.content["results"]:
+        entry["far_acc"] = 0.5
+    (head, cells) = grid(report.rows([both]))
+    told = dict(zip(head, cells, strict=True))
+    for protocol in ("inductive", "transductive"):
+        assert told[f"accuracy in long contexts, %, {protocol}"] == "50.00"

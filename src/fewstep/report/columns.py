@@ -10,6 +10,7 @@ from fewstep.config.limits import PROTOCOLS
 from fewstep.config.room import size
 from fewstep.records import words
 from fewstep.report.best import best
+from fewstep.report.further import further
 from fewstep.report.intervals import estimate, show
 from fewstep.report.table import Row
 from fewstep.report.work import work
@@ -54,7 +55,7 @@ def columns(table: Sequence[Row]) -> list[Column]:
         if any(protocol in row.cells for row in table):
             cells = [_figure(row, protocol, (id(row), protocol) in marked) for row in table]
             told.append(Column(protocol, cells))
-    return told
+    return [*told, *(Column(name, cells) for name, cells in further(table).items())]
 
 
 def _of_first_order(column: Column) -> bool:
