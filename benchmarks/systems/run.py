@@ -1,7 +1,7 @@
 """python -m systems.run [NAME ...]        # what the committed results say of the seven systems
 python -m systems.run anew [NAME ...]   # train the sweeps anew into outputs/sweeps, and judge those
 
-Words with `=` go to every training. `anew` takes some six hours on two cores; the same command
+Words with `=` go to every training. `anew` takes several hours on two cores; the same command
 again goes on where it was. Omniglot is looked for in $FEWSTEP_DATA.
 """
 
