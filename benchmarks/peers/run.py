@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import torch
+import torch._dynamo
 
 from peers import agree, measure, report
 from peers.side import Peer
@@ -23,12 +24,14 @@ from peers.work import ROWS, Work
 PEERS: list[type[Peer]] = [Learn2Learn, Higher, TorchOpt, Plain]
 BUSY = 0.3
 """A load average above which other processes disturb the clocks: nothing is published."""
+torch._dynamo.config.recompile_limit = 64  # of one net's code, which every copy shares
 APART = timedelta(minutes=30)
 """Sittings are for different times: how fast two cores work together changes from hour to hour."""
 
 
 def run(work: Work, rounds: int, threads: int) -> dict[str, Any]:
     """One row of the table."""
+    torch.compiler.reset()
     peers = [Plain] if work.algorithm == "meta_test" else PEERS
     others = [*peers, PlainOnOurNet]
     print(f"{work.key}: comparing", end="", flush=True)
