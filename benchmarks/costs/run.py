@@ -8,6 +8,7 @@ import os
 import time
 
 from costs import (
+    beside,
     classes,
     family,
     gpu,
@@ -26,6 +27,7 @@ PARTS = {
     "memory": memory,
     "meta_tests": meta_tests,
     "family": family,
+    "beside": beside,
     "growth": growth,
     "classes": classes,
     "start": start,

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from peers.side import Side
+from peers.side import Peer, Settings, Side
 from peers.with_fewstep import Fewstep
 from peers.with_plain import Plain
 from peers.work import Work
@@ -28,7 +28,7 @@ ADAM_TOLERANCE = 1e-4
 """TorchOpt's compiled Adam keeps its constants in float32."""
 
 
-def check(work: Work, sides: Sequence[type[Side]]) -> dict[str, float]:
+def check(work: Work, sides: Sequence[type[Peer]]) -> dict[str, float]:
     """The largest relative difference from fewstep, for each kind of comparison.
 
     Raises:
@@ -44,22 +44,24 @@ def check(work: Work, sides: Sequence[type[Side]]) -> dict[str, float]:
     return found
 
 
-def _check_directions(work: Work, sides: Sequence[type[Side]], tolerance: float) -> float:
-    ours = _direction(Fewstep, work)
+def _check_directions(work: Work, sides: Sequence[type[Peer]], tolerance: float) -> float:
+    ours = _direction(Fewstep(work, Fewstep.net(work).double()), work)
     worst = 0.0
     for side in sides:
-        difference = float((_direction(side, work) - ours).norm() / ours.norm())
-        if not difference <= tolerance:
-            raise SystemExit(
-                f"{work.key} under {work.rule}: the direction of {side.name} differs from "
-                f"fewstep's by {difference:.1e} (relative; allowed {tolerance:.0e})"
-            )
-        worst = max(worst, difference)
+        for workers in side.workers(2):
+            made = side(work, side.net(work).double(), Settings(workers=workers))
+            difference = float((_direction(made, work) - ours).norm() / ours.norm())
+            if not difference <= tolerance:
+                raise SystemExit(
+                    f"{work.key} under {work.rule}: the direction of {side.name} ({made.settings}) "
+                    f"differs from fewstep's by {difference:.1e} (allowed {tolerance:.0e})"
+                )
+            worst = max(worst, difference)
     return worst
 
 
-def _direction(side: type[Side], work: Work) -> Tensor:
-    made, episodes = side(work, side.net(work).double()), work.episodes(torch.float64)
+def _direction(made: Side, work: Work) -> Tensor:
+    episodes = work.episodes(torch.float64)
     no_gradient = {
         f"{path}.bias" for path, layer in made.model.named_modules() if isinstance(layer, nn.Conv2d)
     }

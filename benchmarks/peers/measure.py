@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import copy
 import gc
-import itertools
+import math
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from fewstep.core.types import Episode
-from peers.side import Side
+from peers.side import LAYOUTS, Peer, Side
 from peers.work import Work
 
 
-QUALIFYING_TASKS = 8
+QUALIFYING_TASKS = 4
 """Of a meta-test, when settings are chosen; a meta-batch has fewer anyway."""
-FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 
 
 @dataclass
@@ -59,20 +60,31 @@ def fewstep_as_it_is(side: type[Side], work: Work, threads: int) -> Contestant:
     return Contestant(made, torch.get_num_threads(), "execution: auto", work.episodes())
 
 
-def at_its_best(side: type[Side], work: Work, threads: int, rounds: int = 5) -> Contestant:
-    """A peer with the settings that suit it: one thread or all, and the weights' layout."""
+def at_its_best(side: type[Peer], work: Work, threads: int, rounds: int = 3) -> Contestant:
+    """A peer with the settings that suit it, of all that it has."""
     variants = []
-    for count, layout in itertools.product(sorted({1, threads}, reverse=True), FORMATS):
-        torch.set_num_threads(count)
-        made = side(work, side.net(work).to(memory_format=FORMATS[layout]))
-        settings = f"{count} thread{'s' * (count > 1)}, {layout}"
-        variants.append(Contestant(made, count, settings, work.episodes()))
+    for settings in side.variants(work, threads):
+        torch.set_num_threads(settings.threads)
+        model = side.net(work).to(memory_format=LAYOUTS[settings.layout])
+        made = side(work, model, settings)
+        variants.append(Contestant(made, settings.threads, str(settings), work.episodes()))
     times: list[list[float]] = [[] for _ in variants]
     for _ in range(1 + rounds):  # the first one warms up
         for variant, seconds in zip(variants, times, strict=True):
             seconds.append(variant.sample(work, QUALIFYING_TASKS, repeats=1))
     lowest = [min(seconds[1:]) for seconds in times]
     return variants[lowest.index(min(lowest))]
+
+
+def cores_of_others() -> float:
+    """Seconds of CPU that other processes have taken since the machine was started (Linux)."""
+    try:
+        fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    except OSError:
+        return math.nan
+    user, nice, system, _idle, _wait, irq, softirq = map(int, fields[:7])
+    all_of_them = (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+    return all_of_them - sum(os.times()[:4])
 
 
 def matmul_rate(threads: int, size: int = 1024, products: int = 8) -> float:

@@ -1,4 +1,4 @@
-"""The results as a table for people and a file for machines."""
+"""The results as tables for people and files for machines: a file a sitting."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ import torch
 import fewstep
 
 
+RESULTS = Path(__file__).parents[1] / "results" / "peers"
+QUOTED = 3
+"""Sittings: the newest ones."""
 LIBRARIES = ("torch", "numpy", "learn2learn", "higher", "torchopt")
 NET = "4 x {3x3 convolution, 64 channels, stride 2, SAME padding, batch norm, ReLU}, linear"
 
+Sitting = dict[str, Any]
 
-def circumstances(threads: int) -> dict[str, Any]:
+
+def circumstances(threads: int) -> Sitting:
     """What the figures depend on and the code does not say."""
     return {
         "command": " ".join(["benchmarks/peers/run.sh", *sys.argv[1:]]),
@@ -32,7 +37,6 @@ def circumstances(threads: int) -> dict[str, Any]:
             "cores": len(os.sched_getaffinity(0)),
             "threads": threads,
             "system": f"{platform.system()} {platform.machine()}",
-            "load_before": round(os.getloadavg()[0], 2),
         },
         "versions": {
             "python": platform.python_version(),
@@ -43,51 +47,93 @@ def circumstances(threads: int) -> dict[str, Any]:
     }
 
 
-def markdown(results: dict[str, Any]) -> str:
-    """The table of one run."""
-    machine, rate = results["machine"], results["matmul_gflops"]
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+def sittings(folder: Path = RESULTS) -> list[Sitting]:
+    """The newest `QUOTED` of a folder, in the order of time."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))[-QUOTED:]]
+
+
+def write(sitting: Sitting, folder: Path = RESULTS) -> Path:
+    """A file named after the minute it began in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{sitting['date'][:16].replace(':', '')}.json"
+    path.write_text(json.dumps(sitting, indent=1) + "\n")
+    return path
+
+
+def least(found: list[Sitting], key: str) -> float:
+    """The ratio of one row in the sitting that was least favourable to fewstep."""
+    return min(_ratio(sitting, key)[1] for sitting in found)
+
+
+def ratios(found: list[Sitting]) -> str:
+    """A row a work: how many times fewstep's time the fastest peer took, and what was asked."""
+    times = [f"{sitting['date'][11:16]}" for sitting in found]
+    rows = [
+        [
+            row["title"],
+            f"**{least(found, row['key']):.2f}**",
+            *(f"{_ratio(sitting, row['key'])[1]:.2f}" for sitting in found),
+            f"{row['at_least']}",
+            f"{row['aim']}",
+        ]
+        for row in found[0]["rows"]
+    ]
+    return "\n".join(_table(["work", "least", *times, "at least", "aim"], rows))
+
+
+def loads(found: list[Sitting]) -> str:
+    """`20:41 (load 0.12 before, 1.93 after; 181 and 183 GFLOP/s), ...`."""
+    told = []
+    for sitting in found:
+        before, after = (sitting["machine"][when] for when in ("before", "after"))
+        threads = str(sitting["machine"]["threads"])
+        rates = " and ".join(f"{state['gflops'][threads]:.0f}" for state in (before, after))
+        told.append(
+            f"{sitting['date'][11:16]} (load {before['load']} before, {after['load']} after; "
+            f"{rates} GFLOP/s; others {sitting['machine']['others']:.2f} of a core)"
+        )
+    return ", ".join(told)
+
+
+def measurements() -> str:
+    """The page of all sittings that are quoted."""
+    parts = [markdown(sitting) for sitting in sittings()]
+    return "\n".join(["# fewstep and its peers", "", *parts])
+
+
+def markdown(sitting: Sitting) -> str:
+    """The table of one sitting."""
+    machine = sitting["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in sitting["versions"].items())
     lines = [
-        f"`{results['command']}`, {results['date'][:10]}, {results['rounds']} interleaved rounds.",
-        f"{machine['cpu']}, {machine['threads']} threads for every side, load before the run "
-        f"{machine['load_before']}. {versions}; commit {results['git_commit']}.",
-        "Matrix products of 1024 x 1024 in float32: "
-        + ", ".join(f"{v:.0f} GFLOP/s with {n} thread(s)" for n, v in rate.items())
-        + ".",
-        f"Net: {results['net']}.",
+        f"`{sitting['command']}`, {sitting['date'][:10]} at {loads([sitting])}, "
+        f"{sitting['rounds']} interleaved rounds.",
+        f"{machine['cpu']}, {machine['threads']} threads for every side; rates are those of "
+        f"products of 1024 x 1024 in float32. {versions}; commit {sitting['git_commit']}.",
+        f"Net: {sitting['net']}.",
         "Milliseconds a meta-iteration (or a meta-test), medians. The ratio is the fastest peer's "
         "time over fewstep's, the median of the rounds' ratios with its quartiles; the share is "
         "that of the measured rate of matrix products.",
         "",
     ]
-    sides = list(dict.fromkeys(name for row in results["rows"] for name in row["sides"]))
+    sides = list(dict.fromkeys(name for row in sitting["rows"] for name in row["sides"]))
     lines += _table(
         ["work", *(f"{side}, ms" for side in sides), "ratio", "at least", "aim", "share"],
-        [[*_cells(row, sides)] for row in results["rows"]],
+        [[*_cells(row, sides)] for row in sitting["rows"]],
     )
     lines += ["", "Each peer ran with the settings that were fastest for it:", ""]
-    for row in results["rows"]:
+    for row in sitting["rows"]:
         settings = "; ".join(f"{n}: {side['settings']}" for n, side in row["sides"].items())
         lines.append(f"- {row['key']}: {settings}")
     lines += ["", "Agreement, the largest relative difference from fewstep in float64:", ""]
-    for row in results["rows"]:
+    for row in sitting["rows"]:
         found = ", ".join(f"{kind} {value:.0e}" for kind, value in row["agreement"].items())
         lines.append(f"- {row['key']}: {found}")
     return "\n".join(lines) + "\n"
 
 
-def ratios(results: dict[str, Any]) -> str:
-    """A row a work: how many times fewstep's time the fastest peer took, and what was asked."""
-    head = ["work", "ratio", "at least", "aim"]
-    names = ("title", "ratio", "at_least", "aim")
-    return "\n".join(_table(head, [[str(row[name]) for name in names] for row in results["rows"]]))
-
-
-def write(results: dict[str, Any], folder: Path) -> None:
-    """`peers.json` and `peers.md`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "peers.json").write_text(json.dumps(results, indent=1) + "\n")
-    (folder / "peers.md").write_text("# fewstep and its peers\n\n" + markdown(results))
+def _ratio(sitting: Sitting, key: str) -> tuple[float, float, float]:
+    return next(row["ratio"] for row in sitting["rows"] if row["key"] == key)
 
 
 def _cells(row: dict[str, Any], sides: list[str]) -> list[str]:

@@ -1,16 +1,18 @@
-"""Times fewstep beside its peers and writes the table: `benchmarks/peers/run.sh --help`."""
+"""Times fewstep beside its peers and writes one sitting: `benchmarks/peers/run.sh --help`."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import torch
+import torch._dynamo
 
 from peers import agree, measure, report
-from peers.side import Side
+from peers.side import Peer
 from peers.with_fewstep import Fewstep
 from peers.with_higher import Higher
 from peers.with_learn2learn import Learn2Learn
@@ -19,20 +21,23 @@ from peers.with_torchopt import TorchOpt
 from peers.work import ROWS, Work
 
 
-PEERS: list[type[Side]] = [Learn2Learn, Higher, TorchOpt, Plain]
-RESULTS = Path(__file__).parents[1] / "results"
+PEERS: list[type[Peer]] = [Learn2Learn, Higher, TorchOpt, Plain]
 BUSY = 0.3
-"""A load average above which other processes disturb the clocks."""
+"""A load average above which other processes disturb the clocks: nothing is published."""
+torch._dynamo.config.recompile_limit = 64  # of one net's code, which every copy shares
+APART = timedelta(minutes=30)
+"""Sittings are for different times: how fast two cores work together changes from hour to hour."""
 
 
 def run(work: Work, rounds: int, threads: int) -> dict[str, Any]:
     """One row of the table."""
+    torch.compiler.reset()
     peers = [Plain] if work.algorithm == "meta_test" else PEERS
     others = [*peers, PlainOnOurNet]
     print(f"{work.key}: comparing", end="", flush=True)
     agreement = agree.check(work, others)
     print(", choosing settings", end="", flush=True)
-    tries = min(rounds, 5)
+    tries = min(rounds, 3)
     contestants = {side.name: measure.at_its_best(side, work, threads, tries) for side in others}
     ours = measure.fewstep_as_it_is(Fewstep, work, threads)
     contestants = {Fewstep.name: ours, **contestants}
@@ -71,6 +76,44 @@ def run(work: Work, rounds: int, threads: int) -> dict[str, Any]:
     }
 
 
+def state(threads: int) -> dict[str, Any]:
+    """The load, and what the machine can do at this moment."""
+    load = round(os.getloadavg()[0], 2)
+    rates = {
+        str(n): measure.quartiles([measure.matmul_rate(n) for _ in range(9)])[1] / 1e9
+        for n in sorted({1, threads})
+    }
+    return {"load": load, "gflops": rates}
+
+
+def sit(works: list[Work], rounds: int, threads: int) -> report.Sitting:
+    """All rows, between two looks at the machine."""
+    sitting = report.circumstances(threads)
+    sitting["machine"]["before"] = state(threads)
+    busy, began = measure.cores_of_others(), time.perf_counter()
+    rows = [run(work, rounds, threads) for work in works]
+    others = (measure.cores_of_others() - busy) / (time.perf_counter() - began)
+    sitting["machine"] |= {"others": round(others, 3), "after": state(threads)}
+    return sitting | {"rounds": rounds, "rows": rows}
+
+
+def refuse_unless_quiet() -> None:
+    """Before anything is timed that would be published.
+
+    Raises:
+        SystemExit: the machine is busy, or the last sitting was just now.
+    """
+    load = os.getloadavg()[0]
+    if load > BUSY:
+        raise SystemExit(f"load average {load:.2f}: a sitting wants at most {BUSY}; try --quick")
+    last = max((sitting["date"] for sitting in report.sittings()), default=None)
+    if last and (ago := datetime.now(UTC) - datetime.fromisoformat(last)) < APART:
+        raise SystemExit(
+            f"the last sitting began {ago.seconds // 60} minutes ago: three at different times "
+            f"are quoted, {APART.seconds // 60} minutes apart"
+        )
+
+
 def main() -> None:
     """Parse the command line, run the rows, print and write the results."""
     parser = argparse.ArgumentParser(prog="benchmarks/peers/run.sh", description=__doc__)
@@ -86,19 +129,12 @@ def main() -> None:
         for work in works:
             print(work.key, agree.check(work, PEERS))
         return
-
-    results = report.circumstances(threads)
-    if results["machine"]["load_before"] > BUSY:
-        print(f"warning: load average {os.getloadavg()[0]:.1f}: the figures will be disturbed")
-    rows = [run(work, rounds, threads) for work in works]
-    counts = rows[0]["matmul_gflops"]
-    rate = {n: measure.quartiles([row["matmul_gflops"][n] for row in rows])[1] for n in counts}
-    results |= {"rounds": rounds, "matmul_gflops": rate, "rows": rows}
-    print("\n" + report.markdown(results))
-    if arguments.quick or len(works) < len(ROWS):
-        print("Not the whole run: no file was written.")
-    else:
-        report.write(results, RESULTS)
+    whole = not arguments.quick and len(works) == len(ROWS)
+    if whole:
+        refuse_unless_quiet()
+    sitting = sit(works, rounds, threads)
+    print("\n" + report.markdown(sitting))
+    print(report.write(sitting) if whole else "Not a whole sitting: no file was written.")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -10,6 +12,28 @@ from torch import Tensor, nn
 
 from fewstep.core.types import Episode
 from peers.work import BETA2, Work
+
+
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a peer's user may choose without another result."""
+
+    threads: int = 1
+    """Inside each operator."""
+    layout: str = "contiguous"
+    """Of the weights in memory: a key of `LAYOUTS`."""
+    workers: int = 1
+    """Tasks at a time, each on a thread of its own."""
+    compiled: bool = False
+    """The net's forward and backward pass by `torch.compile`."""
+
+    def __str__(self) -> str:
+        parts = [f"{self.threads} thread{'s' * (self.threads > 1)}", self.layout]
+        parts += [f"{self.workers} tasks at a time"] * (self.workers > 1)
+        return ", ".join(parts + ["torch.compile"] * self.compiled)
 
 
 class Side(Protocol):
@@ -43,9 +67,34 @@ class Peer:
 
     name: str
 
-    def __init__(self, work: Work, model: nn.Module) -> None:
-        self.work, self.model = work, model
+    def __init__(self, work: Work, model: nn.Module, settings: Settings | None = None) -> None:
+        self.work, self.model, self.settings = work, model, settings or Settings()
         self.setup()
+
+    @staticmethod
+    def compiles(work: Work) -> bool:
+        """Whether its net can be compiled: not where it is made anew for every task, nor where
+        its gradient is differentiated, which `torch.compile` refuses."""
+        return False
+
+    @staticmethod
+    def workers(threads: int) -> list[int]:
+        """Numbers of tasks at a time to try."""
+        return [1]
+
+    @classmethod
+    def variants(cls, work: Work, threads: int) -> list[Settings]:
+        """All that is tried: threads go to operators or to tasks, never to both; a compiled net
+        has them all, and chooses the layout of what it makes itself."""
+        split = [(count, 1) for count in sorted({1, threads}, reverse=True)]
+        split += [(1, workers) for workers in cls.workers(threads) if workers > 1]
+        return [
+            Settings(count, layout, workers, compiled)
+            for (count, workers), layout in itertools.product(split, LAYOUTS)
+            for compiled in (False, True)
+            if not compiled
+            or (cls.compiles(work) and count * workers == threads and layout == "channels-last")
+        ]
 
     @staticmethod
     def net(work: Work) -> nn.Module:

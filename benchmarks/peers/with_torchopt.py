@@ -17,7 +17,7 @@ import torchopt
 
 from fewstep.core.types import Episode
 from peers.side import Peer
-from peers.work import BETA2
+from peers.work import BETA2, Work
 
 
 class TorchOpt(Peer):
@@ -25,12 +25,18 @@ class TorchOpt(Peer):
 
     name = "TorchOpt"
 
+    @staticmethod
+    def compiles(work: Work) -> bool:
+        return work.algorithm != "maml"
+
     def setup(self) -> None:
         if self.work.algorithm == "maml":
             self.meta_optimizer = torchopt.MetaSGD(self.model, lr=self.work.lr)
             return
         self.learner = copy.deepcopy(self.model)
         self.params = list(self.learner.parameters())
+        compiled = self.settings.compiled
+        self.outputs = torch.compile(self.learner, dynamic=False) if compiled else self.learner
         if self.work.rule == "sgd":
             self.optimizer: torchopt.Optimizer = torchopt.SGD(self.params, lr=self.work.lr)
         else:
@@ -48,7 +54,7 @@ class TorchOpt(Peer):
                 own.copy_(initial)
         for x, y in self.work.minibatches(episode):
             self.optimizer.zero_grad(set_to_none=True)
-            F.cross_entropy(self.learner(x), y).backward()
+            F.cross_entropy(self.outputs(x), y).backward()
             self.optimizer.step()
 
     def reptile(self, episodes: Sequence[Episode]) -> None:
@@ -59,7 +65,7 @@ class TorchOpt(Peer):
     def fomaml(self, episodes: Sequence[Episode]) -> None:
         for episode in episodes:
             self._adapt(episode)
-            loss = F.cross_entropy(self.learner(episode.query_x), episode.query_y)
+            loss = F.cross_entropy(self.outputs(episode.query_x), episode.query_y)
             self.add(torch.autograd.grad(loss, self.params))
 
     def maml(self, episodes: Sequence[Episode]) -> None:

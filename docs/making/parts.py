@@ -23,7 +23,7 @@ REPORT = re.compile(
     r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)?"
     r"(?: --baseline (?P<against>\S+))? -->\n(?:[^|\n].*\n\n)?(\|.*\n)+"
 )
-PEERS = re.compile(r"<!-- (?P<file>\S+\.json) -->\n(\|.*\n)+")
+PEERS = re.compile(r"<!-- benchmarks/results/peers -->\n(\|.*\n)+")
 GATES = re.compile(r"<!-- family\.run -->\n(?:- .*\n)*")
 SYSTEMS = re.compile(r"<!-- systems (?P<name>\w+) -->\n(\|.*\n)*")
 HANDS_OF_ALL = re.compile(r"<!-- hands\.(?P<part>\w+) -->\n(\|.*\n)+")
@@ -70,10 +70,10 @@ def _report(found: re.Match[str]) -> str:
     return f"{found[0].splitlines()[0]}\n{beside or report.markdown(rows)}\n"
 
 
-def _peers(found: re.Match[str]) -> str:
-    from peers.report import ratios
+def _peers(_: re.Match[str]) -> str:
+    from peers.report import ratios, sittings
 
-    return f"<!-- {found['file']} -->\n{ratios(json.loads((ROOT / found['file']).read_text()))}\n"
+    return f"<!-- benchmarks/results/peers -->\n{ratios(sittings())}\n"
 
 
 def _hands(found: re.Match[str]) -> str:
@@ -145,11 +145,13 @@ def _file(path: Path) -> str:
 
 
 def measurements() -> str:
-    """The committed files of `make bench-costs` and of the runs on a GPU, under one head."""
+    """The committed files of `make bench-costs`, of the runs on a GPU and beside the peers."""
+    from peers import report
+
     folder = ROOT / "benchmarks" / "results"
-    files = [*(f"costs_{part}" for part in COSTS), "gpu_h200", "peers"]
-    texts = [(folder / f"{name}.md").read_text().strip() for name in files]
-    return "\n\n".join(re.sub(r"^#+ ", "## ", text, flags=re.M) for text in texts) + "\n"
+    files = [*(f"costs_{part}" for part in COSTS), "gpu_h200"]
+    texts = [*((folder / f"{name}.md").read_text() for name in files), report.measurements()]
+    return "\n\n".join(re.sub(r"^#+ ", "## ", text.strip(), flags=re.M) for text in texts) + "\n"
 
 
 MADE: dict[str, Callable[[], str]] = {

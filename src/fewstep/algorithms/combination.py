@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from fewstep.adapters.beginning import pull_back
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.algorithm import Algorithm, refuse_fixed, refuse_learned
 from fewstep.core.problem import Problem
-from fewstep.core.rules import total_of
+from fewstep.core.rules.gathered import Gathered
+from fewstep.core.rules.learned import split
 from fewstep.core.types import Episode, Metrics, Params, Start, State
 
 
@@ -50,19 +52,18 @@ class Combination(Algorithm):
         refuse_learned(inner, "a combination")
         self.inner = inner
         self.weights = tuple(weights)
+        self._rule = Gathered(inner.rule, tuple(map(float, weights)))
+        self._loop = replace(inner, rule=self._rule)
 
     def direction(
         self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
-        terms, metrics, here = [], {}, self.inner.start(problem, start, episode)
-        for weight, batch in zip(self.weights, episode.batches, strict=True):
-            examples = problem.minibatch(episode, batch)
-            metrics, grads = self.inner.gradient(problem, here.params, examples)
-            here = self.inner.step(here, grads)
-            if weight:
-                terms.append({name: weight * g for name, g in grads.items()})
-        direction = pull_back(self.inner, problem, start, episode, total_of(terms))
-        return direction, here.state, metrics
+        rule, begun = self._rule, self.inner.start(problem, start, episode)
+        state = rule.gathering(split(begun.params)[0], begun.state)
+        end = self._loop.go_on(problem, Start(begun.params, state), episode)
+        total, state = rule.gathered(end.state)
+        direction = pull_back(self.inner, problem, start, episode, total)
+        return direction, state, end.metrics
 
 
 def _are_numbers(weights: Any) -> bool:

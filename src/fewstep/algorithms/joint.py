@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.algorithm import Algorithm
 from fewstep.core.problem import Problem
-from fewstep.core.rules import total_of
+from fewstep.core.rules.gathered import Gathered
+from fewstep.core.rules.learned import split
 from fewstep.core.types import Episode, Metrics, Params, Start, State
 
 
@@ -27,16 +29,20 @@ class Joint(Algorithm):
     inner: InnerLoop
     replacement: bool = False
 
+    @cached_property
+    def _still(self) -> InnerLoop:
+        """The inner loop in place, with nothing fixed."""
+        rule = Gathered(self.inner.rule, (1.0,) * self.inner.steps, moves=False)
+        return replace(self.inner.whole, rule=rule)
+
     def direction(
         self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
-        grads, metrics, whole = [], {}, self.inner.whole
-        params, state = self.inner.start(problem, start, episode)
-        for batch in episode.batches:
-            examples = problem.minibatch(episode, batch)
-            metrics, grad = whole.gradient(problem, start.params, examples)
-            _, state = self.inner.step(Start(params, state), grad)
-            grads.append(grad)
-        mean = {name: g / len(grads) for name, g in total_of(grads).items()}
-        direction = {n: mean[n] if n in mean else torch.zeros_like(p) for n, p in params.items()}
-        return direction, state, metrics
+        rule, own = self._still.rule, split(start.params)[0]
+        assert isinstance(rule, Gathered)
+        state = rule.gathering(own, self.inner.start(problem, start, episode).state)
+        end = self._still.go_on(problem, Start(start.params, state), episode)
+        total, state = rule.gathered(end.state)
+        grads = {name: g / len(episode.batches) for name, g in total.items()}
+        zeros = {name: torch.zeros_like(p) for name, p in start.params.items()}
+        return zeros | grads, state, end.metrics
