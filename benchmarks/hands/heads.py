@@ -1,7 +1,9 @@
 """Other numbers of classes than were trained: which head to start from.
 
     python -m hands.heads glyphs val     # chooses: on meta-validation classes
-    python -m hands.heads omniglot test  # reports: nothing is chosen by it
+    python -m hands.heads omniglot val --from outputs/runs/NAME  # of a run that left some out
+
+The shipped Omniglot initialization has met every character that is not a test character.
 
 Every head adapts to the same tasks, in the protocol `support`; five queries a class. Writes
 benchmarks/results/hands_heads_INIT.json.
@@ -41,6 +43,8 @@ def main() -> None:
             rows += report.rows(found, ways, shots)
             print(*rows[-len(HEADS) :], sep="\n", flush=True)
     command = f"python -m hands.heads {given.init} {given.split} --tasks {given.tasks}"
+    if given.path:
+        command += f" --from {given.path}"
     about = {"init": given.init, "split": given.split, "tasks": given.tasks, "seed": SEED}
     report.write(f"heads_{given.init}", command, {**about, "queries": QUERIES}, rows)
 

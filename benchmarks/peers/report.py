@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ RESULTS = Path(__file__).parents[1] / "results" / "peers"
 QUOTED = 3
 """Sittings: the newest ones."""
 LIBRARIES = ("torch", "numpy", "learn2learn", "higher", "torchopt")
+SIDES = ("learn2learn", "higher", "TorchOpt")
+"""The libraries among the peers: the plain loop is nobody's."""
 NET = "4 x {3x3 convolution, 64 channels, stride 2, SAME padding, batch norm, ReLU}, linear"
 
 Sitting = dict[str, Any]
@@ -60,9 +63,10 @@ def write(sitting: Sitting, folder: Path = RESULTS) -> Path:
     return path
 
 
-def least(found: list[Sitting], key: str) -> float:
-    """The ratio of one row in the sitting that was least favourable to fewstep."""
-    return min(_ratio(sitting, key)[1] for sitting in found)
+def least(found: list[Sitting], key: str, sides: tuple[str, ...] | None = None) -> float:
+    """The ratio of one row in the sitting that was least favourable to fewstep; beside the fastest
+    of some sides, or of all."""
+    return min(_ratio(sitting, key, sides) for sitting in found)
 
 
 def ratios(found: list[Sitting]) -> str:
@@ -72,13 +76,21 @@ def ratios(found: list[Sitting]) -> str:
         [
             row["title"],
             f"**{least(found, row['key']):.2f}**",
-            *(f"{_ratio(sitting, row['key'])[1]:.2f}" for sitting in found),
+            *(f"{_ratio(sitting, row['key']):.2f}" for sitting in found),
+            _beside_libraries(found, row),
             f"{row['at_least']}",
             f"{row['aim']}",
         ]
         for row in found[0]["rows"]
     ]
-    return "\n".join(_table(["work", "least", *times, "at least", "aim"], rows))
+    head = ["work", "least", *times, "libraries alone, least", "at least", "aim"]
+    return "\n".join(_table(head, rows))
+
+
+def _beside_libraries(found: list[Sitting], row: dict[str, Any]) -> str:
+    if not set(SIDES) & set(row["sides"]):
+        return ""
+    return f"{least(found, row['key'], SIDES):.2f}"
 
 
 def loads(found: list[Sitting]) -> str:
@@ -132,8 +144,18 @@ def markdown(sitting: Sitting) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _ratio(sitting: Sitting, key: str) -> tuple[float, float, float]:
-    return next(row["ratio"] for row in sitting["rows"] if row["key"] == key)
+def _ratio(sitting: Sitting, key: str, sides: tuple[str, ...] | None = None) -> float:
+    """The median over the rounds of the fastest side's time over fewstep's."""
+    row = next(row for row in sitting["rows"] if row["key"] == key)
+    if sides is None:
+        return row["ratio"][1]
+    fastest = min((n for n in sides if n in row["sides"]), key=lambda n: _median(row, n))
+    theirs, ours = (row["sides"][name]["seconds"] for name in (fastest, "fewstep"))
+    return statistics.median(one / other for one, other in zip(theirs, ours, strict=True))
+
+
+def _median(row: dict[str, Any], side: str) -> float:
+    return row["sides"][side]["median_s"]
 
 
 def _cells(row: dict[str, Any], sides: list[str]) -> list[str]:

@@ -33,6 +33,7 @@ THEORY = re.compile(r"<!-- fewstep theory(?P<part> \w+)? -->\n.*?\n<!-- end theo
 COSTS = (
     "memory",
     "family",
+    "beside",
     "growth",
     "classes",
     "start",
