@@ -19,11 +19,11 @@ from tests.report.made_rows import run, section_of, trial
 from fewstep.records import words
 from fewstep.records.curves import figure_of
 from fewstep.records.lines import Line
-from fewstep.records.style import PALETTE, color_of
+from fewstep.records.style import FURTHER, PALETTE, color_of
 from fewstep.report.gather import Run
 from fewstep.report.pictures import Picture, draw
 from fewstep.report.search import search_of
-from fewstep.report.series import place, series_of
+from fewstep.report.series import Series, looks_of, place, series_of
 from tiers import slow_but
 
 
@@ -250,6 +250,22 @@ def test_an_algorithm_has_one_colour_everywhere(tmp_path) -> None:
     own = run(tmp_path, algorithm__name="maml").content
     (axes,) = figure_of(tmp_path, own).axes
     assert color_of("maml") in {line.get_color() for line in axes.lines}
+
+
+def test_as_many_algorithms_as_there_are_colours_have_as_many() -> None:
+    """Those of ours keep theirs, whoever comes beside; further ones are told apart by markers."""
+    names = ["maml", "reptile", *(f"mine_{letter}" for letter in "abcdefghijkl")]
+    for count in range(1, len(PALETTE) + len(FURTHER) + 1):
+        looks = looks_of([Series(name, name) for name in names[:count]])
+        told = {series.family: look["color"] for series, look in looks.items()}
+        assert len({*told.values()}) == len(told) == count
+        assert all(told[name] == color_of(name) for name in ("maml", "reptile") if name in told)
+    looks = looks_of([Series(name, name) for name in names])
+    assert len({tuple(look.values()) for look in looks.values()}) == len(names)
+    turned = looks_of([Series(name, name) for name in reversed(names)])
+    assert {s: turned[s] for s in looks} == looks
+    alone = looks_of([Series("mine_b", "mine_b")], names)
+    assert alone[Series("mine_b", "mine_b")] == looks[Series("mine_b", "mine_b")]
 
 
 def test_colours_are_told_apart_on_white_and_dark_and_without_one_kind_of_cone() -> None:
