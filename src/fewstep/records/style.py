@@ -38,7 +38,7 @@ report of more than six algorithms goes on with, each with a marker of its own."
 NEUTRAL = "#7d8597"
 """What was not trained, and what is no curve."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
+MARKERS = ("o", "s", "^", "D", "v", "P", "p", "X")
 
 OWN = ("reptile", "maml", "fomaml", "joint", "combination", "truncated")
 """The algorithms whose colours are the palette's, in its order."""

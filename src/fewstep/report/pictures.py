@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from fewstep.records import layout
 from fewstep.records.panel import Panel, handle, notes
 from fewstep.records.style import STYLE
-from fewstep.report import finals, four, search
+from fewstep.report import dots, finals, four, search
 from fewstep.report.panels import Looks, adaptation, protocols_of, training
 from fewstep.report.search import Search, search_of
 from fewstep.report.sections import Section
@@ -121,7 +121,7 @@ def _best_first(table: Sequence[Row], found: Search) -> list[Row]:
 
 
 def _finals(every: Shown) -> Picture:
-    panels = finals.finals(every.rows, every.series)
+    panels = dots.finals(every.rows, every.series)
     names = [name for panel in panels for name, _ in panel.rows]
     longest = max(layout.width_of(name, finals.NAME) for name in names)
     words = min(longest, 2.4) + 0.1
