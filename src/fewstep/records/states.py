@@ -54,7 +54,8 @@ def of_run(folder: Path, in_a_sweep: bool = False) -> State:
     pace = Pace(pace.meta_iteration, pace.of)
     if record.get("state") == FAILED:
         return State(folder, FAILED, pace, str(record.get("reason") or "no reason is known"), words)
-    return State(folder, WAITING if in_a_sweep else STOPPED, pace, words=words)
+    stopped = record.get("state") == STOPPED or not in_a_sweep
+    return State(folder, STOPPED if stopped else WAITING, pace, words=words)
 
 
 def _at_work(folder: Path) -> bool:
