@@ -192,6 +192,15 @@ def test_data_is_known_by_what_makes_it() -> None:
         ),
         (lambda: Modulation(snr=[8, float("inf")]), "dataset.snr=[8, inf]: must be two finite"),
         (lambda: Modulation(snr=[9, 8]), "dataset.snr=[9, 8]: must be two finite numbers of dB"),
+        (lambda: Modulation(snr=["a", 8]), "dataset.snr=['a', 8]: must be two finite numbers"),
+        (lambda: Modulation(snr=8), "dataset.snr=8: must be two finite numbers of dB"),
+        (
+            lambda: Modulation(modulations=["bpsk", "qpsk", "bpsk"]),
+            "dataset.modulations=['bpsk', 'qpsk', 'bpsk']: must be two or more, each once",
+        ),
+        (lambda: Modulation(modulations=[]), "dataset.modulations=[]: must be two or more"),
+        (lambda: SignalTransformer(patch=0), "model.patch=0: must be at least 1"),
+        (lambda: SignalTransformer(heads=0), "model.heads=0: must be at least 1"),
         (lambda: Modulation(samples=0), "dataset.samples=0: must be at least 1"),
         (
             lambda: Modulation().check(EpisodeSpec(5, 1, 1, 1), "train"),

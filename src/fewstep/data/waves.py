@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fewstep.core.types import Metrics
+from fewstep.disk.array_files import UNREADABLE
 
 
 FLOOR = 1e-3
@@ -117,3 +121,64 @@ class Inversion:
             return misfit(self.survey.shoot(outputs["velocity"][0], outputs["cells"]), targets)
         error = (outputs["velocity"] - given["velocity"]) / self.scale
         return error.square().mean((1, 2))
+
+
+def check_numbers(asked: Any) -> None:
+    """Hold the numbers of a `Ground` against their limits, one by one.
+
+    Raises:
+        ValueError: naming the key, the value and the limit.
+    """
+    for key in ("dx", "dt", "nt", "freq"):
+        if not 0 < (value := getattr(asked, key)) < math.inf:
+            raise ValueError(f"dataset.{key}={value}: must be a number above 0")
+    for key, example in (("grid", "[20,32]"), ("velocity", "[2750,1250]")):
+        value = getattr(asked, key)
+        kind = int if key == "grid" else (int, float)
+        several = isinstance(value, list | tuple) and len(value) == 2
+        if not several or not all(isinstance(n, kind) and 0 < n < math.inf for n in value):
+            raise ValueError(
+                f"dataset.{key}={value}: must be two {'whole ' * (kind is int)}numbers above "
+                f"0. For example dataset.{key}={example}"
+            )
+    if asked.velocity[1] >= asked.velocity[0]:
+        raise ValueError(
+            f"dataset.velocity={list(asked.velocity)}: is the mean and the largest distance from "
+            "it, which must be less. For example dataset.velocity=[2750,1250]"
+        )
+    rows = asked.receiver_rows
+    if not isinstance(rows, list | tuple) or not rows or not all(type(r) is int for r in rows):
+        raise ValueError(
+            f"dataset.receiver_rows={rows}: must be a list of rows. For example [0,19]"
+        )
+
+
+def read_models(file: str, grid: Sequence[int]) -> np.ndarray:
+    """Models [n, nz, nx] in m/s, of a .npy file.
+
+    Raises:
+        ValueError: it is none, has other cells than the grid, or what are no velocities.
+    """
+    key = f"dataset.file={file}"
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise ValueError(f"{key}: no such file. It is a .npy of models [nz, nx] in m/s")
+    try:
+        with path.open("rb") as stream:
+            found = np.load(stream, allow_pickle=False)
+        if np.iscomplexobj(found):
+            raise ValueError("complex numbers")
+        found = found.astype(np.float64)
+    except UNREADABLE as error:
+        raise ValueError(f"{key}: cannot be read as a .npy of models in m/s ({error})") from None
+    found = found[None] if found.ndim == 2 else found
+    if found.ndim != 3 or found.shape[1:] != tuple(grid):
+        shape = list(found.shape[1:])
+        raise ValueError(f"{key}: its models are {shape}. Set dataset.grid to that, or cut them")
+    if not np.isfinite(found).all():
+        raise ValueError(f"{key}: holds values that are not finite. Fill them in")
+    if not found.size or found.min() <= 0:
+        raise ValueError(f"{key}: holds no models, or velocities that are not above 0. Mend them")
+    if found.max() < 20:
+        raise ValueError(f"{key}: its fastest is {found.max():g}: it is in km/s. Multiply by 1000")
+    return found
