@@ -93,6 +93,13 @@ def saved(folder: Path, models: np.ndarray) -> str:
     return str(folder / "models.npy")
 
 
+def with_a_cell_of(speed: float) -> np.ndarray:
+    """A ground that is well but for one cell."""
+    model = np.full((20, 32), 2000.0)
+    model[7, 9] = speed
+    return model
+
+
 def test_models_of_ones_own_are_the_test_tasks(tmp_path: Path) -> None:
     models = np.stack([np.full((20, 32), v) for v in (1800.0, 2600.0)])
     family = Ground(file=saved(tmp_path, models))
@@ -138,7 +145,19 @@ def test_what_is_refused(given: dict, words: str) -> None:
     ("models", "words"),
     [
         (np.full((20, 32), 2.7), "its fastest is 2.7: it is in km/s. Multiply by 1000"),
-        (np.full((20, 32), np.nan), "holds values that are not finite. Fill them in"),
+        (
+            np.full((20, 32), np.nan),
+            "models.npy: holds nan in 640 of 640 cells, and a speed is finite and above 0 m/s. "
+            "Fill these cells in",
+        ),
+        (with_a_cell_of(0.0), "models.npy: holds 0 in 1 of 640 cells, and a speed is finite"),
+        (with_a_cell_of(-500.0), "models.npy: holds -500 in 1 of 640 cells"),
+        (with_a_cell_of(np.inf), "models.npy: holds inf in 1 of 640 cells"),
+        (
+            with_a_cell_of(600.0),
+            "dataset.freq=4.0: at 600 m/s a wavelength has 3.0 cells of dataset.dx=50.0, 7 at "
+            "least. Use dataset.freq=1.7 or less",
+        ),
         (np.full((30, 32), 2000.0), "its models are [30, 32]. Set dataset.grid to that, or cut"),
         (np.full((20, 32), 7000.0), "waves of 7000 m/s cross 0.70 cells"),
         (np.array(["a"]), "cannot be read as a .npy of models in m/s"),

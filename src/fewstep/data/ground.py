@@ -65,8 +65,9 @@ class Ground(Family):
                 raise ValueError(f"dataset.{key}={value}: must be one of {', '.join(known)}")
         mean, spread = self.velocity
         self._models = None if self.file is None else _read(self.file, self.grid)
-        fastest = mean + spread if self._models is None else max(mean + spread, self._models.max())
-        courant, cells = fastest * self.dt / self.dx, (mean - spread) / (self.freq * self.dx)
+        own = [] if self._models is None else [self._models.min(), self._models.max()]
+        slowest, fastest = min([mean - spread, *own]), max([mean + spread, *own])
+        courant, cells = fastest * self.dt / self.dx, slowest / (self.freq * self.dx)
         if courant > MOST_COURANT:
             raise ValueError(
                 f"dataset.dt={self.dt}: waves of {fastest:g} m/s cross {courant:.2f} cells of "
@@ -75,9 +76,9 @@ class Ground(Family):
             )
         if cells < FEWEST_CELLS:
             raise ValueError(
-                f"dataset.freq={self.freq}: at {mean - spread:g} m/s a wavelength has {cells:.1f} "
+                f"dataset.freq={self.freq}: at {slowest:g} m/s a wavelength has {cells:.1f} "
                 f"cells of dataset.dx={self.dx}, {FEWEST_CELLS} at least. Use dataset.freq="
-                f"{(mean - spread) / FEWEST_CELLS / self.dx:.2g} or less"
+                f"{slowest / FEWEST_CELLS / self.dx:.2g} or less"
             )
         rows = {"source_row": [self.source_row], "receiver_rows": list(self.receiver_rows)}
         for key, its in rows.items():
@@ -181,8 +182,11 @@ def _read(file: str, grid: Sequence[int]) -> np.ndarray:
     if found.ndim != 3 or found.shape[1:] != tuple(grid):
         shape = list(found.shape[1:])
         raise ValueError(f"{key}: its models are {shape}. Set dataset.grid to that, or cut them")
-    if not np.isfinite(found).all():
-        raise ValueError(f"{key}: holds values that are not finite. Fill them in")
+    if len(holes := found[~np.isfinite(found) | (found <= 0)]):
+        raise ValueError(
+            f"{key}: holds {holes[0]:g} in {len(holes)} of {found.size} cells, and a speed is "
+            "finite and above 0 m/s. Fill these cells in"
+        )
     if found.max() < 20:
         raise ValueError(f"{key}: its fastest is {found.max():g}: it is in km/s. Multiply by 1000")
     return found
