@@ -65,8 +65,8 @@ class Ground(Family):
         check_numbers(self)
         mean, spread = self.velocity
         self._models = None if self.file is None else read_models(self.file, self.grid)
-        fastest = mean + spread if self._models is None else max(mean + spread, self._models.max())
-        slowest = mean - spread if self._models is None else min(mean - spread, self._models.min())
+        own = [] if self._models is None else [self._models.min(), self._models.max()]
+        slowest, fastest = min([mean - spread, *own]), max([mean + spread, *own])
         courant, cells = fastest * self.dt / self.dx, slowest / (self.freq * self.dx)
         if courant > MOST_COURANT:
             raise ValueError(
@@ -80,13 +80,11 @@ class Ground(Family):
                 f"cells of dataset.dx={self.dx}, {FEWEST_CELLS} at least. Use dataset.freq="
                 f"{slowest / FEWEST_CELLS / self.dx:.2g} or less"
             )
-        rows = {"source_row": [self.source_row], "receiver_rows": list(self.receiver_rows)}
-        for key, its in rows.items():
-            if outside := [row for row in its if not 0 <= row < self.grid[0]]:
-                raise ValueError(
-                    f"dataset.{key}={getattr(self, key)}: row {outside[0]} is outside of the grid, "
-                    f"whose rows are 0 to {self.grid[0] - 1}"
-                )
+        for key in ("source_row", "receiver_rows"):
+            rows = np.ravel(getattr(self, key))
+            if len(outside := rows[(rows < 0) | (rows >= self.grid[0])]):
+                told = f"is outside of the grid, whose rows are 0 to {self.grid[0] - 1}"
+                raise ValueError(f"dataset.{key}={getattr(self, key)}: row {outside[0]} {told}")
         places = tuple((row, x) for row in self.receiver_rows for x in range(0, self.grid[1], 2))
         period = 1 / self.freq
         survey = Survey(self.dx, self.dt, self.nt, self.freq, period, places, float(fastest))

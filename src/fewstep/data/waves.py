@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fewstep.core.types import Metrics
-from fewstep.disk.array_files import UNREADABLE
+from fewstep.disk.array_files import read_numbers
 
 
 FLOOR = 1e-3
@@ -124,61 +123,35 @@ class Inversion:
 
 
 def check_numbers(asked: Any) -> None:
-    """Hold the numbers of a `Ground` against their limits, one by one.
-
-    Raises:
-        ValueError: naming the key, the value and the limit.
-    """
+    """Hold each number of a `Ground` against its limits; ValueError names the key and both."""
     for key in ("dx", "dt", "nt", "freq"):
         if not 0 < (value := getattr(asked, key)) < math.inf:
             raise ValueError(f"dataset.{key}={value}: must be a number above 0")
-    for key, example in (("grid", "[20,32]"), ("velocity", "[2750,1250]")):
+    real = (int, float)
+    for key, kind, told in (("grid", int, "whole numbers"), ("velocity", real, "numbers")):
         value = getattr(asked, key)
-        kind = int if key == "grid" else (int, float)
-        several = isinstance(value, list | tuple) and len(value) == 2
-        if not several or not all(isinstance(n, kind) and 0 < n < math.inf for n in value):
-            raise ValueError(
-                f"dataset.{key}={value}: must be two {'whole ' * (kind is int)}numbers above "
-                f"0. For example dataset.{key}={example}"
-            )
+        if len(value) != 2 or not all(isinstance(n, kind) and 0 < n < math.inf for n in value):
+            raise ValueError(f"dataset.{key}={value}: must be two {told} above 0")
     if asked.velocity[1] >= asked.velocity[0]:
-        raise ValueError(
-            f"dataset.velocity={list(asked.velocity)}: is the mean and the largest distance from "
-            "it, which must be less. For example dataset.velocity=[2750,1250]"
-        )
-    rows = asked.receiver_rows
-    if not isinstance(rows, list | tuple) or not rows or not all(type(r) is int for r in rows):
-        raise ValueError(
-            f"dataset.receiver_rows={rows}: must be a list of rows. For example [0,19]"
-        )
+        told = "the second is the largest distance from the first, the mean, and must be less"
+        raise ValueError(f"dataset.velocity={list(asked.velocity)}: {told}")
+    if not asked.receiver_rows or not all(type(r) is int for r in asked.receiver_rows):
+        raise ValueError(f"dataset.receiver_rows={asked.receiver_rows}: must be whole numbers")
 
 
 def read_models(file: str, grid: Sequence[int]) -> np.ndarray:
-    """Models [n, nz, nx] in m/s, of a .npy file.
-
-    Raises:
-        ValueError: it is none, has other cells than the grid, or what are no velocities.
-    """
+    """Models [n, nz, nx] in m/s, of a .npy file; ValueError if it holds none of such a grid."""
     key = f"dataset.file={file}"
-    path = Path(file).expanduser()
-    if not path.is_file():
-        raise ValueError(f"{key}: no such file. It is a .npy of models [nz, nx] in m/s")
-    try:
-        with path.open("rb") as stream:
-            found = np.load(stream, allow_pickle=False)
-        if np.iscomplexobj(found):
-            raise ValueError("complex numbers")
-        found = found.astype(np.float64)
-    except UNREADABLE as error:
-        raise ValueError(f"{key}: cannot be read as a .npy of models in m/s ({error})") from None
+    found = read_numbers(file, "dataset.file", "models in m/s")
     found = found[None] if found.ndim == 2 else found
-    if found.ndim != 3 or found.shape[1:] != tuple(grid):
-        shape = list(found.shape[1:])
-        raise ValueError(f"{key}: its models are {shape}. Set dataset.grid to that, or cut them")
-    if not np.isfinite(found).all():
-        raise ValueError(f"{key}: holds values that are not finite. Fill them in")
-    if not found.size or found.min() <= 0:
-        raise ValueError(f"{key}: holds no models, or velocities that are not above 0. Mend them")
+    if found.ndim != 3 or not len(found) or found.shape[1:] != tuple(grid):
+        told = f"{len(found)} models of {list(found.shape[1:])}"
+        raise ValueError(f"{key}: holds {told}. Set dataset.grid to these cells, or cut them")
+    if len(holes := found[~np.isfinite(found) | (found <= 0)]):
+        raise ValueError(
+            f"{key}: holds {holes[0]:g} in {len(holes)} of {found.size} cells, and a speed is "
+            "finite and above 0 m/s. Fill these cells in"
+        )
     if found.max() < 20:
         raise ValueError(f"{key}: its fastest is {found.max():g}: it is in km/s. Multiply by 1000")
     return found
