@@ -188,8 +188,10 @@ CLAIMS: dict[str, list[Claim]] = {
 """By system, which is the name of its sweep."""
 
 MISSES: dict[tuple[str, str], str] = {
-    ("focusft", "causal fine-tuning: at least 95 % in contexts of 32"): "the mean is above it, and three "
-    "seeds are too few for its interval",
+    (
+        "focusft",
+        "causal fine-tuning: at least 95 % in contexts of 32",
+    ): "the mean is above it, and three seeds are too few for its interval",
 }
 """Why, as far as was looked for, a claim that is asked for is not borne out by the files that are
 kept: by system and text."""
