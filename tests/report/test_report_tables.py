@@ -276,6 +276,26 @@ def test_a_baseline_that_is_several(tmp_path: Path, configs, capsys) -> None:
     assert report_command.main([str(tmp_path), "--baseline", "algorithm.inner.lr=1.1"]) == 0
 
 
+def test_a_baseline_may_be_tested_after_several_numbers_of_steps(
+    tmp_path: Path, configs, capsys
+) -> None:
+    """And each row is held against that of its own number."""
+    for name, steps, acc in (
+        ("reptile", 5, 0.5),
+        ("reptile", 50, 0.6),
+        ("maml", 5, 0.2),
+        ("maml", 50, 0.4),
+        ("fomaml", 7, 0.3),
+    ):
+        job(tmp_path / f"{name}{steps}", configs[name], [acc, acc] * 9, its={"steps": steps})
+    lines = told(tmp_path, "--baseline", "reptile", capsys=capsys)
+    found = [line.split(" | ")[:4] for line in lines if "paired: " in line]
+    assert found == [
+        ["| MAML", "5-way 1-shot, 5 steps", "inductive", "-30.00 ± 0.00"],
+        ["| MAML", "5-way 1-shot, 50 steps", "inductive", "-20.00 ± 0.00"],
+    ]
+
+
 def test_an_untrained_network_can_be_the_baseline(tmp_path: Path, configs, capsys) -> None:
     job(tmp_path / "a", configs["reptile"], [0.5, 0.6] * 9)
     job(tmp_path / "b", configs["reptile"], [0.2, 0.3] * 9, its={"init": "random"})

@@ -35,7 +35,7 @@ from fewstep.core.rules import (
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly, consistency
-from fewstep.run.cautions import cautions, check_descent
+from fewstep.run.cautions import cautions, check_descent, warn
 from fewstep.run.experiment import Experiment
 
 
@@ -63,12 +63,30 @@ def drafted(*words: str) -> Experiment:
             ["algorithm=metasgd", *SMALL, "algorithm.eval.steps=6"],
             "eval.settings[0].steps=6: rates that were learned for algorithm.inner.steps=5 may",
         ),
+        (
+            ["experiment=ifwi"],
+            "model: VelocityModel is not to be made a program (programs = False)",
+        ),
+        (["experiment=titans_recall"], "model: NeuralMemory is not to be made a program"),
+        (["experiment=subjects"], None),
     ],
 )
 def test_what_is_most_likely_not_meant_is_said(words: list[str], told: str | None) -> None:
     found = list(cautions(drafted(*words)))
     assert len(found) == (told is not None)
     assert told is None or told in found[0]
+
+
+@pytest.mark.parametrize(("rank", "lines"), [(None, 1), (0, 1), (1, 0)])
+def test_it_is_said_once_for_all_ranks(rank: int | None, lines: int, monkeypatch, capsys) -> None:
+    experiment = drafted("experiment=titans_recall")
+    if rank is not None:
+        given = {"TORCHELASTIC_RUN_ID": "it", "WORLD_SIZE": "2", "RANK": str(rank)}
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+    warn(experiment)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.startswith("note: model: ") for line in said] == [True] * lines
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,22 @@ def test_a_published_model_is_given_its_mask_and_lora(monkeypatch: pytest.Monkey
     assert torch.equal(outputs.bool(), allowed_by(FLAGS, True))
 
 
+def test_a_model_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str, **how: Any) -> None:
+        assert how["local_files_only"]
+        raise OSError(f"{name} is not cached")
+
+    auto = SimpleNamespace(from_pretrained=absent)
+    monkeypatch.setitem(sys.modules, "transformers", SimpleNamespace(AutoModelForCausalLM=auto))
+    monkeypatch.setitem(sys.modules, "peft", SimpleNamespace())
+    words = (
+        "model.name=Qwen/Qwen2.5-7B: is not on this machine. Fetch it with huggingface-cli "
+        "download Qwen/Qwen2.5-7B, or name its folder"
+    )
+    with pytest.raises(ValueError, match=re.escape(words)):
+        LanguageModel("Qwen/Qwen2.5-7B")
+
+
 def test_conversations_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "mine.npz"
     tokens, responses = np.arange(140).reshape(20, 7), np.tile(FLAGS[0].numpy(), (20, 1))

@@ -10,15 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.algorithms.harmony import Harmony
+from fewstep.algorithms.harmony import Harmony, contrast
 from fewstep.algorithms.reptile import Reptile
 from fewstep.core.aggregate import PerEntry
-from fewstep.core.alike import cka, contrast
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, total_of
 from fewstep.core.types import Episode, EpisodeSpec, Params, Start
-from fewstep.data.clients import Clients, OwnAndOthers
+from fewstep.data.clients import Clients, OwnAndOthers, cka
 from fewstep.execution.choice import EXECUTIONS
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.models import Split
