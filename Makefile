@@ -67,6 +67,7 @@ gates: lint test  ## what must hold before a release: lint, tests, and that thes
 	$(BIN)/python -m pytest -m long
 	PYTHONPATH=benchmarks $(BIN)/python -W ignore -m mutation.run
 	PYTHONPATH=benchmarks $(BIN)/python -W ignore -m family.run anew
+	PYTHONPATH=benchmarks $(BIN)/python -W ignore -m systems.run anew
 
 docs: setup  ## the site of docs/ into build/site, warnings are errors; no page asks another host
 	PYTHONPATH=docs:benchmarks:src:. $(BIN)/python -m making

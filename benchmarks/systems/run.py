@@ -14,6 +14,7 @@ from pathlib import Path
 from fewstep import report
 from fewstep.commands import train
 from systems.claims import CLAIMS
+from systems.further import FURTHER, go, name_of
 from systems.verdict import Verdict, judged, surprises
 
 
@@ -33,13 +34,18 @@ DRAWN = ("hebbian", "harmony")
 
 
 def anew(system: str, words: list[str]) -> list[Verdict]:
-    """Train a system's sweep, with further words, and judge what it comes to."""
+    """Train a system's sweep, with further words, test it further, and judge what it comes to."""
     root = os.environ.get("FEWSTEP_DATA")
     words = [*words, *([f"dataset.root={root}"] if root and system in DRAWN else [])]
     for command in (BEFORE.get(system), [f"sweep={system}"]):
         if command and train.main([*command, *words]):
             raise SystemExit(f"{' '.join(command)} has not finished")
-    folders = [SWEEPS / name for name in JUDGED.get(system, [system])]
+    further = FURTHER.get(system, [])
+    for line in further:
+        if go(line, words):
+            raise SystemExit(f"fewstep {line} has not finished")
+    names = [*JUDGED.get(system, [system]), *map(name_of, further)]
+    folders = [SWEEPS / name for name in names]
     return judged(system, report.rows(report.read(folders)))
 
 

@@ -20,7 +20,8 @@ from fewstep.records import measures
 from fewstep.records.two_way import Mean, two_way
 from fewstep.report.per_task import by_seed_and_task
 from fewstep.report.table import Entry, Row
-from systems.claims import CLAIMS, MISSES, Arm, Claim
+from systems.claim import Arm, Claim
+from systems.claims import CLAIMS, MISSES
 
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "systems"

@@ -3,7 +3,7 @@ python -m making.keep outputs/sweeps/NAME docs/results/systems/NAME
 
 A run becomes a result that is committed: its results.json under a name of its own, and beside it
 what every test task said, compressed, from which paired figures can be worked out again. Of a
-sweep, every job that has finished is kept.
+sweep, every job that has finished is kept; in the folder of another one, under its own name.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def keep(run: Path, results: Path) -> Path:
 
 def keep_all(sweep: Path, folder: Path) -> list[Path]:
     """Copy the results of a sweep's jobs, each under its number and its label."""
-    kept = []
+    kept, own = [], "" if sweep.name == folder.name else f"{sweep.name}_"
     for file in sorted(sweep.glob("*/results.json")):
         label = json.loads(file.read_text())["label"] or sweep.name
-        name = re.sub(r"\W+", "_", f"results_{file.parent.name}_{label}")
+        name = re.sub(r"\W+", "_", f"results_{own}{file.parent.name}_{label}")
         kept.append(keep(file.parent, folder / f"{name}.json"))
     return kept
 

@@ -12,7 +12,9 @@ import pytest
 from fewstep import report
 from fewstep.records.results import write_per_task
 from systems import run, verdict
-from systems.claims import CLAIMS, MISSES, Arm, Claim
+from systems.claim import Arm, Claim
+from systems.claims import CLAIMS, MISSES
+from systems.further import FURTHER, name_of
 from systems.verdict import RESULTS, Verdict, judged, surprises, table
 
 
@@ -35,7 +37,7 @@ def test_claims_are_of_arms_that_the_sweeps_have() -> None:
         files = [ROOT / "conf" / "sweep" / f"{system}.yaml"]
         files += sorted((ROOT / "conf" / "variant" / system).glob("*.yaml"))
         files += [ROOT / "conf" / "experiment" / "rf_pretrain.yaml"]
-        told = "\n".join(file.read_text() for file in files)
+        told = "\n".join([file.read_text() for file in files] + FURTHER.get(system, []))
         told = told.replace("${model.context}", "True, in context False")
         assert all(arm.label in told for c in claims for arm in (c.one, c.other) if arm), system
         assert len({claim.text for claim in claims}) == len(claims)
@@ -73,7 +75,7 @@ def judge(folder: Path, one: str, other: str | None = None, **more) -> Verdict:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arms = {"deep": three(0.7), "near": three(0.701), "low": three(0.5), "wild": three(0.7, 0.4)}
-    return sweep(tmp_path_factory.mktemp("made"), arms)
+    return sweep(tmp_path_factory.mktemp("sweeps") / "made", arms)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +147,9 @@ def test_a_page_tells_what_is_kept_of_a_sweep(made: Path, tmp_path: Path, monkey
         f"results_0{seed}_deep.per_task.csv.gz" for seed in (0, 1)
     ]
     assert table("made").endswith(" points | holds | 3 seeds, 50 tasks |")
+    further = keep_all(sweep(tmp_path / "further", {"deep": three(0.7)}), tmp_path / "made")
+    assert further[0].name == "results_further_00_deep.per_task.csv.gz"
+    assert not {*further} & {*kept}
 
 
 @pytest.mark.slow
@@ -160,6 +165,10 @@ def test_a_sweep_is_trained_and_judged(tmp_path: Path, monkeypatch: pytest.Monke
     ]
     assert run.main(["anew", "subjects", *words]) == 1
     assert len(list(tmp_path.glob("outputs/sweeps/subjects/*/results.json"))) == 6
+    for name in map(name_of, FURTHER["subjects"]):
+        assert len(list(tmp_path.glob(f"outputs/sweeps/{name}/*/results.json"))) == 3
+    rows = report.rows(report.read([tmp_path / "outputs" / "sweeps"]))
+    assert all(verdict.judge(claim, rows).says != "no files" for claim in CLAIMS["subjects"])
 
 
 def test_every_folder_is_a_systems() -> None:

@@ -198,7 +198,7 @@ def test_values_out_of_range(refused, word, parts):
         ),
         (
             ["algorithm=maml", "algorithm.inner.fixed=['*']"],
-            ["fixed=[*]", "leaves nothing for a task to learn"],
+            ["fixed=[*]: nothing is left for a task to learn"],
         ),
         (
             ["trainer=ddp_cpu", "algorithm.inner.state=sequential"],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +68,21 @@ def test_adapt_says_what_to_expect_and_writes_three_files(tmp_path, capsys) -> N
         assert sheet.size[0] > 200
 
 
+def test_what_is_white_and_how_large_is_said_once_for_all_that_is_written(tmp_path, capsys) -> None:
+    photos, made = folder(tmp_path / "photos", each=1, classes=2), tmp_path / "made"
+    for kind in photos.iterdir():
+        deep = Image.fromarray(np.random.default_rng(0).integers(0, 900, (9, 9)).astype(np.int32))
+        deep.save(kind / "deep.tiff")
+    words = (f"pictures={photos}", "init=omniglot", f"classifier={made}", "steps=0", "white=900")
+    status, out, error = told(capsys, adapt.main, *words)
+    assert status == 0, error
+    assert "made: classifier.json, weights.safetensors, expected.png" in out
+    with Image.open(made / "expected.png") as sheet:
+        assert sheet.size[0] > 350  # what it says at the top is wider than two pictures
+        ink = np.asarray(sheet.convert("L"))
+    assert (ink[:, -8:] == 255).all()
+
+
 def test_predict_has_a_row_a_picture_in_the_order_given(adapted, tmp_path, capsys) -> None:
     out = tmp_path / "found.csv"
     files = sorted((adapted / "others").rglob("*.png"))[::-1]
@@ -117,17 +134,19 @@ def test_a_file_that_cannot_be_read_is_a_row_with_its_reason(adapted, tmp_path, 
     (mixed / "notes.txt").write_text("x")
     (mixed / "empty.jpg").touch()
     out, base = tmp_path / "found.csv", f"classifier={adapted / 'made'}"
+    (mixed / "link.png").symlink_to("nowhere")
     gone = tmp_path / "gone.png"
     words = (f"pictures={mixed},{gone}", f"out={out}")
     status, said, error = told(capsys, predict.main, base, *words)
     assert status == 1
-    assert "4 of 8 pictures predicted" in said
-    assert f"4 of 8 files cannot be used: see `error` in {out}" in error
+    assert "4 of 9 pictures predicted" in said
+    assert f"5 of 9 files cannot be used: see `error` in {out}" in error
     found = {Path(row[0]).name: row for row in rows(out)[1:]}
     for name in ("000a.png", "notes.txt", "empty.jpg"):
         assert "cannot be read as an image" in found[name][7]
         assert found[name][1] == ""
-    assert "cannot be read (No such file" in found["gone.png"][7]
+    for name in ("gone.png", "link.png"):
+        assert "cannot be read (No such file" in found[name][7]
     assert all(row[1] for name, row in found.items() if name.startswith("0") and name[3] == ".")
 
 
@@ -170,11 +189,17 @@ def test_an_export_answers_as_torch_does(adapted, tmp_path, capsys, ending) -> N
 @pytest.mark.slow
 @pytest.mark.process
 def test_the_example_beside_an_export_runs_by_itself(adapted, tmp_path) -> None:
-    to = tmp_path / "model.onnx"
+    """From any folder, whatever it is called, and transparent is white there too."""
+    to = tmp_path / "out" / 'the "model".onnx'
     assert export.main([f"classifier={adapted / 'made'}", f"to={to}"]) == 0
     pictures = [str(p) for p in sorted((adapted / "others").rglob("*.png"))[::5]]
+    clear = Image.new("RGBA", (30, 30))
+    clear.paste((0, 0, 0, 255), (3, 12, 27, 17))
+    clear.save(tmp_path / "clear.png")
+    pictures.append(str(tmp_path / "clear.png"))
+    example = str(to.with_name('the "model"_example.py'))
     code = (
-        "import sys, runpy; sys.argv[1:] = sys.argv[2:]; runpy.run_path('model_example.py');"
+        f"import sys, runpy; sys.argv[1:] = sys.argv[2:]; runpy.run_path({example!r});"
         "assert not {'torch', 'fewstep'} & set(sys.modules)"
     )
     done = subprocess.run(
@@ -209,6 +234,13 @@ def broken(made: Path, tmp_path: Path, kind: str) -> Path:
         (copy / WEIGHTS).unlink()
     elif kind == "more classes":
         (copy / ABOUT).write_text(json.dumps({**about, "classes": ["a", "b"]}))
+    elif kind in CHANGED:
+        place, value, _ = CHANGED[kind]
+        node = about
+        for name in place[:-1]:
+            node = node[name]
+        node[place[-1]] = value
+        (copy / ABOUT).write_text(json.dumps(about))
     elif kind == "a stranger's code":
         about["network"]["model"] = {"_target_": "os.system", "command": "true"}
         (copy / ABOUT).write_text(json.dumps(about))
@@ -225,6 +257,29 @@ BROKEN = {
     "more classes": "network.outputs=3: must be the classes",
     "a stranger's code": "names os.system (model._target_)",
 }
+
+
+CHANGED: dict[str, tuple[tuple[str, ...], Any, str]] = {
+    "schema of text": (("schema",), "1", "schema=1: must be 1"),
+    "schema 0": (("schema",), 0, "schema=0: must be 1"),
+    "a class is NaN": (("classes",), [float("nan"), "b", "c"], "must be texts or numbers"),
+    "of colour": (("preparation", "channels"), 3, "its network does not take 3x28x28"),
+    "a size that is true": (("preparation", "size"), True, "size=True must be from 1"),
+    "a cut that is text": (("preparation", "cut"), "yes", "cut=yes must be true or false"),
+    "a list of resamples": (("preparation", "resample"), ["x"], "resample=['x'] one of"),
+    "no class of a network": (("network", "model"), {}, "network must say how it is made"),
+    "an argument": (("network", "model", "foo"), 3, "model.foo=3: OmniglotConv takes no such"),
+    "what it takes": (
+        ("network", "given"),
+        {"x": 3},
+        "network.given: weights.safetensors has no x",
+    ),
+    "no name": (("initialization", "name"), 3, "initialization must have a name"),
+    "no expectation": (("expected",), 3, "expected=3: is none of evaluate's"),
+    "another expectation": (("expected",), {"right": 9, "of": 3}, "is none of evaluate's"),
+}
+"""What stands in classifier.json, and is said of it."""
+BROKEN |= {kind: text for kind, (_, _, text) in CHANGED.items()}
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -247,6 +302,8 @@ def some(root: Path, kind: str) -> str:
     elif kind == "an empty class":
         folder(root)
         (root / "none").mkdir()
+    elif kind == "empty zip":
+        zipfile.ZipFile(root, "w").close()
     elif kind == "no picture":
         folder(root)
         (root / "kind 0" / "x.png").write_bytes(b"x")
@@ -258,6 +315,7 @@ def some(root: Path, kind: str) -> str:
     [
         ("gone", "does not exist; point it to the images"),
         ("empty", "no class in it; make one folder a class"),
+        ("empty zip", "no class in it; make one folder a class"),
         ("one class", "has one class alone (kind 0). Make a folder a class, two or more"),
         ("an empty class", "class 'none'"),
         ("no picture", "x.png cannot be read as an image"),
@@ -285,6 +343,13 @@ def test_pictures_that_teach_nothing_are_refused(tmp_path, capsys, kind, text) -
             ["head=best"],
             "head=best: must be one of trained, mean, zeros, prototypes, logistic, steps",
         ),
+        (
+            ["head=logistic"],
+            "head=logistic: of init=omniglot it must be one of trained, zeros, mean, prototypes",
+        ),
+        (["init=OMNIGLOT"], "Did you mean omniglot?"),
+        (["init="], "init=: must be a text. For example init=omniglot"),
+        (["backbone.weights=x"], "backbone.weights=x: init=omniglot has weights of its own"),
         (["stepps=3"], "stepps=3: fewstep adapt takes key=value, and knows pictures"),
         (["seed=1", "seed=2"], "seed=2: seed is given twice"),
         (["max_megapixels=0"], "max_megapixels=0: must be a number above 0"),
@@ -292,11 +357,27 @@ def test_pictures_that_teach_nothing_are_refused(tmp_path, capsys, kind, text) -
 )
 def test_wrong_words_are_refused(tmp_path, capsys, words, text) -> None:
     made = tmp_path / "made"
-    given = (f"pictures={folder(tmp_path / 'p')}", f"classifier={made}", *words)
+    given = [f"pictures={folder(tmp_path / 'p')}", f"classifier={made}", *words]
+    given += ["init=omniglot"] * ("init=" not in words[0])
     status, _, error = told(capsys, adapt.main, *given)
     assert (status, error.count("\n")) == (2, 1)
     assert text in error
     assert not made.exists()
+
+
+def test_files_have_any_name_and_keys_are_no_files(adapted, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    base, file = f"classifier={adapted / 'made'}", next((adapted / "others").rglob("*.png"))
+    for name in ("a,b.png", "outs=1.png"):
+        shutil.copy(file, name)
+    status, said, _ = told(capsys, predict.main, base, "pictures=a,b.png", "outs=1.png")
+    assert (status, said) == (0, "predictions.csv: 2 of 2 pictures predicted\n")
+    status, _, error = told(capsys, predict.main, base, "pictures=a,b.png", "outt=2.csv")
+    assert status == 2
+    assert error.endswith("Did you mean out?\n")
+    os.mkfifo("pipe")
+    error = told(capsys, predict.main, base, "pictures=a,b.png", "out=pipe")[2]
+    assert error == "fewstep: out=pipe: is no plain file. Name one, as out=predictions.csv\n"
 
 
 def test_nothing_is_overwritten(adapted, tmp_path, capsys) -> None:

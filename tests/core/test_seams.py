@@ -445,6 +445,13 @@ def test_the_outer_step_moves_what_it_is_to_and_nothing_else() -> None:
         ({"reset": ["3.*"]}, {}, "algorithm.inner.reset=[3.*]: no parameter of the model is"),
         ({"fixed": ["0.*"], "reset": ["0.bias"]}, {}, "both hold 0.bias"),
         ({"reset": ["*"]}, {}, "leaves nothing for the outer step to learn"),
+        ({"fixed": ["*"]}, {}, "algorithm.inner.fixed=[*]: nothing is left for a task to learn"),
+        ({"frozen": ["*"]}, {}, "algorithm.inner.frozen=[*]: nothing is left for a task to learn"),
+        (
+            {"fixed": ["0.*"], "frozen": ["2.*"]},
+            {},
+            "algorithm.inner.fixed=[0.*] and algorithm.inner.frozen=[2.*]: nothing is left",
+        ),
         ({}, {"inner/*": 0.1}, "algorithm.outer.rates.inner/*=0.1: the outer step moves nothing"),
     ],
 )

@@ -195,7 +195,7 @@ def test_all_bad_files_are_listed_at_once(root):
     assert len(lines) == 1 + 20 + 1 + 1
     assert lines[1] == (f"  {root}/cat/bad00.png cannot be read as an image (it is a text file)")
     assert lines[20].startswith(f"  {root}/cat/bad19.png")
-    assert lines[21:] == ["  and 3 more", "For each: replace or remove it"]
+    assert lines[21:] == ["  and 3 more", "  For each: replace or remove it"]
 
 
 def test_bad_files_of_several_kinds_are_one_list(root, monkeypatch):

@@ -73,8 +73,9 @@ def test_the_reader_of_the_documentation_gives_the_same_tensors(file: Path) -> N
 def changed(file: Path, **arrays) -> Path:
     with np.load(file) as whole:
         content = dict(whole)
-    about = json.loads(str(content["about"])) | arrays.pop("about", {})
-    kept = content | arrays | {"about": np.array(json.dumps(about))}
+    said = arrays.pop("about", {})
+    about = None if said is None else np.array(json.dumps(json.loads(str(content["about"])) | said))
+    kept = content | arrays | {"about": about}
     np.savez_compressed(file, **{name: a for name, a in kept.items() if a is not None})
     return file
 
@@ -91,8 +92,30 @@ STRANGE = {
     "no classes": ({"classes": None}, "it cannot be read as a manifest (it has no classes)"),
     "other tasks": ({"query": np.zeros(30, int)}, "it has been changed"),
     "another format": ({"about": {"format": 9}}, "it is of format 9, and this reads 1"),
+    "no about": ({"about": None}, "it cannot be read as a manifest (it has no about)"),
+    "ways of text": ({"about": {"ways": "5"}}, "(its ways is 5)"),
+    "no seed": ({"about": {"seed": -1}}, "(its seed is -1)"),
+    "data of nothing": ({"about": {"data_sha256": None}}, "(its data_sha256 is None)"),
+    "ids of text": ({"class_ids": np.array(["a"])}, "it cannot be read as a manifest (invalid"),
+    "no tasks": (
+        {name: np.zeros(0, int) for name in manifest.PARTS},
+        "it cannot be read as a manifest (it has no tasks)",
+    ),
     "other ways": ({"about": {"ways": 6}}, "its task 0 is 5-way 2-shot, and it says 6-way 2-shot"),
 }
+
+
+def test_a_task_of_somebodys_that_is_none_is_refused(file: Path, tmp_path: Path) -> None:
+    """With the hash that its tasks do have."""
+    tasks = manifest.read(file)
+    first = tasks.tasks[0]
+    for changes, text in (
+        ({"classes": first.classes[[0, 0, 2, 3, 4]]}, "its task 0 has a class twice"),
+        ({"query": first.support[::2]}, "its task 0 asks for an image that it has shown"),
+    ):
+        manifest.write(tmp_path / "x.npz", replace(tasks, tasks=[first._replace(**changes)]))
+        with pytest.raises(ValueError, match=text):
+            manifest.read(tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize("what", STRANGE)

@@ -69,6 +69,8 @@ REFUSED = {
     "budget.tasks=50 max_meta_iterations=9": "max_meta_iterations=9: budget.tasks=50 says how long "
     "the training is. Leave one of them out, or switch the budget off with budget=null",
     "budget.steps=9": "budget.steps=9: there is no key budget.steps.",
+    "budget={task:9}": "budget={task:9}: budget has no such key, only tasks, gradients, examples",
+    "budget=[9]": "budget=[9]: has keys of its own. Give them as budget.KEY=VALUE",
 }
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from fewstep import report
 from fewstep.commands import report as report_command
+from fewstep.records.identity import recipe_hash
 from fewstep.report.intervals import estimate, show
 
 
@@ -95,6 +96,26 @@ def test_another_recipe_is_no_further_seed() -> None:
         "| run [recipe bbbbbb]",
     ]
     assert all("| 70.00 ± 2.00 (seeds ± 0.00) |" in line for line in lines)
+
+
+def begun(seed: int, weights: str | None) -> report.Run:
+    """A run that begins with these weights."""
+    config = {"dataset": {}, "trainer": {"precision": 32}, "init_sha256": weights}
+    content = results(seed, 0.7) | {"recipe_hash": recipe_hash(config)}
+    return report.Run(Path(f"{seed}{weights}"), content, config)
+
+
+@pytest.mark.parametrize("weights", ["aaa", "abc", "aab"])
+def test_seeds_may_each_begin_with_weights_of_their_own(weights: str) -> None:
+    (row,) = report.rows([begun(seed, own) for seed, own in enumerate(weights)])
+    assert row.seeds == [0, 1, 2]
+
+
+def test_two_weights_of_one_seed_are_two_recipes_and_none_is_another() -> None:
+    two = report.rows([begun(0, "a"), begun(1, "a"), begun(0, "b"), begun(1, "b")])
+    assert [row.seeds for row in two] == [[0, 1], [0, 1]]
+    three = report.rows([begun(0, "a"), begun(1, "b"), begun(2, None)])
+    assert [row.seeds for row in three] == [[0, 1], [2]]
 
 
 def test_two_datasets_of_one_name_are_two_rows_and_say_which() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import gzip
 import json
 import math
 import re
@@ -275,6 +276,26 @@ def test_a_baseline_that_is_several(tmp_path: Path, configs, capsys) -> None:
     assert report_command.main([str(tmp_path), "--baseline", "algorithm.inner.lr=1.1"]) == 0
 
 
+def test_a_baseline_may_be_tested_after_several_numbers_of_steps(
+    tmp_path: Path, configs, capsys
+) -> None:
+    """And each row is held against that of its own number."""
+    for name, steps, acc in (
+        ("reptile", 5, 0.5),
+        ("reptile", 50, 0.6),
+        ("maml", 5, 0.2),
+        ("maml", 50, 0.4),
+        ("fomaml", 7, 0.3),
+    ):
+        job(tmp_path / f"{name}{steps}", configs[name], [acc, acc] * 9, its={"steps": steps})
+    lines = told(tmp_path, "--baseline", "reptile", capsys=capsys)
+    found = [line.split(" | ")[:4] for line in lines if "paired: " in line]
+    assert found == [
+        ["| MAML", "5-way 1-shot, 5 steps", "inductive", "-30.00 ± 0.00"],
+        ["| MAML", "5-way 1-shot, 50 steps", "inductive", "-20.00 ± 0.00"],
+    ]
+
+
 def test_an_untrained_network_can_be_the_baseline(tmp_path: Path, configs, capsys) -> None:
     job(tmp_path / "a", configs["reptile"], [0.5, 0.6] * 9)
     job(tmp_path / "b", configs["reptile"], [0.2, 0.3] * 9, its={"init": "random"})
@@ -425,7 +446,11 @@ def test_figures_of_tasks_can_be_kept_beside_a_result(tmp_path: Path, configs, c
     assert tables[0] == tables[1] != []
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", b"\x1f\x8b\x08\x00"])
+OUT_OF_ORDER = gzip.compress(b"result,task,acc\n0,5,0.1\n")
+DAMAGED = [b"", b"no gzip", b"\x1f\x8b\x08\x00", OUT_OF_ORDER, OUT_OF_ORDER[:10] + b"\xff" * 20]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_kept_figures_that_are_none_are_named(content: bytes, tmp_path, configs, capsys) -> None:
     folder = sweep(tmp_path / "s", configs, {"reptile": 0.1, "maml": 0.0})
     for run in folder.glob("*/"):

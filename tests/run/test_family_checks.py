@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -12,16 +14,28 @@ from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.combination import Combination
 from fewstep.algorithms.eigen_reptile import EigenReptile
 from fewstep.algorithms.fomaml import FOMAML
+from fewstep.algorithms.hessian_free import HessianFree
 from fewstep.algorithms.imaml import IMAML
+from fewstep.algorithms.multi_step import MultiStep
 from fewstep.algorithms.reptile import Reptile
 from fewstep.config.compose import compose_config
+from fewstep.config.instantiate import call
 from fewstep.core.contents import check_contents
 from fewstep.core.outer import OuterStep
-from fewstep.core.rules import Adam, Langevin, MetaSGD, Prox
+from fewstep.core.rules import (
+    SGD,
+    Adam,
+    ClippedSGD,
+    Langevin,
+    MetaSGD,
+    MomentumDecay,
+    Prox,
+    Rule,
+)
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly, consistency
-from fewstep.run.cautions import cautions, check_descent
+from fewstep.run.cautions import cautions, check_descent, warn
 from fewstep.run.experiment import Experiment
 
 
@@ -49,12 +63,30 @@ def drafted(*words: str) -> Experiment:
             ["algorithm=metasgd", *SMALL, "algorithm.eval.steps=6"],
             "eval.settings[0].steps=6: rates that were learned for algorithm.inner.steps=5 may",
         ),
+        (
+            ["experiment=ifwi"],
+            "model: VelocityModel is not to be made a program (programs = False)",
+        ),
+        (["experiment=titans_recall"], "model: NeuralMemory is not to be made a program"),
+        (["experiment=subjects"], None),
     ],
 )
 def test_what_is_most_likely_not_meant_is_said(words: list[str], told: str | None) -> None:
     found = list(cautions(drafted(*words)))
     assert len(found) == (told is not None)
     assert told is None or told in found[0]
+
+
+@pytest.mark.parametrize(("rank", "lines"), [(None, 1), (0, 1), (1, 0)])
+def test_it_is_said_once_for_all_ranks(rank: int | None, lines: int, monkeypatch, capsys) -> None:
+    experiment = drafted("experiment=titans_recall")
+    if rank is not None:
+        given = {"TORCHELASTIC_RUN_ID": "it", "WORLD_SIZE": "2", "RANK": str(rank)}
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+    warn(experiment)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.startswith("note: model: ") for line in said] == [True] * lines
 
 
 @pytest.mark.parametrize(
@@ -111,6 +143,37 @@ def test_who_has_no_derivative_by_what_a_rule_learns_says_so(make) -> None:
     more = {FOMAML: {"direction": "last_step"}, Combination: {"weights": [1, 1]}}.get(make, {})
     with pytest.raises(ValueError, match=r"has no derivative by what MetaSGD learns. Use"):
         make(InnerLoop(MetaSGD(0.1), 2), **more)
+
+
+def _inner(rule: Rule) -> InnerLoop:
+    return InnerLoop(rule, 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Adam(0.1, beta2=1.0), "beta2=1.0: must be at least 0 and below 1. For example"),
+        (lambda: Adam(0.1, eps=-1.0), "eps=-1.0: must be at least 0. For example eps=1e-8"),
+        (lambda: ClippedSGD(0.1, clip=0.0), "clip=0.0: must be above 0. For example clip=1.0"),
+        (lambda: MomentumDecay(0.1, momentum=1.5), "momentum=1.5: must be a number from 0 to 1"),
+        (lambda: MomentumDecay(0.1, decay="x"), "decay=x: must be a number from 0 to 1"),
+        (lambda: IMAML(_inner(Prox(0.1)), damping=-1.0), "algorithm.damping=-1.0: must be at le"),
+        (lambda: IMAML(_inner(Prox(0.1)), lam_damping=-9.0), "algorithm.lam_damping=-9.0: must"),
+        (lambda: MultiStep(_inner(SGD(0.1)), weights=("a", "b")), "algorithm.weights=('a', 'b'): "),
+        (lambda: MultiStep(_inner(SGD(0.1)), weights=(0.0, 0.0)), "algorithm.weights=(0.0, 0.0): "),
+        (
+            lambda: call(Prox, "algorithm.inner.options", {"lr": 0.1, "lam": math.inf}),
+            "algorithm.inner.options.lam=inf: must be a finite number",
+        ),
+        (
+            lambda: call(HessianFree, "algorithm", {"inner": _inner(SGD(0.1)), "eps": math.nan}),
+            "algorithm.eps=nan: must be a finite number",
+        ),
+    ],
+)
+def test_numbers_that_no_step_computes_with_are_refused(make, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        make()
 
 
 def test_a_rule_with_noise_is_for_neither_a_binomial_nor_an_implicit_gradient() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import types
+from typing import Any
 
 import pytest
 import torch
@@ -63,6 +64,7 @@ def mine(monkeypatch: pytest.MonkeyPatch) -> None:
         tensor=lambda done: torch.ones(2),
         nobody=lambda: 0.0,
         number=3,
+        past=lambda done: 4.0,
     )
     monkeypatch.setitem(sys.modules, "my_outer", module)
 
@@ -100,13 +102,20 @@ REFUSED = {
     ("schedule", "my_outer.number"): "cannot be imported (it is no class or function).",
     ("clip", 0.0): "must be a number above 0 or null. For example +algorithm.outer.clip=1.0",
     ("clip", "long"): "must be a number above 0 or null.",
+    (
+        "schedule",
+        "my_outer.past",
+    ): "gives 4 of the way to algorithm.outer.final_lr at 0.0, a rate of "
+    "-3, and rates are of at least 0. Give shares from 0 to 1",
+    ("schedule", ("linear",)): "must be one of linear, cosine, warm, or the dotted path",
+    ("aggregator", ("mean",)): "must be one of mean, per_entry",
     ("schedule", "step"): "must be one of linear, cosine, warm, or the dotted path of a function",
 }
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_none_is_refused_in_one_line(what: tuple[str, str]) -> None:
-    key, value = what
+def test_what_is_none_is_refused_in_one_line(what: tuple[str, Any]) -> None:
+    key, value = what[0], list(what[1]) if isinstance(what[1], tuple) else what[1]
     with pytest.raises(ConfigError) as refusal:
         _built(**{key: value})
     assert str(refusal.value).startswith(f"algorithm.outer.{key}={value}: {REFUSED[what]}")

@@ -21,6 +21,7 @@ from fewstep.adapters.outer import query_gradient
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.core.net import Net
 from fewstep.core.objectives import Regression
+from fewstep.core.outer import OuterStep
 from fewstep.core.peek import seen
 from fewstep.core.problem import Problem
 from fewstep.core.rules import ClippedSGD
@@ -31,6 +32,7 @@ from fewstep.execution.choice import EXECUTIONS
 from fewstep.models import Decoder
 from fewstep.models.decoder import LoRALinear, allowed_by
 from fewstep.models.language import LanguageModel
+from fewstep.run.learner import MetaLearner
 
 
 FLAGS = torch.tensor([[0, 0, 1, 1, 0, 0, 1]])
@@ -107,6 +109,24 @@ def small() -> tuple[Decoder, Recall]:
     torch.manual_seed(0)
     module = Decoder(25, (2, 16, 2, 16), rank=4, alpha=8.0)
     return module, Recall(length=12, needles=2, far=20, fresh=FRESH)
+
+
+def test_after_training_lora_is_as_it_was_at_first() -> None:
+    module, family = small()
+    inner = InnerLoop(ClippedSGD(1.0, clip=1.0), 2, fixed=["*.weight"], reset=["*lora*"])
+    outer = OuterStep(torch.optim.AdamW, 1e-2, options={"weight_decay": 0.5})
+    parts = module, FOMAML(inner), family.objective, outer
+    learning = MetaLearner(*parts, max_meta_iterations=3, meta_batch=1, execution="serial")
+    (optimizer,), _ = learning.configure_optimizers()
+    before = {name: value.clone() for name, value in learning.state_dict().items()}
+    for index in range(2):
+        direction, _, _ = learning.directions([family.open()["train"].episode(SPEC, 0, index)])
+        learning.hand_over(direction)
+        optimizer.step()
+    after = learning.state_dict()  # which a checkpoint has
+    kept = {name for name, value in after.items() if torch.equal(value, before[name])}
+    assert kept == {name for name in before if "lora" in name}
+    assert len(kept) == 6
 
 
 TRACED = [pytest.param(name, marks=pytest.mark.slow) for name in ("serial", "threads")]
@@ -251,6 +271,22 @@ def test_a_published_model_is_given_its_mask_and_lora(monkeypatch: pytest.Monkey
     outputs = module(torch.stack([FLAGS, FLAGS], 1))
     assert outputs.dtype == torch.float32
     assert torch.equal(outputs.bool(), allowed_by(FLAGS, True))
+
+
+def test_a_model_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str, **how: Any) -> None:
+        assert how["local_files_only"]
+        raise OSError(f"{name} is not cached")
+
+    auto = SimpleNamespace(from_pretrained=absent)
+    monkeypatch.setitem(sys.modules, "transformers", SimpleNamespace(AutoModelForCausalLM=auto))
+    monkeypatch.setitem(sys.modules, "peft", SimpleNamespace())
+    words = (
+        "model.name=Qwen/Qwen2.5-7B: is not on this machine. Fetch it with huggingface-cli "
+        "download Qwen/Qwen2.5-7B, or name its folder"
+    )
+    with pytest.raises(ValueError, match=re.escape(words)):
+        LanguageModel("Qwen/Qwen2.5-7B")
 
 
 def test_conversations_of_ones_own(tmp_path: Path) -> None:

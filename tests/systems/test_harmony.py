@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.algorithms.harmony import Harmony
+from fewstep.algorithms.harmony import Harmony, contrast
+from fewstep.algorithms.reptile import Reptile
 from fewstep.core.aggregate import PerEntry
-from fewstep.core.alike import cka, contrast
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, total_of
 from fewstep.core.types import Episode, EpisodeSpec, Params, Start
-from fewstep.data.clients import Clients, OwnAndOthers
+from fewstep.data.clients import Clients, OwnAndOthers, cka
 from fewstep.execution.choice import EXECUTIONS
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.models import Split
@@ -102,6 +102,37 @@ def test_whole_networks_and_a_whole_step_are_fedavg() -> None:
             torch.testing.assert_close(p - found[name], mean, rtol=1e-12, atol=1e-14)
     row = found["exit.bias"]
     assert row.abs().min() > 0  # each class is somebody's
+
+
+def test_clients_of_unequal_size_are_fedavg_in_every_parameter() -> None:
+    """Whole networks of 2, 6 and 8 examples: a class of the exit is the mean over who holds it."""
+    family, module = federation((1.0, 1.0, 1.0)), network()
+    family.own = [[0, 1], [1, 2], [2, 3, 4, 5]]
+    tasks = [
+        task._replace(
+            support_x=task.support_x[:n],
+            support_y=task.support_y[:n],
+            batches=torch.arange(n).repeat(2, 1),
+        )
+        for task, n in zip(episodes(family), (2, 6, 8), strict=True)
+    ]
+    inner, start = InnerLoop(SGD(0.1), 2), Start(Net(module).params(), {})
+    batch = MetaBatch(Reptile(inner), family.objective, PerEntry(by_examples=True))
+    total, _, _ = batch.total(EXECUTIONS["serial"](module), start, tasks)
+    found = batch.direction(total, 3, module, start.params)
+    problem = Problem(Net(module), family.objective)
+    ends = [inner.adapt(problem, start, task).params for task in tasks]
+    own = torch.stack([task.extras["own"] for task in tasks]).double()
+    assert found.keys() == start.params.keys()
+    for name, direction in found.items():
+        if name.startswith("server."):
+            assert not direction.any()  # no client has it
+            continue
+        holds = own if name.startswith("exit.") else torch.ones(3, 1).double()
+        counts = torch.tensor([2.0, 6.0, 8.0]).double()[:, None] * holds
+        shares = (counts / counts.sum(0)).reshape(3, -1, *[1] * (direction.dim() - 1))
+        mean = (shares * torch.stack([end[name] for end in ends])).sum(0)
+        torch.testing.assert_close(start.params[name] - direction, mean, rtol=1e-12, atol=1e-14)
 
 
 # --- a part of the network

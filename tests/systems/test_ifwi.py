@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 import torch
 
 from fewstep.core.types import EpisodeSpec
+from fewstep.data.conversations import Conversations
 from fewstep.data.ground import Ground
 from fewstep.data.sampler import Draws
+from fewstep.data.subject_files import SubjectFiles
 from fewstep.data.waves import Inversion, Survey, misfit
 from fewstep.models.siren import Siren, VelocityModel
 
@@ -93,6 +96,13 @@ def saved(folder: Path, models: np.ndarray) -> str:
     return str(folder / "models.npy")
 
 
+def with_a_cell_of(speed: float) -> np.ndarray:
+    """A ground that is well but for one cell."""
+    model = np.full((20, 32), 2000.0)
+    model[7, 9] = speed
+    return model
+
+
 def test_models_of_ones_own_are_the_test_tasks(tmp_path: Path) -> None:
     models = np.stack([np.full((20, 32), v) for v in (1800.0, 2600.0)])
     family = Ground(file=saved(tmp_path, models))
@@ -126,6 +136,16 @@ def test_models_of_ones_own_are_the_test_tasks(tmp_path: Path) -> None:
             {"receiver_rows": [0, -1]},
             "dataset.receiver_rows=[0, -1]: row -1 is outside of the grid",
         ),
+        ({"dt": -0.001}, "dataset.dt=-0.001: must be a number above 0"),
+        ({"freq": 0.0}, "dataset.freq=0.0: must be a number above 0"),
+        ({"nt": 0}, "dataset.nt=0: must be a number above 0"),
+        ({"dx": math.nan}, "dataset.dx=nan: must be a number above 0"),
+        ({"grid": [20]}, "dataset.grid=[20]: must be two whole numbers above 0"),
+        ({"grid": [20, 0]}, "dataset.grid=[20, 0]: must be two whole numbers above 0"),
+        ({"velocity": [2750]}, "dataset.velocity=[2750]: must be two numbers above 0"),
+        ({"velocity": [1000, 2000]}, "dataset.velocity=[1000, 2000]: the second is the largest"),
+        ({"receiver_rows": []}, "dataset.receiver_rows=[]: must be whole numbers"),
+        ({"receiver_rows": ["a"]}, "dataset.receiver_rows=['a']: must be whole numbers"),
         ({"file": "nothing.npy"}, "dataset.file=nothing.npy: no such file. It is a .npy of models"),
     ],
 )
@@ -138,9 +158,28 @@ def test_what_is_refused(given: dict, words: str) -> None:
     ("models", "words"),
     [
         (np.full((20, 32), 2.7), "its fastest is 2.7: it is in km/s. Multiply by 1000"),
-        (np.full((20, 32), np.nan), "holds values that are not finite. Fill them in"),
-        (np.full((30, 32), 2000.0), "its models are [30, 32]. Set dataset.grid to that, or cut"),
+        (
+            np.full((20, 32), np.nan),
+            "models.npy: holds nan in 640 of 640 cells, and a speed is finite and above 0 m/s. "
+            "Fill these cells in",
+        ),
+        (with_a_cell_of(0.0), "models.npy: holds 0 in 1 of 640 cells, and a speed is finite"),
+        (with_a_cell_of(-500.0), "models.npy: holds -500 in 1 of 640 cells"),
+        (with_a_cell_of(np.inf), "models.npy: holds inf in 1 of 640 cells"),
+        (
+            with_a_cell_of(600.0),
+            "dataset.freq=4.0: at 600 m/s a wavelength has 3.0 cells of dataset.dx=50.0, 7 at "
+            "least. Use dataset.freq=1.7 or less",
+        ),
+        (np.full((30, 32), 2000.0), "holds 1 models of [30, 32]. Set dataset.grid to these cells"),
         (np.full((20, 32), 7000.0), "waves of 7000 m/s cross 0.70 cells"),
+        (
+            np.full((20, 32), 900.0),
+            "at 900 m/s a wavelength has 4.5 cells of dataset.dx=50.0, 7 at",
+        ),
+        (np.full((20, 32), -2000.0), "holds -2000 in 640 of 640 cells"),
+        (np.full((20, 32), 2000j), "cannot be read as a .npy of models in m/s (complex numbers)"),
+        (np.zeros((0, 20, 32)), "holds 0 models of [20, 32]"),
         (np.array(["a"]), "cannot be read as a .npy of models in m/s"),
     ],
 )
@@ -172,3 +211,17 @@ def test_without_deepwave_one_line_names_the_extra(monkeypatch: pytest.MonkeyPat
     )
     with pytest.raises(ValueError, match=re.escape(words)):
         Ground().open()
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"PK\x03\x04", b"\x93NUMPY\x01"])
+def test_what_is_no_file_of_arrays_is_refused(content: bytes, tmp_path: Path) -> None:
+    """A user's models, conversations and subjects."""
+    (file := tmp_path / "a.npz").write_bytes(content)
+    (tmp_path / "b.npz").write_bytes(content)
+    for opened, words in (
+        (lambda: Ground(file=str(file)), "a.npz: cannot be read as a .npy of models"),
+        (Conversations(str(file)).open, "a.npz: must be an .npz file with tokens and responses"),
+        (SubjectFiles(str(tmp_path), voxels=(1, 1)).open, "a.npz: must be an .npz file with betas"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(words)):
+            opened()

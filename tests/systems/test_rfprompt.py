@@ -118,6 +118,32 @@ def test_the_last_group_is_made_of_the_mean_token_and_all_are_weighed() -> None:
     assert model(x).shape == (3, 6)
 
 
+def test_prompts_are_normal_and_small_at_first() -> None:
+    torch.manual_seed(0)
+    tokens = SignalTransformer(d=256, prompts=20, layers=4).prompts.tokens
+    assert tokens.shape == (4, 20, 256)
+    assert tokens.std().item() == pytest.approx(0.02, rel=0.02)
+    assert tokens.mean().abs() < 5 * 0.02 / tokens.numel() ** 0.5
+    assert (tokens.abs() > 0.04).double().mean().item() == pytest.approx(0.0455, rel=0.1)
+
+
+@pytest.mark.parametrize("where", ["input", "every_layer"])
+def test_prompts_are_dropped_before_pooling(where: str) -> None:
+    """Every layer sees 8 prompts and 16 content tokens; what is pooled are the latter, alone."""
+    torch.manual_seed(0)
+    model, calls = SignalTransformer(prompts=8, where=where), {}
+    for name in ("layers.0", "layers.1", "norm", "head"):
+        module = model.get_submodule(name)
+        module.register_forward_hook(lambda _, x, y, name=name: calls.update({name: (x[0], y)}))
+    model(torch.randn(3, 2, 128))
+    assert [calls[f"layers.{i}"][0].shape for i in (0, 1)] == [(3, 24, 48)] * 2
+    assert torch.equal(calls["norm"][0], calls["layers.1"][1][:, 8:])
+    assert torch.equal(calls["head"][0], calls["norm"][1].mean(1))
+    own = model.prompts.tokens[-1].expand(3, -1, -1)
+    before = {"input": calls["layers.0"][1][:, :8], "every_layer": own}[where]
+    assert torch.equal(calls["layers.1"][0][:, :8], before)
+
+
 def learner(
     model: nn.Module, frozen: list[str], execution: str = "serial", **options: float
 ) -> MetaLearner:
@@ -192,6 +218,15 @@ def test_data_is_known_by_what_makes_it() -> None:
         ),
         (lambda: Modulation(snr=[8, float("inf")]), "dataset.snr=[8, inf]: must be two finite"),
         (lambda: Modulation(snr=[9, 8]), "dataset.snr=[9, 8]: must be two finite numbers of dB"),
+        (lambda: Modulation(snr=["a", 8]), "dataset.snr=['a', 8]: must be two finite numbers"),
+        (lambda: Modulation(snr=8), "dataset.snr=8: must be two finite numbers of dB"),
+        (
+            lambda: Modulation(modulations=["bpsk", "qpsk", "bpsk"]),
+            "dataset.modulations=['bpsk', 'qpsk', 'bpsk']: must be two or more, each once",
+        ),
+        (lambda: Modulation(modulations=[]), "dataset.modulations=[]: must be two or more"),
+        (lambda: SignalTransformer(patch=0), "model.patch=0: must be at least 1"),
+        (lambda: SignalTransformer(heads=0), "model.heads=0: must be at least 1"),
         (lambda: Modulation(samples=0), "dataset.samples=0: must be at least 1"),
         (
             lambda: Modulation().check(EpisodeSpec(5, 1, 1, 1), "train"),

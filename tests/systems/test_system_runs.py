@@ -192,6 +192,9 @@ REFUSED = {
     "dataset=recall dataset.needles=0": "dataset.needles=0: must be from 1 to 8",
     "experiment=rf_prompt init=nowhere": "init=nowhere: there is no such initialization",
     "experiment=rf_prompt_lwm": "init=LWM.ckpt: there is no such initialization",
+    "experiment=rf_prompt_lwm init=glyphs": "dataset._target_=my_signals.Signals: cannot be impor",
+    "experiment=subjects_nsd": "dataset.root is missing: a folder of .npz files, a subject each, ",
+    "experiment=hebbian_swin": "dataset.root is missing: a folder with one folder of images a cl",
     "experiment=ifwi_full": "dataset.file=MODELS.npy: no such file. It is a .npy of models",
 }
 if not (find_spec("peft") and find_spec("transformers")):

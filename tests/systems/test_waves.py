@@ -56,6 +56,16 @@ def test_a_misfit_with_its_gradient_and_curvature() -> None:
     assert (product * u).sum().item() == pytest.approx(-3.6992203e-12, rel=1e-5)
 
 
+def test_a_gradient_is_the_difference_of_two_misfits() -> None:
+    v, moved = wrong_model().requires_grad_(), torch.zeros(12, 16, dtype=torch.float64)
+    moved[7, 8] = 0.1
+    ahead, behind = (whole_misfit(wrong_model() + sign * moved).item() for sign in (1, -1))
+    difference = (ahead - behind) / 0.2
+    assert difference == pytest.approx(2.46136e-11, rel=1e-4)
+    (gradient,) = torch.autograd.grad(whole_misfit(v), v)
+    assert difference == pytest.approx(gradient[7, 8].item(), rel=1e-5)
+
+
 def test_the_true_velocity_fits_exactly() -> None:
     v = true_model().requires_grad_()
     misfit = whole_misfit(v)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 
 import numpy as np
@@ -17,9 +18,10 @@ from fewstep.adapters.meta_test import Setting, evaluate_task, predict
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.core.problem import Problem
-from fewstep.core.rules import SGD
+from fewstep.core.rules import LSLR, SGD
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.sampler import Draws
+from fewstep.messages.errors import ConfigError
 from fewstep.records.intervals import exact_upper, wilson
 from fewstep.use.expected import ALONE, folds, temperature
 from fewstep.use.network import frozen
@@ -214,8 +216,62 @@ def test_settings_are_held_against_their_limits() -> None:
     for name, value in (("steps", -1), ("steps", 1.5), ("batch_size", 0), ("seed", True)):
         with pytest.raises(ValueError, match=f"{name}={value}: must be a whole number"):
             init.adapt(images, labels, **{name: value})
-    with pytest.raises(ValueError, match="head=x: must be one of trained, zeros, mean, prototypes"):
-        init.adapt(images, labels, head="x")
+    for head in ("x", "logistic", ["mean"]):
+        with pytest.raises(
+            ConfigError, match=r"^head=.*: of init=.* must be one of trained, zeros, mean, prot"
+        ):
+            init.adapt(images, labels, head=head)
+    numpys = init.with_settings(steps=np.int64(3), batch_size=np.uint8(2)).learner
+    assert (numpys.steps, numpys.batch_size) == (3, 2)
+
+
+def test_a_learned_rate_for_each_step_gives_no_more_steps() -> None:
+    init = fewstep.Initialization.of(nn.Linear(3, 2), LSLR(0.1, 2), ways=2, steps=2)
+    losses = [loss for _, loss in init.adapt(np.eye(3), [0, 1, 1]).curve]
+    assert losses[-1] < losses[0]
+    with pytest.raises(
+        ConfigError, match=r"^steps=3: init=Linear has learned a rate for each of 2"
+    ):
+        init.with_settings(steps=3)
+
+
+def test_a_classifier_is_saved_at_home(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made = fewstep.load("omniglot").adapt(np.zeros((2, 28, 28)), ["a", "b"], steps=0)
+    assert made.save("~/made") == tmp_path / "made"
+    assert fewstep.load_classifier("~/made").classes == ["a", "b"]
+
+
+@pytest.mark.parametrize("init", [None, 3, "", fewstep.FewShotClassifier()])
+def test_what_names_no_initialization_is_refused(init) -> None:
+    estimator = fewstep.FewShotClassifier(init)
+    for asked in (lambda: fewstep.load(init), lambda: estimator.fit(np.zeros((2, 6, 6)), [0, 1])):
+        with pytest.raises(ConfigError, match=r"^init=.*: must be a name or a path"):
+            asked()
+
+
+def test_what_only_a_pretrained_network_takes_is_refused() -> None:
+    for given, text in (({"size": 9}, "size=9"), ({"weights": "x.pth"}, "weights=x.pth")):
+        with pytest.raises(ConfigError, match=f"^backbone.{text}: init=omniglot .* Leave it out"):
+            fewstep.load("omniglot", **given)
+
+
+def test_what_a_saved_classifier_was_adapted_from_is_held_against_it(tmp_path) -> None:
+    made = fewstep.load("omniglot").adapt(np.zeros((2, 28, 28)), ["a", "b"], steps=0)
+    about = json.loads((made.save(tmp_path) / "classifier.json").read_text())
+    for name, sha256, text in (
+        ("omniglot", "0" * 64, "which has other weights by now"),
+        (
+            "/nowhere/run",
+            about["initialization"]["sha256"],
+            "what it was adapted from cannot be had",
+        ),
+        (str(tmp_path), "", "is a saved classifier of a classifier"),
+    ):
+        about["initialization"] = {"name": name, "sha256": sha256}
+        (tmp_path / "classifier.json").write_text(json.dumps(about))
+        with pytest.raises(ConfigError, match=text):
+            fewstep.load(tmp_path)
 
 
 def test_rows_of_numbers_have_no_look() -> None:

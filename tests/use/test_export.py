@@ -115,7 +115,17 @@ def test_the_example_is_short_and_needs_three_packages() -> None:
     assert len(text.splitlines()) <= 16
     imports = [line for line in text.splitlines() if line.startswith(("import", "from"))]
     words = " ".join(imports).replace(",", "").split()
-    assert set(words) <= {"import", "from", "as", "json", "sys", "numpy", "np", "onnxruntime"} | {
+    assert set(words) <= {
+        "import",
+        "from",
+        "as",
+        "json",
+        "pathlib",
+        "sys",
+        "numpy",
+        "np",
+        "onnxruntime",
+    } | {
         "PIL",
         "Image",
         "ImageOps",

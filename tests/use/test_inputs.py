@@ -34,6 +34,9 @@ def forms(tmp_path: Any) -> dict[str, Any]:
         "a path": [file],
         "a path as text": [str(file)],
         "a generator": (one for one in [GREY]),
+        "a tensor of 16 bits": torch.from_numpy(GREY[None] / 256).bfloat16() * 256 / 255,
+        "an array of paths": np.array([str(file)]),
+        "premultiplied": [Image.fromarray(GREY).convert("LA").convert("La")],
     }
 
 
@@ -71,6 +74,13 @@ def test_what_the_eye_sees_is_what_is_read() -> None:
         ([{}], "images[0]: a dict is no picture"),
         (["/nowhere/photo.png"], "/nowhere/photo.png: cannot be read (No such file"),
         ([np.array([["a"]])], "is no kind of pixel"),
+        ([[[1, 2], [3]]], "images[0]: has rows of unequal lengths"),
+        ([b"photo"], "images[0]: a bytes is no picture"),
+        ([Image.new("L", (0, 6))], "images[0]: size (0, 6) has no pixels"),
+        (
+            [Image.new("I", (6, 6), 9)],
+            "images[0]: holds 32-bit values from 9 to 9 and does not say",
+        ),
     ],
 )
 def test_what_is_no_picture_is_refused(images: Any, text: str) -> None:
@@ -131,6 +141,8 @@ def test_labels_of_any_kind() -> None:
         ([[], "a"], "labels[0]: a list cannot be a class"),
         ("ab", "labels: a str. Give a list"),
         (np.zeros((2, 2)), "labels: an array of shape (2, 2)"),
+        ([(1, [2]), "a"], "labels[0]: a tuple cannot be a class"),
+        (["a", float("inf")], "labels[1]=inf"),
     ],
 )
 def test_what_are_no_labels_is_refused(labels: Any, text: str) -> None:
@@ -147,3 +159,18 @@ def test_rows_are_finite_numbers() -> None:
             vectors_of(given)
     with pytest.raises(ValueError, match="X has 2 features, but FewShotClassifier is expecting 3"):
         vectors_of([[1, 2]], 3)
+
+
+def test_tables_of_pandas(tmp_path) -> None:
+    pandas = pytest.importorskip("pandas")
+    file = tmp_path / "grey.png"
+    Image.fromarray(GREY).save(file)
+    table = pandas.DataFrame({"file": [file, file], "kind": ["b", "a"]})
+    for given in (table["file"], table[["file"]], table[["file"]].to_numpy()):
+        assert np.array_equal(pixels_of(given, PLAIN)[1, :, :, 0], GREY)
+    for given in (table["kind"], table[["kind"]], table["kind"].astype("category")):
+        assert classes_of(given, 2)[0] == ["a", "b"]
+    with pytest.raises(ValueError, match=r"an array of shape \(6, 6\), where \[n, H, W\]"):
+        pixels_of(pandas.DataFrame(GREY), PLAIN)
+    with pytest.raises(ValueError, match=r"labels\[1\]=<NA>: contains NaN or nothing"):
+        classes_of(["a", pandas.NA], 2)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from fewstep.algorithms.algorithm import refuse_learned
 from fewstep.algorithms.reptile import Reptile
-from fewstep.core.alike import contrast
 from fewstep.core.peek import seen
 from fewstep.core.problem import Problem
 from fewstep.core.types import Episode, Params
@@ -74,3 +73,13 @@ class Harmony(Reptile):
         h, logits = torch.func.functional_call(module.get_submodule("server"), named, (z,))
         loss = F.cross_entropy(logits, y)
         return loss + self.mu * contrast(F.normalize(h), y, self.tau).mean() if self.mu else loss
+
+
+def contrast(h: Tensor, y: Tensor, tau: float) -> Tensor:
+    """Supervised contrast (Khosla et al. 2020, eq. 2) of unit features h [B, D] with classes y:
+    [B], minus the mean log-likelihood of an example's class mates among all others."""
+    itself = torch.eye(len(h), dtype=torch.bool, device=h.device)
+    likeness = (h @ h.T / tau).masked_fill(itself, -torch.inf)
+    log_share = (likeness - likeness.logsumexp(1, keepdim=True)).masked_fill(itself, 0.0)
+    mates = (y[:, None] == y) & ~itself
+    return -(log_share * mates).sum(1) / mates.sum(1).clamp(min=1)

@@ -53,6 +53,9 @@ class IMAML(MetaGradient):
                 f"algorithm.cg_steps={self.cg_steps}: must be at least 1. For example "
                 "algorithm.cg_steps=5"
             )
+        for name in ("damping", "lam_damping"):
+            if not (value := getattr(self, name)) >= 0:
+                raise ValueError(f"algorithm.{name}={value}: must be at least 0. For example 0.0")
 
     def hessian_products(self) -> int:
         return self.cg_steps + bool(self.inner.fixed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -51,10 +52,15 @@ class MultiStep(Algorithm):
                 raise ValueError(
                     f"algorithm.{name}={getattr(self, name)}: must be at least {least}"
                 )
-        if self.weights is not None and len(self.weights) != self.inner.steps:
+        if self.weights is not None and not (
+            isinstance(self.weights, list | tuple)
+            and len(self.weights) == self.inner.steps
+            and all(isinstance(w, int | float) and 0 <= w < math.inf for w in self.weights)
+            and sum(self.weights) > 0
+        ):
             raise ValueError(
-                f"algorithm.weights={list(self.weights)}: must be a number for each of "
-                f"algorithm.inner.steps={self.inner.steps}"
+                f"algorithm.weights={self.weights}: must be a weight of at least 0 for each of "
+                f"algorithm.inner.steps={self.inner.steps}, one above 0"
             )
 
     def gradients(self, spec: EpisodeSpec) -> int:

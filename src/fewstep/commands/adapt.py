@@ -81,6 +81,7 @@ def _adapt(values: dict[str, Any]) -> int:
     folder = _folder(values)
     from fewstep.use import pictures
     from fewstep.use.fitting import fitted
+    from fewstep.use.reading import reading_of
     from fewstep.use.sheet import draw
 
     began = time.monotonic()
@@ -89,7 +90,7 @@ def _adapt(values: dict[str, Any]) -> int:
     expected = classifier.expected
     classifier.save(folder)
     if expected:
-        draw(folder / "expected.png", found, expected)
+        draw(folder / "expected.png", found, expected, reading_of(values))
     counts = sorted(map(len, found.values()))
     each = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
     names = ", ".join(list(found)[:12]) + (", ..." if len(found) > 12 else "")

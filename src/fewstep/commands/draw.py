@@ -72,7 +72,7 @@ def _check(values: dict[str, Any]) -> None:
             f"port={values['port']}: must be at most {HIGHEST_PORT}. For example port=0"
         )
     if values["keep"]:
-        check_place(Path(values["keep"]), "keep")
+        check_place(Path(values["keep"]).expanduser(), "keep")
 
 
 def _serve(values: dict[str, Any]) -> int:
@@ -90,7 +90,7 @@ def _serve(values: dict[str, Any]) -> int:
                 f"init={values['init']}: is for rows of numbers, not for drawings. For example "
                 "init=omniglot"
             )
-        keep = Path(values["keep"]) if values["keep"] else None
+        keep = Path(values["keep"]).expanduser() if values["keep"] else None
         serve(application(init, values["init"], keep), socket, show=values["open"])
     print("stopped; nothing was kept" if keep is None else "stopped")
     return 0

@@ -40,6 +40,10 @@ def run(
         return complain(error, status=1)
     except ConfigError as error:
         return complain(error)
+    except OSError as error:  # a name that no file can have, a folder that nobody may look into
+        if error.filename is None:
+            raise
+        return complain(f"{error.filename}: {error.strerror}. Name another, or let it be read")
 
 
 def trusted(values: Mapping[str, Any]) -> list[str]:

@@ -114,6 +114,8 @@ def _out(name: str) -> Path:
     path = Path(name).expanduser()
     if path.is_dir():
         raise ConfigError(f"out={name}: is a folder. Name a file, as out={name}/predictions.csv")
+    if path.exists() and not path.is_file():  # a pipe, which nobody may read from
+        raise ConfigError(f"out={name}: is no plain file. Name one, as out=predictions.csv")
     if path.exists():
         with path.open(encoding="utf-8", errors="replace") as file:
             first = file.readline().strip()

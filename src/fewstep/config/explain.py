@@ -63,13 +63,24 @@ def explained(name: str, overrides: list[str], error: Exception) -> str:
         known = [*(k for k, _ in flatten(_defaults(name, overrides, override))), *groups()]
         if key in known:
             return _only_elsewhere(override, overrides)
+        if inside := _inside(key, known):
+            return f"{override}: {key} has no such key, only {', '.join(inside)}"
         more = f"; +{override} adds it" if OPEN.match(key) else ""
         return (
             f"{override}: there is no key {key}.{did_you_mean(key, known)} "
             f"`fewstep {name} --cfg job` prints every key{more}"
         )
+    if merged := re.match(r"Error merging override \+*([\w/.@-]+)=", text):
+        override = next((o for o in overrides if o in text), text)
+        return f"{override}: has keys of its own. Give them as {merged[1]}.KEY=VALUE"
     override = next((o for o in overrides if o in text or f"'{_key(o)}'" in text), "")
     return ": ".join(part for part in (override, " ".join(text.split())) if part)
+
+
+def _inside(key: str, known: list[str]) -> list[str]:
+    """The names that a part has, where a key is one."""
+    below = [name[len(key) + 1 :] for name in known if name.startswith(f"{key}.")]
+    return list(dict.fromkeys(name.partition(".")[0] for name in below))
 
 
 def _only_elsewhere(override: str, overrides: list[str]) -> str:

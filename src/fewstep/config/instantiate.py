@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import pkgutil
 from collections.abc import Mapping
 from importlib import import_module
@@ -58,6 +59,8 @@ def call(made: Any, key: str, arguments: Config) -> Any:
         if name not in arguments and parameter.default is parameter.empty:
             raise ConfigError(f"{key}.{name} is missing: {made.__name__} needs it")
     _check_types(parameters, key, arguments)
+    if str(getattr(made, "__module__", "")).startswith("fewstep."):
+        _check_finite(key, arguments)
     try:
         return made(**arguments)
     except Exception as error:  # whatever somebody's constructor raises
@@ -133,6 +136,13 @@ def _check_types(parameters: Mapping[str, inspect.Parameter], key: str, argument
             nouns = [NOUNS.get(kind, "null") for kind in kinds]
             out = written_out(value) if int in kinds else ""
             raise ConfigError(f"{key}.{name}={value}: must be {' or '.join(nouns)}{out}")
+
+
+def _check_finite(key: str, arguments: Config) -> None:
+    """Refuse numbers that none of our own parts computes with."""
+    for name, value in arguments.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{key}.{name}={value}: must be a finite number")
 
 
 def _is(value: Any, kind: type) -> bool:

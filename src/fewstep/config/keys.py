@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ def read(command: str, keys: Keys, words: Sequence[str], many: str | None = None
     given: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
-        if many and (name == many or ((not equals or name not in keys) and many in given)):
+        if many and (name == many or (many in given and _is_more(word, name, keys))):
             before = given.setdefault(many, [])
             before += _texts(text) if name == many else [word]
             continue
@@ -85,14 +86,21 @@ def _value(name: str, text: str, check: Check) -> Any:
             except ValueError:
                 continue
     if complaint := check.complaint(value):
-        raise ConfigError(
-            f"{name}={printable(text)}: {complaint}. For example {name}={check.example}"
-        )
+        example = "..." if check.example is None else check.example
+        raise ConfigError(f"{name}={printable(text)}: {complaint}. For example {name}={example}")
     return value
 
 
+def _is_more(word: str, name: str, keys: Keys) -> bool:
+    """Whether a word goes on with the key of many: it is no key of ours, well spelled or not."""
+    looks_like_one = "=" in word and (name in keys or bool(did_you_mean(name, keys)))
+    return not looks_like_one or (name not in keys and os.path.exists(word))
+
+
 def _texts(text: str) -> list[str]:
-    """`a,b` or `[a,b]`; a comma in a name is written `\\,`."""
+    """`a,b` or `[a,b]`; a comma in a name is written `\\,`, unless there is such a file."""
+    if os.path.exists(os.path.expanduser(text)):
+        return [text]
     inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     parts = inner.replace("\\,", "\0").split(",")
     return [part.strip().replace("\0", ",") for part in parts if part.strip()]

@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fewstep.core.alike import cka
 from fewstep.core.net import Net
 from fewstep.core.peek import seen
 from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params
@@ -65,6 +64,14 @@ class OwnAndOthers:
             other = {**given, "width": width, "client": client}
             alike.append(cka(z, seen(net, params, episode.query_x, "cut", other)[0]))
         return {"cka": _mean(torch.stack(alike), clients != given["client"])}
+
+
+def cka(one: Tensor, other: Tensor) -> Tensor:
+    """Linear centred kernel alignment of features [B, D] and [B, E] of the same inputs (Kornblith
+    et al. 2019)."""
+    one, other = one - one.mean(0), other - other.mean(0)
+    norms = (one.T @ one).norm() * (other.T @ other).norm()
+    return (one.T @ other).square().sum() / norms.clamp(min=1e-12)
 
 
 def _mean(values: Tensor, among: Tensor) -> Tensor:

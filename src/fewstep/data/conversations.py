@@ -14,6 +14,7 @@ from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.recall import IGNORED, Answers
 from fewstep.data.rows import placed
 from fewstep.data.sampler import Draws, check_counts
+from fewstep.disk.array_files import UNREADABLE
 
 
 PARTS = ("tokens", "responses")
@@ -46,15 +47,29 @@ class Conversations:
     @cached_property
     def rows(self) -> np.ndarray:
         """[n, 2, T] int64."""
-        if self.file is None or not Path(self.file).is_file():
+        path = None if self.file is None else Path(self.file).expanduser()
+        if path is None or not path.is_file():
             raise FileNotFoundError(
                 f"dataset.file={self.file}: bring conversations of your own, an .npz file with "
                 "tokens and responses, both [examples, tokens]"
             )
-        with np.load(self.file) as found:
-            if missing := [part for part in PARTS if part not in found]:
-                raise ValueError(f"dataset.file={self.file}: has no {' and no '.join(missing)}")
-            return np.stack([found[part].astype(np.int64) for part in PARTS], 1)
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
+                arrays = {n: found[n].astype(np.int64) for n in PARTS if n in found}
+        except UNREADABLE as error:
+            raise ValueError(
+                f"dataset.file={self.file}: must be an .npz file with tokens and responses, both "
+                f"[examples, tokens] ({error})"
+            ) from None
+        if missing := [part for part in PARTS if part not in arrays]:
+            raise ValueError(f"dataset.file={self.file}: has no {' and no '.join(missing)}")
+        tokens, responses = (arrays[part] for part in PARTS)
+        if tokens.ndim != 2 or tokens.shape != responses.shape or len(tokens) < 2:
+            raise ValueError(
+                f"dataset.file={self.file}: has tokens of {list(tokens.shape)} and responses of "
+                f"{list(responses.shape)}: must be [examples, tokens] both, of two examples or more"
+            )
+        return np.stack([tokens, responses], 1)
 
 
 @dataclass(frozen=True)

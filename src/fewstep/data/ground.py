@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +19,7 @@ from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import Family, FamilySplit, Made
 from fewstep.data.numbers import uniform
 from fewstep.data.sampler import CLASSES, Draws
-from fewstep.data.waves import LOSSES, Inversion, Survey
+from fewstep.data.waves import LOSSES, Inversion, Survey, check_numbers, read_models
 
 
 MODELS = ("layers", "anomalies")
@@ -63,10 +62,12 @@ class Ground(Family):
         for key, known in (("models", MODELS), ("inner", LOSSES), ("outer", LOSSES)):
             if (value := getattr(self, key)) not in known:
                 raise ValueError(f"dataset.{key}={value}: must be one of {', '.join(known)}")
+        check_numbers(self)
         mean, spread = self.velocity
-        self._models = None if self.file is None else _read(self.file, self.grid)
-        fastest = mean + spread if self._models is None else max(mean + spread, self._models.max())
-        courant, cells = fastest * self.dt / self.dx, (mean - spread) / (self.freq * self.dx)
+        self._models = None if self.file is None else read_models(self.file, self.grid)
+        own = [] if self._models is None else [self._models.min(), self._models.max()]
+        slowest, fastest = min([mean - spread, *own]), max([mean + spread, *own])
+        courant, cells = fastest * self.dt / self.dx, slowest / (self.freq * self.dx)
         if courant > MOST_COURANT:
             raise ValueError(
                 f"dataset.dt={self.dt}: waves of {fastest:g} m/s cross {courant:.2f} cells of "
@@ -75,17 +76,15 @@ class Ground(Family):
             )
         if cells < FEWEST_CELLS:
             raise ValueError(
-                f"dataset.freq={self.freq}: at {mean - spread:g} m/s a wavelength has {cells:.1f} "
+                f"dataset.freq={self.freq}: at {slowest:g} m/s a wavelength has {cells:.1f} "
                 f"cells of dataset.dx={self.dx}, {FEWEST_CELLS} at least. Use dataset.freq="
-                f"{(mean - spread) / FEWEST_CELLS / self.dx:.2g} or less"
+                f"{slowest / FEWEST_CELLS / self.dx:.2g} or less"
             )
-        rows = {"source_row": [self.source_row], "receiver_rows": list(self.receiver_rows)}
-        for key, its in rows.items():
-            if outside := [row for row in its if not 0 <= row < self.grid[0]]:
-                raise ValueError(
-                    f"dataset.{key}={getattr(self, key)}: row {outside[0]} is outside of the grid, "
-                    f"whose rows are 0 to {self.grid[0] - 1}"
-                )
+        for key in ("source_row", "receiver_rows"):
+            rows = np.ravel(getattr(self, key))
+            if len(outside := rows[(rows < 0) | (rows >= self.grid[0])]):
+                told = f"is outside of the grid, whose rows are 0 to {self.grid[0] - 1}"
+                raise ValueError(f"dataset.{key}={getattr(self, key)}: row {outside[0]} {told}")
         places = tuple((row, x) for row in self.receiver_rows for x in range(0, self.grid[1], 2))
         period = 1 / self.freq
         survey = Survey(self.dx, self.dt, self.nt, self.freq, period, places, float(fastest))
@@ -166,23 +165,3 @@ def anomalies(u: np.ndarray, grid: Sequence[int]) -> np.ndarray:
         away = np.hypot(z - 0.2 - 0.6 * deep, x - 0.15 - 0.7 * across) / (0.06 + 0.08 * size)
         model = model + np.copysign(0.2 + 0.3 * strength, sign - 0.5) * np.exp(-(away**2) / 2)
     return np.clip(model, -1, 1)
-
-
-def _read(file: str, grid: Sequence[int]) -> np.ndarray:
-    """Models [n, nz, nx] in m/s."""
-    key = f"dataset.file={file}"
-    if not Path(file).is_file():
-        raise ValueError(f"{key}: no such file. It is a .npy of models [nz, nx] in m/s")
-    try:
-        found = np.load(file).astype(np.float64)  # never unpickles
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{key}: cannot be read as a .npy of models in m/s ({error})") from None
-    found = found[None] if found.ndim == 2 else found
-    if found.ndim != 3 or found.shape[1:] != tuple(grid):
-        shape = list(found.shape[1:])
-        raise ValueError(f"{key}: its models are {shape}. Set dataset.grid to that, or cut them")
-    if not np.isfinite(found).all():
-        raise ValueError(f"{key}: holds values that are not finite. Fill them in")
-    if found.max() < 20:
-        raise ValueError(f"{key}: its fastest is {found.max():g}: it is in km/s. Multiply by 1000")
-    return found

@@ -77,10 +77,16 @@ class Modulation(Family):
                 f"dataset.modulations={list(self.modulations)}: {unknown[0]} is none. Known are "
                 f"{', '.join(KNOWN)}"
             )
-        low, high = self.snr if len(self.snr) == 2 else (math.nan, math.nan)
-        if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        if len(self.modulations) < 2 or len({*self.modulations}) < len(self.modulations):
             raise ValueError(
-                f"dataset.snr={list(self.snr)}: must be two finite numbers of dB, the lower first. "
+                f"dataset.modulations={list(self.modulations)}: must be two or more, each once. "
+                "Leave repeated ones out"
+            )
+        given = self.snr if isinstance(self.snr, list | tuple) else ()
+        finite = [n for n in given if isinstance(n, int | float) and math.isfinite(n)]
+        if not (len(given) == len(finite) == 2 and finite[0] <= finite[1]):
+            raise ValueError(
+                f"dataset.snr={self.snr}: must be two finite numbers of dB, the lower first. "
                 "For example dataset.snr=[8,14], or dataset.channel=clean for no noise"
             )
         if self.samples < 1:

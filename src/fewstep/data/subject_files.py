@@ -19,6 +19,7 @@ from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import FamilySplit
 from fewstep.data.sampler import IMAGES, Draws
 from fewstep.data.subjects import MOST, Brains, Retrieval, between
+from fewstep.disk.array_files import UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class Recorded:
             ValueError: naming the file and what is the matter with it.
         """
         try:
-            with np.load(file, allow_pickle=False) as content:
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
                 betas, z = (np.asarray(content[n], float) for n in ("betas", "embeddings"))
-        except (OSError, KeyError, ValueError, EOFError) as error:
+        except UNREADABLE as error:
             raise ValueError(
                 f"{file}: must be an .npz file with betas [n, V] and embeddings [n, D] ({error})"
             ) from None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fewstep.core.types import Metrics
+from fewstep.disk.array_files import read_numbers
 
 
 FLOOR = 1e-3
@@ -117,3 +120,38 @@ class Inversion:
             return misfit(self.survey.shoot(outputs["velocity"][0], outputs["cells"]), targets)
         error = (outputs["velocity"] - given["velocity"]) / self.scale
         return error.square().mean((1, 2))
+
+
+def check_numbers(asked: Any) -> None:
+    """Hold each number of a `Ground` against its limits; ValueError names the key and both."""
+    for key in ("dx", "dt", "nt", "freq"):
+        if not 0 < (value := getattr(asked, key)) < math.inf:
+            raise ValueError(f"dataset.{key}={value}: must be a number above 0")
+    real = (int, float)
+    for key, kind, told in (("grid", int, "whole numbers"), ("velocity", real, "numbers")):
+        value = getattr(asked, key)
+        if len(value) != 2 or not all(isinstance(n, kind) and 0 < n < math.inf for n in value):
+            raise ValueError(f"dataset.{key}={value}: must be two {told} above 0")
+    if asked.velocity[1] >= asked.velocity[0]:
+        told = "the second is the largest distance from the first, the mean, and must be less"
+        raise ValueError(f"dataset.velocity={list(asked.velocity)}: {told}")
+    if not asked.receiver_rows or not all(type(r) is int for r in asked.receiver_rows):
+        raise ValueError(f"dataset.receiver_rows={asked.receiver_rows}: must be whole numbers")
+
+
+def read_models(file: str, grid: Sequence[int]) -> np.ndarray:
+    """Models [n, nz, nx] in m/s, of a .npy file; ValueError if it holds none of such a grid."""
+    key = f"dataset.file={file}"
+    found = read_numbers(file, "dataset.file", "models in m/s")
+    found = found[None] if found.ndim == 2 else found
+    if found.ndim != 3 or not len(found) or found.shape[1:] != tuple(grid):
+        told = f"{len(found)} models of {list(found.shape[1:])}"
+        raise ValueError(f"{key}: holds {told}. Set dataset.grid to these cells, or cut them")
+    if len(holes := found[~np.isfinite(found) | (found <= 0)]):
+        raise ValueError(
+            f"{key}: holds {holes[0]:g} in {len(holes)} of {found.size} cells, and a speed is "
+            "finite and above 0 m/s. Fill these cells in"
+        )
+    if found.max() < 20:
+        raise ValueError(f"{key}: its fastest is {found.max():g}: it is in km/s. Multiply by 1000")
+    return found

@@ -39,7 +39,7 @@ class BadFiles(ValueError):
         lines = [f"  {file.where} {file.reason}" for file in bad[:SHOWN]]
         lines += [f"  and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
         fixes = "; or ".join(dict.fromkeys(file.fix for file in bad[:SHOWN]))
-        several = [f"{len(bad)} of {of} files cannot be used:", *lines, f"For each: {fixes}"]
+        several = [f"{len(bad)} of {of} files cannot be used:", *lines, f"  For each: {fixes}"]
         super().__init__(str(bad[0]) if len(bad) == 1 else "\n".join(several))
         self.endings = sorted(endings)
 

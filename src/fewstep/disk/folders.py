@@ -10,15 +10,19 @@ from fewstep.disk.bad_files import BadFile, BadFiles
 from fewstep.disk.litter import is_litter
 
 
-def below(folder: Path) -> list[Path]:
+def below(folder: Path, nowhere: bool = False) -> list[Path]:
     """All files below a folder, at any depth, sorted; without litter.
 
     A link to a file or a folder counts as what it leads to. What is there anyway, or was reached
     by another link, is not counted again; a link back to a folder that holds it ends there.
     Names of one file made by `ln` without `-s` are files of their own.
 
+    Args:
+        folder: where to begin.
+        nowhere: links that lead nowhere are files too, which whoever opens them will learn.
+
     Raises:
-        BadFiles: links that lead nowhere, all of them.
+        BadFiles: links that lead nowhere, all of them, unless they are asked for.
         OSError: a folder that cannot be read.
     """
     walk = _Walk(folder)
@@ -31,6 +35,8 @@ def below(folder: Path) -> list[Path]:
             walk.through(path, real)
         elif os.path.isfile(real):
             walk.seen.add(real)
+            walk.files.append(Path(path))
+        elif not os.path.exists(real) and nowhere:
             walk.files.append(Path(path))
         elif not os.path.exists(real):
             bad.append(_leads_nowhere(path))

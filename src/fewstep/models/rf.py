@@ -118,6 +118,9 @@ class SignalTransformer(nn.Module):
             ValueError: sizes that do not fit each other.
         """
         super().__init__()
+        sizes = {"patch": patch, "d": d, "layers": layers, "heads": heads, "hidden": hidden}
+        if small := [f"model.{name}={n}" for name, n in sizes.items() if n < 1]:
+            raise ValueError(f"{small[0]}: must be at least 1")
         if samples < patch or samples % patch:
             raise ValueError(
                 f"model.patch={patch}: a signal of {samples} samples is no whole number of "

@@ -53,12 +53,17 @@ def pack(results: Path, folder: Path) -> Path:
 
 
 def unpack(file: Path) -> dict[int, Figures]:
-    """The figures of each result in such a file, by its place among the results."""
+    """The figures of each result in such a file, by its place among the results.
+
+    Raises:
+        OSError, EOFError, zlib.error, LookupError, TypeError, ValueError: it is damaged.
+    """
     found: dict[int, Figures] = {}
     with gzip.open(file, "rt", newline="") as text:
         for row in csv.DictReader(text):
             figures = found.setdefault(int(row.pop(PLACE)), {})
-            assert int(row.pop("task")) == len(next(iter(figures.values()), []))
+            if (task := int(row.pop("task"))) != len(next(iter(figures.values()), [])):
+                raise ValueError(f"task {task} is out of its order")
             for name, value in row.items():
                 if value:
                     figures.setdefault(name, []).append(float(value))

@@ -32,17 +32,18 @@ SHOWN = 8
 
 def compared(table: Sequence[Row], name: str) -> list[list[str]]:
     """Head and body: the rows that may be held against the baseline of this name; a head alone
-    where none is called so.
+    where none is called so. Of one that was tested after several numbers of steps, each row is held
+    against that of its own number.
 
     Raises:
         ConfigError: several rows that may be held against each other are called so.
     """
     pairs = list(_pairs(table, name))
-    found = [ahead(row, baseline, protocol) for row, baseline, protocol in pairs]
+    found = [ahead(*pair) for *pair, _ in pairs]
     adjusted = holm([one.p for one in found])
     body = [
-        _line(row, protocol, one, p)
-        for (row, _, protocol), one, p in zip(pairs, found, adjusted, strict=True)
+        [_title(row), setting, protocol, *_told(one, p, is_loss(row, protocol))]
+        for (row, _, protocol, setting), one, p in zip(pairs, found, adjusted, strict=True)
     ]
     return [HEAD, *body]
 
@@ -77,29 +78,31 @@ def is_called(row: Row, name: str) -> bool:
     return name in names(row) or name == _title(row)
 
 
-def _pairs(table: Sequence[Row], name: str) -> Iterator[tuple[Row, Row, str]]:
+def _pairs(table: Sequence[Row], name: str) -> Iterator[tuple[Row, Row, str, str]]:
+    """Row, its baseline, protocol, and the setting as it is told."""
     for (_, protocol), rows in groups(table).items():
         called = [row for row in rows if is_called(row, name)]
-        if len(called) > 1:
+        if len(called) > len({row["steps"] for row in called}):
             told = "; ".join(f"{_title(row)}, {row.setting}" for row in called[:SHOWN])
             raise ConfigError(
                 f"--baseline {printable(name)}: {len(called)} rows of one setting are called so: "
                 f"{printable(told)}. Name one of them as it stands here, or report on fewer runs"
             )
         for row in rows:
-            if called and row is not called[0]:
-                yield row, called[0], protocol
+            own = [one for one in called if len(called) == 1 or one["steps"] == row["steps"]]
+            if own and row is not own[0]:
+                steps = f", {row['steps']} steps" if len(called) > 1 else ""
+                yield row, own[0], protocol, row.setting + steps
 
 
 def _title(row: Row) -> str:
     return row.spoken if row["init"] == "trained" else f"{row.spoken} {row['init']}"
 
 
-def _line(row: Row, protocol: str, one: Contrast, p: float) -> list[str]:
-    loss = is_loss(row, protocol)
+def _told(one: Contrast, p: float, loss: bool) -> list[str]:
     effect = "" if one.effect is None else f"{one.effect:+.2f}"
-    told = difference(one, 4 if loss else 2), effect, p_value(p), _verdict(one, p, loss), one.basis
-    return [_title(row), row.setting, protocol, *told]
+    found = difference(one, 4 if loss else 2)
+    return [found, effect, p_value(p), _verdict(one, p, loss), one.basis]
 
 
 def _verdict(one: Contrast, p: Any, loss: bool) -> str:

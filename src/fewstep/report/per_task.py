@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,10 @@ from fewstep.messages.printable import printable
 from fewstep.records.packed import packed_beside, unpack
 from fewstep.records.results import read_per_task
 from fewstep.report.table import Entry
+
+
+DAMAGED = (EOFError, LookupError, TypeError, ValueError, csv.Error, zlib.error)
+"""What reading a file of figures comes to where it is none."""
 
 
 def by_seed_and_task(entries: Sequence[Entry], metric: str) -> dict[Any, np.ndarray]:
@@ -45,7 +50,7 @@ def per_task(entry: Entry, metric: str) -> np.ndarray | None:
         changed = file.stat().st_mtime_ns
         told = _own(file, changed) if file == own else _kept(file, changed)[entry["place"]]
         return np.asarray(told[metric])
-    except (OSError, EOFError, LookupError, TypeError, ValueError, csv.Error) as error:
+    except (OSError, *DAMAGED) as error:
         raise ConfigError(
             f"{file}: has no {metric} for each task ({printable(error)}). Remove it, or leave "
             "this run out"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
-import shlex
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fewstep.records import words
-from fewstep.records.identity import recipe_hash
 from fewstep.report.data import Data, data_columns
 from fewstep.report.gather import Run
+from fewstep.report.recipes import Recipes
+from fewstep.report.recipes import words as words_of
 from fewstep.report.searched import objective
 from fewstep.report.swept import distinguishing, values
 
@@ -29,9 +28,6 @@ SHOWN = ("name", "meta_iterations", "init", "checkpoint", "ways", "shots", "step
 SAME = (*SHOWN, *HIDDEN, "label", "algorithm", "dataset", "dataset_split")
 SAME += ("data_sha256", "classes_sha256", "trained_on")
 """What the runs of one row share, beside their recipe; they differ in their seeds alone."""
-
-VARYING = re.compile(r"(seed|hydra\.run\.dir)=")
-"""Overrides by which runs of one recipe may differ."""
 
 
 @dataclass
@@ -55,7 +51,7 @@ class Row:
 
     @property
     def words(self) -> list[str]:
-        return _words(self.runs[0])
+        return words_of(self.runs[0])
 
     @property
     def seeds(self) -> list[Any]:
@@ -99,14 +95,14 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
     """
     gathered: dict[tuple, Row] = {}
     runs = [run for run in runs if run.finished]
-    data_of = Data(runs)
+    data_of, recipe_of = Data(runs), Recipes(runs)
     for run in runs:
         for place, result in enumerate(run.content["results"]):
             where = {"folder": run.folder, "file": run.file, "place": place}
             entry = {**run.content, **result, **where}
             same = {name: entry.get(name) for name in SAME} | data_of(entry)
-            key = (recipe(run), *same.values())
-            row = gathered.setdefault(key, Row(recipe(run), same))
+            key = (recipe := recipe_of(run), *same.values())
+            row = gathered.setdefault(key, Row(recipe, same))
             if run not in row.runs:
                 row.runs.append(run)
             row.cells.setdefault(result["protocol"], []).append(entry)
@@ -145,22 +141,6 @@ def _agree(one: Sequence[Entry], other: Sequence[Entry]) -> bool:
     lost = (None in pair and pair[0] is pair[1] for pair in pairs)
     close = (None not in pair and math.isclose(*pair, rel_tol=1e-5) for pair in pairs)
     return len(one) == len(other) and all(a or b for a, b in zip(lost, close, strict=True))
-
-
-def recipe(run: Run) -> str:
-    """What the runs of one recipe share: its hash, or for want of one the command without seed."""
-    if known := run.content.get("recipe_hash"):
-        return known
-    return recipe_hash(run.config) if run.config else shlex.join(_words(run))
-
-
-def _words(run: Run) -> list[str]:
-    command = run.content.get("command") or ""
-    try:
-        words = shlex.split(command)
-    except ValueError:  # a quote that is not closed, which no shell has passed on
-        words = command.split()
-    return [word for word in words if not VARYING.match(word)]
 
 
 def _name(row: Row, table: Sequence[Row]) -> str:

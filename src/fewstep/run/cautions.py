@@ -1,4 +1,5 @@
-"""What can be run and most likely is not meant, and steps that are known to blow up beforehand."""
+"""What can be run and most likely is not meant or is slow, and steps that are known to blow up
+beforehand."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from torch import nn
 from fewstep.adapters.curvature import largest_curvature
 from fewstep.adapters.path import Path
 from fewstep.algorithms.hessian_free import HessianFree
+from fewstep.config.ranks import outside
 from fewstep.core.rules import Langevin, MetaSGD, Rule
 from fewstep.data.linear import Linear
 from fewstep.messages.errors import ConfigError
@@ -22,8 +24,9 @@ TRIED = 8
 
 
 def warn(experiment: Experiment) -> None:
-    """Say what is most likely not meant, and go on."""
-    for text in cautions(experiment):
+    """Say what is most likely not meant or is slow, once for all ranks, and go on."""
+    others = outside()
+    for text in cautions(experiment) if not others or others.rank == 0 else ():
         print(f"note: {text}", file=sys.stderr)
 
 
@@ -36,6 +39,15 @@ def cautions(experiment: Experiment) -> Iterator[str]:
             f"algorithm.eps={algorithm.eps}: a difference of two gradients is no Hessian product "
             f"where a network bends, and {type(module).__name__} has {bends} ReLU: no eps is "
             "reliable. Use a smooth network, as model.activation=tanh, or algorithm=binomial"
+        )
+    # A class says so of itself; of tasks that differ in shape it is set on the network alone.
+    plain = {
+        type(la).__name__ for la in module.modules() if not getattr(type(la), "programs", True)
+    }
+    if plain:
+        yield (
+            f"model: {', '.join(sorted(plain))} is not to be made a program (programs = False). "
+            "Steps run as they are written, which is slower"
         )
     dataset = experiment.dataset
     both_sides = isinstance(dataset, Linear) and dataset.prior != "exponential"

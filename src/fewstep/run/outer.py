@@ -82,7 +82,7 @@ def _check_step(made: Any, key: str) -> None:
 
 
 def _aggregator(name: Any, key: str) -> Aggregator:
-    if name not in AGGREGATORS:
+    if not isinstance(name, str) or name not in AGGREGATORS:
         raise ConfigError(
             f"{key}.aggregator={name}: must be one of {', '.join(AGGREGATORS)}."
             f"{did_you_mean(str(name), AGGREGATORS)} For example {key}.aggregator=per_entry"
@@ -102,7 +102,7 @@ def _most(config: Config, key: str, name: str) -> float | None:
 def _schedule(config: Config, key: str) -> Schedule:
     """What `schedule` names; nothing falls where there is nothing to fall to."""
     name = config.get("schedule", "linear")
-    if name not in SCHEDULES and "." not in str(name):
+    if not isinstance(name, str) or (name not in SCHEDULES and "." not in name):
         raise ConfigError(
             f"{key}.schedule={name}: must be one of {', '.join(SCHEDULES)}, or the dotted path of "
             f"a function of your own. For example {key}.schedule=cosine"
@@ -116,12 +116,17 @@ def _schedule(config: Config, key: str) -> Schedule:
         return SCHEDULES[name]
     schedule = locate(f"{key}.schedule", name)
     for done in (0.0, 0.5, 1.0):
-        _check_share(schedule, done, f"{key}.schedule={name}")
+        share = _share(schedule, done, f"{key}.schedule={name}")
+        if (rate := config["lr"] + share * (config["final_lr"] - config["lr"])) < 0:
+            raise ConfigError(
+                f"{key}.schedule={name}: gives {share:g} of the way to {key}.final_lr at {done}, a "
+                f"rate of {rate:g}, and rates are of at least 0. Give shares from 0 to 1"
+            )
     return schedule
 
 
-def _check_share(schedule: Schedule, done: float, key: str) -> None:
-    """Try a schedule of somebody's own.
+def _share(schedule: Schedule, done: float, key: str) -> float:
+    """Try a schedule of somebody's own: the share of the way that it gives.
 
     Raises:
         ConfigError: it does not say what share of the way is done.
@@ -136,6 +141,7 @@ def _check_share(schedule: Schedule, done: float, key: str) -> None:
     number = isinstance(share, (int, float)) and not isinstance(share, bool)
     if not number or not math.isfinite(share):
         raise ConfigError(f"{key}: gives {share} at {done}, and must give a finite number. {fix}")
+    return float(share)
 
 
 def check_rates(rates: Any, key: str) -> dict[str, float]:

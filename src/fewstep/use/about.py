@@ -36,7 +36,7 @@ def read(folder: Path) -> dict[str, Any]:
     try:
         if file.stat().st_size > LARGEST:
             raise ValueError(f"it has {file.stat().st_size:,} bytes")
-        about = json.loads(file.read_text())
+        about = json.loads(file.read_text(encoding="utf-8-sig"))  # as editors leave it
         if not isinstance(about, dict):
             raise ValueError("it holds no mapping")
     except (OSError, ValueError, RecursionError) as error:
@@ -48,6 +48,8 @@ def read(folder: Path) -> dict[str, Any]:
             f"classifier={folder}: is of schema {schema}, and this fewstep {__version__} reads up "
             f"to {SCHEMA}. Use the version that wrote it ({made_by}) or a later one"
         )
+    if schema is not None and (type(schema) is not int or schema < 1):
+        raise damaged(folder, ABOUT, f"schema={printable(schema)}: must be {SCHEMA}")
     if missing := [key for key in KEYS if key not in about]:
         raise damaged(folder, ABOUT, f"{', '.join(missing)} is missing")
     _check(about, folder)
@@ -59,16 +61,19 @@ def _check(about: Mapping[str, Any], folder: Path) -> None:
     kinds = str | int | float | bool
     if not isinstance(classes, list) or len(classes) < 2:
         raise damaged(folder, ABOUT, "classes must be a list of two or more")
-    if not all(isinstance(label, kinds) for label in classes) or len(set(classes)) < len(classes):
+    plain = all(isinstance(label, kinds) and label == label for label in classes)  # no NaN
+    if not plain or len(set(classes)) < len(classes):
         raise damaged(folder, ABOUT, "classes must be texts or numbers, each once")
     if isinstance(temperature, bool) or not isinstance(temperature, int | float):
         raise damaged(folder, ABOUT, f"temperature={printable(temperature)}: must be a number")
     if not 0 < temperature < 1e6:
         raise damaged(folder, ABOUT, f"temperature={temperature}: must be above 0")
     first = about["initialization"]
-    if not isinstance(first, dict) or not {"name", "sha256"} <= set(first):
+    named = isinstance(first, dict) and (first.get("name"), first.get("sha256"))
+    if not named or not all(isinstance(text, str) for text in named):
         raise damaged(folder, ABOUT, "initialization must have a name and a sha256")
-    if not isinstance(node, dict) or not isinstance(node.get("model"), dict):
+    model = node.get("model") if isinstance(node, dict) else None
+    if not isinstance(model, dict) or not {"_target_", "backbone"} & model.keys():
         raise damaged(folder, ABOUT, "network must say how it is made")
     if node.get("outputs") != len(classes) or not isinstance(node.get("given"), dict):
         raise damaged(folder, ABOUT, f"network.outputs={node.get('outputs')}: must be the classes")

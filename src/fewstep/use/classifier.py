@@ -162,4 +162,4 @@ class Classifier:
                 configuration.
             CannotWrite: naming the path, the reason and the fix.
         """
-        return save(self, Path(folder))
+        return save(self, Path(folder).expanduser())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
-        init = load(self.init) if isinstance(self.init, str | Path) else self.init
+        given: Any = self.init
+        init = given if hasattr(given, "adapt") else load(given)
         settings = {n: getattr(self, n) for n in ("steps", "batch_size", "head", "seed")}
         _refuse_sparse(X)
         self.classifier_: Classifier = init.adapt(X, _labels(y), **settings)
@@ -95,7 +97,7 @@ def _labels(y: Any) -> Any:
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import column_or_1d
 
-    y = column_or_1d(y, warn=True)
+    y = column_or_1d([*y] if isinstance(y, Iterator) else y, warn=True)
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError("Input y contains NaN or infinity: leave these examples out")
     check_classification_targets(y)

@@ -123,7 +123,7 @@ def example(classifier: Classifier, to: Path) -> str:
     template = jinja2.Environment(loader=where, keep_trailing_newline=True).get_template(
         "example.py.j2"
     )
-    return template.render(p=classifier.preparation, model=to.name)
+    return template.render(p=classifier.preparation, model=to.name, quoted=repr(to.name))
 
 
 def _noise(classifier: Classifier) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.heads import HEADS
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.core.rules import Rule
@@ -20,6 +21,7 @@ from fewstep.use.labels import classes_of
 from fewstep.use.learning import Learner
 from fewstep.use.origin import Origin
 from fewstep.use.regressor import Regressor
+from fewstep.use.settings import whole
 from fewstep.use.way import Way
 
 
@@ -64,7 +66,7 @@ class Initialization:
             ValueError: a setting that there is not, or a value that it cannot have.
         """
         inner, params = InnerLoop(rule, 50), Net(module).params()
-        start = Start(params, rule.init(params))
+        start = start_of(module, inner, rule.learned(params), {})
         learner = Learner(module, start, inner, Classification(), ways, 50, None)
         made = cls(learner, preparation, Origin(type(module).__name__))
         return made.with_settings(**settings)
@@ -94,10 +96,15 @@ class Initialization:
             )
         known = {name: value for name, value in changed.items() if value is not None}
         for name, least in (("steps", 0), ("batch_size", 1), ("seed", 0)):
-            value = known.get(name, least)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(f"{name}={value}: must be a whole number of at least {least}")
+            if name in known:
+                known[name] = whole(name, known[name], least)
         inner, head = self.learner.inner, known.pop("head", self.learner.inner.head)
+        if head not in tuple(HEADS):
+            raise ConfigError(
+                f"head={head}: of init={self.origin.name} it must be one of {', '.join(HEADS)}."
+                f"{did_you_mean(str(head), HEADS)} For example head=mean"
+            )
+        _check_steps(inner.rule, known.get("steps", self.learner.steps), self.origin.name)
         return replace(
             self, learner=replace(self.learner, inner=replace(inner, head=head), **known)
         )
@@ -168,6 +175,20 @@ class Initialization:
     def way(self) -> Way:
         """How its classifiers are learned and asked."""
         return Way(self.preparation, self.learner.learn, self.learner.left_out, self.origin)
+
+
+def _check_steps(rule: Rule, steps: int, name: str) -> None:
+    """Refuse steps that the inner rule cannot take, or too few of them."""
+    if rule.most_steps is not None and steps > rule.most_steps:
+        raise ConfigError(
+            f"steps={steps}: init={name} has learned a rate for each of {rule.most_steps} steps. "
+            f"Use steps={rule.most_steps} or less"
+        )
+    if steps < rule.fewest_steps:
+        raise ConfigError(
+            f"steps={steps}: init={name} averages what comes after {rule.fewest_steps - 1} steps. "
+            f"Use steps={rule.fewest_steps} or more"
+        )
 
 
 def start_of(module: nn.Module, inner: InnerLoop, learned: Params, state: State) -> Start:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fewstep.data.images.decode import opened, usual
 from fewstep.data.images.preparation import Preparation
+from fewstep.disk.bad_files import BadFile
 from fewstep.messages.errors import ConfigError
 
 
@@ -40,6 +41,7 @@ def pixels_of(images: Any, preparation: Preparation) -> Tensor:
     Raises:
         ValueError: no pictures, or what is no picture: its place, and what it is.
     """
+    images = _listed(images)
     if isinstance(images, str | Path | Image.Image):
         raise ConfigError(
             f"images: one {type(images).__name__}, where a list of pictures is needed. Give [image]"
@@ -64,7 +66,7 @@ def vectors_of(rows: Any, features: int | None = None) -> Tensor:
     Raises:
         ValueError: no finite numbers, or of another number of columns than `features`.
     """
-    found = np.asarray(rows)
+    found = array_of(rows, "X")
     if found.dtype == object:
         found = found.astype(np.float64)
     if np.iscomplexobj(found):
@@ -91,6 +93,32 @@ def vectors_of(rows: Any, features: int | None = None) -> Tensor:
     return torch.from_numpy(found)
 
 
+def array_of(given: Any, name: str) -> np.ndarray:
+    """An array of whatever holds numbers: arrays, tensors on any device, tables, lists, generators.
+
+    Raises:
+        ValueError: lists of unequal lengths.
+    """
+    if isinstance(given, Tensor):
+        given = given.detach().cpu()
+        small = given.is_floating_point() and given.itemsize < 4
+        return (given.float() if small else given).numpy()  # NumPy has no bfloat16
+    try:
+        return np.asarray(list(given) if isinstance(given, Iterator) else given)
+    except ValueError:
+        raise ConfigError(f"{name}: has rows of unequal lengths. Give an array") from None
+
+
+def _listed(images: Any) -> Any:
+    """A list of what a table's column holds, or an array of objects or paths; else as it is."""
+    if hasattr(images, "to_numpy"):
+        images = images.to_numpy()
+    several = isinstance(images, np.ndarray) and images.dtype.kind in "OU" and images.ndim
+    if several and images.ndim < 3 and images.size == len(images):
+        return list(images.ravel())
+    return images
+
+
 def _image(one: Any, place: int) -> Image.Image:
     if isinstance(one, str | Path):
         path = Path(one).expanduser()
@@ -98,13 +126,23 @@ def _image(one: Any, place: int) -> Image.Image:
             return opened(path.read_bytes(), str(path))
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
+    where = f"images[{place}]"
     if isinstance(one, Image.Image):
-        return usual(one)
-    if isinstance(one, Tensor):
-        one = one.detach().cpu().numpy()
-    if not isinstance(one, np.ndarray | Sequence):
-        raise ConfigError(f"images[{place}]: a {type(one).__name__} is no picture. Give {KINDS}")
-    return _of_array(np.asarray(one), f"images[{place}]")
+        return _of_pillow(one, where)
+    if not isinstance(one, np.ndarray | Tensor | Sequence) or isinstance(one, bytes):
+        raise ConfigError(f"{where}: a {type(one).__name__} is no picture. Give {KINDS}")
+    return _of_array(array_of(one, where), where)
+
+
+def _of_pillow(image: Image.Image, where: str) -> Image.Image:
+    if not all(image.size):
+        raise ConfigError(f"{where}: size {image.size} has no pixels")
+    try:
+        return usual(image)
+    except BadFile as bad:
+        raise ConfigError(f"{where}: {bad.reason}. Give an array of numbers from 0 to 1") from None
+    except (OSError, SyntaxError) as error:  # of its file, which Pillow reads as late as this
+        raise ConfigError(f"{where}: cannot be read ({error}). Replace or leave it out") from None
 
 
 def _of_array(array: np.ndarray, where: str) -> Image.Image:

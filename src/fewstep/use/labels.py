@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -31,9 +31,12 @@ def classes_of(labels: Iterable[Any], images: int) -> tuple[list[Any], Tensor]:
             f"labels: there are {len(found)}, and {images} pictures. Give one label a picture"
         )
     for place, label in enumerate(found):
-        if not isinstance(label, Hashable):
-            raise ConfigError(f"labels[{place}]: a {type(label).__name__} cannot be a class")
-        if label is None or (isinstance(label, float) and not np.isfinite(label)):
+        try:
+            hash(label)
+        except TypeError:  # by itself, or for what is in it
+            what = type(label).__name__
+            raise ConfigError(f"labels[{place}]: a {what} cannot be a class") from None
+        if _is_missing(label):
             raise ConfigError(f"labels[{place}]={label}: contains NaN or nothing. Leave it out")
     classes = list(dict.fromkeys(found))
     with suppress(TypeError):  # kinds that cannot be held against each other
@@ -45,6 +48,14 @@ def classes_of(labels: Iterable[Any], images: int) -> tuple[list[Any], Tensor]:
         )
     places = {label: place for place, label in enumerate(classes)}
     return classes, torch.tensor([places[label] for label in found])
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether a label says that there is none: None, NaN, NaT, pandas' NA; or is infinite."""
+    try:
+        return label is None or label in (np.inf, -np.inf) or not bool(label == label)
+    except (TypeError, ValueError):  # what pandas' NA says to being asked
+        return True
 
 
 def as_array(classes: Sequence[Any]) -> np.ndarray:
@@ -65,6 +76,8 @@ def listed(labels: Any) -> list[Any]:
     """
     if isinstance(labels, Tensor):
         labels = labels.detach().cpu().numpy()
+    elif hasattr(labels, "to_numpy") and len(labels.shape) == 2:  # a table, not a column
+        labels = labels.to_numpy()
     if isinstance(labels, np.ndarray):
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]

@@ -13,6 +13,7 @@ from fewstep.config.trust import check_stored
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
 from fewstep.run import parts, shipped
 from fewstep.run.averaging import averaged
 from fewstep.run.learned import Learned
@@ -51,15 +52,16 @@ def load(
         ValueError: there is no such thing (with near names), or it cannot be used: what is wrong.
     """
     name = str(init)
+    if not isinstance(init, str | Path) or not name:
+        raise ConfigError(
+            f"init={init!r}: must be a name or a path. For example init=omniglot, or the folder of "
+            "a run"
+        )
     if name.startswith(BACKBONE):
         from fewstep.use.backbone.backbone import Backbone
 
         return Backbone.named(name.removeprefix(BACKBONE), weights, size)
-    if size is not None:
-        raise ConfigError(
-            f"backbone.size={size}: init={name} sees pictures of the size that it was trained on. "
-            f"Leave it out, or use init={BACKBONE}NAME"
-        )
+    _check_own(name, weights, size)
     path = Path(init).expanduser()
     if name not in shipped.names() and (path / "classifier.json").is_file():
         from fewstep.use.about import read
@@ -69,12 +71,45 @@ def load(
         about = read(path)
         if NODE in about["network"]["model"]:
             return Backbone.of(load_classifier(path))  # the whole of it is in there
-        return load(about["initialization"]["name"], trust, weights)
+        return _adapted_from(path, about["initialization"], trust)
     content, file = stored(name, (f"{BACKBONE}NAME",))
     if file is None:
         return from_content(content, name, card_text(shipped.about(name)))
     check_stored(content["fewstep"]["config"], f"init={file}", trust)
     return from_content(content, str(file.resolve()), run_card(content, name))
+
+
+def _adapted_from(
+    folder: Path, first: Mapping[str, str], trust: Sequence[str]
+) -> Initialization | Backbone:
+    """What a saved classifier was adapted from, if it is there as it was."""
+    name, saved = first["name"], f"init={folder}: is a saved classifier"
+    if name not in shipped.names() and (Path(name) / "classifier.json").exists():
+        raise ConfigError(f"{saved} of a classifier, {printable(name)}. Adapt again")
+    try:
+        made = load(name, trust)
+    except ConfigError as error:
+        raise ConfigError(f"{saved}, and what it was adapted from cannot be had: {error}") from None
+    if made.origin.sha256 != first["sha256"]:
+        raise ConfigError(
+            f"{saved} of {printable(name)}, which has other weights by now (sha256 "
+            f"{made.origin.sha256[:8]}, not {printable(first['sha256'])[:8]}). Name it by itself "
+            "if it is what you mean"
+        )
+    return made
+
+
+def _check_own(name: str, weights: str | Path | None, size: int | None) -> None:
+    """Refuse what only a pretrained network takes."""
+    for key, value, why in (
+        ("size", size, "sees pictures of the size that it was trained on"),
+        ("weights", weights, "has weights of its own"),
+    ):
+        if value is not None:
+            raise ConfigError(
+                f"backbone.{key}={value}: init={name} {why}. Leave it out, or use "
+                f"init={BACKBONE}NAME"
+            )
 
 
 def from_content(content: Mapping[str, Any], name: str, card: str) -> Initialization:

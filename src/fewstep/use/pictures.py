@@ -72,7 +72,11 @@ def one_by_one(sources: Sequence[str]) -> list[Picture]:
     for source in sources:
         path = Path(source).expanduser()
         if path.is_dir():
-            inside = [Picture(file) for file in below(path)]
+            try:
+                inside = [Picture(file) for file in below(path, nowhere=True)]
+            except OSError as error:
+                reason = f"cannot be read ({error.strerror})"
+                raise ConfigError(f"{error.filename}: {reason}. See to its permissions") from None
             if not inside:
                 raise ConfigError(f"pictures={source}: the folder has no files. Name another one")
             found += inside

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.messages.errors import ConfigError
-from fewstep.use.inputs import vectors_of
+from fewstep.use.inputs import array_of, vectors_of
 from fewstep.use.learning import Learner
 from fewstep.use.way import Curve
 
@@ -77,12 +77,12 @@ def points_of(x: Any) -> Tensor:
     Raises:
         ValueError: no finite numbers.
     """
-    found = np.asarray(x)
+    found = array_of(x, "x")
     return vectors_of(found[:, None] if found.ndim == 1 else found)
 
 
 def _values(y: Any) -> Tensor:
-    found = np.asarray(y, dtype=np.float32)
+    found = array_of(y, "y").astype(np.float32)
     if found.ndim not in (1, 2):
         raise ConfigError(f"y: an array of shape {found.shape}, where [n] or [n, D] is needed")
     if not np.isfinite(found).all():

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import nn
+from torch import Tensor, nn
 
 from fewstep.config.trust import check_stored
 from fewstep.data.images.preparation import Preparation
 from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
 from fewstep.run import parts
 from fewstep.use.about import ABOUT, WEIGHTS, damaged, read
 from fewstep.use.backbone.backbone import NODE, frozen_part, network_of
@@ -48,7 +49,7 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
         raise damaged(folder, WEIGHTS, error) from None
     if sha256(data).hexdigest() != about["weights_sha256"]:
         raise damaged(folder, WEIGHTS, f"its bytes are not those that {ABOUT} was written with")
-    network = _network(node, folder)
+    network = _network(node, tensors, folder)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
@@ -63,24 +64,55 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
     )
     made = Classifier(way, about["classes"], network.eval().requires_grad_(False))
     made.temperature = about["temperature"]
-    if found := about["expected"]:
-        lists = {n: tuple(found[n]) for n in ("answers", "single")}
-        made.expected = Expected(**{**found, **lists})
+    made.expected = _expected(about["expected"], folder)
+    _try(made, folder)
     return made
 
 
-def _network(node: Mapping[str, Any], folder: Path) -> nn.Module:
-    """The network without its values."""
+def _expected(found: Any, folder: Path) -> Expected | None:
+    """What `evaluate` found when the classifier was made."""
+    if found is None:
+        return None
+    try:
+        lists = {n: tuple(found[n]) for n in ("answers", "single")}
+        made = Expected(**{**found, **lists})
+        right = 0 <= made.right <= made.of and made.temperature > 0
+    except (TypeError, KeyError):
+        right = False
+    if not right:
+        raise damaged(folder, ABOUT, f"expected={printable(found)[:80]}: is none of evaluate's")
+    return made
+
+
+def _try(made: Classifier, folder: Path) -> None:
+    """Hold the network against the preparation and the classes that are named beside it."""
+    if (p := made.preparation) is None:
+        return
+    blank = torch.zeros(1, p.size, p.size, p.channels, dtype=torch.uint8)
+    try:
+        with torch.no_grad():
+            shape = tuple(made.network(made.way.inputs(blank)).shape)
+    except RuntimeError as error:  # whatever a network says of what it does not take
+        said = f"its network does not take {p.channels}x{p.size}x{p.size}"
+        raise damaged(folder, ABOUT, f"{said}: {str(error)[:120]}") from None
+    if shape != (1, len(made.classes)):
+        raise damaged(folder, ABOUT, f"its network gives {shape}, for {len(made.classes)} classes")
+
+
+def _network(node: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path) -> nn.Module:
+    """The network, of whose values only those are there that it takes besides inputs."""
     if NODE in node["model"]:
         try:
             return network_of(node["model"], node["outputs"])
         except (KeyError, TypeError) as error:
             raise damaged(folder, ABOUT, f"network: {error!r}") from None
-    module = with_outputs(parts.build_model(node["model"]), node["outputs"])
-    given = {}
-    for name, (kind, shape) in node["given"].items():
-        given[name] = torch.zeros(shape, dtype=getattr(torch, kind))
-    return Fixed(with_statistics(module), given)
+    if missing := [n for n in node["given"] if f"given_{n}" not in tensors]:
+        raise damaged(folder, ABOUT, f"network.given: {WEIGHTS} has no {printable(missing[0])}")
+    try:
+        module = with_outputs(parts.build_model(node["model"]), node["outputs"])
+    except ConfigError as error:
+        raise damaged(folder, ABOUT, error) from None
+    return Fixed(with_statistics(module), {n: tensors[f"given_{n}"] for n in node["given"]})
 
 
 def _learns_no_more(*_: Any) -> Any:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fewstep.data.images.decode import opened
+from fewstep.data.images.decode import USUAL, Reading, limited, opened
 from fewstep.data.images.decoding import Picture, bytes_of, opened_archives
-from fewstep.disk.bad_files import MOST
 from fewstep.disk.files import replacing
 from fewstep.messages.printable import printable
 from fewstep.use.expected import Expected
@@ -23,8 +23,19 @@ WIDTH, HEIGHT = 10, 20
 RIGHT, WRONG, INK, FAINT = "#0b6e4f", "#c8553d", "#222222", "#7d8597"
 
 
-def draw(file: Path, found: Mapping[str, Sequence[Picture]], expected: Expected) -> None:
+def draw(
+    file: Path,
+    found: Mapping[str, Sequence[Picture]],
+    expected: Expected,
+    reading: Reading = USUAL,
+) -> None:
     """Write a sheet: a row a class, under each picture what it was told to be, wrong ones marked.
+
+    Args:
+        file: to write.
+        found: the pictures of each class.
+        expected: what each was told to be.
+        reading: how they were read.
 
     Raises:
         CannotWrite: naming the path, the reason and the fix.
@@ -32,13 +43,15 @@ def draw(file: Path, found: Mapping[str, Sequence[Picture]], expected: Expected)
     columns = min(WIDTH, max(map(len, found.values())))
     rows = list(found.items())[:HEIGHT]
     cell, tall = SIDE + GAP, SIDE + GAP + LINE
-    size = (2 * GAP + 130 + columns * cell, 2 * GAP + 3 * LINE + len(rows) * tall)
+    head = [(expected.headline, _font(14)), (expected.basis, _font(12))]
+    width = max(130 + columns * cell, *(math.ceil(font.getlength(text)) for text, font in head))
+    size = (2 * GAP + width, 2 * GAP + 3 * LINE + len(rows) * tall)
     sheet = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(sheet)
-    for line, text in enumerate((expected.headline, expected.basis)):
-        pen.text((GAP, GAP + line * LINE), text, INK, _font(14 if line == 0 else 12))
+    for line, (text, font) in enumerate(head):
+        pen.text((GAP, GAP + line * LINE), text, INK, font)
     place = 0
-    with opened_archives([p for some in found.values() for p in some]) as archives:
+    with limited(reading), opened_archives([p for s in found.values() for p in s]) as archives:
         for row, (name, pictures) in enumerate(rows):
             top = GAP + 3 * LINE + row * tall
             pen.text((GAP, top + SIDE // 2), _short(name, 18), INK, _font(13))
@@ -47,9 +60,9 @@ def draw(file: Path, found: Mapping[str, Sequence[Picture]], expected: Expected)
                 pen.text((GAP, top + SIDE // 2 + LINE), more, FAINT, _font(11))
             for column, picture in enumerate(pictures[:columns]):
                 corner = (GAP + 130 + column * cell, top)
-                data = bytes_of(picture, archives, MOST)
+                data = bytes_of(picture, archives, reading.max_bytes)
                 told = expected.answers[place + column]
-                _put(sheet, pen, corner, opened(data, str(picture)), (name, told))
+                _put(sheet, pen, corner, opened(data, str(picture), reading), (name, told))
             place += len(pictures)
     with replacing(file) as aside:
         sheet.save(aside, "PNG")

@@ -26,6 +26,14 @@ class Adam(Rule):
     beta2: float = 0.999
     eps: float = 1e-8
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.beta2 < 1:
+            raise ValueError(
+                f"beta2={self.beta2}: must be at least 0 and below 1. For example beta2=0.999"
+            )
+        if not self.eps >= 0:
+            raise ValueError(f"eps={self.eps}: must be at least 0. For example eps=1e-8")
+
     def init(self, params: Params) -> State:
         device = next((p.device for p in params.values()), None)
         steps = torch.zeros((), dtype=torch.int64, device=device)

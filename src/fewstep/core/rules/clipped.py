@@ -17,6 +17,10 @@ class ClippedSGD(Rule):
 
     entrywise = False
 
+    def __post_init__(self) -> None:
+        if not self.clip > 0:
+            raise ValueError(f"clip={self.clip}: must be above 0. For example clip=1.0")
+
     def step(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
         scales = {n: (self.clip / (g.norm() + 1e-12)).clamp(max=1.0) for n, g in grads.items()}
         return {n: p - self.lr * scales[n] * grads[n] for n, p in params.items()}, state

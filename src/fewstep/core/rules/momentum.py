@@ -26,6 +26,14 @@ class MomentumDecay(Rule):
     momentum: Number = 0.9
     decay: Number = 0.0
 
+    def __post_init__(self) -> None:
+        for name in ("momentum", "decay"):
+            value = getattr(self, name)
+            if isinstance(value, Tensor):
+                continue
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise ValueError(f"{name}={value}: must be a number from 0 to 1")
+
     @property
     def shrinks(self) -> bool:
         return isinstance(self.decay, Tensor) or self.decay != 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,11 +107,14 @@ def usual(image: Image.Image, white: float | None = None) -> Image.Image:
 
 @contextmanager
 def limited(reading: Reading) -> Iterator[None]:
-    """Let Pillow's own limit, which is the process's, be the reading's: parts of files have it."""
+    """Let Pillow's own limit, which is the process's, be the reading's: parts of files have it.
+    What is above it is refused, and needs no warning before."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = reading.max_pixels
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            yield
     finally:
         Image.MAX_IMAGE_PIXELS = before
 
@@ -134,6 +138,8 @@ def _too_large(where: str, pixels: int, most: int) -> BadFile:
 
 def _plain(image: Image.Image) -> Image.Image:
     """The image without transparency, in a mode that turns into grey and colour."""
+    if image.mode == "La":  # premultiplied, which Pillow turns into nothing else
+        image = image.convert("LA")
     if image.has_transparency_data:
         opaque = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

@@ -88,13 +88,15 @@ class Preparation:
         if not isinstance(told, Mapping) or set(told) != known:
             raise ValueError(f"the preparation must have {', '.join(sorted(known))}")
         sides = [told["size"], *([] if told["native"] is None else [told["native"]])]
-        if not all(isinstance(n, int) and 0 < n <= 4096 for n in sides):
+        if not all(type(n) is int and 0 < n <= 4096 for n in sides):  # True is an int as well
             raise ValueError(f"the preparation's size={told['size']} must be from 1 to 4096")
-        if told["channels"] not in MODES or told["resample"] not in RESAMPLES:
+        if told["channels"] not in tuple(MODES) or told["resample"] not in tuple(RESAMPLES):
             raise ValueError(
                 f"the preparation's channels={told['channels']} must be 1 or 3, and its resample="
                 f"{told['resample']} one of {', '.join(RESAMPLES)}"
             )
+        if not isinstance(told["cut"], bool):
+            raise ValueError(f"the preparation's cut={told['cut']} must be true or false")
         if told["paper"] not in (None, "light", "dark"):
             raise ValueError(f"the preparation's paper={told['paper']} must be light, dark or null")
         for name in ("mean", "std"):

@@ -20,6 +20,10 @@ from fewstep.disk.files import replacing
 FORMAT = 1
 PARTS = ("ways", "classes", "shots", "queries", "support", "query")
 """The arrays that say who is in which task: whole numbers, one task after another."""
+LEAST = {"seed": 0, "ways": 2, "shots": 1, "queries": 1}
+"""Whole numbers that a file says of its tasks, and their least."""
+ABOUT = {"dataset": str, "data_sha256": str, "split": str, "varies": bool}
+ABOUT |= dict.fromkeys(LEAST, int)
 ARRAYS = (*PARTS, "class_ids", "class_names", "about")
 
 
@@ -110,20 +114,39 @@ def read(path: Path) -> Manifest:
             if missing := [name for name in ARRAYS if name not in file]:
                 raise ValueError(f"it has no {missing[0]}")
             arrays = {name: file[name] for name in ARRAYS}
-        about = json.loads(str(arrays["about"]))
+        about = _about(json.loads(str(arrays["about"])))
         tasks = _tasks({name: arrays[name].astype(np.int64) for name in PARTS})
+        ids = [int(one) for one in arrays["class_ids"]]
     except OSError:
         raise
     except Exception as error:  # whatever a file that is none does to its readers
         first = str(error).partition("\n")[0]
         raise ValueError(f"it cannot be read as a manifest ({first})") from None
-    ids = map(int, arrays["class_ids"])
     manifest = Manifest(about, tasks, dict(zip(ids, map(str, arrays["class_names"]), strict=False)))
     _check(manifest)
     return manifest
 
 
+def _about(about: Any) -> Mapping[str, Any]:
+    """What a file says of itself, whatever it is.
+
+    Raises:
+        ValueError: it does not say it, or not as it should.
+    """
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        found = about.get("format") if isinstance(about, dict) else None
+        raise ValueError(f"it is of format {found}, and this reads {FORMAT}")
+    for name, kind in ABOUT.items():
+        if name not in about:
+            raise ValueError(f"its about has no {name}")
+        if type(about[name]) is not kind or (kind is int and about[name] < LEAST[name]):
+            raise ValueError(f"its {name} is {str(about[name])[:40]}")
+    return about
+
+
 def _tasks(arrays: Mapping[str, np.ndarray]) -> list[Members]:
+    if not arrays["ways"].size:
+        raise ValueError("it has no tasks")
     if any((array < 0).any() for array in arrays.values()):
         raise ValueError("it has a number below 0")
     classes, shots, queries = (
@@ -146,11 +169,6 @@ def _tasks(arrays: Mapping[str, np.ndarray]) -> list[Members]:
 def _check(manifest: Manifest) -> None:
     """Raises ValueError where it is not what it says."""
     about, tasks = manifest.about, manifest.tasks
-    if about.get("format") != FORMAT:
-        raise ValueError(f"it is of format {about.get('format')}, and this reads {FORMAT}")
-    for name in ("dataset", "data_sha256", "split", "seed", "ways", "shots", "queries", "varies"):
-        if name not in about:
-            raise ValueError(f"its about has no {name}")
     if about.get("episodes_sha256") != manifest.sha256:
         raise ValueError(
             f"its tasks have the hash {manifest.sha256[:8]}, and it says "
@@ -160,6 +178,14 @@ def _check(manifest: Manifest) -> None:
         raise ValueError("its tasks have other numbers of classes than it says")
     most = about["ways"], about["shots"], about["queries"]
     for number, m in enumerate(tasks):
+        if min((len(m.classes), *m.shots, *m.queries)) < 1:
+            raise ValueError(f"its task {number} has a class without images, or none")
+        if len({*m.classes.tolist()}) < len(m.classes):
+            raise ValueError(f"its task {number} has a class twice")
+        pairs = (m.shots, m.support), (m.queries, m.query)
+        met = [{*zip(np.repeat(m.classes, n).tolist(), i.tolist(), strict=True)} for n, i in pairs]
+        if met[0] & met[1]:
+            raise ValueError(f"its task {number} asks for an image that it has shown")
         found = len(m.classes), max(m.shots, default=0), max(m.queries, default=0)
         exact = not about["varies"] and (found != most or min(m.shots) != most[1])
         if exact or any(own > limit for own, limit in zip(found, most, strict=True)):

@@ -160,5 +160,5 @@ def _overlap(infos: Sequence[ZipInfo], end: int) -> bool:
         (i.header_offset, i.header_offset + LOCAL_HEADER + len(i.filename) + i.compress_size)
         for i in infos
     )
-    starts = [start for start, _ in spans[1:]] + [end]
+    starts = [start for start, _ in spans[1:]] + [end] * bool(spans)
     return any(stop > start for (_, stop), start in zip(spans, starts, strict=True))

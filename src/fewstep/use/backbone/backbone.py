@@ -21,6 +21,7 @@ from fewstep.use.classifier import Classifier
 from fewstep.use.inputs import pixels_of
 from fewstep.use.labels import classes_of
 from fewstep.use.origin import Origin
+from fewstep.use.settings import whole
 from fewstep.use.threads import one_thread
 from fewstep.use.way import Curve, Learn, Way
 
@@ -116,10 +117,8 @@ class Backbone:
                 f"head={head}: of {self.origin.name} it is one of {', '.join(HEADS)}."
                 f"{did_you_mean(str(head), HEADS)}"
             )
-        count = known.get("steps", self.steps)
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise ConfigError(f"steps={count}: must be a whole number of at least 0")
-        return replace(self, **known)
+        count = whole("steps", known.get("steps", self.steps), 0)
+        return replace(self, **{**known, "steps": count})
 
     def inputs(self, images: Any) -> Tensor:
         """Pictures of any form as they are kept: pixels [n, S, S, C] uint8.
