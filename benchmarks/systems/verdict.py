@@ -2,14 +2,17 @@
 
 Every verdict is computed from the figures of single test tasks, paired over the tasks and seeds
 that two arms share, with the two-way interval of their difference. A claim holds where the whole
-interval is where it says, does not hold where all of it is elsewhere, and else is not resolved.
+interval is where it says and its p-value against its limits is below 0.05 after Holm's correction,
+does not hold where all of the interval is elsewhere, and else is not resolved. The correction is
+for all claims that are asked for, which were so before there were results, and for all others of a
+system. Where intervals must be apart, that alone decides: it is more than a p-value of 0.05.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,8 @@ import numpy as np
 from fewstep import report
 from fewstep.config.checks import flatten
 from fewstep.records import measures
-from fewstep.records.two_way import Mean, two_way
+from fewstep.records.two_way import Mean, holm, two_way
+from fewstep.report.contrast import LEVEL
 from fewstep.report.per_task import by_seed_and_task
 from fewstep.report.table import Entry, Row
 from systems.claim import Arm, Claim
@@ -37,6 +41,9 @@ class Verdict:
     found: Mean | None = None
     seeds: int = 0
     tasks: int = 0
+    p: float = math.nan
+    """Two-sided, against the limit that it is least clear of; not a number where the intervals of
+    both arms must be apart."""
 
     @property
     def figure(self) -> str:
@@ -69,7 +76,18 @@ def judged(system: str, rows: Sequence[Row] | None = None) -> list[Verdict]:
         ValueError: an arm that is not one row, or two that cannot be paired.
     """
     rows = kept(system) if rows is None else rows
-    return [judge(claim, rows) for claim in CLAIMS[system]]
+    found = [judge(claim, rows) for claim in CLAIMS[system]]
+    asked, others = (
+        iter(holm([verdict.p for verdict in found if verdict.claim.asked is asked]))
+        for asked in (True, False)
+    )
+    return [_corrected(v, next(asked if v.claim.asked else others)) for v in found]
+
+
+def _corrected(found: Verdict, p: float) -> Verdict:
+    """A verdict with its p-value as it is among others; no longer that it holds if that is high."""
+    lost = found.says == HOLDS and not found.claim.apart and not p < LEVEL
+    return replace(found, p=p, says=OPEN if lost else found.says)
 
 
 def surprises(system: str, found: Sequence[Verdict]) -> set[str]:
@@ -93,7 +111,7 @@ def table(system: str) -> str:
 
 
 def judge(claim: Claim, rows: Sequence[Row]) -> Verdict:
-    """One claim, by some rows.
+    """One claim by itself, by some rows.
 
     Raises ValueError, as `judged` does.
     """
@@ -102,10 +120,18 @@ def judge(claim: Claim, rows: Sequence[Row]) -> Verdict:
     if not all(entries):
         return Verdict(claim, NO_FILES)
     one, *other = _shared(claim, entries)
-    found = two_way(one - other[0] if other else one)
+    differences = one - other[0] if other else one
+    found = two_way(differences)
     half = sum(two_way(each).half_width for each in (one, *other)) if claim.apart else None
     found = found if half is None else Mean(found.mean, half, math.nan, None, found.freedom)
-    return Verdict(claim, _says(claim, found), found, *one.shape)
+    p = math.nan if claim.apart else _p(claim, differences)
+    return Verdict(claim, _says(claim, found), found, *one.shape, p)
+
+
+def _p(claim: Claim, differences: np.ndarray) -> float:
+    """Of figures that must be clear of every limit."""
+    limits = [limit for limit in (claim.above, claim.below) if math.isfinite(limit)]
+    return max(two_way(differences - limit).p for limit in limits)
 
 
 def _says(claim: Claim, found: Mean) -> str:

@@ -98,6 +98,31 @@ def test_a_claim_holds_where_the_whole_interval_says_so(made, one, other, more, 
     assert judge(made, one, other, **more).says == says
 
 
+def test_what_holds_stands_though_many_were_tried(tmp_path: Path, monkeypatch) -> None:
+    """A slight difference holds by itself, not among seven; a clear one does among any number, and
+    what is not asked for counts for itself."""
+    base = three(0.5)
+    apart = 0.05 * np.random.default_rng(4).standard_normal(base.shape)
+    close = base + apart - apart.mean() + 0.035
+    arms = {"base": base, "close": close, "clear": base + 0.2 + three(0.0, 0.001)}
+    rows = report.rows(report.read([sweep(tmp_path, arms)]))
+    slight = Claim("slight", Arm("close"), Arm("base"))
+    clear = Claim("clear", Arm("clear"), Arm("base"))
+    more = [Claim(f"again {n}", Arm("close"), Arm("base")) for n in range(5)]
+    others = [Claim("other", Arm("close"), Arm("base"), asked=False)]
+    alone = verdict.judge(slight, rows)
+    assert (alone.says, 0.005 < alone.p < 0.05) == ("holds", True)
+    monkeypatch.setitem(CLAIMS, "made", [slight])
+    assert [v.says for v in judged("made", rows)] == ["holds"]
+    monkeypatch.setitem(CLAIMS, "made", [slight, clear, *others, *more])
+    found = judged("made", rows)
+    assert [v.says for v in found[:4]] == ["not resolved", "holds", "holds", "not resolved"]
+    assert (found[0].p, found[2].p) == pytest.approx((6 * alone.p, alone.p))
+    apart = Claim("apart", Arm("clear"), Arm("base"), apart=True)
+    monkeypatch.setitem(CLAIMS, "made", [apart])
+    assert [v.says for v in judged("made", rows)] == ["holds"]
+
+
 def test_intervals_that_are_apart_are_more_than_a_difference(tmp_path: Path) -> None:
     """Tasks that differ widely, and alike for both arms: the difference alone is known well."""
     easy = three(0.5, 0.3)
