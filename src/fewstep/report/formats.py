@@ -87,7 +87,7 @@ def write_csv(file: Path, parts: Iterable[Section]) -> None:
         for part in parts:
             marked = best(part.rows)
             for row in part.rows:
-                start = [part.title, row.label, row.recipe, *row.same.values()]
+                start = [part.title, row.spoken, row.recipe, *row.same.values()]
                 start.append(" ".join(str(seed) for seed in row.seeds))
                 spent = work(row)
                 end: list[Any] = [*(spent[name] for name in SPENT), row.objective]
