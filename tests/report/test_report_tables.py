@@ -26,8 +26,8 @@ from fewstep.records.identity import hashed, recipe_hash
 from fewstep.records.packed import pack, unpack
 from fewstep.records.results import write_per_task
 from fewstep.report.columns import caption, columns, grid
-from fewstep.report.formats import CLOSED, OPEN, PERCENT, note
 from fewstep.report.latex import cell, escaped
+from fewstep.report.notes import CLOSED, FINITE, OPEN, PERCENT, note
 from fewstep.report.sections import sections
 from fewstep.report.work import counted, differences, work
 
@@ -384,6 +384,28 @@ def test_latex_has_the_best_in_bold_and_what_is_the_same_in_its_caption(
     text = (tmp_path / "b" / "report.tex").read_text()
     assert r"\caption{Differences to maml. A difference is" in text
     assert r"}\label{tab:s_1-differences}\smallskip" in text
+
+
+@pytest.mark.parametrize(
+    ("dataset", "metric", "says", "told"),
+    [
+        ("clients", "acc", None, FINITE),
+        ("recall", "acc", None, OPEN),
+        ("glyphs", "loss", None, CLOSED),
+        ("mine", "acc", None, CLOSED),
+        ("mine", "loss", None, OPEN),
+        ("mine", "acc", "open", OPEN),
+        ("glyphs", "acc", "of the moon", CLOSED),
+    ],
+)
+def test_what_an_interval_speaks_of_hangs_on_the_tasks(
+    dataset: str, metric: str, says: str | None, told: str, tmp_path: Path
+) -> None:
+    one = made.run(tmp_path, metric=metric, dataset__name=dataset, interval=says)
+    assert [text for text in note(report.rows([one])) if text in (CLOSED, OPEN, FINITE)] == [told]
+    other = made.run(tmp_path, dataset__name="omniglot")
+    if told != CLOSED:
+        assert any(text.startswith("Of Omniglot: ") for text in note(report.rows([one, other])))
 
 
 @pytest.mark.parametrize(

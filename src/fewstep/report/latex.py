@@ -10,7 +10,7 @@ from pathlib import Path
 from fewstep.messages.printable import printable
 from fewstep.report.baseline import NOTE, compared
 from fewstep.report.columns import Best, caption, grid
-from fewstep.report.formats import PERCENT, note
+from fewstep.report.notes import PERCENT, note
 from fewstep.report.sections import Section
 
 

@@ -38,6 +38,8 @@ class ImageSplit:
             all pixels when it is asked for.
     """
 
+    interval = "closed"
+
     things = "images"
     keeps = False
     """Whether inputs come as they are, and not in the precision that trains."""
