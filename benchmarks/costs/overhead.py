@@ -13,8 +13,8 @@ from fewstep.bench.subject import open_subject
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
 from fewstep.run.assembly import assemble
-from fewstep.run.callbacks import WARM_UP
 from fewstep.run.lightning import quiet_lightning
+from fewstep.run.stopwatch import WARM_UP
 
 
 WORDS = ["trainer=cpu", "algorithm=reptile", "shots=5w1s"]

@@ -99,7 +99,7 @@ NAMED = {
         "query = [image for own in images for image in own[queries : 2 * queries]]",
     ),
     "the stopwatch counts validation": (
-        "run/callbacks",
+        "run/stopwatch",
         "        self.stopwatch.resume()\n\n    def on_train_batch_end(self, *_: Any) -> None:\n"
         "        self.stopwatch.resume()\n",
         "        pass\n",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,13 @@ from fewstep import cli
 from fewstep.commands import status
 from fewstep.commands.completion import query
 from fewstep.disk.lock import held
+from fewstep.launch import job as one
+from fewstep.launch.job_folders import Job, summary
 from fewstep.records.job_record import write_record
 from fewstep.records.pace import Pace, read_pace, write_pace
 from fewstep.records.run_folders import jobs
+from fewstep.report.gather import Run
+from fewstep.report.sections import Section
 
 
 @pytest.fixture
@@ -66,6 +72,40 @@ def test_a_sweep_that_was_stopped(sweep: Path, capsys) -> None:
     assert "2    stopped   100/400 (25 %)" in said
     assert "11 jobs: 1 finished, 1 failed, 9 stopped" in said
     assert "The command of the sweep again runs what is left." in said
+
+
+@pytest.mark.parametrize("stop", [SystemExit(1), KeyboardInterrupt()])
+def test_a_job_that_was_told_to_stop_has_not_failed(
+    stop: BaseException, sweep: Path, capsys, monkeypatch
+) -> None:
+    """By the record that it writes itself, and by the one that older jobs wrote."""
+
+    def stopped(*_: object) -> None:
+        raise stop
+
+    monkeypatch.setattr(one, "_work", stopped)
+    for hold in ("hold_to_parent", "hold_to_sweep"):
+        monkeypatch.setattr(one.tether, hold, lambda *_: None)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR2)}
+    try:
+        assert one.main(["no.module", str(sweep / "2"), "fewstep train"]) == 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    write_record(sweep / "3", "failed", "stopped before its end")
+    for held_now in (held(sweep), nullcontext()):  # it is not tried again by the sweep at work
+        with held_now:
+            said = _said(capsys, str(sweep))
+        assert "2    stopped   100/400 (25 %)" in said
+        assert "3    stopped   400/400 (100 %)" in said
+        assert "failed: outputs/sweeps/mine/1:" in said
+        assert "before its end" not in said
+    found = Run(sweep / "2", {}, {"seed": 1, "max_meta_iterations": 400})
+    (line,) = Section("Sweep", [found], (), ()).missing
+    assert line.endswith("stopped, at meta-iteration 0 of 400")
+    told = summary([Job(sweep / "1", ["seed=1"]), Job(sweep / "2", ["seed=2"])])
+    assert "2 jobs: 0 finished, 0 of them before; 1 failed, 1 stopped" in told
+    assert "stopped: outputs/sweeps/mine/2: stopped before its end" in told
 
 
 def test_a_run_and_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

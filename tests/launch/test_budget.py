@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from fewstep.commands import train
 from fewstep.config.arguments import read
 from fewstep.config.budget import superseded
 from fewstep.config.compose import compose_config, plain
+from fewstep.launch.resume import keep
 from fewstep.launch.settling import settled, settled_sweep
 from fewstep.launch.supervisor import Supervised, running
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
+from fewstep.report.command import single
+from fewstep.report.gather import Run
 
 
 def _config(*words: str) -> dict:
@@ -185,3 +189,33 @@ def test_a_job_of_a_sweep_is_resumed_with_its_budget(tmp_path: Path) -> None:
     assert train.prepared(read("train", words)).overrides == ["budget.tasks=320", "seed=3", *words]
     longer = [*words, "max_meta_iterations=80"]
     assert train.prepared(read("train", longer)).overrides == ["seed=3", *longer]
+
+
+@pytest.mark.parametrize(
+    ("given", "own"),
+    [
+        (["budget.gradients=300", "seed=1"], ["budget.gradients=300", "seed=1"]),
+        (["experiment=mine", "seed=1"], ["experiment=mine", "seed=1"]),
+        (["budget=null", "max_meta_iterations=12"], ["budget=null", "max_meta_iterations=12"]),
+        (["+budget.tasks=300", "init=a.ckpt"], ["+budget.tasks=300", "init=a.ckpt"]),
+    ],
+)
+def test_the_command_of_a_single_job_of_a_sweep_can_be_given(
+    given: list[str], own: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its launcher has added stands in its overrides, and would be refused beside a budget."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "conf" / "experiment" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("# @package _global_\nbudget: {gradients: 250}\n")
+    job = tmp_path / "sweep" / "0"
+    job.mkdir(parents=True)
+    (job.parent / "multirun.yaml").touch()
+    added = [] if "budget=null" in given else ["max_meta_iterations=12"]
+    added += ["init_sha256=0123", "resume=a", "hydra.sweep.subdir='0'"]
+    keep(job, {**_config(*given), **train.length(_config(*given[:1]))}, [*given, *added])
+    told = shlex.split(single(Run(job, {"command": "fewstep train -m seed=1,2"})))
+    assert told == ["fewstep", "train", *own]
+    if "init=a.ckpt" not in own:  # which is not there
+        config = _config(*told[2:])
+        train.check({**config, **train.length(config, told[2:])})

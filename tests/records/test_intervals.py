@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from fewstep.records.intervals import exact_upper, mean_ci95, show, wilson
+from fewstep.records.intervals import Z95, exact_upper, mean_ci95, show, widened, wilson
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,17 @@ def test_two_tasks_have_a_spread_and_one_has_none(values: list[float], half: flo
     mean, found = mean_ci95(torch.tensor(values))
     assert mean == sum(values) / len(values)
     assert found == pytest.approx(half, abs=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize("tasks", [3, 6, 30, 99])
+def test_of_few_tasks_the_wider_interval_covers(tasks: int) -> None:
+    """40,000 simulated tests of normal figures; with six tasks the field's covers 86.5 %."""
+    drawn = torch.randn(40_000, tasks, generator=torch.Generator().manual_seed(0)).double()
+    half = Z95 * drawn.std(1, correction=0) / tasks**0.5
+    covered = (drawn.mean(1).abs() < widened(tasks) * half).double().mean()
+    assert 0.947 < covered < 0.953
+    assert mean_ci95(drawn[0])[1] == pytest.approx(float(half[0]))
+    assert widened(100) == widened(1) == 1.0
 
 
 @pytest.mark.parametrize(("right", "of"), [(0, 5), (3, 5), (24, 25), (99, 100)])

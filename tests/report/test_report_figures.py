@@ -19,11 +19,11 @@ from tests.report.made_rows import run, section_of, trial
 from fewstep.records import words
 from fewstep.records.curves import figure_of
 from fewstep.records.lines import Line
-from fewstep.records.style import PALETTE, color_of
+from fewstep.records.style import FURTHER, PALETTE, color_of
 from fewstep.report.gather import Run
 from fewstep.report.pictures import Picture, draw
 from fewstep.report.search import search_of
-from fewstep.report.series import place, series_of
+from fewstep.report.series import Series, looks_of, place, series_of
 from tiers import slow_but
 
 
@@ -135,8 +135,10 @@ def test_no_text_is_cut_no_legend_is_over_data_and_nothing_is_empty(case, tmp_pa
         accuracies = [
             a for a in picture.figure.axes if "accuracy" in a.get_ylabel() + a.get_xlabel()
         ]
-        assert all(any(is_chance(a, line) for line in a.lines) for a in accuracies)
-        assert len(accuracies) == 0 or "chance" in texts(picture.figure) or case == "one diverged"
+        said = ["(chance, " in a.get_xlabel() for a in accuracies]
+        lines = [any(is_chance(a, line) for line in a.lines) for a in accuracies]
+        assert all(line != word for line, word in zip(lines, said, strict=True))
+        assert not any(lines) or "chance" in texts(picture.figure)
 
 
 def texts(figure: Figure) -> list[str]:
@@ -252,6 +254,22 @@ def test_an_algorithm_has_one_colour_everywhere(tmp_path) -> None:
     assert color_of("maml") in {line.get_color() for line in axes.lines}
 
 
+def test_as_many_algorithms_as_there_are_colours_have_as_many() -> None:
+    """Those of ours keep theirs, whoever comes beside; further ones are told apart by markers."""
+    names = ["maml", "reptile", *(f"mine_{letter}" for letter in "abcdefghijkl")]
+    for count in range(1, len(PALETTE) + len(FURTHER) + 1):
+        looks = looks_of([Series(name, name) for name in names[:count]])
+        told = {series.family: look["color"] for series, look in looks.items()}
+        assert len({*told.values()}) == len(told) == count
+        assert all(told[name] == color_of(name) for name in ("maml", "reptile") if name in told)
+    looks = looks_of([Series(name, name) for name in names])
+    assert len({tuple(look.values()) for look in looks.values()}) == len(names)
+    turned = looks_of([Series(name, name) for name in reversed(names)])
+    assert {s: turned[s] for s in looks} == looks
+    alone = looks_of([Series("mine_b", "mine_b")], names)
+    assert alone[Series("mine_b", "mine_b")] == looks[Series("mine_b", "mine_b")]
+
+
 def test_colours_are_told_apart_on_white_and_dark_and_without_one_kind_of_cone() -> None:
     """Machado, Oliveira and Fernandes 2009, severity 1, by distance in OKLab (0.02 can be seen)."""
     blind = {
@@ -307,6 +325,35 @@ def test_the_interval_of_two_seeds_does_not_blow_up_a_panel(tmp_path) -> None:
         axes = picture(runs, name).figure.axes[0]
         low, high = axes.get_xlim() if name == "final" else axes.get_ylim()
         assert 10 < low < high < 80
+
+
+def test_no_interval_hides_another_or_is_hidden_by_its_marker(tmp_path) -> None:
+    runs = [run(tmp_path, acc, seed) for seed, acc in enumerate((0.6, 0.7, 0.65))]
+    axes = picture(runs, "final").figure.axes[0]
+    bars = [line for line in axes.lines if len(line.get_xdata()) == 2 and not is_chance(axes, line)]
+    solid = [line for line in bars if line.get_linestyle() == "-"]
+    assert len({line.get_ydata()[0] for line in solid}) == len(solid) == 4  # two protocols
+    ends = {line.get_ydata()[0] for line in bars if line.get_marker() == "|"}
+    assert ends == {line.get_ydata()[0] for line in solid}
+    markers = [line for line in axes.lines if len(line.get_xdata()) == 1]
+    assert max(m.get_zorder() for m in markers) < min(line.get_zorder() for line in bars)
+    assert all(
+        line.get_markersize() > markers[0].get_markersize()
+        for line in bars
+        if line.get_marker() == "|"
+    )
+
+
+def test_chance_is_told_in_words_where_its_line_would_leave_no_room(tmp_path) -> None:
+    """80 and 95 % of five ways beside a line at 20; 30 and 95 % share the axis with it."""
+    for low, word in ((0.80, True), (0.30, False)):
+        runs = [
+            run(tmp_path, acc, algorithm__name=n) for n, acc in (("maml", low), ("reptile", 0.95))
+        ]
+        axes = picture(runs, "final").figure.axes[0]
+        assert ("chance, 20, is to the left" in axes.get_xlabel()) is word
+        assert bool(axes.get_xlim()[0] > 60) is word
+        assert any(is_chance(axes, line) for line in axes.lines) is not word
 
 
 def test_a_regression_has_one_protocol_and_a_unit(tmp_path) -> None:

@@ -264,7 +264,8 @@ def entries(*runs: report.Run) -> Mapping[str, Sequence[Any]]:
 
 def test_a_contrast_pairs_tasks(tmp_path: Path) -> None:
     """Differences 0.2, 0.0, 0.2, 0.0: their mean is 10 points, of which one deviates by 11.5; of
-    independent figures, 9.8 and 14.7 points of the normal's 1.96 are 3.18 of Student's."""
+    independent figures, 20 and 30 points are the population's deviations, and the root of 4/3 of
+    these are the samples'."""
     low, high = [0.2, 0.8, 0.2, 0.8], [0.4, 0.8, 0.4, 0.8]
     found = entries(curve(tmp_path / "a", "g1", low), curve(tmp_path / "b", "g2", high))
     paired = contrast({"g2": 1, "g1": -1}, found)
@@ -275,7 +276,7 @@ def test_a_contrast_pairs_tasks(tmp_path: Path) -> None:
     for run in found.values():
         run[0]["tasks"] = 4
     alone = contrast({"g2": 1, "g1": -1}, found)
-    assert alone.half_width == pytest.approx(318.245 * (0.3**2 + 0.2**2) ** 0.5 / 2, rel=1e-4)
+    assert alone.half_width == pytest.approx(318.245 * (0.3**2 + 0.2**2) ** 0.5 / 3**0.5, rel=1e-4)
     assert alone.basis == "unpaired: one seed, 4 tasks"
     assert alone.effect is None
 

@@ -27,7 +27,7 @@ from fewstep.records.packed import pack, unpack
 from fewstep.records.results import write_per_task
 from fewstep.report.columns import caption, columns, grid
 from fewstep.report.formats import CLOSED, OPEN, PERCENT, note
-from fewstep.report.latex import escaped
+from fewstep.report.latex import cell, escaped
 from fewstep.report.sections import sections
 from fewstep.report.work import counted, differences, work
 
@@ -97,9 +97,9 @@ def test_what_a_training_cost_is_in_its_row_and_compared_rows_are_told_apart(
     assert [line for line in lines if line.startswith("|")] == [
         "| algorithm | test steps | tasks seen | inner gradients | examples seen | inductive |",
         "| --- | --- | --- | --- | --- | --- |",
-        "| Reptile | 50 | 10,000 | 50,000 | 500,000 | **70.00 ± 4.38 (seeds ± 0.00)** |",
-        "| FOMAML | 3 | 64,000 | 128,000 | 640,000 | **70.00 ± 4.38 (seeds ± 0.00)** |",
-        "| MAML | 3 | 64,000 | 128,000 | 640,000 | 60.00 ± 4.38 (seeds ± 0.00) |",
+        "| Reptile | 50 | 10,000 | 50,000 | 500,000 | **70.00 ± 4.58 (seeds ± 0.00)** |",
+        "| FOMAML | 3 | 64,000 | 128,000 | 640,000 | **70.00 ± 4.58 (seeds ± 0.00)** |",
+        "| MAML | 3 | 64,000 | 128,000 | 640,000 | 60.00 ± 4.58 (seeds ± 0.00) |",
     ]
     assert (
         "Compared rows differ in: tasks seen 10,000 and 64,000, inner gradients 50,000 and "
@@ -356,7 +356,7 @@ def test_a_search_shows_what_it_went_by(tmp_path: Path, configs, capsys) -> None
     for name in ("done", "search"):
         searched = told(tmp_path / name, capsys=capsys)
         assert "| run | objective | inductive |" in searched
-        assert "| reptile_glyphs_5w1s | 0.4322 | 55.00 ± 6.93 |" in searched
+        assert "| reptile_glyphs_5w1s | 0.4322 | 55.00 ± 63.53 |" in searched
     assert "objective" not in str(told(tmp_path / "grid", capsys=capsys))
 
 
@@ -371,11 +371,32 @@ def test_latex_has_the_best_in_bold_and_what_is_the_same_in_its_caption(
     assert (
         "algorithm & test steps & tasks seen & inner gradients & examples seen & inductive" in text
     )
-    best = r"\textbf{70.00 $\pm$ 4.38 ($\pm$ 0.00)} \\"
+    best = r"\textbf{70.00 $\pm$ 4.58 ($\pm$ 0.00)} \\"
     assert f"FOMAML & 3 & 64,000 & 128,000 & 640,000 & {best}" in text
-    assert r"MAML & 3 & 64,000 & 128,000 & 640,000 & 60.00 $\pm$ 4.38 ($\pm$ 0.00) \\" in text
+    assert r"MAML & 3 & 64,000 & 128,000 & 640,000 & 60.00 $\pm$ 4.58 ($\pm$ 0.00) \\" in text
     assert text.count(r"\begin{table}") == 1
-    assert r"s\_1. Same in all rows: 2,000 meta-iterations; initialization trained (last)" in text
+    assert (
+        r"\caption{Same in all rows: 2,000 meta-iterations; initialization trained (last)" in text
+    )
+    assert r"}\label{tab:s_1}\smallskip" in text
+    assert str(folder) not in text.replace("\\", "")
+    told(folder, "--latex", "--baseline", "maml", "--out", str(tmp_path / "b"), capsys=capsys)
+    text = (tmp_path / "b" / "report.tex").read_text()
+    assert r"\caption{Differences to maml. A difference is" in text
+    assert r"}\label{tab:s_1-differences}\smallskip" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("0.032", "0.032"), ("2e-05", r"$2 \cdot 10^{-5}$"), ("1e-06", r"$1 \cdot 10^{-6}$"),
+     ("3e-09", "$< 10^{-6}$"), ("-1.4 ± 0.9", r"$-$1.4 $\pm$ 0.9")],
+)  # fmt: skip
+def test_a_small_p_value_in_latex(text: str, told: str) -> None:
+    assert cell(text) == told
+
+
+def test_greek_letters_are_set_in_latex() -> None:
+    assert escaped("η = 0.1, λ, Δ") == r"$\eta$ = 0.1, $\lambda$, $\Delta$"
 
 
 def test_any_text_is_only_text_in_latex() -> None:

@@ -136,8 +136,8 @@ def test_results_have_exactly_the_documented_fields(first):
     assert sorted(results["versions"]) == ["fewstep", "torch"]
     assert results["world_size"] == 1
     assert results["precision"] == "32"
-    assert results["train_seconds"] == 0.0  # nothing is left of four but the warm-up
-    assert results["tasks_per_second"] is None
+    assert results["train_seconds"] > 0
+    assert results["tasks_per_second"] is None  # nothing is left of four but the warm-up
     assert len(results["config_hash"]) == 12
 
 

@@ -12,7 +12,7 @@ import torch
 
 from fewstep.config.compose import compose_config
 from fewstep.launch.start import plain
-from fewstep.run import callbacks, training
+from fewstep.run import stopwatch, training
 from fewstep.run.assembly import assemble
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
@@ -47,11 +47,11 @@ def slowed(patch: pytest.MonkeyPatch, clock: Clock, owner: type, name: str, seco
     patch.setattr(owner, name, slow)
 
 
-def seconds(folder: Path, *words: str) -> tuple[float, float]:
+def seconds(folder: Path, *words: str) -> tuple[float, float | None]:
     config = plain(compose_config("train", [*WORDS, *words]))
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(callbacks, "time", clock)
+        patch.setattr(stopwatch, "time", clock)
         slowed(patch, clock, MetaLearner, "directions", 0.5)
         slowed(patch, clock, MetaLearner, "measure", 1000.0)
         slowed(patch, clock, WholeCheckpoints, "save_checkpoint", 1e6)
@@ -61,15 +61,35 @@ def seconds(folder: Path, *words: str) -> tuple[float, float]:
 
 
 def test_neither_measuring_nor_saving_is_counted(tmp_path: Path) -> None:
-    """Twelve meta-iterations of half a second, five of them the warm-up; three tasks each."""
-    assert seconds(tmp_path, "max_meta_iterations=12") == (3.5, 6.0)
+    """Twelve meta-iterations of half a second, three tasks each; of five alone, the warm-up, there
+    is no speed."""
+    assert seconds(tmp_path / "12", "max_meta_iterations=12") == (6.0, 6.0)
+    assert seconds(tmp_path / "5", "max_meta_iterations=5") == (2.5, None)
+
+
+def test_the_speed_leaves_every_warm_up_out(monkeypatch) -> None:
+    """Five slow meta-iterations, then quick ones, before a stop and after it."""
+    clock, first = Clock(), stopwatch.Stopwatch()
+    monkeypatch.setattr(stopwatch, "time", clock)
+    second = stopwatch.Stopwatch()
+    for watch in (first, second):
+        second.load_state_dict(first.state_dict())
+        watch.on_train_start(None, None)
+        for each in [10.0] * 5 + [1.0] * 4:
+            clock.now += each
+            watch.on_train_batch_end()
+    assert (second.seconds, second.meta_iterations) == (2 * (50.0 + 4.0), 8)
+    assert second.tasks_per_second(3) == 3.0
+    older = {"seconds": 4.0, "meta_iterations": 4}
+    second.load_state_dict(older)
+    assert (second.seconds, second.tasks_per_second(3)) == (4.0, 3.0)
 
 
 @pytest.mark.slow
 def test_a_resumed_run_warms_up_again(tmp_path: Path) -> None:
     seconds(tmp_path, "max_meta_iterations=8")
     again = seconds(tmp_path, "max_meta_iterations=16", f"resume={tmp_path}")
-    assert again == (0.5 * (8 - 5) * 2, 6.0)
+    assert again == (0.5 * 16, 6.0)
 
 
 def test_the_peak_is_that_of_the_first_meta_iterations() -> None:

@@ -153,6 +153,7 @@ CASES = {
     "a time of texts": ("callbacks/Stopwatch", {"seconds": "x"}, "callbacks.Stopwatch={'seconds'"),
     "a time before": ("callbacks/Stopwatch/seconds", -1.0, "must have the seconds"),
     "no end of time": ("callbacks/Stopwatch/seconds", math.inf, "must have the seconds"),
+    "all time a text": ("callbacks/Stopwatch/all_seconds", "x", "must have the seconds"),
     "a list of callbacks": ("callbacks", [3], "callbacks.Stopwatch=[3]: must have the seconds"),
     "an escape": ("fewstep/config/model", "\x1b[2J", r"fewstep.config.model=\x1b[2J: must be"),
 }

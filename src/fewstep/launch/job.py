@@ -25,10 +25,8 @@ from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.processes import children, console, signals, tether
 from fewstep.processes.rank_watch import RankFailed
-from fewstep.records.job_record import RECORD, read_record, write_record
+from fewstep.records.job_record import CUT_SHORT, RECORD, read_record, write_record
 
-
-STOPPED = "stopped before its end"
 
 PATIENCE = 30
 """Seconds in which a job that was interrupted has to save what it has."""
@@ -97,7 +95,7 @@ def main(words: Sequence[str]) -> int:
                 objective = _work(module, folder, line)
                 write_record(folder, "finished", objective=objective)
         except (SystemExit, KeyboardInterrupt):  # the first has said how to go on
-            write_record(folder, "failed", STOPPED)
+            write_record(folder, "stopped", CUT_SHORT)
             return 1
         except (ConfigError, CannotWrite, RankFailed) as error:
             status = complain(error)

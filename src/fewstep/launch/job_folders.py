@@ -61,6 +61,11 @@ class Job:
         return read_record(self.folder).get("objective") if self.finished else None
 
     @property
+    def fate(self) -> str:
+        """What it is that has no result."""
+        return "stopped" if read_record(self.folder).get("state") == "stopped" else "failed"
+
+    @property
     def reason(self) -> str:
         """Why it has no result."""
         known = read_record(self.folder).get("reason")
@@ -147,11 +152,14 @@ def summary(jobs: Sequence[Job]) -> str:
     lines, failures = [], []
     for job in jobs:
         own = " ".join(filter_overrides([w for w in job.overrides if w not in shared]))
-        state = "finished before" if job.before else "finished" if job.finished else "failed"
+        state = "finished before" if job.before else "finished" if job.finished else job.fate
         lines.append(f"{job.folder.name:>5}  {state:<15}  {printable(own)}".rstrip())
         if not job.finished:
-            failures.append(printable(f"failed: {job.folder}: {job.reason}"))
+            failures.append(printable(f"{job.fate}: {job.folder}: {job.reason}"))
     done, before = sum(job.finished for job in jobs), sum(job.before for job in jobs)
-    counts = f"{len(jobs)} jobs: {done} finished, {before} of them before; {len(failures)} failed"
-    again = ["The same command again runs only what failed."] if failures else []
+    stopped = sum(job.fate == "stopped" for job in jobs if not job.finished)
+    counts = f"{len(jobs)} jobs: {done} finished, {before} of them before; "
+    counts += f"{len(failures) - stopped} failed" + (f", {stopped} stopped" if stopped else "")
+    left = "is left" if stopped else "failed"
+    again = [f"The same command again runs only what {left}."] if failures else []
     return "\n".join([f"{'job':>5}  state", *lines, counts, *failures, *again])

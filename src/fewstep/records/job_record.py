@@ -9,7 +9,11 @@ from fewstep.records.notes import read_note, write_note
 
 
 RECORD = "job.json"
-"""What became of a job: its `state`, `finished` or `failed`; the `reason`; its `objective`."""
+"""What became of a job: its `state`, `finished`, `failed` or `stopped`; the `reason`; its
+`objective`."""
+
+CUT_SHORT = "stopped before its end"
+"""The reason of a job that was told to stop."""
 
 
 def write_record(
@@ -22,4 +26,7 @@ def write_record(
 
 def read_record(folder: Path) -> dict[str, Any]:
     """What became of a job; empty where nothing has yet."""
-    return read_note(folder / RECORD)
+    found = read_note(folder / RECORD)
+    if found.get("reason") == CUT_SHORT:  # which older records call a failure
+        found["state"] = "stopped"
+    return found

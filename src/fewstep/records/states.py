@@ -6,13 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
 from fewstep.disk.lock import in_use
 from fewstep.messages.errors import ConfigError
+from fewstep.records.asked import words_of
 from fewstep.records.job_record import read_record
 from fewstep.records.pace import Pace, read_pace
-from fewstep.records.run_folders import OVERRIDES, jobs
+from fewstep.records.run_folders import jobs
 
 
 UNKNOWN = Pace()
@@ -46,7 +45,7 @@ def of_sweep(sweep: Path) -> list[State]:
 
 def of_run(folder: Path, in_a_sweep: bool = False) -> State:
     """Of one run; `in_a_sweep` that is at work, which comes to it if it has not yet."""
-    words = _words(folder / OVERRIDES)
+    words = tuple(words_of(folder) or ())
     if (folder / "results.json").exists():
         return State(folder, FINISHED, words=words)
     pace, record = read_pace(folder), read_record(folder)
@@ -55,26 +54,11 @@ def of_run(folder: Path, in_a_sweep: bool = False) -> State:
     pace = Pace(pace.meta_iteration, pace.of)
     if record.get("state") == FAILED:
         return State(folder, FAILED, pace, str(record.get("reason") or "no reason is known"), words)
-    return State(folder, WAITING if in_a_sweep else STOPPED, pace, words=words)
+    stopped = record.get("state") == STOPPED or not in_a_sweep
+    return State(folder, STOPPED if stopped else WAITING, pace, words=words)
 
 
 def _at_work(folder: Path) -> bool:
     with suppress(OSError, ConfigError):  # of somebody else, or with a link in the lock's place
         return in_use(folder)
     return False
-
-
-def _words(file: Path) -> tuple[str, ...]:
-    """The overrides of a run, without those by which a sweep places it."""
-    try:
-        content = yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        words = [str(word) for word in content or []]
-    except (OSError, ValueError, TypeError, yaml.YAMLError):
-        return ()
-    follows = {"max_meta_iterations"} if "budget" in map(_part, words) else set()
-    aside = {"resume", "init_sha256"} | follows
-    return tuple(word for word in words if word.partition("=")[0] not in aside)
-
-
-def _part(word: str) -> str:
-    return word.partition("=")[0].split(".")[0].lstrip("+")

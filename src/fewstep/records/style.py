@@ -31,10 +31,14 @@ PALETTE = ("#265bea", "#e07000", "#02a985", "#bb0c8d", "#a286ed", "#73602d")
 """Told apart by readers with any one kind of cone missing, with a contrast of 2.9 or more to white
 pages and to dark ones. More than six colours are not: markers go on where these end."""
 
+FURTHER = ("#882255", "#e69f00", "#33bbee", "#cc79a7", "#4477aa", "#cc3311")
+"""Of Tol's and of Okabe and Ito's palettes, those farthest from the six and from each other: what a
+report of more than six algorithms goes on with, each with a marker of its own."""
+
 NEUTRAL = "#7d8597"
 """What was not trained, and what is no curve."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
+MARKERS = ("o", "s", "^", "D", "v", "P", "p", "X")
 
 OWN = ("reptile", "maml", "fomaml", "joint", "combination", "truncated")
 """The algorithms whose colours are the palette's, in its order."""
@@ -51,12 +55,23 @@ FEW_TICKS = 4
 
 
 def color_of(algorithm: str) -> str:
-    """The colour of an algorithm, the same in every picture; of a user's own, by its name."""
+    """The colour of an algorithm, the same in every picture; of those that have none, by its name,
+    where a picture has no second one."""
     if algorithm == "random":
         return NEUTRAL
     if algorithm in OWN:
         return PALETTE[OWN.index(algorithm)]
     return PALETTE[zlib.crc32(algorithm.encode()) % len(PALETTE)]
+
+
+def colors_of(algorithms: Iterable[str]) -> dict[str, str]:
+    """The colours of several, of which no two are the same while there are enough: those that have
+    none of their own take by their names what the others leave."""
+    every = {*algorithms}
+    own = {name: color_of(name) for name in every if name in (*OWN, "random")}
+    free = [color for color in (*PALETTE, *FURTHER) if color not in own.values()]
+    others = enumerate(sorted(every - own.keys()))
+    return own | {name: free[place % len(free)] for place, name in others}
 
 
 def marker_of(algorithm: str) -> str:

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 
 from fewstep.report.pictures import INK, Picture, draw
 from fewstep.report.sections import Section
+from fewstep.report.series import families_of
 
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells each glyph of a PDF
@@ -34,11 +35,12 @@ class Album:
     @classmethod
     def of(cls, found: Sequence[Section]) -> Album:
         """Every picture of every section; the place of the section is named where it is not one."""
+        among = families_of([row for section in found for row in section.rows])
         return cls(
             {
                 (id(section), picture.name): (picture, _stem(picture.name, place, len(found)))
                 for place, section in enumerate(found, 1)
-                for picture in draw(section)
+                for picture in draw(section, among)
             }
         )
 

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 
-import yaml
-
+from fewstep.records.asked import kept_words, read_words, words_of
 from fewstep.report.gather import Run
-
-
-OVERRIDES = ("overrides.yaml", ".hydra/overrides.yaml")
-"""Where a run directory has them; the second of older runs."""
-
-ELSEWHERE = ("resume=", "hydra.")
-"""What a job was given to go on where it was cut off, and to be put where it belongs."""
 
 
 def single(run: Run) -> str:
@@ -25,25 +16,13 @@ def single(run: Run) -> str:
     of that job alone.
     """
     typed = str(run.content.get("command") or "")
-    words = _overrides(run) if run.sweep else None
-    if words is None:
-        return typed
-    own = [word for word in words if not word.lstrip("+~").startswith(ELSEWHERE)]
-    return shlex.join(["fewstep", _name(typed), *own])
+    words = words_of(run.folder) if run.sweep else None
+    if run.file and not run.sweep:
+        words = read_words(kept_words(run.file))
+    return typed if words is None else shlex.join(["fewstep", _name(typed), *words])
 
 
 def _name(typed: str) -> str:
     """`train` or `evaluate`."""
     words = typed.split(maxsplit=2)
     return "evaluate" if words[1:2] == ["evaluate"] else "train"
-
-
-def _overrides(run: Run) -> Sequence[str] | None:
-    for name in OVERRIDES:
-        try:
-            words = yaml.safe_load((run.folder / name).read_text())
-        except (OSError, ValueError, yaml.YAMLError):
-            continue
-        if isinstance(words, list) and all(isinstance(word, str) for word in words):
-            return words
-    return None

@@ -93,7 +93,8 @@ def _unpaired(weights: Weights, curves: Curves, metric: str) -> tuple[Mean, str]
         weight * statistics.fmean(entry[f"{metric}_ci95"] for entry in curves[name])
         for name, weight in weights.items()
     )
-    over_tasks = sum((half / Z95) ** 2 for half in half_widths)
+    own = tasks / max(tasks - 1, 1)  # of the sample's variance, where the files have the tasks'
+    over_tasks = own * sum((half / Z95) ** 2 for half in half_widths)
     basis = f"unpaired: {_seeds(max(len(sums), 1))}, {tasks:,} tasks"
     if len(sums) < 2:
         means = {name: statistics.fmean(found.values()) for name, found in values.items()}

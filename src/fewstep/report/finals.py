@@ -1,90 +1,42 @@
 """The dot plot of final figures: one line a series, one panel a setting, with intervals.
 
-The mean is a marker, the single seeds are dots below it. The thick bar is the 95 % interval over
-tasks, the thin one that of the mean over seeds by Student's t, from three seeds on: that of two is
-nine standard deviations wide on each side, and the two dots say more. Both stay inside of what an
-accuracy can be.
+The mean is a marker with the 95 % interval over tasks. A little below are the single seeds, with
+the interval of their mean.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
 
-from fewstep.records import layout, measures
+from fewstep.records import layout
 from fewstep.records.lines import CHANCE
 from fewstep.records.panel import AXIS, TITLE, handle
 from fewstep.records.style import NEUTRAL, STYLES, evenly, logarithmic
-from fewstep.report.intervals import Estimate, by_seed, estimate
-from fewstep.report.panels import Looks
-from fewstep.report.series import Look, Series, cells, metric_of, place
-from fewstep.report.table import Row
+from fewstep.report.dots import INTERVAL, Dot, Dots
+from fewstep.report.series import Look
 
 
 SEED: dict[str, Any] = {"ms": 3, "alpha": 0.7, "mew": 0}
+TASKS: dict[str, Any] = {"lw": 2.0, "zorder": 3}
+SEEDS: dict[str, Any] = {"lw": 0.9, "zorder": 3}
+CAP = 3.5
+"""Points of each half of a bar's ends."""
 
 NAME = 8.5
 """Points of a series's words."""
-
-INTERVAL = 3
-"""Seeds from which on the interval of their mean is drawn."""
-
-
-@dataclass(frozen=True)
-class Dot:
-    """One figure of a series."""
-
-    protocol: str
-    figure: Estimate
-    seeds: Sequence[float]
-    look: Look
-
-
-@dataclass(frozen=True)
-class Dots:
-    """A panel: the figures of a setting, by series."""
-
-    title: str
-    x: str
-    metric: str
-    chance: float | None
-    rows: Sequence[tuple[str, Sequence[Dot]]]
-
-
-def finals(table: Looks, named: Sequence[Series]) -> list[Dots]:
-    """A panel for each setting, its series in the order of the table."""
-    panels: dict[str, list[tuple[str, list[Dot]]]] = {}
-    first: dict[str, Row] = {}
-    for (row, look), series in zip(table, named, strict=True):
-        first.setdefault(place(row), row)
-        dots = [
-            Dot(protocol, estimate(entries), _seeds(entries, metric_of(row)), look)
-            for protocol, entries in cells(row).items()
-        ]
-        panels.setdefault(place(row), []).append((series.words, dots))
-    return [_panel(first[where], rows) for where, rows in panels.items()]
-
-
-def _panel(row: Row, rows: Sequence[tuple[str, Sequence[Dot]]]) -> Dots:
-    metric = metric_of(row)
-    chance = 100 / row["ways"] if metric == "acc" else None
-    return Dots(place(row), measures.unit(metric, row.runs[0].content), metric, chance, rows)
-
-
-def _seeds(entries: Sequence[Any], metric: str) -> list[float]:
-    scale = 100 if metric == "acc" else 1
-    known = [entry for entry in entries if entry[metric] is not None]
-    return [scale * value for value in by_seed(known, metric).values()]
 
 
 def height(panel: Dots, inches: float) -> float:
     """Inches of its rows, whose words have so many to the side."""
     lines = sum(
-        max(len(dots) * 0.21, 0.165 * (layout.wrapped(name, inches, NAME).count("\n") + 1)) + 0.12
+        max(
+            sum(0.25 if len(dot.seeds) > 1 else 0.21 for dot in dots),
+            0.165 * (layout.wrapped(name, inches, NAME).count("\n") + 1),
+        )
+        + 0.12
         for name, dots in panel.rows
     )
     return lines + 0.95
@@ -93,44 +45,51 @@ def height(panel: Dots, inches: float) -> float:
 def fill(axes: Axes, panel: Dots, inches: float, wide: float) -> None:
     """Draw it; `inches` are for the words of a row, `wide` is the panel with them."""
     places = range(len(panel.rows))
-    seen: list[float] = [] if panel.chance is None else [panel.chance]
     for y, (_, dots) in zip(places, panel.rows, strict=True):
         for i, dot in enumerate(dots):
             at = y + 0.62 * ((i + 0.5) / len(dots) - 0.5)
-            seen += _dot(axes, dot, at, panel.metric)
-    if panel.chance is not None:
-        axes.axvline(panel.chance, zorder=1.5, **CHANCE)
-    _limits(axes, [v for v in seen if math.isfinite(v)], panel.metric)
+            _dot(axes, dot, at, panel.metric)
+            _single(axes, dot, at + min(0.2, 0.31 / len(dots)), panel.metric)
+    line = [] if panel.line is None else [panel.line]
+    for chance in line:
+        axes.axvline(chance, zorder=1.5, **CHANCE)
+    _limits(axes, [*panel.seen, *line], panel.metric)
     names = [layout.wrapped(name, inches, NAME) for name, _ in panel.rows]
     axes.set_yticks(list(places), names, fontsize=NAME)
     axes.set_ylim(len(panel.rows) - 0.45, -0.55)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(panel.x, fontsize=AXIS)
+    axes.set_xlabel(panel.under, fontsize=AXIS)
     axes.set_title(layout.wrapped(panel.title, wide - 0.5, TITLE), fontsize=TITLE)
 
 
-def _dot(axes: Axes, dot: Dot, y: float, metric: str) -> list[float]:
-    """Draw one figure and its value at the right edge; all numbers that the axis must hold."""
+def _dot(axes: Axes, dot: Dot, y: float, metric: str) -> None:
+    """One figure with its interval over tasks, and its value at the right edge."""
     figure, color = dot.figure, dot.look["color"]
     right = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": NAME - 0.5}
-    if len(dot.seeds) > 1:
-        axes.plot(dot.seeds, [y + 0.16] * len(dot.seeds), "o", color=color, **SEED)
     if figure.mean is None:
         axes.text(1.015, y, "diverged", color=NEUTRAL, **right)
-        return [v for v in dot.seeds if math.isfinite(v)]
+        return
     digits = f"{figure.mean:.1f}" if metric == "acc" else f"{figure.mean:.3g}"
     axes.text(1.015, y, digits + (" (diverged)" if figure.shaky else ""), **right)
-    seen = [figure.mean, *dot.seeds]
-    for half, lw in ((figure.tasks, 2.4), (figure.seeds, 0.9)):
-        if half is not None and (lw > 1 or len(dot.seeds) >= INTERVAL):
-            low, high = max(figure.mean - half, 0.0), figure.mean + half
-            ends = [low, min(high, 100.0) if metric == "acc" else high]
-            axes.plot(ends, [y, y], color=color, lw=lw, solid_capstyle="butt")
-            seen += ends
-    marker = {**_filled(dot.protocol, color), "marker": dot.look["marker"], "ms": 6, "mew": 1.3}
+    marker = {**_filled(dot.protocol, color), "marker": dot.look["marker"], "ms": 5, "mew": 1.2}
     axes.plot([figure.mean], [y], ls="", **marker)
-    return seen
+    _bar(axes, dot.of_tasks(metric), y, {**TASKS, "color": color})
+
+
+def _single(axes: Axes, dot: Dot, y: float, metric: str) -> None:
+    """Its seeds, with the interval of their mean."""
+    color = dot.look["color"]
+    if len(dot.seeds) > 1:
+        axes.plot(dot.seeds, [y] * len(dot.seeds), "o", color=color, **SEED)
+    _bar(axes, dot.of_seeds(metric), y, {**SEEDS, "color": color})
+
+
+def _bar(axes: Axes, ends: Sequence[float], y: float, look: Look) -> None:
+    """An interval with its ends, above the marker that would hide a narrow one."""
+    if ends:
+        axes.plot(ends, [y, y], solid_capstyle="butt", **look)
+        axes.plot(ends, [y, y], ls="", marker="|", ms=2 * CAP, mew=1.0, **look)
 
 
 def _filled(protocol: str, color: str) -> dict[str, Any]:
@@ -162,11 +121,11 @@ def notes(panels: Sequence[Dots]) -> list[Any]:
     handles = [
         handle(p, {**look, **_filled(p, NEUTRAL), "ms": 6}) for p in STYLES if p in protocols
     ]
-    handles.append(handle("95 % over tasks", {"color": NEUTRAL, "lw": 2.4}))
+    handles.append(handle("95 % over tasks", {"color": NEUTRAL, "lw": TASKS["lw"]}))
     if any(dot.figure.seeds is not None for dot in dots):
         handles.append(handle("single seeds", {**look, **SEED, "color": NEUTRAL}))
     if any(dot.figure.seeds is not None and len(dot.seeds) >= INTERVAL for dot in dots):
-        handles.append(handle("95 % of the mean over seeds", {"color": NEUTRAL, "lw": 0.9}))
-    if classes:
+        handles.append(handle("95 % of the mean over seeds", {"color": NEUTRAL, "lw": SEEDS["lw"]}))
+    if any(panel.line is not None for panel in classes):
         handles.append(handle("chance", CHANCE))
     return handles

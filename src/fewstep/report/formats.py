@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.messages.printable import cell, printable
+from fewstep.records.intervals import FEW
 from fewstep.report.best import best
 from fewstep.report.columns import Best, caption, grid
 from fewstep.report.command import single
@@ -20,6 +21,10 @@ from fewstep.report.work import SPENT, work
 OVER = (
     "± is the half-width of the 95 % interval over tasks; (seeds ± …) that of the mean over seeds, "
     "by Student's t."
+)
+FEW_TASKS = (
+    f"Of fewer than {FEW} tasks it is by Student's t too, and wider than by the field's formula, "
+    "as results.json has it."
 )
 BANDS = "Each picture says what its bands and bars are."
 PERCENT = "Accuracies are in percent."
@@ -38,7 +43,8 @@ OPEN = "Regression tasks are drawn anew each, so that intervals of losses are op
 def note(table: Sequence[Row]) -> list[str]:
     """What the figures of all tables are, each thing said once."""
     metrics = {"acc" if "acc" in e[0] else "loss" for row in table for e in row.cells.values()}
-    told = [" ".join([OVER, BANDS, *([PERCENT] if "acc" in metrics else [])])]
+    few = [FEW_TASKS] if any(row["tasks"] < FEW for row in table) else []
+    told = [" ".join([OVER, *few, BANDS, *([PERCENT] if "acc" in metrics else [])])]
     told += [BEST] if best(table) else []
     told += [CLOSED] if "acc" in metrics else []
     return told + ([OPEN] if "loss" in metrics else [])
@@ -81,7 +87,7 @@ def write_csv(file: Path, parts: Iterable[Section]) -> None:
         for part in parts:
             marked = best(part.rows)
             for row in part.rows:
-                start = [part.title, row.label, row.recipe, *row.same.values()]
+                start = [part.title, row.spoken, row.recipe, *row.same.values()]
                 start.append(" ".join(str(seed) for seed in row.seeds))
                 spent = work(row)
                 end: list[Any] = [*(spent[name] for name in SPENT), row.objective]

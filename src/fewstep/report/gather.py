@@ -53,6 +53,11 @@ class Run:
         return self.folder.parent if any(file.exists() for file in job) else None
 
     @property
+    def stopped(self) -> bool:
+        """Whether it is a job that was told to stop."""
+        return read_record(self.folder).get("state") == "stopped"
+
+    @property
     def failure(self) -> str | None:
         """Why a job of a sweep failed, where it was there to say so."""
         state = read_record(self.folder)

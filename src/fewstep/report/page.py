@@ -30,6 +30,9 @@ CLASSES = {"meet": "good", "holds": "good", "apart": "bad", "does not": "bad"}
 CLASSES |= {"better": "good", "worse": "bad"}
 """Cells that say how something came out."""
 
+LONG = 20
+"""Letters from which on a word may be broken where it has no joint."""
+
 SETTING = re.compile(r"\d+-way \d+-shot")
 """A cell that stays in one line."""
 
@@ -48,7 +51,8 @@ class Origin:
 
 def page(told: Sequence[Part], album: Album, folder: Path, subtitle: str) -> str:
     """The whole page, for a file in a folder from which the links to the runs go out."""
-    headings = [part for part in told if isinstance(part, Heading)]
+    contents = _contents(told, album)
+    anchors = {id(part): f"part-{number}" for number, part in enumerate(contents, 1)}
     return (
         _templates()
         .get_template("page.html.j2")
@@ -57,8 +61,9 @@ def page(told: Sequence[Part], album: Album, folder: Path, subtitle: str) -> str
             subtitle=subtitle,
             style=Markup(files("fewstep.report").joinpath("page.css").read_text()),
             parts=told,
-            headings=headings if len(headings) > 1 else [],
-            anchor=lambda part: f"part-{headings.index(part) + 1}",
+            contents=contents,
+            called=_called,
+            anchor=lambda part: anchors.get(id(part)),
             pictures=lambda part: [
                 (Markup(inline(picture, stem)), picture.caption, stem)
                 for picture, stem in album.of_section(part.section, part.first)
@@ -66,8 +71,34 @@ def page(told: Sequence[Part], album: Album, folder: Path, subtitle: str) -> str
             origins=lambda part: _origins(part.section, folder),
             kind=_kind,
             pieces=_pieces,
+            jointed=_jointed,
         )
     )
+
+
+def _contents(told: Sequence[Part], album: Album) -> list[Part]:
+    """What the list of contents leads to: the sections, or what the only one consists of."""
+    headings = [part for part in told if isinstance(part, Heading)]
+    if len(headings) > 1:
+        return [*headings]
+    return [part for part in told if isinstance(part, Table | Origins) or _drawn(part, album)]
+
+
+def _drawn(part: Part, album: Album) -> bool:
+    return isinstance(part, Pictures) and bool(album.of_section(part.section, part.first))
+
+
+def _called(part: Part) -> str:
+    """A part in the list of contents."""
+    match part:
+        case Heading(text):
+            return text
+        case Table(title=title):
+            return title
+        case Pictures(first=first):
+            return "Final figures" if first else "Curves"
+        case _:
+            return "Where these come from"
 
 
 def _templates() -> Environment:
@@ -93,12 +124,23 @@ def _kind(text: str) -> str:
     """The class of a cell."""
     if isinstance(text, Best):
         return "best"
+    if any(len(word) > LONG for word in re.split(r"[\s_./=:-]", text)):
+        return "long"
     return CLASSES.get(text) or ("whole" if SETTING.fullmatch(text) else "")
 
 
+def _jointed(text: str) -> Markup:
+    """A text with places to break the line in its long words, behind what joins their parts."""
+    told = (
+        re.sub(r"(?<=[_./=:])(?=\w)", "\0", word) if len(word) > LONG else word
+        for word in re.split(r"(\s+)", printable(text))
+    )
+    return Markup("<wbr>").join("".join(told).split("\0"))
+
+
 def _pieces(text: str) -> list[str]:
-    """What of a figure stays in one line: it and its intervals each, `78.8 ± 1.1` `(seeds ± 0.5)`;
-    nothing of other texts."""
+    """What of a figure stays in one line where there is room: it and its intervals each,
+    `78.8 ± 1.1` `(seeds ± 0.5)`; nothing of other texts."""
     return text.replace(" (", "\n(").split("\n") if "±" in text else []
 
 

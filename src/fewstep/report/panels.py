@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fewstep.records import measures
+from fewstep.records import intervals, measures
 from fewstep.records.lines import FEW, Line
 from fewstep.records.panel import ITERATION, STEP, Panel
 from fewstep.records.style import STYLES, numbers
@@ -100,7 +100,8 @@ def _averaged(entries: Sequence[Entry], metric: str, look: Look) -> Line | None:
         return None
     scale = 100 if metric == "acc" else 1
     values = [numbers(curve[metric], scale) for curve in curves]
-    half = half_widths(values, numbers(curves[0][f"{metric}_ci95"], scale))
+    wider = intervals.widened(curves[0].get("tasks") or intervals.FEW)
+    half = half_widths(values, numbers(curves[0][f"{metric}_ci95"], scale * wider))
     return Line(curves[0]["steps"], values, half, look)
 
 

@@ -32,6 +32,8 @@ class Table:
     """Head and body."""
 
     lines: Sequence[Sequence[str]]
+    title: str = "Table"
+    """What a list of contents calls it."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _rows(table: Sequence[Row], baseline: str | None) -> Iterator[Part]:
         yield Words([given])
     if baseline and (lines := compared(table, baseline))[1:]:
         yield Words([f"Differences to {baseline}:"])
-        yield Table(lines)
+        yield Table(lines, f"Differences to {baseline}")
         yield Words([NOTE])
 
 

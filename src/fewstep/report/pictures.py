@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from fewstep.records import layout
 from fewstep.records.panel import Panel, handle, notes
 from fewstep.records.style import STYLE
-from fewstep.report import finals, four, search
+from fewstep.report import dots, finals, four, search
 from fewstep.report.panels import Looks, adaptation, protocols_of, training
 from fewstep.report.search import Search, search_of
 from fewstep.report.sections import Section
@@ -75,17 +75,18 @@ class Shown:
         ]
 
 
-def draw(section: Section) -> list[Picture]:
-    """Every picture for which a section has something to show, the final figures first."""
+def draw(section: Section, among: Iterable[str] = ()) -> list[Picture]:
+    """Every picture for which a section has something to show, the final figures first; `among` are
+    the families of all sections of its report."""
     with plt.rc_context(_style()):
-        found = list(_drawn(section))
+        found = list(_drawn(section, {*among}))
         for picture in found:
             picture.figure.draw_without_rendering()  # laid out once, not for each format
             picture.figure.set_layout_engine("none")
         return found
 
 
-def _drawn(section: Section) -> Iterator[Picture]:
+def _drawn(section: Section, among: Iterable[str]) -> Iterator[Picture]:
     if not section.rows:
         return
     if own := four.panels(section.rows):  # has its methods for lines, and every job is one point
@@ -93,21 +94,21 @@ def _drawn(section: Section) -> Iterator[Picture]:
         return
     found = search_of(section)
     rows = _best_first(section.rows, found) if found else section.rows
-    every = shown(rows, found.keys if found else ())
+    every = shown(rows, found.keys if found else (), among)
     yield _finals(every)
     if found:
         yield _search(found)
         best = {trial.run.folder for trial in found.first[:BEST]}
-        every = shown([row for row in rows if row.runs[0].folder in best], found.keys)
+        every = shown([r for r in rows if r.runs[0].folder in best], found.keys, among)
     trained = [] if found else training(every.rows)  # a search shows what that came to
     yield from _curves(every, trained, "training", ())
     yield from _curves(every, adaptation(every.rows), "adaptation", protocols_of(every.rows))
 
 
-def shown(table: Sequence[Row], keys: Sequence[str] = ()) -> Shown:
+def shown(table: Sequence[Row], keys: Sequence[str] = (), among: Iterable[str] = ()) -> Shown:
     """The rows of a table that a picture can tell apart."""
     named = series_of(table, keys)
-    looks: dict[Series, Look] = looks_of(named)
+    looks: dict[Series, Look] = looks_of(named, among)
     kept = [(row, s) for row, s in zip(table, named, strict=True) if s in looks]
     rows = [(row, looks[s]) for row, s in kept]
     return Shown(rows, [s for _, s in kept], len(set(named)))
@@ -120,7 +121,7 @@ def _best_first(table: Sequence[Row], found: Search) -> list[Row]:
 
 
 def _finals(every: Shown) -> Picture:
-    panels = finals.finals(every.rows, every.series)
+    panels = dots.finals(every.rows, every.series)
     names = [name for panel in panels for name, _ in panel.rows]
     longest = max(layout.width_of(name, finals.NAME) for name in names)
     words = min(longest, 2.4) + 0.1

@@ -7,19 +7,19 @@ algorithm differ in their markers, or in a figure with no other algorithm in the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fewstep.config.checks import flatten
 from fewstep.config.limits import PROTOCOLS
 from fewstep.records import words
-from fewstep.records.style import MARKERS, NEUTRAL, PALETTE, color_of, marker_of
+from fewstep.records.style import MARKERS, OWN, PALETTE, colors_of, marker_of
 from fewstep.report.swept import distinguishing
 from fewstep.report.table import Entry, Row
 
 
-SHOWN_LINES = len(PALETTE) * 4
+SHOWN_LINES = 24
 """Series that a picture tells apart; it shows no more."""
 
 SAID = ("label", "algorithm.name", "algorithm._target_", "dataset.name", "dataset._target_")
@@ -148,22 +148,33 @@ def _apart(
     ]
 
 
-def looks_of(found: Sequence[Series]) -> dict[Series, Look]:
-    """A colour and a marker for each of the first series that can be told apart."""
+def families_of(table: Sequence[Row]) -> set[str]:
+    """What the colours of some rows are of."""
+    return {_family(row) for row in table}
+
+
+def looks_of(found: Sequence[Series], among: Iterable[str] = ()) -> dict[Series, Look]:
+    """A colour and a marker for each of the first series that can be told apart; their colours are
+    those that they have `among` the families of a whole report."""
     every = list(dict.fromkeys(found))[:SHOWN_LINES]
-    families = list(dict.fromkeys(s.family for s in every if s.family != "random"))
+    families = {s.family for s in every} - {"random"}
+    colors, markers = colors_of({*among, *families, "random"}), _markers({*among, *families})
     looks: dict[Series, Look] = {}
     taken: set[tuple[str, str]] = set()
     for series in every:
-        if len(families) == 1 and series.family != "random":
-            colors = [color_of(series.family), *PALETTE]
-            colors = list(dict.fromkeys(colors))
-        else:
-            colors = [NEUTRAL if series.family == "random" else color_of(series.family)]
-        own = marker_of(series.family)
-        markers = (own, *(m for m in MARKERS if m != own))
-        free = ((c, m) for m in markers for c in colors if (c, m) not in taken)
-        color, marker = next(free, (colors[0], MARKERS[0]))
+        own, first = colors[series.family], markers.get(series.family, MARKERS[len(OWN)])
+        one = len(families) == 1 and series.family != "random"
+        usable = list(dict.fromkeys([own, *PALETTE])) if one else [own]
+        further = (first, *(m for m in MARKERS if m != first))
+        free = ((c, m) for m in further for c in usable if (c, m) not in taken)
+        color, marker = next(free, (own, MARKERS[0]))
         taken.add((color, marker))
         looks[series] = {"color": color, "marker": marker}
     return looks
+
+
+def _markers(families: Iterable[str]) -> dict[str, str]:
+    """Of families that have none of their own one after the other: many colours are not enough."""
+    known = {name: marker_of(name) for name in families if name in OWN}
+    others = enumerate(sorted({*families} - known.keys() - {"random"}), len(OWN))
+    return known | {name: MARKERS[place % len(MARKERS)] for place, name in others}

@@ -44,6 +44,8 @@ def _of_run(run: Run, init: str) -> Mapping[str, Any]:
     if init == "trained":
         older = dict(zip(COUNTS[1:], counted(run.config, tasks), strict=True))
         own = {name: said[name] for name in SPENT[1:] if said.get(name) is not None}
+        if not own.get("train_seconds"):  # older files say 0 where nothing was counted
+            own.pop("train_seconds", None)
         return {"tasks_seen": tasks, **older, **own}
     # A baseline that was trained beside: the same tasks and inner loop, but for its own algorithm.
     node = (run.config.get("baselines") or {}).get(init)

@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from fewstep.execution.collectives import local_share
 from fewstep.records.intervals import show
-from fewstep.run.callbacks import Measure, Stopwatch
+from fewstep.run.callbacks import Measure
 from fewstep.run.episodes import Chunk, TaskModule
 from fewstep.run.learner import MetaLearner
+from fewstep.run.stopwatch import Stopwatch
 
 
 def _bar(**options: Any) -> tqdm:

@@ -1,9 +1,7 @@
-"""What happens between meta-iterations: timing, measuring and saving."""
+"""What happens between meta-iterations: measuring and saving."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,54 +16,6 @@ from fewstep.run.chosen import Chosen
 from fewstep.run.experiment import Experiment, Schedule
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import IN_MEMORY, WholeCheckpoints
-
-
-WARM_UP = 5
-"""Meta-iterations that the stopwatch leaves out."""
-
-
-class Stopwatch(pl.Callback):
-    """Wall time of the training loop alone: tasks are drawn, adapted and stepped on.
-
-    Set-up, measuring, checkpoints and the first meta-iterations of every start are left out.
-    Comes first among the callbacks, so that whatever the others do is not counted.
-    """
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.meta_iterations = 0
-        self._since = 0.0
-        self._warm_up = WARM_UP
-
-    def tasks_per_second(self, meta_batch: int) -> float:
-        """Not a number before the warm-up is over."""
-        return self.meta_iterations * meta_batch / self.seconds if self.seconds else float("nan")
-
-    def on_train_start(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
-        self._warm_up = WARM_UP
-        self._since = time.perf_counter()
-
-    def on_train_batch_start(self, *_: Any) -> None:
-        self._count()  # the drawing of the tasks, before others keep a checkpoint
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        self._count()
-        self.meta_iterations += not self._warm_up
-        self._warm_up = max(0, self._warm_up - 1)
-
-    def _count(self) -> None:
-        self.seconds += 0 if self._warm_up else time.perf_counter() - self._since
-        self._since = time.perf_counter()
-
-    def resume(self) -> None:
-        """Start counting again, after something that does not count."""
-        self._since = time.perf_counter()
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"seconds": self.seconds, "meta_iterations": self.meta_iterations}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.seconds, self.meta_iterations = state["seconds"], state["meta_iterations"]
 
 
 class Measure(pl.Callback):
@@ -184,16 +134,3 @@ class Checkpoints(pl.Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._chosen = Chosen(dict(state))
-
-
-class Resume(pl.Callback):
-    """Starts the stopwatch again; comes last among the callbacks."""
-
-    def __init__(self, stopwatch: Stopwatch) -> None:
-        self.stopwatch = stopwatch
-
-    def on_train_batch_start(self, *_: Any) -> None:
-        self.stopwatch.resume()
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        self.stopwatch.resume()

@@ -171,7 +171,8 @@ def stopwatch(content: Content, path: Path, key: str) -> Mapping[str, Any] | Non
     said = said.get("Stopwatch") if isinstance(said, Mapping) else said
     if said is None:
         return None
-    numbers = [said.get(n) for n in ("seconds", "meta_iterations")] if _scalars(said) else [None]
+    names = ("seconds", "meta_iterations", *({*said} & {"all_seconds"} if _scalars(said) else ()))
+    numbers = [said.get(n) for n in names] if _scalars(said) else [None]
     if not all(isinstance(n, (int, float)) and 0 <= n < float("inf") for n in numbers):
         raise ConfigError(
             f"{key}={path}: callbacks.Stopwatch={printable(said)}: must have the seconds and the "

@@ -9,8 +9,8 @@ from typing import Any
 import pytorch_lightning as pl
 
 from fewstep.records.pace import RECORD, Pace, write_pace
-from fewstep.run.callbacks import Stopwatch
 from fewstep.run.learner import MetaLearner
+from fewstep.run.stopwatch import Stopwatch
 
 
 EVERY = 5.0

@@ -19,9 +19,9 @@ from fewstep.records import benchmarks
 from fewstep.records.identity import config_hash, git_commit, hashed, recipe_hash
 from fewstep.records.results import write_per_task
 from fewstep.run.by_size import by_size, sizes
-from fewstep.run.callbacks import Stopwatch
 from fewstep.run.experiment import Experiment
 from fewstep.run.peak import Peak
+from fewstep.run.stopwatch import Stopwatch
 
 
 SCHEMA = 1
@@ -76,7 +76,7 @@ def progress(stopwatch: Stopwatch, experiment: Experiment) -> dict[str, Any]:
         "gradients_taken": learner.tasks_seen * per_task.gradients,
         "examples_seen": learner.tasks_seen * per_task.examples,
         "hessian_products": learner.tasks_seen * per_task.hessian_products,
-        "train_seconds": round(stopwatch.seconds, 3),
+        "train_seconds": round(stopwatch.seconds, 3) or None,
         "tasks_per_second": speed and round(speed, 2),
         "peak_bytes": Peak.of(learner.trainer),
     }

@@ -22,7 +22,7 @@ from fewstep.run import checkpoint
 from fewstep.run.bars import Progress, TestProgress
 from fewstep.run.baselines import as_it_started, joint_baseline, own_baselines, untrained
 from fewstep.run.build import build_tasks
-from fewstep.run.callbacks import Checkpoints, Measure, Resume, Stopwatch
+from fewstep.run.callbacks import Checkpoints, Measure
 from fewstep.run.checkpoint_contents import stopwatch
 from fewstep.run.chosen import selected_by
 from fewstep.run.episodes import TaskModule
@@ -33,6 +33,7 @@ from fewstep.run.pace import LeavesWord
 from fewstep.run.peak import Peak
 from fewstep.run.pictures import Finished, draw_pictures
 from fewstep.run.results import Entrant, benchmarked, environment, header, progress, result
+from fewstep.run.stopwatch import Resume, Stopwatch
 from fewstep.run.tested import Tested
 
 
