@@ -229,6 +229,7 @@ def test_of_a_loss_less_is_better(tmp_path: Path, configs, capsys) -> None:
         folder = job(tmp_path / str(place), config, [1.0, 1.0], label=config["label"], its=its)
         content = json.loads((folder / "results.json").read_text())
         del content["results"][0]["acc"], content["results"][0]["per_task_file"]
+        content["dataset"] = "sine"
         (folder / "results.json").write_text(json.dumps(content))
     out = "\n".join(told(tmp_path, "--baseline", "run 0", capsys=capsys))
     assert re.search(r"\| -0\.2500 ± 0\.0142 \|  \| \S+ \| better \| unpaired: one seed", out)
