@@ -3,7 +3,8 @@ python -m making.keep outputs/sweeps/NAME docs/results/systems/NAME
 
 A run becomes a result that is committed: its results.json under a name of its own, and beside it
 what every test task said, compressed, from which paired figures can be worked out again. Of a
-sweep, every job that has finished is kept; in the folder of another one, under its own name.
+sweep, every job that has finished is kept, with the words that make this job alone; in the folder
+of another sweep, under its own name.
 """
 
 from __future__ import annotations
@@ -14,13 +15,20 @@ import shutil
 import sys
 from pathlib import Path
 
+import yaml
+
+from fewstep.records.asked import kept_words, words_of
 from fewstep.records.packed import pack
+from fewstep.report.gather import Run
 
 
 def keep(run: Path, results: Path) -> Path:
     """Copy the results of a run directory; the file with its per-task figures."""
     results.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run / "results.json", results)
+    words = words_of(run) if Run(run).sweep else None
+    if words is not None:
+        kept_words(results).write_text(yaml.safe_dump(words))
     return pack(results, run)
 
 

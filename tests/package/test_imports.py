@@ -286,3 +286,16 @@ def targets(node: object, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
 
 def test_the_source_is_where_it_is_thought_to_be() -> None:
     assert Path(importlib.import_module("fewstep").__file__ or "").is_file()
+
+
+@pytest.mark.parametrize("group", ["dataset", "algorithm"])
+def test_what_a_file_of_ours_names_is_offered_by_its_package(group: str) -> None:
+    """So that a notebook needs no path of a module."""
+    package = importlib.import_module({"dataset": "fewstep.data"}.get(group, "fewstep.algorithms"))
+    for file in sorted((conf_dir() / group).glob("*.yaml")):
+        content = yaml.safe_load(file.read_text())
+        dotted = content.get("_target_") or content.get(group, {}).get("_target_", "")
+        if dotted.startswith("fewstep."):
+            module, _, name = dotted.rpartition(".")
+            assert name in package.__all__, file.name
+            assert getattr(package, name) is getattr(importlib.import_module(module), name)

@@ -87,8 +87,8 @@ def test_what_has_no_results_is_named_with_its_reason(tmp_path: Path, configs, c
     out = capsys.readouterr().out
     assert "1 of 3 runs finished; swept: algorithm, seed" in out
     far = "at meta-iteration 1,230 of 2,000"
-    assert f"- {tmp_path}/1 (algorithm=fomaml, seed=0): failed (ValueError: boom), {far}" in out
-    assert f"- {tmp_path}/10 (algorithm=fomaml, seed=2): unfinished, {far}" in out
+    assert f"- {tmp_path}/1 (FOMAML, seed 0): failed (ValueError: boom), {far}" in out
+    assert f"- {tmp_path}/10 (FOMAML, seed 2): unfinished, {far}" in out
 
 
 def test_a_sweep_in_which_nothing_has_finished(tmp_path: Path, configs, capsys) -> None:
@@ -129,6 +129,6 @@ def test_hundreds_of_runs_are_read_once_and_drawn(tmp_path: Path, configs) -> No
         job(tmp_path / "sweep" / str(number), config, 0.6)
     assert report_command.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     text = (tmp_path / "out" / "report.md").read_text()
-    assert "200 of 200 runs finished; swept: algorithm.inner.lr" in text
+    assert "200 of 200 runs finished; swept: inner learning rate" in text
     assert text.count("| **60.00 ± 2.00** |") == 200
     assert f" {SHOWN_LINES} of 200 are shown." in text

@@ -26,8 +26,8 @@ from fewstep.records.identity import hashed, recipe_hash
 from fewstep.records.packed import pack, unpack
 from fewstep.records.results import write_per_task
 from fewstep.report.columns import caption, columns, grid
-from fewstep.report.formats import CLOSED, OPEN, PERCENT, note
-from fewstep.report.latex import escaped
+from fewstep.report.latex import cell, escaped
+from fewstep.report.notes import CLOSED, FINITE, OPEN, PERCENT, note
 from fewstep.report.sections import sections
 from fewstep.report.work import counted, differences, work
 
@@ -229,6 +229,7 @@ def test_of_a_loss_less_is_better(tmp_path: Path, configs, capsys) -> None:
         folder = job(tmp_path / str(place), config, [1.0, 1.0], label=config["label"], its=its)
         content = json.loads((folder / "results.json").read_text())
         del content["results"][0]["acc"], content["results"][0]["per_task_file"]
+        content["dataset"] = "sine"
         (folder / "results.json").write_text(json.dumps(content))
     out = "\n".join(told(tmp_path, "--baseline", "run 0", capsys=capsys))
     assert re.search(r"\| -0\.2500 ± 0\.0142 \|  \| \S+ \| better \| unpaired: one seed", out)
@@ -375,7 +376,50 @@ def test_latex_has_the_best_in_bold_and_what_is_the_same_in_its_caption(
     assert f"FOMAML & 3 & 64,000 & 128,000 & 640,000 & {best}" in text
     assert r"MAML & 3 & 64,000 & 128,000 & 640,000 & 60.00 $\pm$ 4.58 ($\pm$ 0.00) \\" in text
     assert text.count(r"\begin{table}") == 1
-    assert r"s\_1. Same in all rows: 2,000 meta-iterations; initialization trained (last)" in text
+    assert (
+        r"\caption{Same in all rows: 2,000 meta-iterations; initialization trained (last)" in text
+    )
+    assert r"}\label{tab:s_1}\smallskip" in text
+    assert str(folder) not in text.replace("\\", "")
+    told(folder, "--latex", "--baseline", "maml", "--out", str(tmp_path / "b"), capsys=capsys)
+    text = (tmp_path / "b" / "report.tex").read_text()
+    assert r"\caption{Differences to maml. A difference is" in text
+    assert r"}\label{tab:s_1-differences}\smallskip" in text
+
+
+@pytest.mark.parametrize(
+    ("dataset", "metric", "says", "told"),
+    [
+        ("clients", "acc", None, FINITE),
+        ("recall", "acc", None, OPEN),
+        ("glyphs", "loss", None, CLOSED),
+        ("mine", "acc", None, CLOSED),
+        ("mine", "loss", None, OPEN),
+        ("mine", "acc", "open", OPEN),
+        ("glyphs", "acc", "of the moon", CLOSED),
+    ],
+)
+def test_what_an_interval_speaks_of_hangs_on_the_tasks(
+    dataset: str, metric: str, says: str | None, told: str, tmp_path: Path
+) -> None:
+    one = made.run(tmp_path, metric=metric, dataset__name=dataset, interval=says)
+    assert [text for text in note(report.rows([one])) if text in (CLOSED, OPEN, FINITE)] == [told]
+    other = made.run(tmp_path, dataset__name="omniglot")
+    if told != CLOSED:
+        assert any(text.startswith("Of Omniglot: ") for text in note(report.rows([one, other])))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("0.032", "0.032"), ("2e-05", r"$2 \cdot 10^{-5}$"), ("1e-06", r"$1 \cdot 10^{-6}$"),
+     ("3e-09", "$< 10^{-6}$"), ("-1.4 ± 0.9", r"$-$1.4 $\pm$ 0.9")],
+)  # fmt: skip
+def test_a_small_p_value_in_latex(text: str, told: str) -> None:
+    assert cell(text) == told
+
+
+def test_greek_letters_are_set_in_latex() -> None:
+    assert escaped("η = 0.1, λ, Δ") == r"$\eta$ = 0.1, $\lambda$, $\Delta$"
 
 
 def test_any_text_is_only_text_in_latex() -> None:

@@ -44,9 +44,9 @@ MEASURED = ["eval.val_every=2", "eval.val_tasks=4", "eval.test_every=2", "eval.t
 BASELINES = ["baselines.random=true", "+algorithm@baselines.joint=joint"]
 FIRST = [*TINY, *MEASURED, *BASELINES, "max_meta_iterations=4", "checkpoint_every=2"]
 
-TOP = """schema name label command algorithm dataset dataset_split unit seed config_hash recipe_hash
-versions git_commit config data_sha256 classes_sha256 device world_size precision execution
-meta_iterations tasks_seen gradients_taken examples_seen hessian_products train_seconds
+TOP = """schema name label command algorithm dataset dataset_split unit interval seed config_hash
+recipe_hash versions git_commit config data_sha256 classes_sha256 device world_size precision
+execution meta_iterations tasks_seen gradients_taken examples_seen hessian_products train_seconds
 tasks_per_second peak_bytes results"""
 ENTRY = """split init checkpoint ways shots queries protocol steps batch_size tasks eval_seed acc
 acc_ci95 loss per_task_file episodes_sha256 curve"""

@@ -93,6 +93,7 @@ class Clients(Family):
     """As of dataset=omniglot."""
 
     name: ClassVar[str] = "clients"
+    interval: ClassVar[str] = "finite"
     splits: ClassVar[Sequence[str]] = ("train", "test")
     objective: OwnAndOthers = field(default_factory=OwnAndOthers, init=False)
 

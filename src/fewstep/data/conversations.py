@@ -76,6 +76,8 @@ class Conversations:
 class ConversationSplit:
     """Some examples a task; implements `fewstep.core.types.Split`."""
 
+    interval = "closed"
+
     name: str
     rows: np.ndarray
     device: torch.device | str = "cpu"

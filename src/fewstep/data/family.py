@@ -41,6 +41,10 @@ class Family(ABC):
     version: ClassVar[int] = 1
     """To be raised when the same fields come to make other tasks."""
     splits: ClassVar[Sequence[str]] = SPLITS
+    interval: ClassVar[str] = "open"
+    """What an interval over its test tasks speaks of, as a report says it: `open`, of all that its
+    program makes; `closed`, of further tasks of the same classes; `finite`, where the test tasks
+    are all that there are."""
 
     @abstractmethod
     def task(self, draws: Draws, spec: EpisodeSpec) -> Made:
@@ -74,6 +78,11 @@ class FamilySplit:
 
     def __repr__(self) -> str:
         return f"<{self.name} split of {self.family}>"
+
+    @property
+    def interval(self) -> str:
+        """As of the family."""
+        return self.family.interval
 
     @property
     def data_sha256(self) -> str:

@@ -65,6 +65,8 @@ class FunctionTasks:
 class FunctionSplit:
     """Endless tasks that a function draws; implements `fewstep.core.types.Split`."""
 
+    interval = "open"
+
     def __init__(self, name: str, function: Function) -> None:
         self.name, self.function = name, function
         self.device, self.dtype = torch.device("cpu"), torch.float32

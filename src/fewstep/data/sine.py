@@ -57,6 +57,8 @@ class SineSplit:
         dtype: of x and y.
     """
 
+    interval = "open"
+
     def __init__(
         self,
         name: str,

@@ -74,6 +74,7 @@ class SubjectFiles(Brains):
     test_subjects: int = 1
 
     name: ClassVar[str] = "subject_files"
+    interval: ClassVar[str] = "closed"
     objective: Retrieval = field(default_factory=Retrieval, init=False)
     subjects: list[Recorded] = field(default_factory=list, init=False, repr=False)
     """Those of a split, once it is open."""

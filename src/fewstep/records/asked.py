@@ -35,6 +35,21 @@ def words_of(folder: Path) -> list[str] | None:
     return [word for word in own if not (follows and _key(word) == LENGTH)]
 
 
+def kept_words(results: Path) -> Path:
+    """Where the words of a job stand beside its results, which are kept without its folder."""
+    return results.with_suffix(f".{OVERRIDES}")
+
+
+def read_words(file: Path) -> list[str] | None:
+    """The words in a file; None where it has none."""
+    try:
+        words = yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    told = isinstance(words, list) and all(isinstance(word, str) for word in words)
+    return words if told else None
+
+
 def _has_budget(words: Sequence[str], folder: Path) -> bool:
     """Whether a budget says how long a run is; that of a file stands in its configuration alone."""
     given = [word.partition("=")[2] for word in words if _key(word).split(".")[0] == KEY]
@@ -49,12 +64,4 @@ def _key(word: str) -> str:
 
 
 def _stored(folder: Path) -> list[str] | None:
-    for name in FILES:
-        try:
-            text = (folder / name).read_text()
-            words = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except (OSError, ValueError, yaml.YAMLError):
-            continue
-        if isinstance(words, list) and all(isinstance(word, str) for word in words):
-            return words
-    return None
+    return next((words for name in FILES if (words := read_words(folder / name)) is not None), None)

@@ -39,7 +39,7 @@ def compared(table: Sequence[Row], name: str) -> list[list[str]]:
         ConfigError: several rows that may be held against each other are called so.
     """
     pairs = list(_pairs(table, name))
-    found = [ahead(*pair) for *pair, _ in pairs]
+    found = [ahead(row, baseline, protocol) for row, baseline, protocol, _ in pairs]
     adjusted = holm([one.p for one in found])
     body = [
         [_title(row), setting, protocol, *_told(one, p, is_loss(row, protocol))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from fewstep.records.asked import words_of
+from fewstep.records.asked import kept_words, read_words, words_of
 from fewstep.report.gather import Run
 
 
@@ -17,6 +17,8 @@ def single(run: Run) -> str:
     """
     typed = str(run.content.get("command") or "")
     words = words_of(run.folder) if run.sweep else None
+    if run.file and not run.sweep:
+        words = read_words(kept_words(run.file))
     return typed if words is None else shlex.join(["fewstep", _name(typed), *words])
 
 

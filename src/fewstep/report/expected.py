@@ -66,7 +66,9 @@ COUNTED = ("tasks_seen", "gradients_taken", "examples_seen", "hessian_products",
 
 MAY: dict[str, Check] = {
     **dict.fromkeys(("label", "command", "git_commit", "device", "recipe_hash"), _text),
-    **dict.fromkeys(("dataset_split", "config_hash", "split", "checkpoint", "unit"), _text),
+    **dict.fromkeys(
+        ("dataset_split", "config_hash", "split", "checkpoint", "unit", "interval"), _text
+    ),
     "episodes_sha256": _text,
     **dict.fromkeys(("queries", "batch_size", "eval_seed"), _whole),
     **dict.fromkeys(COUNTED, _whole),

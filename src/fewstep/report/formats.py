@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.messages.printable import cell, printable
-from fewstep.records.intervals import FEW
 from fewstep.report.best import best
 from fewstep.report.columns import Best, caption, grid
 from fewstep.report.command import single
@@ -16,38 +15,6 @@ from fewstep.report.intervals import estimate
 from fewstep.report.sections import Section
 from fewstep.report.table import SAME, Row
 from fewstep.report.work import SPENT, work
-
-
-OVER = (
-    "± is the half-width of the 95 % interval over tasks; (seeds ± …) that of the mean over seeds, "
-    "by Student's t."
-)
-FEW_TASKS = (
-    f"Of fewer than {FEW} tasks it is by Student's t too, and wider than by the field's formula, "
-    "as results.json has it."
-)
-BANDS = "Each picture says what its bands and bars are."
-PERCENT = "Accuracies are in percent."
-BEST = (
-    "In bold: the best of a setting, and what is not told apart from it, by the interval over "
-    "seeds and tasks of their differences and Holm's correction."
-)
-CLOSED = (
-    "Intervals are closed: test tasks are drawn with replacement from a finite set of classes, so "
-    "that they speak of further tasks of these classes. What holds of other classes is less sure "
-    "than they say (arXiv 2409.02850): compare on several datasets before you conclude that."
-)
-OPEN = "Regression tasks are drawn anew each, so that intervals of losses are open: of all tasks."
-
-
-def note(table: Sequence[Row]) -> list[str]:
-    """What the figures of all tables are, each thing said once."""
-    metrics = {"acc" if "acc" in e[0] else "loss" for row in table for e in row.cells.values()}
-    few = [FEW_TASKS] if any(row["tasks"] < FEW for row in table) else []
-    told = [" ".join([OVER, *few, BANDS, *([PERCENT] if "acc" in metrics else [])])]
-    told += [BEST] if best(table) else []
-    told += [CLOSED] if "acc" in metrics else []
-    return told + ([OPEN] if "loss" in metrics else [])
 
 
 def markdown(table: Sequence[Row]) -> str:
@@ -87,7 +54,7 @@ def write_csv(file: Path, parts: Iterable[Section]) -> None:
         for part in parts:
             marked = best(part.rows)
             for row in part.rows:
-                start = [part.title, row.label, row.recipe, *row.same.values()]
+                start = [part.title, row.spoken, row.recipe, *row.same.values()]
                 start.append(" ".join(str(seed) for seed in row.seeds))
                 spent = work(row)
                 end: list[Any] = [*(spent[name] for name in SPENT), row.objective]

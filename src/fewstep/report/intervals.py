@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fewstep.records.intervals import widened
+from fewstep.records.intervals import FEW, widened
 from fewstep.records.student import half_width
 
 
@@ -65,7 +65,9 @@ def estimate(results: Sequence[Mapping[str, Any]]) -> Estimate:
     if lost:
         return Estimate(metric, None, None, None, len(results), lost, shaky)
     values = [scale * v for v in by_seed(results, metric).values()]
-    tasks = scale * statistics.fmean(r[f"{metric}_ci95"] * widened(r["tasks"]) for r in results)
+    tasks = scale * statistics.fmean(
+        r[f"{metric}_ci95"] * widened(r.get("tasks", FEW)) for r in results
+    )
     seeds = over_seeds(values)
     return Estimate(metric, statistics.fmean(values), tasks, seeds, len(results), 0, shaky)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fewstep.report import formats, orderings, paper
+from fewstep.report import notes, orderings, paper
 from fewstep.report.baseline import NOTE, compared
 from fewstep.report.columns import caption, grid
 from fewstep.report.sections import Section
@@ -75,7 +75,7 @@ def parts(
         if section.rows:
             yield Origins(section)
     if any(section.rows for section in found):
-        yield Words(["Notes:", *formats.note([row for section in found for row in section.rows])])
+        yield Words(["Notes:", *notes.note([row for section in found for row in section.rows])])
     if beside_paper:
         every = (row for section in found for row in section.rows)
         table = [row for row in every if not row["trained_on"]]  # as the paper's are

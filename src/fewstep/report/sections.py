@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fewstep.records import words
 from fewstep.report.gather import Run, reached
 from fewstep.report.swept import distinguishing, values
 from fewstep.report.table import Row, rows
@@ -27,7 +28,7 @@ class Section:
         """How many runs there are, how far they came, and what was swept."""
         finished = sum(run.finished for run in self.runs)
         text = f"{finished} of {len(self.runs)} runs finished"
-        keys = [key.removesuffix(".name") for key in self.swept]
+        keys = [words.named(key) for key in self.swept]
         seeds = {run.config.get("seed", run.content.get("seed")) for run in self.runs}
         keys += ["seed"] if self.swept and len(seeds) > 1 else []
         return f"{text}; swept: {', '.join(keys)}" if keys else text
@@ -57,7 +58,7 @@ def _section(title: str, jobs: Sequence[Run]) -> Section:
 
 def _without_results(run: Run, swept: Sequence[str]) -> str:
     own: dict[str, Any] = {**values(run.config, swept), "seed": run.config.get("seed")}
-    told = ", ".join(f"{name}={value}" for name, value in own.items())
+    told = ", ".join(words.assigned(name, value) for name, value in own.items())
     far = f"at meta-iteration {reached(run):,} of {run.config['max_meta_iterations']:,}"
     state = "stopped" if run.stopped else "unfinished"
     state = state if run.failure is None else f"failed ({run.failure})"

@@ -56,6 +56,8 @@ def header(experiment: Experiment, command: str) -> dict[str, Any]:
         "dataset": source.name,
         "dataset_split": source.split,
         "unit": getattr(experiment.objective, "unit", None),  # of the loss
+        # Of the test tasks, what their intervals speak of; null where the data do not say.
+        "interval": getattr(experiment.splits.get("test"), "interval", None),
         "seed": experiment.seed,
         "config_hash": config_hash(config),
         "recipe_hash": recipe_hash(config),  # what runs share that differ in their seeds alone

@@ -38,7 +38,7 @@ class ImageSplit:
             all pixels when it is asked for.
     """
 
-    things = "images"
+    things, interval = "images", "closed"
     keeps = False
     """Whether inputs come as they are, and not in the precision that trains."""
     listed: Sequence[Members] | None = None
