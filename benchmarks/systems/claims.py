@@ -180,16 +180,3 @@ CLAIMS: dict[str, list[Claim]] = {
     "subjects": _subjects(),
 }
 """By system, which is the name of its sweep."""
-
-MISSES: dict[tuple[str, str], str] = {
-    (
-        "focusft",
-        "causal fine-tuning: at least 95 % in contexts of 32",
-    ): "the mean is above it, and three seeds are too few for its interval",
-    ("focusft", "eta = 1 is below fine-tuning, 32 causal"): (
-        "it is beyond the interval by itself, with p = 0.06 after Holm's correction for the three "
-        "that are asked for"
-    ),
-}
-"""Why, as far as was looked for, a claim that is asked for is not borne out by the files that are
-kept: by system and text."""

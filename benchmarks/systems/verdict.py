@@ -25,7 +25,8 @@ from fewstep.report.contrast import LEVEL
 from fewstep.report.per_task import by_seed_and_task
 from fewstep.report.table import Entry, Row
 from systems.claim import Arm, Claim
-from systems.claims import CLAIMS, MISSES
+from systems.claims import CLAIMS
+from systems.misses import MISSES
 
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "systems"

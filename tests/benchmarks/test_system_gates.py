@@ -13,8 +13,9 @@ from fewstep import report
 from fewstep.records.results import write_per_task
 from systems import run, verdict
 from systems.claim import Arm, Claim
-from systems.claims import CLAIMS, MISSES
+from systems.claims import CLAIMS
 from systems.further import FURTHER, name_of
+from systems.misses import MISSES
 from systems.verdict import RESULTS, Verdict, judged, surprises, table
 
 
