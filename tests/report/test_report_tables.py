@@ -490,11 +490,11 @@ def test_figures_of_tasks_can_be_kept_beside_a_result(tmp_path: Path, configs, c
     assert tables[0] == tables[1] != []
 
 
-OUT_OF_ORDER = gzip.compress(b"result,task,acc\n0,5,0.1\n")
+OUT_OF_ORDER = gzip.compress(b"result,task,acc\n0,5,0.1\n", mtime=0)
 DAMAGED = [b"", b"no gzip", b"\x1f\x8b\x08\x00", OUT_OF_ORDER, OUT_OF_ORDER[:10] + b"\xff" * 20]
 
 
-@pytest.mark.parametrize("content", DAMAGED)
+@pytest.mark.parametrize("content", DAMAGED, ids=["empty", "text", "short", "order", "inside"])
 def test_kept_figures_that_are_none_are_named(content: bytes, tmp_path, configs, capsys) -> None:
     folder = sweep(tmp_path / "s", configs, {"reptile": 0.1, "maml": 0.0})
     for run in folder.glob("*/"):
