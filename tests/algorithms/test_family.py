@@ -264,7 +264,7 @@ def test_the_schedule_of_multi_step_losses_and_of_orders() -> None:
 def test_multi_step_losses_refuse() -> None:
     with pytest.raises(ValueError, match=r"algorithm.epoch=0: must be at least 1"):
         MultiStep(THREE, epoch=0)
-    with pytest.raises(ValueError, match=r"algorithm.weights=\[1.0\]: must be a number for each"):
+    with pytest.raises(ValueError, match=r"algorithm.weights=\[1.0\]: must be a weight of at"):
         MultiStep(THREE, weights=(1.0,))
 
 

@@ -58,8 +58,9 @@ class MultiStep(Algorithm):
             and all(isinstance(w, int | float) and 0 <= w < math.inf for w in self.weights)
             and sum(self.weights) > 0
         ):
+            shown = [*self.weights] if isinstance(self.weights, tuple) else self.weights
             raise ValueError(
-                f"algorithm.weights={self.weights}: must be a weight of at least 0 for each of "
+                f"algorithm.weights={shown}: must be a weight of at least 0 for each of "
                 f"algorithm.inner.steps={self.inner.steps}, one above 0"
             )
 
