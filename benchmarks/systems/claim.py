@@ -25,6 +25,9 @@ class Claim:
     one: Arm
     other: Arm | None = None
     metric: str = "acc"
+    also: tuple[Arm, ...] = ()
+    """Further arms of which the same is claimed: it holds if it holds of each by itself, and is
+    told by the one that is least clear (an intersection-union test, Berger 1982)."""
     above: float = 0.0
     below: float = math.inf
     apart: bool = False

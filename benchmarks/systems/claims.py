@@ -59,15 +59,13 @@ def _rf_prompt() -> list[Claim]:
         for init in ("start", "trained", "joint")
     )
     lost = Arm("all weights", {"init": "start", "steps": 0})
+    every = tuple(arms[name] for arms in (cold, reptile, joint) for name in ADAPTED)
     probe, deep, *_, whole = (ADAPTED[i] for i in (0, 2, 4))
     return [
         Claim("clean signals: at least 95 %", Arm("rf_pretrain"), above=95),
         Claim("under a channel, unadapted: at most 40 %", lost, below=40),
-        *(Claim(f"{n}, cold: 10 points above unadapted", cold[n], lost, above=10) for n in ADAPTED),
-        *(
-            Claim(f"{n}, {way}: 10 points above unadapted", arms[n], lost, above=10)
-            for way, arms in (("Reptile", reptile), ("jointly", joint))
-            for n in ADAPTED
+        Claim(
+            "every adapted arm: 10 points above unadapted", every[0], lost, also=every[1:], above=10
         ),
         Claim(f"{deep} are ahead of the {probe}, cold", cold[deep], cold[probe], asked=False),
         Claim(f"{deep}: Reptile is ahead of cold", reptile[deep], cold[deep], asked=False),

@@ -30,7 +30,7 @@ from systems.misses import MISSES
 
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "systems"
-HOLDS, DOES_NOT, OPEN, NO_FILES = "holds", "does not hold", "not resolved", "no files"
+SAYS = HOLDS, OPEN, DOES_NOT, NO_FILES = "holds", "not resolved", "does not hold", "no files"
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,9 @@ def judge(claim: Claim, rows: Sequence[Row]) -> Verdict:
 
     Raises ValueError, as `judged` does.
     """
+    if claim.also:
+        each = [judge(replace(claim, one=a, also=()), rows) for a in (claim.one, *claim.also)]
+        return replace(max(each, key=lambda v: (SAYS.index(v.says), v.p)), claim=claim)
     arms = [arm for arm in (claim.one, claim.other) if arm]
     entries = [_entries(arm, rows) for arm in arms]
     if not all(entries):

@@ -40,7 +40,9 @@ def test_claims_are_of_arms_that_the_sweeps_have() -> None:
         files += [ROOT / "conf" / "experiment" / "rf_pretrain.yaml"]
         told = "\n".join([file.read_text() for file in files] + FURTHER.get(system, []))
         told = told.replace("${model.context}", "True, in context False")
-        assert all(arm.label in told for c in claims for arm in (c.one, c.other) if arm), system
+        assert all(arm.label in told for c in claims for arm in (c.one, c.other, *c.also) if arm), (
+            system
+        )
         assert len({claim.text for claim in claims}) == len(claims)
     assert {name for name, _ in MISSES} <= set(CLAIMS)
 
@@ -122,6 +124,16 @@ def test_what_holds_stands_though_many_were_tried(tmp_path: Path, monkeypatch) -
     apart = Claim("apart", Arm("clear"), Arm("base"), apart=True)
     monkeypatch.setitem(CLAIMS, "made", [apart])
     assert [v.says for v in judged("made", rows)] == ["holds"]
+
+
+def test_what_is_claimed_of_several_arms_is_told_by_the_least_clear_one(made: Path) -> None:
+    more = {name: judge(made, name, "low") for name in ("deep", "near", "wild")}
+    both = judge(made, "deep", "low", also=(Arm("near"),))
+    least = max((more["deep"], more["near"]), key=lambda v: v.p)
+    assert (both.says, both.found, both.p) == ("holds", least.found, least.p)
+    assert judge(made, "deep", "near", also=(Arm("low"),)).says == "does not hold"
+    assert judge(made, "deep", "low", also=(Arm("wild"),), above=19).says == "not resolved"
+    assert judge(made, "deep", "low", also=(Arm("none"),)).says == "no files"
 
 
 def test_intervals_that_are_apart_are_more_than_a_difference(tmp_path: Path) -> None:
