@@ -190,11 +190,19 @@ def test_a_page_tells_what_is_kept_of_a_sweep(made: Path, tmp_path: Path, monkey
     assert not {*further} & {*kept}
 
 
-@pytest.mark.slow
-def test_a_sweep_is_trained_and_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("further", "unseen_by"),
+    [
+        pytest.param(0, ("24 voxels", "128 voxels"), marks=pytest.mark.slow),
+        pytest.param(2, ("128 voxels",), marks=pytest.mark.long),
+    ],
+)
+def test_a_sweep_is_trained_and_judged(
+    further: int, unseen_by: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Too small to learn: what is asked for is not there, and the exit status says so."""
     monkeypatch.chdir(tmp_path)
-    few = FURTHER["subjects"][:2]
+    few = FURTHER["subjects"][:further]
     monkeypatch.setitem(FURTHER, "subjects", few)
     words = ["dataset.voxels=[4,8]", "model.width=8", "eval.tasks=8"]
     words += [
@@ -209,8 +217,8 @@ def test_a_sweep_is_trained_and_judged(tmp_path: Path, monkeypatch: pytest.Monke
         assert len(list(tmp_path.glob(f"outputs/sweeps/{name}/*/results.json"))) == 3
     rows = report.rows(report.read([tmp_path / "outputs" / "sweeps"]))
     unseen = {c.text for c in CLAIMS["subjects"] if verdict.judge(c, rows).says == "no files"}
-    assert all("128 voxels" in text for text in unseen)
-    assert len(unseen) == 2
+    assert len(unseen) == 2 * len(unseen_by)
+    assert all(any(name in text for name in unseen_by) for text in unseen)
 
 
 def test_every_folder_is_a_systems() -> None:

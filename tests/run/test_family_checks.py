@@ -159,8 +159,8 @@ def _inner(rule: Rule) -> InnerLoop:
         (lambda: MomentumDecay(0.1, decay="x"), "decay=x: must be a number from 0 to 1"),
         (lambda: IMAML(_inner(Prox(0.1)), damping=-1.0), "algorithm.damping=-1.0: must be at le"),
         (lambda: IMAML(_inner(Prox(0.1)), lam_damping=-9.0), "algorithm.lam_damping=-9.0: must"),
-        (lambda: MultiStep(_inner(SGD(0.1)), weights=("a", "b")), "algorithm.weights=('a', 'b'): "),
-        (lambda: MultiStep(_inner(SGD(0.1)), weights=(0.0, 0.0)), "algorithm.weights=(0.0, 0.0): "),
+        (lambda: MultiStep(_inner(SGD(0.1)), weights=("a", "b")), "algorithm.weights=['a', 'b']: "),
+        (lambda: MultiStep(_inner(SGD(0.1)), weights=(0.0, 0.0)), "algorithm.weights=[0.0, 0.0]: "),
         (
             lambda: call(Prox, "algorithm.inner.options", {"lr": 0.1, "lam": math.inf}),
             "algorithm.inner.options.lam=inf: must be a finite number",
