@@ -17,6 +17,8 @@ from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
 from fewstep.core.rules import inner_product
+from fewstep.core.rules.gathered import Gathered
+from fewstep.core.rules.learned import split
 from fewstep.core.types import Episode, Examples, Metrics, Params, Start, State
 
 
@@ -148,3 +150,15 @@ def _hessian(
         return inner_product(gradient, v), ()
 
     return net.value_and_grad(along, at)[1]
+
+
+def gather(
+    loop: InnerLoop, problem: Problem, start: Start, episode: Episode
+) -> tuple[Params, State, Metrics]:
+    """`(sum_i weights[i] g_i, the state, the metrics)` of the gradients that a loop whose rule is
+    `Gathered` meets from where a task starts."""
+    rule = loop.rule
+    assert isinstance(rule, Gathered)
+    state = rule.gathering(split(start.params)[0], start.state)
+    end = loop.go_on(problem, Start(start.params, state), episode)
+    return *rule.gathered(end.state), end.metrics

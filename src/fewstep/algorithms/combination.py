@@ -9,10 +9,10 @@ from typing import Any
 
 from fewstep.adapters.beginning import pull_back
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.path import gather
 from fewstep.algorithms.algorithm import Algorithm, refuse_fixed, refuse_learned
 from fewstep.core.problem import Problem
 from fewstep.core.rules.gathered import Gathered
-from fewstep.core.rules.learned import split
 from fewstep.core.types import Episode, Metrics, Params, Start, State
 
 
@@ -52,18 +52,14 @@ class Combination(Algorithm):
         refuse_learned(inner, "a combination")
         self.inner = inner
         self.weights = tuple(weights)
-        self._rule = Gathered(inner.rule, tuple(map(float, weights)))
-        self._loop = replace(inner, rule=self._rule)
+        self._loop = replace(inner, rule=Gathered(inner.rule, tuple(map(float, weights))))
 
     def direction(
         self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
-        rule, begun = self._rule, self.inner.start(problem, start, episode)
-        state = rule.gathering(split(begun.params)[0], begun.state)
-        end = self._loop.go_on(problem, Start(begun.params, state), episode)
-        total, state = rule.gathered(end.state)
-        direction = pull_back(self.inner, problem, start, episode, total)
-        return direction, state, end.metrics
+        begun = self.inner.start(problem, start, episode)
+        total, state, metrics = gather(self._loop, problem, begun, episode)
+        return pull_back(self.inner, problem, start, episode, total), state, metrics
 
 
 def _are_numbers(weights: Any) -> bool:

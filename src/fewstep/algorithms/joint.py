@@ -8,10 +8,10 @@ from functools import cached_property
 import torch
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.path import gather
 from fewstep.algorithms.algorithm import Algorithm
 from fewstep.core.problem import Problem
 from fewstep.core.rules.gathered import Gathered
-from fewstep.core.rules.learned import split
 from fewstep.core.types import Episode, Metrics, Params, Start, State
 
 
@@ -38,11 +38,8 @@ class Joint(Algorithm):
     def direction(
         self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
-        rule, own = self._still.rule, split(start.params)[0]
-        assert isinstance(rule, Gathered)
-        state = rule.gathering(own, self.inner.start(problem, start, episode).state)
-        end = self._still.go_on(problem, Start(start.params, state), episode)
-        total, state = rule.gathered(end.state)
+        begun = Start(start.params, self.inner.start(problem, start, episode).state)
+        total, state, metrics = gather(self._still, problem, begun, episode)
         grads = {name: g / len(episode.batches) for name, g in total.items()}
         zeros = {name: torch.zeros_like(p) for name, p in start.params.items()}
-        return zeros | grads, state, end.metrics
+        return zeros | grads, state, metrics
