@@ -102,7 +102,7 @@ def loads(found: list[Sitting]) -> str:
         rates = " and ".join(f"{state['gflops'][threads]:.0f}" for state in (before, after))
         told.append(
             f"{sitting['date'][11:16]} (load {before['load']} before, {after['load']} after; "
-            f"{rates} GFLOP/s; others {sitting['machine']['others']:.2f} of a core)"
+            f"{rates} GFLOP/s; others {max(sitting['machine']['others'], 0):.2f} of a core)"
         )
     return ", ".join(told)
 
