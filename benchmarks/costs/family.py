@@ -35,8 +35,10 @@ ROWS = {
     "binomial 2": ["algorithm=binomial", "algorithm.order=2"],
     "binomial, order = steps": ["algorithm=binomial", "algorithm.order=${algorithm.inner.steps}"],
     "implicit": ["algorithm=imaml"],
+    "Hessian-free": ["algorithm=hessian_free"],
     "MAML++": ["algorithm=mamlpp"],
     "Meta-SGD": ["algorithm=metasgd"],
+    "Sign-MAML": ["algorithm=sign_maml"],
     "ANIL": ["algorithm=anil"],
     "BOIL": ["algorithm=boil"],
     "Eigen-Reptile": ["algorithm=eigen_reptile", "algorithm.inner.batch_size=null"],
@@ -68,7 +70,7 @@ def verdicts(rows: dict[str, dict[str, Any]]) -> dict[str, bool]:
         for shots in ("1", "5")
     }
     short, long = rows["5"], rows["long"]
-    for name in ("truncated 1", "FOMAML"):
+    for name in ("truncated 1", "FOMAML", "implicit"):
         same = long[name]["tensor_peak"] <= 1.01 * short[name]["tensor_peak"]
         found[f"the memory of {name} does not hang on the inner steps"] = same
     graph, params = long["truncated 1"]["tensor_peak"], long["truncated 1"]["params_bytes"]

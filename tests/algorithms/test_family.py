@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.path import Path
+from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.eigen_reptile import EigenReptile, main_axis
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.algorithms.hessian_free import HessianFree
@@ -223,6 +224,16 @@ def test_of_one_step_it_is_reptile_and_of_none_it_is_zero() -> None:
     assert not any(value.any() for value in still.values())
 
 
+@pytest.mark.parametrize("learn", [False, True], ids=["given", "learned"])
+def test_implicit_gradients_keep_the_end_of_a_path_of_any_length(learn: bool) -> None:
+    rule = Prox(0.01, 2.0, learn_lam=learn)
+    for steps in (5, 50):
+        inner = InnerLoop(rule, steps, loss="sum")
+        path = Path(inner, PROBLEM, at(rule), EPISODE, IMAML(inner).kept)
+        assert len(path.params) == 1
+        assert path.first["0.weight"] is PARAMS["0.weight"]
+
+
 # MAML++.
 
 
@@ -306,6 +317,25 @@ def test_learned_rates_for_each_entry_by_second_and_by_first_order() -> None:
     assert second[:2].tolist() == pytest.approx([0.0002203705, 0.0041753270], rel=1e-6)
     assert float(first.norm()) == pytest.approx(0.7295434, rel=1e-6)
     assert float((first - second).norm() / second.norm()) == pytest.approx(0.17347591, rel=1e-6)
+
+
+@pytest.mark.parametrize("functional", [False, True], ids=["in turn", "in rounds"])
+def test_learned_rates_meet_the_estimate_behind_their_step(functional: bool) -> None:
+    """First-order MAML's at order 0 and with a window of whatever length, MAML's at the full one."""
+    rule = MetaSGD(0.1)
+    inner, problem = InnerLoop(rule, 3), Problem(Net(NET.module, functional=functional), REGRESSION)
+
+    def rates(algorithm) -> dict[str, Tensor]:
+        found = algorithm.direction(problem, at(rule), EPISODE)[0]
+        return {n: e for n, e in found.items() if n.startswith("inner/")}
+
+    exact = rates(MAML(inner))
+    errors = [error(rates(Binomial(inner, order)), exact) for order in range(4)]
+    assert errors[:2] == pytest.approx([0.17347591, 0.00827], rel=1e-3)
+    assert errors[3] < 1e-14
+    assert errors[2] < 1e-14  # the last product is by the initialization alone
+    for window in (1, 2, 3):
+        assert error(rates(Binomial(inner, 0, window)), rates(FOMAML(inner))) < 1e-14
 
 
 def test_under_the_sign_alone_first_order_is_exact() -> None:

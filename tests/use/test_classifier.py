@@ -18,7 +18,7 @@ from fewstep.adapters.meta_test import Setting, evaluate_task, predict
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.core.problem import Problem
-from fewstep.core.rules import LSLR, SGD
+from fewstep.core.rules import LSLR, SGD, MetaSGD
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.sampler import Draws
 from fewstep.messages.errors import ConfigError
@@ -233,6 +233,19 @@ def test_a_learned_rate_for_each_step_gives_no_more_steps() -> None:
         ConfigError, match=r"^steps=3: init=Linear has learned a rate for each of 2"
     ):
         init.with_settings(steps=3)
+
+
+@pytest.mark.parametrize("classes", [3, 4, 6])
+@pytest.mark.parametrize("rule", [LSLR(0.1, 4), MetaSGD(0.1), SGD(0.1)], ids=["lslr", "metasgd", "sgd"])
+def test_what_a_rule_learned_fits_any_number_of_classes(rule, classes) -> None:
+    """Rates of a step stay as they are, though they are as many as the classes; rates of a weight
+    have the head's rows."""
+    init = fewstep.Initialization.of(nn.Linear(3, 4), rule, ways=4, steps=4)
+    made, start = init.learner.network_for(classes)
+    shapes = {n: p.shape for n, p in start.params.items()}
+    params = Net(made).params()
+    assert shapes == {n: p.shape for n, p in {**params, **rule.learned(params)}.items()}
+    assert init.adapt(np.eye(3)[np.arange(classes) % 3], range(classes)).classes == [*range(classes)]
 
 
 def test_a_classifier_is_saved_at_home(tmp_path, monkeypatch) -> None:

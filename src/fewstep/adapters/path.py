@@ -41,6 +41,8 @@ class Path:
         self.inner, self.problem, self.steps = inner, problem, inner.steps
         self._origin, self._episode = start, episode
         self._at = {0: inner.start(problem, start, episode)}
+        self.first = self._at[0].params
+        """Where the task starts: the initialization itself, but for what is its own."""
         self.metrics: Metrics = {}
         """Of the last inner minibatch, before its step."""
         for k in range(inner.steps):

@@ -57,6 +57,10 @@ class IMAML(MetaGradient):
             if not (value := getattr(self, name)) >= 0:
                 raise ValueError(f"algorithm.{name}={value}: must be at least 0. For example 0.0")
 
+    @property
+    def kept(self) -> int:
+        return 0
+
     def hessian_products(self) -> int:
         return self.cg_steps + bool(self.inner.fixed)
 
@@ -82,7 +86,7 @@ class IMAML(MetaGradient):
             product = curved(solved)
             found |= {n: own[n] - product[n] for n in still}
         if "inner/lam" in v:
-            way = {n: end[n] - path.params[0][n] for n in moved}
+            way = {n: end[n] - path.first[n] for n in moved}
             found["inner/lam"] = -inner_product(way, solved) / lam
         return {n: found.get(n, e) for n, e in v.items()}
 

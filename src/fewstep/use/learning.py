@@ -111,7 +111,7 @@ class Learner:
 
     def network_for(self, ways: int) -> tuple[nn.Module, Start]:
         """A network for so many classes, and where it starts."""
-        return for_ways(self.module, self.start, self.ways, ways, self.inner.head)
+        return for_ways(self.module, self.start, self.ways, ways, self.inner)
 
     def _episode(self, x: Tensor, y: Tensor, ways: int, left_out: Tensor | None = None) -> Episode:
         """A task of these examples, with those that are left out as its queries, or else all."""

@@ -7,27 +7,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.heads import last_linear
 from fewstep.core.memory import copied
+from fewstep.core.net import Net
 from fewstep.core.types import Start
 from fewstep.messages.errors import ConfigError
 
 
 def for_ways(
-    module: nn.Module, start: Start, trained: int, ways: int, head: str
+    module: nn.Module, start: Start, trained: int, ways: int, inner: InnerLoop
 ) -> tuple[nn.Module, Start]:
     """The network with `ways` outputs, and where a task of so many classes starts.
 
     Columns that were trained are used again, the first ones where there are fewer; what is more
-    than these starts at their mean, in the rule's memory as well. With `head` = `mean` all do.
-    For as many ways as were trained, nothing changes.
+    than these starts at their mean, in the rule's memory and in what it learned of each of them as
+    well. With the head `mean` all do. For as many ways as were trained, nothing changes.
 
     Args:
         module: the network, which stays as it is: what comes back is a copy.
         start: its parameters and the inner rule's state.
         trained: its outputs.
         ways: the outputs to have.
-        head: what the inner loop does with them (`fewstep.adapters.heads`).
+        inner: whose `head` says what becomes of them (`fewstep.adapters.heads`), and whose rule
+            what it remembers and learns of such a network.
 
     Raises:
         ConfigError: no layer is the network's head.
@@ -46,9 +49,10 @@ def for_ways(
         )
     layer, new = module.get_submodule(path), made.get_submodule(path)
     for local, value in layer.named_parameters():
-        new.get_parameter(local).data = _rows(value.detach(), ways, head)
-    names = {f"{path}.{n}".lstrip(".") for n, _ in layer.named_parameters()}
-    return made, Start(*(_resized(tree, names, ways, head) for tree in start))
+        new.get_parameter(local).data = _rows(value.detach(), ways, inner.head)
+    params = Net(made).params()
+    like = Start({**params, **inner.rule.learned(params)}, inner.rule.init(params))
+    return made, Start(*(_resized(*both, ways, inner.head) for both in zip(start, like, strict=True)))
 
 
 def with_outputs(module: nn.Module, ways: int) -> nn.Module:
@@ -70,15 +74,17 @@ def head_of(module: nn.Module, ways: int) -> str | None:
     return path if path is not None and layer.out_features == ways else None
 
 
-def _resized(tree: Any, names: set[str], ways: int, head: str) -> Any:
-    """A tree of tensors in which those of the head have other rows."""
+def _resized(tree: Any, like: Any, ways: int, head: str) -> Any:
+    """A tree of tensors in which those of the head have other rows: what has another shape for the
+    new network. A rate for each step stays as it is, as many as there are."""
     found = {}
     for name, value in tree.items():
+        own = like.get(name)
         if isinstance(value, dict):
-            found[name] = _resized(value, names, ways, head)
+            found[name] = _resized(value, own or {}, ways, head)
         else:
-            own = any(name == n or name.endswith(f"/{n}") for n in names) and value.dim()
-            found[name] = _rows(value, ways, head) if own else value
+            same = own is None or own.shape == value.shape
+            found[name] = value if same else _rows(value, ways, head)
     return found
 
 
