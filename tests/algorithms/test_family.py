@@ -321,7 +321,7 @@ def test_learned_rates_for_each_entry_by_second_and_by_first_order() -> None:
 
 @pytest.mark.parametrize("functional", [False, True], ids=["in turn", "in rounds"])
 def test_learned_rates_meet_the_estimate_behind_their_step(functional: bool) -> None:
-    """First-order MAML's at order 0 and with a window of whatever length, MAML's at the full one."""
+    """First-order MAML's at order 0 with a window of any length, MAML's at the full one."""
     rule = MetaSGD(0.1)
     inner, problem = InnerLoop(rule, 3), Problem(Net(NET.module, functional=functional), REGRESSION)
 

@@ -27,7 +27,7 @@ from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Prox
 from fewstep.core.types import Episode, EpisodeSpec, Start
 from fewstep.data.sampler import Draws
-from fewstep.run.work import work_of
+from fewstep.run.work import Tasks
 
 
 WAYS, SHOTS, QUERIES, STEPS = 2, 3, 4, 3
@@ -128,10 +128,32 @@ def test_so_are_products_with_a_hessian(make, products: int, monkeypatch) -> Non
 def test_maml_has_one_a_step_and_first_order_none() -> None:
     assert MAML(_loop(None)).hessian_products() == STEPS
     assert MultiStep(_loop(None)).hessian_products() == STEPS
+    assert MultiStep(_loop(None), first_order=True).hessian_products() == 0
     assert not any(made(_loop(None)).hessian_products() for made in (FOMAML, Reptile, Joint))
 
 
 def test_a_wave_is_asked_about_on_its_whole_grid() -> None:
     spec = EpisodeSpec(1, 10, 50, STEPS)
-    assert work_of(MAML(_loop(None)), spec, points=20) == (4, 3 * 10 + 20, 3)
-    assert work_of(Reptile(_loop(None)), spec, points=20) == (3, 30, 0)
+    assert Tasks(MAML(_loop(None)), spec, points=20).at(0, 1) == (4, 3 * 10 + 20, 3)
+    assert Tasks(Reptile(_loop(None)), spec, points=20).at(0, 1) == (3, 30, 0)
+
+
+def test_work_is_that_of_what_takes_its_place() -> None:
+    """The losses after all steps for four meta-iterations, the first three of them of first order;
+    by hand, and one meta-iteration after the other."""
+    made = MultiStep(_loop(None), multi_step_epochs=2, epoch=2, first_order_until=3)
+    tasks = Tasks(made, EpisodeSpec(WAYS, SHOTS, QUERIES, STEPS))
+    for until in (0, 1, 3, 4, 9):
+        each = [tasks.at(i, 9) for i in range(until)]
+        assert tasks.until(until, of=9) == tuple(sum(w[k] for w in each) for k in range(3))
+    assert tasks.until(9, of=9)[::2] == (4 * 2 * STEPS + 5 * (STEPS + 1), 6 * STEPS)
+
+
+@pytest.mark.parametrize("amount", [0, 5, 6, 23, 24, 27, 28, 100])
+def test_a_budget_is_spent_as_work_is_counted(amount: int) -> None:
+    made = MultiStep(_loop(None), multi_step_epochs=2, epoch=2)
+    tasks = Tasks(made, EpisodeSpec(WAYS, SHOTS, QUERIES, STEPS))
+    found = tasks.within("gradients", amount, 1000)
+    assert tasks.until(found, 1000).gradients <= amount
+    assert tasks.until(found + 1, 1000).gradients > amount
+    assert tasks.within("gradients", 10**9, 7) == 7

@@ -236,7 +236,9 @@ def test_a_learned_rate_for_each_step_gives_no_more_steps() -> None:
 
 
 @pytest.mark.parametrize("classes", [3, 4, 6])
-@pytest.mark.parametrize("rule", [LSLR(0.1, 4), MetaSGD(0.1), SGD(0.1)], ids=["lslr", "metasgd", "sgd"])
+@pytest.mark.parametrize(
+    "rule", [LSLR(0.1, 4), MetaSGD(0.1), SGD(0.1)], ids=["lslr", "metasgd", "sgd"]
+)
 def test_what_a_rule_learned_fits_any_number_of_classes(rule, classes) -> None:
     """Rates of a step stay as they are, though they are as many as the classes; rates of a weight
     have the head's rows."""
@@ -245,7 +247,9 @@ def test_what_a_rule_learned_fits_any_number_of_classes(rule, classes) -> None:
     shapes = {n: p.shape for n, p in start.params.items()}
     params = Net(made).params()
     assert shapes == {n: p.shape for n, p in {**params, **rule.learned(params)}.items()}
-    assert init.adapt(np.eye(3)[np.arange(classes) % 3], range(classes)).classes == [*range(classes)]
+    assert init.adapt(np.eye(3)[np.arange(classes) % 3], range(classes)).classes == [
+        *range(classes)
+    ]
 
 
 def test_a_classifier_is_saved_at_home(tmp_path, monkeypatch) -> None:

@@ -78,6 +78,11 @@ class Algorithm(ABC):
         """What takes its place at a meta-iteration; asked once before each."""
         return self
 
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Meta-iterations from which on what takes its place costs more or less than before."""
+        return ()
+
 
 def refuse_fixed(inner: InnerLoop, algorithm: str) -> None:
     """Raise ValueError, for an algorithm that learns from what its tasks adapt alone."""

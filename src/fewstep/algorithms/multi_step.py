@@ -65,7 +65,6 @@ class MultiStep(Algorithm):
             )
 
     def gradients(self, spec: EpisodeSpec) -> int:
-        """While the losses after all steps count; later one of the queries' is left."""
         return 2 * self.inner.steps
 
     def examples(self, spec: EpisodeSpec) -> int:
@@ -73,7 +72,11 @@ class MultiStep(Algorithm):
         return super().examples(spec) + more
 
     def hessian_products(self) -> int:
-        return self.inner.steps
+        return 0 if self.first_order else self.inner.steps
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        return self.first_order_until, self.multi_step_epochs * self.epoch
 
     def at(self, meta_iteration: int, of: int) -> Algorithm:
         epoch, first_order = meta_iteration // self.epoch, meta_iteration < self.first_order_until

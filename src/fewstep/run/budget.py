@@ -11,7 +11,7 @@ from fewstep.config.limits import check_training
 from fewstep.messages.errors import ConfigError
 from fewstep.run.build import build_spec
 from fewstep.run.parts import build_algorithm
-from fewstep.run.work import work_of
+from fewstep.run.work import Tasks
 
 
 Config = Mapping[str, Any]
@@ -27,10 +27,18 @@ def meta_iterations(config: Config) -> int:
     budget = asked(config)
     assert budget, "it has no budget"
     (unit, amount), node, tasks = budget, config["algorithm"], config["meta_batch"]
+    if unit == "tasks":
+        _check_enough(unit, amount, tasks, 1, node)
+        return amount // tasks
     algorithm = build_algorithm(node)
     spec = build_spec(algorithm, config["shots"])
-    work = work_of(algorithm, spec, config["dataset"].get("points"))
-    each = {"tasks": 1, **work._asdict()}[unit]
+    work = Tasks(algorithm, spec, config["dataset"].get("points"))
+    _check_enough(unit, amount, tasks, getattr(work.at(0, LARGEST), unit), node)
+    return work.within(unit, amount // tasks, LARGEST)
+
+
+def _check_enough(unit: str, amount: int, tasks: int, each: int, node: Config) -> None:
+    """Refuse a budget that is not enough for one meta-iteration."""
     least = tasks * each
     if amount < least:
         of_each = "" if unit == "tasks" else f" of {each} {unit}"
@@ -38,4 +46,3 @@ def meta_iterations(config: Config) -> int:
             f"{KEY}.{unit}={amount}: must be at least {least}, one meta-iteration of {node['name']}"
             f" (meta_batch={tasks} tasks{of_each}). Use {KEY}.{unit}={least} or more"
         )
-    return amount // least

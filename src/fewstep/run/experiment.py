@@ -20,7 +20,7 @@ from fewstep.records import words
 from fewstep.run.learner import MetaLearner
 from fewstep.run.source import Labels, Source
 from fewstep.run.weights import Weights
-from fewstep.run.work import Work, work_of
+from fewstep.run.work import Tasks, Work
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,8 @@ class Experiment:
 
     @property
     def work(self) -> Work:
-        """What a training task costs."""
-        recipe, points = self.recipe, getattr(self.dataset, "points", None)
-        return work_of(recipe.algorithm, recipe.spec, points)
+        """What its training has cost so far."""
+        learner, points = self.learner, getattr(self.dataset, "points", None)
+        tasks = Tasks(self.recipe.algorithm, self.recipe.spec, points)
+        of_each = tasks.until(learner.meta_iteration, of=learner.max_meta_iterations)
+        return of_each.times(learner.meta_batch)

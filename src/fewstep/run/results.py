@@ -70,14 +70,14 @@ def header(experiment: Experiment, command: str) -> dict[str, Any]:
 
 def progress(stopwatch: Stopwatch, experiment: Experiment) -> dict[str, Any]:
     """How much training there was and how fast, in how much memory; null of what was not seen."""
-    learner, per_task = experiment.learner, experiment.work
+    learner, work = experiment.learner, experiment.work
     speed = stopwatch.tasks_per_second(learner.meta_batch) if stopwatch.meta_iterations else None
     return {
         "meta_iterations": learner.meta_iteration,
         "tasks_seen": learner.tasks_seen,
-        "gradients_taken": learner.tasks_seen * per_task.gradients,
-        "examples_seen": learner.tasks_seen * per_task.examples,
-        "hessian_products": learner.tasks_seen * per_task.hessian_products,
+        "gradients_taken": work.gradients,
+        "examples_seen": work.examples,
+        "hessian_products": work.hessian_products,
         "train_seconds": round(stopwatch.seconds, 3) or None,
         "tasks_per_second": speed and round(speed, 2),
         "peak_bytes": Peak.of(learner.trainer),

@@ -52,7 +52,9 @@ def for_ways(
         new.get_parameter(local).data = _rows(value.detach(), ways, inner.head)
     params = Net(made).params()
     like = Start({**params, **inner.rule.learned(params)}, inner.rule.init(params))
-    return made, Start(*(_resized(*both, ways, inner.head) for both in zip(start, like, strict=True)))
+    return made, Start(
+        *(_resized(*both, ways, inner.head) for both in zip(start, like, strict=True))
+    )
 
 
 def with_outputs(module: nn.Module, ways: int) -> nn.Module:
