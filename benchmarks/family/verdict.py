@@ -131,7 +131,7 @@ def estimates(file: Path = RESULTS / "theory_estimators" / "theory.json") -> lis
     return [*found, Verdict(claim, max(shares) <= 0.25, _shares(shares))]
 
 
-PARTS: dict[str, Callable[[], list[Verdict]]] = {
+PARTS: dict[str, Callable[..., list[Verdict]]] = {
     "estimators": waves,
     "lgd": langevin,
     "theory_estimators": estimates,

@@ -265,7 +265,8 @@ def test_every_algorithm_takes_a_rate_on_sines_that_does_not_explode(algorithm):
     config = composed("dataset=sine", f"algorithm={algorithm}")
     inner = config["algorithm"]["inner"]
     assert inner["rule"] == config["algorithm"].get("needs_rule", "sgd")
-    assert inner["lr"] == 0.02
+    assert inner["lr"] == config["algorithm"].get("needs_lr", 0.02)
+    assert ("needs_lr" in config["algorithm"]) == (algorithm in ("cavia", "sign_maml"))
     assert config["shots"]["train_shots"] == (15 if algorithm == "eigen_reptile" else 10)
     assert composed("dataset=sine", "algorithm.inner.lr=0.5")["algorithm"]["inner"]["lr"] == 0.5
 

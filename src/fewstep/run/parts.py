@@ -21,7 +21,7 @@ from fewstep.run.sizes import with_sizes
 
 Config = Mapping[str, Any]
 
-RECIPE = {"name", "outer", "meta_batch", "train_shots", "queries", "eval", "needs_rule"}
+RECIPE = {"name", "outer", "meta_batch", "train_shots", "queries", "eval", "needs_rule", "needs_lr"}
 """Keys of an algorithm's YAML that are its recipe and not arguments of its class."""
 
 FACTS = frozenset({"name", "channels", "size", "pictures"})  # of a dataset's YAML, for others

@@ -1,9 +1,11 @@
-"""How far cheaper estimators of MAML's gradient are from it: by order, inner rate and curvature.
+"""How far other estimators of MAML's gradient are from it: by order, inner rate and curvature.
 
 Between first-order MAML, which takes every factor (I - a H_k) of the gradient for the identity, and
 MAML lie the binomial estimates, which leave out products of many Hessians, and the truncated ones,
 which leave out Hessians far from the end. Which is nearer hangs on K a lambda, how much the inner
-loop bends: the first on small ones, the second on large ones.
+loop bends: the first on small ones, the second on large ones. Beside them stand differences of
+gradients, which see no bend of a ReLU, and the implicit gradient at the end of the path, drawn to
+its start by 1 / (K a), as descent is that stops after K steps.
 """
 
 from __future__ import annotations
@@ -21,17 +23,20 @@ from fewstep.adapters.curvature import largest_curvature
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.path import Path
 from fewstep.algorithms.binomial import Binomial
+from fewstep.algorithms.hessian_free import HessianFree
+from fewstep.algorithms.imaml import IMAML
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.limits import check_training
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
-from fewstep.core.rules import SGD
-from fewstep.core.types import Episode, Start
+from fewstep.core.rules import SGD, Prox
+from fewstep.core.types import Episode, Params, Start
 from fewstep.run.assembly import draft, opened
 from fewstep.run.build import build_tasks
 from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.theory.problem import flat
+from fewstep.theory.tables import ESTIMATES
 
 
 STEPS, ORDERS, TASKS = 5, (1, 2, 3, 4), 40
@@ -114,14 +119,19 @@ def of_task(problem: Problem, episode: Episode, rate: float) -> dict[str, Any]:
     _, v = path.query_gradient()
     exact = flat(Binomial(inner, order=STEPS).pull_back(path, v))
 
-    def error(order: int, window: int | None = None) -> float:
-        estimate = Binomial(inner, order, window).pull_back(path, v) if order else v
+    def error(estimate: Params) -> float:
         return float((flat(estimate) - exact).norm() / exact.norm())
 
+    def binomial(order: int, window: int | None = None) -> float:
+        return error(Binomial(inner, order, window).pull_back(path, v))
+
+    drawn = InnerLoop(Prox(rate, 1 / (STEPS * rate)), STEPS)
     return {
-        "first_order": error(0),
-        "binomial": [error(order) for order in ORDERS],
-        "truncated": [error(order, order) for order in ORDERS],
+        "first_order": error(v),
+        "hessian_free": error(HessianFree(inner).pull_back(path, v)),
+        "implicit": error(IMAML(drawn).pull_back(path, v)),
+        "binomial": [binomial(order) for order in ORDERS],
+        "truncated": [binomial(order, order) for order in ORDERS],
     }
 
 
@@ -135,7 +145,7 @@ def _summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         statistics.fmean(f["binomial"][i] < f["truncated"][i] for f in found)
         for i in range(len(ORDERS))
     ]
-    single = {key: statistics.median(f[key] for f in found) for key in ("curvature", "first_order")}
+    single = {key: statistics.median(f[key] for f in found) for key in ("curvature", *ESTIMATES)}
     return {**single, **kinds, "binomial_nearer": nearer}
 
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fewstep.records.style import STYLE
 from fewstep.theory.problem import ALGORITHMS
-from fewstep.theory.tables import NAMES
+from fewstep.theory.tables import ESTIMATES, NAMES
 
 
 COLORS = ("#0072b2", "#d55e00", "#009e73")
@@ -109,8 +109,9 @@ def _estimators(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]
     for axes, (case, trained) in zip(panels, groups, strict=True):
         own = [row for row in rows if (row["case"], row["trained"]) == (case, trained)]
         bends = [row["curvature"] for row in own]
-        look = {"color": NEUTRAL, "ls": "--", "lw": 1.2, "marker": "x", "ms": 4}
-        axes.loglog(bends, [row["first_order"] for row in own], label="first order", **look)
+        for (name, told), ls in zip(ESTIMATES.items(), ("--", ":", "-."), strict=True):
+            look = {"color": NEUTRAL, "ls": ls, "lw": 1.2, "marker": "x", "ms": 4}
+            axes.loglog(bends, [row[name] for row in own], label=told, **look)
         for kind, color, marker in zip(("binomial", "truncated"), COLORS, MARKERS, strict=False):
             for order, width in ((1, 0.9), (2, 1.6), (3, 2.3)):
                 errors = [row[kind][order - 1] for row in own]

@@ -10,7 +10,7 @@ PARTS = {
     "joint": "with k = 1 Reptile is joint training (5.1)",
     "manifolds": "Reptile finds the point nearest to all solution manifolds (5.2)",
     "alignment": "during training, gradients of a task's minibatches come to agree for k > 1",
-    "estimators": "how near binomial and truncated estimates are to MAML's gradient",
+    "estimators": "how near estimates of MAML's gradient are to it: binomial, truncated and others",
 }
 
 WHERE_NAMED = ("estimators",)

@@ -8,6 +8,13 @@ from typing import Any
 
 NAMES = {"maml": "MAML", "fomaml": "FOMAML", "reptile": "Reptile", "joint": "joint training"}
 
+ESTIMATES = {
+    "first_order": "first order",
+    "hessian_free": "Hessian-free",
+    "implicit": "implicit",
+}
+"""Those of MAML's gradient that have no order."""
+
 
 def markdown(figures: Mapping[str, Any]) -> str:
     """A table of each part that was computed; the paper's values stand in brackets."""
@@ -53,7 +60,8 @@ def _estimators(rows: Sequence[Mapping[str, Any]]) -> str:
     """A line a network and rate; binomial and truncated estimates of order 1 to 4, the nearer one
     of each order in bold."""
     orders = range(1, len(rows[0]["binomial"]) + 1)
-    head = ["tasks", "a", "K a λ", "first order", *(f"binomial, truncated {n}" for n in orders)]
+    head = ["tasks", "a", "K a λ", *ESTIMATES.values()]
+    head += [f"binomial, truncated {n}" for n in orders]
     lines = [head]
     for row in rows:
         when = "trained" if row["trained"] else "untrained"
@@ -62,7 +70,8 @@ def _estimators(rows: Sequence[Mapping[str, Any]]) -> str:
             told = [f"{error:.2g}" for error in pair]
             told[pair[0] > pair[1]] = f"**{told[pair[0] > pair[1]]}**"
             cells.append(", ".join(told))
-        own = [f"{row['rate']:g}", f"{row['curvature']:.2g}", f"{row['first_order']:.2g}"]
+        own = [f"{row['rate']:g}", f"{row['curvature']:.2g}"]
+        own += [f"{row[name]:.2g}" for name in ESTIMATES]
         lines.append([f"{row['case']}, {when}", *own, *cells])
     return _table(lines)
 
