@@ -153,7 +153,8 @@ def _inner(rule: Rule) -> InnerLoop:
     ("make", "told"),
     [
         (lambda: Adam(0.1, beta2=1.0), "beta2=1.0: must be at least 0 and below 1. For example"),
-        (lambda: Adam(0.1, eps=-1.0), "eps=-1.0: must be at least 0. For example eps=1e-8"),
+        (lambda: Adam(0.1, eps=-1.0), "eps=-1.0: must be above 0. For example eps=1e-8"),
+        (lambda: Adam(0.1, eps=0.0), "eps=0.0: must be above 0. For example eps=1e-8"),
         (lambda: ClippedSGD(0.1, clip=0.0), "clip=0.0: must be above 0. For example clip=1.0"),
         (lambda: MomentumDecay(0.1, momentum=1.5), "momentum=1.5: must be a number from 0 to 1"),
         (lambda: MomentumDecay(0.1, decay="x"), "decay=x: must be a number from 0 to 1"),

@@ -86,6 +86,13 @@ class Langevin(Rule):
                 raise ValueError(f"{name}={getattr(self, name)}: must be above 0")
 
     @property
+    def moves_all(self) -> str | None:
+        return (
+            "draws what has no gradient to its prior too. Use another rule, for example "
+            "algorithm.inner.rule=sgd"
+        )
+
+    @property
     def fewest_steps(self) -> int:
         """Inner steps below which there is no iterate to average."""
         return self.burn_in + 1 if self.temperature else 0

@@ -109,9 +109,10 @@ class Rule(ABC):
         return None
 
     @property
-    def shrinks(self) -> bool:
-        """Whether a step moves what has no gradient too, as a decay does."""
-        return False
+    def moves_all(self) -> str | None:
+        """What a step does to what has no gradient too, as a decay does, and the way out; None
+        where it leaves that as it is."""
+        return None
 
     @property
     def learns(self) -> bool:
