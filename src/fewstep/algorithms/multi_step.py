@@ -40,8 +40,9 @@ class MultiStep(Algorithm):
     epoch: int = 500
     first_order_until: int = 0
     weights: tuple[float, ...] | None = None
-    """Of the loss after each inner step; None: those of the first epoch."""
+    """Of the loss after each inner step while they count; None: those of each epoch."""
     first_order: bool = False
+    """Whether the gradients of the inner loop are constants in every meta-iteration."""
     replacement: bool = False
 
     needs_queries = True
@@ -76,10 +77,11 @@ class MultiStep(Algorithm):
         return self.inner.steps
 
     def at(self, meta_iteration: int, of: int) -> Algorithm:
-        epoch, first_order = meta_iteration // self.epoch, meta_iteration < self.first_order_until
+        epoch = meta_iteration // self.epoch
+        first_order = self.first_order or meta_iteration < self.first_order_until
         if epoch >= self.multi_step_epochs:
             return FOMAML(self.inner) if first_order else MAML(self.inner)
-        weights = weights_of(self.inner.steps, epoch, self.multi_step_epochs)
+        weights = self.weights or weights_of(self.inner.steps, epoch, self.multi_step_epochs)
         return replace(self, weights=weights, first_order=first_order)
 
     def direction(
