@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -150,11 +152,11 @@ def test_a_rule_says_whether_it_moves_what_has_no_gradient(rule: Rule) -> None:
 
 def test_langevin_descent_leaves_nothing_fixed() -> None:
     rule = Langevin(0.1, burn_in=1)
-    with pytest.raises(ValueError) as refusal:
-        InnerLoop(rule, 3, loss="sum", fixed=["layers.0.*"])
-    assert str(refusal.value) == (
+    told = (
         "algorithm.inner.fixed=[layers.0.*]: the inner rule Langevin draws what has no gradient to "
         "its prior too. Use another rule, for example algorithm.inner.rule=sgd, or "
         "algorithm.inner.fixed=[]"
     )
+    with pytest.raises(ValueError, match=re.escape(told) + "$"):
+        InnerLoop(rule, 3, loss="sum", fixed=["layers.0.*"])
     InnerLoop(rule, 3, loss="sum", frozen=["layers.0.*"])  # which no rule is shown

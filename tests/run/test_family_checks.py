@@ -18,6 +18,7 @@ from fewstep.algorithms.hessian_free import HessianFree
 from fewstep.algorithms.imaml import IMAML
 from fewstep.algorithms.multi_step import MultiStep
 from fewstep.algorithms.reptile import Reptile
+from fewstep.commands.train import check
 from fewstep.config.compose import compose_config
 from fewstep.config.instantiate import call
 from fewstep.core.contents import check_contents
@@ -35,7 +36,8 @@ from fewstep.core.rules import (
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly, consistency
-from fewstep.run.cautions import cautions, check_descent, warn
+from fewstep.run.cautions import cautions, warn
+from fewstep.run.descent import check_descent
 from fewstep.run.experiment import Experiment
 
 
@@ -116,7 +118,7 @@ def test_langevin_descent_refuses(words: list[str], told: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "bend"),
     [
-        (Langevin(0.02, prior="one_sided", kappa=40.0), 30.0),
+        (Langevin(0.02, prior="one_sided", kappa=29.0), 29.0),
         (Langevin(0.02, prior="laplace", lam=2.0), 20.0),
         (Langevin(0.02, prior="gaussian", lam=2.0), 2.0),
         (Langevin(0.02, prior="elastic", lam=2.0, kappa=5.0), 25.0),
@@ -133,9 +135,10 @@ def test_steps_overshoot_from_two_curvatures_on(rule: Langevin, bend: float) -> 
 
 
 def test_an_inner_rate_that_blows_up_is_refused_by_the_first_tasks() -> None:
-    check_descent(assembly.opened(drafted(*LGD)))
+    fine, fast = (assembly.opened(drafted(*LGD, f"algorithm.inner.lr={n}")) for n in (0.02, 0.9))
+    check_descent(fine, fine.splits["train"])
     with pytest.raises(ConfigError, match=r"algorithm.inner.lr=0.9: times the largest curvature"):
-        check_descent(assembly.opened(drafted(*LGD, "algorithm.inner.lr=0.9")))
+        check_descent(fast, fast.splits["train"])
 
 
 @pytest.mark.parametrize("make", [Reptile, EigenReptile, FOMAML, Combination])
@@ -208,6 +211,26 @@ def test_a_network_may_not_call_a_parameter_as_a_rule_does() -> None:
     module.register_parameter("inner/lr", torch.nn.Parameter(torch.zeros(2)))
     with pytest.raises(ValueError, match="the parameter inner/lr begins with inner/, as what"):
         check_contents(module)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "needed"),
+    [
+        ("imaml", "prox"),
+        ("prox_reptile", "prox"),
+        ("mamlpp", "lslr"),
+        ("metasgd", "metasgd"),
+        ("sign_maml", "sign"),
+    ],
+)
+def test_an_algorithm_that_is_its_rule_takes_no_other(algorithm: str, needed: str) -> None:
+    words = [f"algorithm={algorithm}", "algorithm.inner.rule=adam"]
+    with pytest.raises(ConfigError) as refusal:
+        check(plain(compose_config("train", words)))
+    assert str(refusal.value) == (
+        f"algorithm.inner.rule=adam: algorithm={algorithm} needs rule {needed}. Use "
+        f"algorithm.inner.rule={needed}, or another algorithm, for example algorithm=maml"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import detached
+from fewstep.config.checks import flatten
 from fewstep.core.objectives import Classification, Objective, Regression, ask
 from fewstep.core.types import Examples, Params
 from fewstep.messages.errors import ConfigError
@@ -43,6 +45,26 @@ def check_derivative(place: Place, gradient: Params) -> None:
     """
     for name, grad in gradient.items():
         _check_finite(place, grad, f"the gradient of {name} at the start")
+
+
+def check_sound(place: Place, direction: Any) -> None:
+    """Refuse a first direction that is not finite, of a tree of tensors: one outer step with it
+    would ruin every weight.
+
+    Raises:
+        ConfigError: naming a parameter, and the numbers that the direction hangs on.
+    """
+    for path, value in pytree.tree_flatten_with_path(direction)[0]:
+        if torch.isfinite(value).all():
+            continue
+        name = getattr(path[-1], "key", "a parameter")
+        leaves = flatten({"algorithm": {**place.experiment.config["algorithm"], "outer": None}})
+        numbers = [f"{key}={leaf}" for key, leaf in leaves if isinstance(leaf, float)]
+        raise ConfigError(
+            f"{place.algorithm}: its direction for {name} is not finite on the first "
+            f"training task, and one outer step would ruin the network. It hangs on "
+            f"{', '.join(numbers)}. Use a lower rate, or the usual value of what was changed"
+        )
 
 
 def form(value: Any) -> str:

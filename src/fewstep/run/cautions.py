@@ -1,26 +1,17 @@
-"""What can be run and most likely is not meant or is slow, and steps that are known to blow up
-beforehand."""
+"""What can be run and most likely is not meant or is slow."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 from torch import nn
 
-from fewstep.adapters.curvature import largest_curvature
-from fewstep.adapters.path import Path
 from fewstep.algorithms.hessian_free import HessianFree
 from fewstep.config.ranks import outside
-from fewstep.core.rules import Langevin, MetaSGD, Rule
+from fewstep.core.rules import Langevin, MetaSGD
 from fewstep.data.linear import Linear
-from fewstep.messages.errors import ConfigError
 from fewstep.run.experiment import Experiment
-
-
-TRIED = 8
-"""Training tasks whose curvature is looked at."""
 
 
 def warn(experiment: Experiment) -> None:
@@ -65,20 +56,3 @@ def cautions(experiment: Experiment) -> Iterator[str]:
                     f"for algorithm.inner.steps={algorithm.inner.steps} may blow up beyond them. "
                     "Use as many"
                 )
-
-
-def check_descent(experiment: Experiment) -> None:
-    """Refuse an inner rate at which the rule itself says that it blows up, on the first tasks.
-
-    Raises:
-        ConfigError: naming the rate and what it comes to.
-    """
-    inner, learner = experiment.recipe.algorithm.inner, experiment.learner
-    if type(inner.rule).overshoots is Rule.overshoots:
-        return
-    one, spec = replace(inner, steps=1), replace(experiment.recipe.spec, steps=1)
-    split = experiment.splits["train"].to("cpu", next(learner.parameters()).dtype)
-    for index in range(min(TRIED, experiment.schedule.meta_batch)):
-        path = Path(one, learner.problem, learner.start(), split.episode(spec, 0, index))
-        if told := inner.rule.overshoots(float(largest_curvature(path))):
-            raise ConfigError(told)
