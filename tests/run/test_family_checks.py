@@ -79,6 +79,15 @@ def test_what_is_most_likely_not_meant_is_said(words: list[str], told: str | Non
     assert told is None or told in found[0]
 
 
+def test_an_evaluation_is_told_of_more_steps_than_rates_are_good_for(capsys) -> None:
+    words = ["algorithm=metasgd", *SMALL, "eval.steps=40"]
+    warn(drafted(*words), training=False)
+    assert capsys.readouterr().err == (
+        "note: eval.settings[0].steps=40: rates that were learned for algorithm.inner.steps=5 may "
+        "blow up beyond them. Use as many\n"
+    )
+
+
 @pytest.mark.parametrize(("rank", "lines"), [(None, 1), (0, 1), (1, 0)])
 def test_it_is_said_once_for_all_ranks(rank: int | None, lines: int, monkeypatch, capsys) -> None:
     experiment = drafted("experiment=titans_recall")
@@ -87,6 +96,7 @@ def test_it_is_said_once_for_all_ranks(rank: int | None, lines: int, monkeypatch
         for name, value in given.items():
             monkeypatch.setenv(name, value)
     warn(experiment)
+    warn(experiment, training=False)  # of what is measured there is nothing to say
     said = capsys.readouterr().err.splitlines()
     assert [line.startswith("note: model: ") for line in said] == [True] * lines
 

@@ -9,15 +9,17 @@ from torch import nn
 
 from fewstep.algorithms.hessian_free import HessianFree
 from fewstep.config.ranks import outside
-from fewstep.core.rules import Langevin, MetaSGD
+from fewstep.core.rules import Langevin
 from fewstep.data.linear import Linear
 from fewstep.run.experiment import Experiment
 
 
-def warn(experiment: Experiment) -> None:
-    """Say what is most likely not meant or is slow, once for all ranks, and go on."""
+def warn(experiment: Experiment, training: bool = True) -> None:
+    """Say what is most likely not meant or is slow, of a training or of a test alone, once for all
+    ranks, and go on."""
     others = outside()
-    for text in cautions(experiment) if not others or others.rank == 0 else ():
+    found = cautions(experiment) if training else cautions_of_test(experiment)
+    for text in found if not others or others.rank == 0 else ():
         print(f"note: {text}", file=sys.stderr)
 
 
@@ -48,11 +50,15 @@ def cautions(experiment: Experiment) -> Iterator[str]:
             f"those of dataset.prior={dataset.prior} lie on both. Use "
             f"algorithm.inner.options.prior={dataset.prior}"
         )
-    if isinstance(rule, MetaSGD):
-        for place, setting in enumerate(experiment.test.settings):
-            if setting.spec.steps > algorithm.inner.steps:
-                yield (
-                    f"eval.settings[{place}].steps={setting.spec.steps}: rates that were learned "
-                    f"for algorithm.inner.steps={algorithm.inner.steps} may blow up beyond them. "
-                    "Use as many"
-                )
+    yield from cautions_of_test(experiment)
+
+
+def cautions_of_test(experiment: Experiment) -> Iterator[str]:
+    """Those of what is measured alone, whenever that is."""
+    inner = experiment.recipe.algorithm.inner
+    for place, setting in enumerate(experiment.test.settings):
+        if not inner.rule.lasts and setting.spec.steps > inner.steps:
+            yield (
+                f"eval.settings[{place}].steps={setting.spec.steps}: rates that were learned for "
+                f"algorithm.inner.steps={inner.steps} may blow up beyond them. Use as many"
+            )
