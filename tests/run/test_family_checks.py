@@ -24,6 +24,7 @@ from fewstep.config.instantiate import call
 from fewstep.core.contents import check_contents
 from fewstep.core.outer import OuterStep
 from fewstep.core.rules import (
+    LSLR,
     SGD,
     Adam,
     ClippedSGD,
@@ -64,6 +65,18 @@ def drafted(*words: str) -> Experiment:
         (
             ["algorithm=metasgd", *SMALL, "algorithm.eval.steps=6"],
             "eval.settings[0].steps=6: rates that were learned for algorithm.inner.steps=5 may",
+        ),
+        (["algorithm=truncated", "algorithm.order=2", *SMALL], None),
+        (
+            ["algorithm=truncated", "algorithm.window=3", *SMALL],
+            "algorithm.window=3: with algorithm.order=1 this is no truncated path but a binomial "
+            "estimate of a longer one. Use algorithm=binomial for that, or algorithm.window=1",
+        ),
+        (["algorithm=binomial", "algorithm.window=3", *SMALL], None),
+        (
+            [*LGD, "algorithm.inner.batch_size=1"],
+            "algorithm.inner.batch_size=1: Langevin weighs the sum of a minibatch's losses against "
+            "its prior, and a task has 2 examples: they count",
         ),
         (
             ["experiment=ifwi"],
@@ -182,6 +195,32 @@ def _inner(rule: Rule) -> InnerLoop:
         (
             lambda: call(HessianFree, "algorithm", {"inner": _inner(SGD(0.1)), "eps": math.nan}),
             "algorithm.eps=nan: must be a finite number",
+        ),
+        (
+            lambda: call(LSLR, "algorithm.inner.options", {"lr": 0.1, "steps": 0}),
+            "algorithm.inner.options.steps=0: must be at least 1, as many as training takes. For "
+            "example algorithm.inner.options.steps=${algorithm.inner.steps}",
+        ),
+        (
+            lambda: call(Prox, "algorithm.inner.options", {"lr": 0.1, "lam": -1}),
+            "algorithm.inner.options.lam=-1: must be at least 0. For example "
+            "algorithm.inner.options.lam=1.0",
+        ),
+        (
+            lambda: call(Binomial, "algorithm", {"inner": _inner(SGD(0.1)), "order": None}),
+            "algorithm.order=null: must be a whole number. For example algorithm.order=1",
+        ),
+        (
+            lambda: call(Binomial, "algorithm", {"inner": _inner(SGD(0.1)), "order": 1.5}),
+            "algorithm.order=1.5: must be a whole number. For example algorithm.order=1",
+        ),
+        (
+            lambda: MultiStep(_inner(SGD(0.1)), epoch=0),
+            "algorithm.epoch=0: must be at least 1. For example algorithm.epoch=500",
+        ),
+        (
+            lambda: MultiStep(_inner(SGD(0.1)), first_order_until=-1),
+            "algorithm.first_order_until=-1: must be at least 0. For example algorithm.first_orde",
         ),
     ],
 )

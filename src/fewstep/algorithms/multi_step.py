@@ -51,7 +51,8 @@ class MultiStep(Algorithm):
         for name, least in (("multi_step_epochs", 0), ("epoch", 1), ("first_order_until", 0)):
             if getattr(self, name) < least:
                 raise ValueError(
-                    f"algorithm.{name}={getattr(self, name)}: must be at least {least}"
+                    f"algorithm.{name}={getattr(self, name)}: must be at least {least}. For "
+                    f"example algorithm.{name}={getattr(MultiStep, name)}"
                 )
         if self.weights is not None and not (
             isinstance(self.weights, list | tuple)

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.hessian_free import HessianFree
 from fewstep.config.ranks import outside
 from fewstep.core.rules import Langevin
 from fewstep.data.linear import Linear
-from fewstep.run.experiment import Experiment
+from fewstep.run.experiment import Experiment, Recipe
 
 
 def warn(experiment: Experiment, training: bool = True) -> None:
@@ -26,7 +27,7 @@ def warn(experiment: Experiment, training: bool = True) -> None:
 def cautions(experiment: Experiment) -> Iterator[str]:
     """What there is to be said of an experiment, a line each."""
     algorithm, module = experiment.recipe.algorithm, experiment.learner.module
-    rule, bends = algorithm.inner.rule, sum(isinstance(m, nn.ReLU) for m in module.modules())
+    bends = sum(isinstance(m, nn.ReLU) for m in module.modules())
     if isinstance(algorithm, HessianFree) and bends:
         yield (
             f"algorithm.eps={algorithm.eps}: a difference of two gradients is no Hessian product "
@@ -42,7 +43,15 @@ def cautions(experiment: Experiment) -> Iterator[str]:
             f"model: {', '.join(sorted(plain))} is not to be made a program (programs = False). "
             "Steps run as they are written, which is slower"
         )
-    dataset = experiment.dataset
+    yield from _of_the_prior(experiment)
+    yield from _of_the_path(experiment.recipe)
+    yield from cautions_of_test(experiment)
+
+
+def _of_the_prior(experiment: Experiment) -> Iterator[str]:
+    """What a rule that weighs the losses against a prior is told of both."""
+    dataset, inner = experiment.dataset, experiment.recipe.algorithm.inner
+    rule = inner.rule
     both_sides = isinstance(dataset, Linear) and dataset.prior != "exponential"
     if both_sides and isinstance(rule, Langevin) and rule.prior == "one_sided":
         yield (
@@ -50,7 +59,27 @@ def cautions(experiment: Experiment) -> Iterator[str]:
             f"those of dataset.prior={dataset.prior} lie on both. Use "
             f"algorithm.inner.options.prior={dataset.prior}"
         )
-    yield from cautions_of_test(experiment)
+    spec = experiment.recipe.spec
+    if rule.sums and inner.batch_size is not None and inner.batch_size < spec.ways * spec.shots:
+        yield (
+            f"algorithm.inner.batch_size={inner.batch_size}: {type(rule).__name__} weighs the sum "
+            f"of a minibatch's losses against its prior, and a task has {spec.ways * spec.shots} "
+            "examples: they count for less than they are. Use algorithm.inner.batch_size=null"
+        )
+
+
+def _of_the_path(recipe: Recipe) -> Iterator[str]:
+    algorithm = recipe.algorithm
+    if recipe.name != "truncated" or not isinstance(algorithm, Binomial):
+        return
+    order, window = algorithm.order, algorithm.window
+    if order != window:
+        shown = "null" if window is None else window
+        yield (
+            f"algorithm.window={shown}: with algorithm.order={order} this is no truncated path but "
+            f"a binomial estimate of a longer one. Use algorithm=binomial for that, or "
+            f"algorithm.window={order}"
+        )
 
 
 def cautions_of_test(experiment: Experiment) -> Iterator[str]:
