@@ -154,7 +154,7 @@ UNSOUND = [
         ["algorithm=hessian_free", "algorithm.eps=1e-45"],
         "algorithm=hessian_free: its direction for layers.0.weight is not finite on the first "
         "training task, and one outer step would ruin the network. It hangs on "
-        "algorithm.eps=1e-45, algorithm.inner.lr=0.02. Use a lower rate, or the usual value of "
+        "algorithm.inner.lr=0.02, algorithm.eps=1e-45. Use a lower rate, or the usual value of "
         "what was changed",
     ),
     (

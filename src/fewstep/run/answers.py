@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import detached
-from fewstep.config.checks import flatten
 from fewstep.core.objectives import Classification, Objective, Regression, ask
 from fewstep.core.types import Examples, Params
 from fewstep.messages.errors import ConfigError
@@ -58,13 +57,21 @@ def check_sound(place: Place, direction: Any) -> None:
         if torch.isfinite(value).all():
             continue
         name = getattr(path[-1], "key", "a parameter")
-        leaves = flatten({"algorithm": {**place.experiment.config["algorithm"], "outer": None}})
-        numbers = [f"{key}={leaf}" for key, leaf in leaves if isinstance(leaf, float)]
+        numbers = [f"{key}={number}" for key, number in _numbers(place).items()]
         raise ConfigError(
             f"{place.algorithm}: its direction for {name} is not finite on the first "
             f"training task, and one outer step would ruin the network. It hangs on "
             f"{', '.join(numbers)}. Use a lower rate, or the usual value of what was changed"
         )
+
+
+def _numbers(place: Place) -> dict[str, float]:
+    """Those with a fraction that the algorithm and its inner rule are made of, by their keys."""
+    algorithm = place.experiment.recipe.algorithm
+    made = {f"algorithm.inner.options.{n}": v for n, v in vars(algorithm.inner.rule).items()}
+    made["algorithm.inner.lr"] = made.pop("algorithm.inner.options.lr", algorithm.inner.rule.lr)
+    made |= {f"algorithm.{n}": v for n, v in vars(algorithm).items()}
+    return {key: value for key, value in made.items() if isinstance(value, float)}
 
 
 def form(value: Any) -> str:
