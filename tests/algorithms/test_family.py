@@ -268,6 +268,10 @@ def test_the_schedule_of_multi_step_losses_and_of_orders() -> None:
     assert made.at(7, 20).weights == weights_of(3, 1, 2)
     assert made.at(10, 20) == MAML(THREE)
     assert isinstance(replace(made, first_order_until=20).at(10, 20), FOMAML)
+    assert replace(made, weights=(0.0, 0.0, 1.0)).at(7, 20).weights == (0.0, 0.0, 1.0)
+    always = replace(made, first_order=True)
+    assert always.at(7, 20).first_order
+    assert isinstance(always.at(10, 20), FOMAML)
     first = direction(MultiStep(THREE, weights=(0.0, 0.0, 1.0), first_order=True))
     assert error(first, direction(FOMAML(THREE))) < 1e-14
 

@@ -155,9 +155,23 @@ def test_tasks_ask_for_each_weight_and_hang_on_their_number_alone() -> None:
     ("made", "told"),
     [
         (lambda: Langevin(0.1, temperature=-1.0), "temperature=-1.0: must be at least 0"),
-        (lambda: Langevin(0.1, prior="flat"), "prior=flat: must be one of one_sided, laplace"),
+        (
+            lambda: Langevin(0.1, prior="flat"),
+            r"^prior=flat: must be one of one_sided, laplace, gaussian, elastic. For example "
+            r"prior=gaussian$",
+        ),
+        (
+            lambda: Langevin(0.1, beta=50.0),
+            r"^beta=50.0: must be above 0 and below 20, where what is learned is kept. For example "
+            r"beta=1.0$",
+        ),
+        (lambda: Langevin(0.1, kappa=30.0), r"kappa=30.0: must be above 0 and below 30, where wh"),
+        (lambda: Langevin(0.1, lam=0.0), r"^lam=0.0: must be above 0. For example lam=1.0$"),
         (lambda: Langevin(0.1, burn_in=-1), "burn_in=-1: must be at least 0"),
-        (lambda: LinearChains(2, 0), r"model.chains=0: must be at least 1"),
+        (
+            lambda: LinearChains(2, 0),
+            r"model.chains=0: must be at least 1. For example model.chains=2$",
+        ),
         (
             lambda: Linear(d=3).oracle(),
             r"dataset.d=3 weights with dataset.prior=exponential",

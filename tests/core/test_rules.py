@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.core.problem import Problem
-from fewstep.core.rules import SGD, Adam
+from fewstep.core.rules import RULES, SGD, Adam, Langevin, MomentumDecay, Rule
+from fewstep.core.rules.learned import joined
 from fewstep.core.types import Start
 from problems import REGRESSION, small_episode, small_net
 
@@ -128,3 +131,32 @@ def test_sum_and_mean_differ_by_the_batch_under_sgd() -> None:
     for name, p in net.params().items():
         torch.testing.assert_close(summed[name], meant[name], rtol=1e-12, atol=1e-14)
         assert not torch.allclose(summed[name], slow[name], rtol=1e-3) or not p.any()
+
+
+MORE = {"lslr": {"steps": 3}, "langevin": {"burn_in": 1, "temperature": 0.0}}
+MADE = [kind(lr=0.1, **MORE.get(name, {})) for name, kind in RULES.items()]
+MADE += [MomentumDecay(0.1, decay=0.1)]
+
+
+@pytest.mark.parametrize("rule", MADE, ids=repr)
+def test_a_rule_says_whether_it_moves_what_has_no_gradient(rule: Rule) -> None:
+    """What `algorithm.inner.fixed` goes by; from the second step on, for a pull to the start."""
+    params = {"w": torch.tensor([1.0, -2.0], dtype=torch.float64)}
+    none = {"w": torch.zeros(2, dtype=torch.float64)}
+    state = joined(rule.init(params), rule.learned(params))
+    at, state = rule.begin(params, state, torch.tensor(7))
+    for _ in range(3):
+        at, state = rule.step(at, none, state)
+    assert torch.equal(at["w"], params["w"]) == (rule.moves_all is None)
+
+
+def test_langevin_descent_leaves_nothing_fixed() -> None:
+    rule = Langevin(0.1, burn_in=1)
+    told = (
+        "algorithm.inner.fixed=[layers.0.*]: the inner rule Langevin draws what has no gradient to "
+        "its prior too. Use another rule, for example algorithm.inner.rule=sgd, or "
+        "algorithm.inner.fixed=[]"
+    )
+    with pytest.raises(ValueError, match=re.escape(told) + "$"):
+        InnerLoop(rule, 3, loss="sum", fixed=["layers.0.*"])
+    InnerLoop(rule, 3, loss="sum", frozen=["layers.0.*"])  # which no rule is shown

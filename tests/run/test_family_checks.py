@@ -18,11 +18,13 @@ from fewstep.algorithms.hessian_free import HessianFree
 from fewstep.algorithms.imaml import IMAML
 from fewstep.algorithms.multi_step import MultiStep
 from fewstep.algorithms.reptile import Reptile
+from fewstep.commands.train import check
 from fewstep.config.compose import compose_config
 from fewstep.config.instantiate import call
 from fewstep.core.contents import check_contents
 from fewstep.core.outer import OuterStep
 from fewstep.core.rules import (
+    LSLR,
     SGD,
     Adam,
     ClippedSGD,
@@ -35,7 +37,8 @@ from fewstep.core.rules import (
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly, consistency
-from fewstep.run.cautions import cautions, check_descent, warn
+from fewstep.run.cautions import cautions, warn
+from fewstep.run.descent import check_descent
 from fewstep.run.experiment import Experiment
 
 
@@ -63,6 +66,18 @@ def drafted(*words: str) -> Experiment:
             ["algorithm=metasgd", *SMALL, "algorithm.eval.steps=6"],
             "eval.settings[0].steps=6: rates that were learned for algorithm.inner.steps=5 may",
         ),
+        (["algorithm=truncated", "algorithm.order=2", *SMALL], None),
+        (
+            ["algorithm=truncated", "algorithm.window=3", *SMALL],
+            "algorithm.window=3: with algorithm.order=1 this is no truncated path but a binomial "
+            "estimate of a longer one. Use algorithm=binomial for that, or algorithm.window=1",
+        ),
+        (["algorithm=binomial", "algorithm.window=3", *SMALL], None),
+        (
+            [*LGD, "algorithm.inner.batch_size=1"],
+            "algorithm.inner.batch_size=1: Langevin weighs the sum of a minibatch's losses against "
+            "its prior, and a task has 2 examples: they count",
+        ),
         (
             ["experiment=ifwi"],
             "model: VelocityModel is not to be made a program (programs = False)",
@@ -77,6 +92,15 @@ def test_what_is_most_likely_not_meant_is_said(words: list[str], told: str | Non
     assert told is None or told in found[0]
 
 
+def test_an_evaluation_is_told_of_more_steps_than_rates_are_good_for(capsys) -> None:
+    words = ["algorithm=metasgd", *SMALL, "eval.steps=40"]
+    warn(drafted(*words), training=False)
+    assert capsys.readouterr().err == (
+        "note: eval.settings[0].steps=40: rates that were learned for algorithm.inner.steps=5 may "
+        "blow up beyond them. Use as many\n"
+    )
+
+
 @pytest.mark.parametrize(("rank", "lines"), [(None, 1), (0, 1), (1, 0)])
 def test_it_is_said_once_for_all_ranks(rank: int | None, lines: int, monkeypatch, capsys) -> None:
     experiment = drafted("experiment=titans_recall")
@@ -85,6 +109,7 @@ def test_it_is_said_once_for_all_ranks(rank: int | None, lines: int, monkeypatch
         for name, value in given.items():
             monkeypatch.setenv(name, value)
     warn(experiment)
+    warn(experiment, training=False)  # of what is measured there is nothing to say
     said = capsys.readouterr().err.splitlines()
     assert [line.startswith("note: model: ") for line in said] == [True] * lines
 
@@ -116,7 +141,7 @@ def test_langevin_descent_refuses(words: list[str], told: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "bend"),
     [
-        (Langevin(0.02, prior="one_sided", kappa=40.0), 30.0),
+        (Langevin(0.02, prior="one_sided", kappa=29.0), 29.0),
         (Langevin(0.02, prior="laplace", lam=2.0), 20.0),
         (Langevin(0.02, prior="gaussian", lam=2.0), 2.0),
         (Langevin(0.02, prior="elastic", lam=2.0, kappa=5.0), 25.0),
@@ -133,9 +158,10 @@ def test_steps_overshoot_from_two_curvatures_on(rule: Langevin, bend: float) -> 
 
 
 def test_an_inner_rate_that_blows_up_is_refused_by_the_first_tasks() -> None:
-    check_descent(assembly.opened(drafted(*LGD)))
+    fine, fast = (assembly.opened(drafted(*LGD, f"algorithm.inner.lr={n}")) for n in (0.02, 0.9))
+    check_descent(fine, fine.splits["train"])
     with pytest.raises(ConfigError, match=r"algorithm.inner.lr=0.9: times the largest curvature"):
-        check_descent(assembly.opened(drafted(*LGD, "algorithm.inner.lr=0.9")))
+        check_descent(fast, fast.splits["train"])
 
 
 @pytest.mark.parametrize("make", [Reptile, EigenReptile, FOMAML, Combination])
@@ -153,7 +179,8 @@ def _inner(rule: Rule) -> InnerLoop:
     ("make", "told"),
     [
         (lambda: Adam(0.1, beta2=1.0), "beta2=1.0: must be at least 0 and below 1. For example"),
-        (lambda: Adam(0.1, eps=-1.0), "eps=-1.0: must be at least 0. For example eps=1e-8"),
+        (lambda: Adam(0.1, eps=-1.0), "eps=-1.0: must be above 0. For example eps=1e-8"),
+        (lambda: Adam(0.1, eps=0.0), "eps=0.0: must be above 0. For example eps=1e-8"),
         (lambda: ClippedSGD(0.1, clip=0.0), "clip=0.0: must be above 0. For example clip=1.0"),
         (lambda: MomentumDecay(0.1, momentum=1.5), "momentum=1.5: must be a number from 0 to 1"),
         (lambda: MomentumDecay(0.1, decay="x"), "decay=x: must be a number from 0 to 1"),
@@ -168,6 +195,32 @@ def _inner(rule: Rule) -> InnerLoop:
         (
             lambda: call(HessianFree, "algorithm", {"inner": _inner(SGD(0.1)), "eps": math.nan}),
             "algorithm.eps=nan: must be a finite number",
+        ),
+        (
+            lambda: call(LSLR, "algorithm.inner.options", {"lr": 0.1, "steps": 0}),
+            "algorithm.inner.options.steps=0: must be at least 1, as many as training takes. For "
+            "example algorithm.inner.options.steps=${algorithm.inner.steps}",
+        ),
+        (
+            lambda: call(Prox, "algorithm.inner.options", {"lr": 0.1, "lam": -1}),
+            "algorithm.inner.options.lam=-1: must be at least 0. For example "
+            "algorithm.inner.options.lam=1.0",
+        ),
+        (
+            lambda: call(Binomial, "algorithm", {"inner": _inner(SGD(0.1)), "order": None}),
+            "algorithm.order=null: must be a whole number. For example algorithm.order=1",
+        ),
+        (
+            lambda: call(Binomial, "algorithm", {"inner": _inner(SGD(0.1)), "order": 1.5}),
+            "algorithm.order=1.5: must be a whole number. For example algorithm.order=1",
+        ),
+        (
+            lambda: MultiStep(_inner(SGD(0.1)), epoch=0),
+            "algorithm.epoch=0: must be at least 1. For example algorithm.epoch=500",
+        ),
+        (
+            lambda: MultiStep(_inner(SGD(0.1)), first_order_until=-1),
+            "algorithm.first_order_until=-1: must be at least 0. For example algorithm.first_orde",
         ),
     ],
 )
@@ -207,6 +260,26 @@ def test_a_network_may_not_call_a_parameter_as_a_rule_does() -> None:
     module.register_parameter("inner/lr", torch.nn.Parameter(torch.zeros(2)))
     with pytest.raises(ValueError, match="the parameter inner/lr begins with inner/, as what"):
         check_contents(module)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "needed"),
+    [
+        ("imaml", "prox"),
+        ("prox_reptile", "prox"),
+        ("mamlpp", "lslr"),
+        ("metasgd", "metasgd"),
+        ("sign_maml", "sign"),
+    ],
+)
+def test_an_algorithm_that_is_its_rule_takes_no_other(algorithm: str, needed: str) -> None:
+    words = [f"algorithm={algorithm}", "algorithm.inner.rule=adam"]
+    with pytest.raises(ConfigError) as refusal:
+        check(plain(compose_config("train", words)))
+    assert str(refusal.value) == (
+        f"algorithm.inner.rule=adam: algorithm={algorithm} needs rule {needed}. Use "
+        f"algorithm.inner.rule={needed}, or another algorithm, for example algorithm=maml"
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from fewstep.commands import train
 from fewstep.config import room
 from fewstep.config.capacity import check_capacity
 from fewstep.config.compose import compose_config
+from fewstep.core.types import EpisodeSpec
+from fewstep.data.manifests import manifest
 from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import handover
@@ -139,6 +141,38 @@ def test_a_dataset_of_ones_own_is_tried_as_well():
     assert "Use execution=threads or execution=serial" in message
 
 
+def test_what_blows_up_is_looked_for_once_the_network_is_known_to_fit():
+    with pytest.raises(ConfigError) as caught:
+        train.settle(plain(compose_config("train", ["experiment=lgd", "model.d=3"])))
+    told = str(caught.value)
+    assert told.startswith("model=fewstep.models.LinearChains: does not fit dataset=linear with")
+    assert "inputs of 2" in told
+
+
+UNSOUND = [
+    (
+        ["algorithm=hessian_free", "algorithm.eps=1e-45"],
+        "algorithm=hessian_free: its direction for layers.0.weight is not finite on the first "
+        "training task, and one outer step would ruin the network. It hangs on "
+        "algorithm.inner.lr=0.02, algorithm.eps=1e-45. Use a lower rate, or the usual value of "
+        "what was changed",
+    ),
+    (
+        ["algorithm=imaml", "algorithm.inner.options.lam=1e30"],
+        "algorithm.inner.options.lam=1e+30: times algorithm.inner.lr=0.02 is 2e+28, and the pull "
+        "to the start overshoots it from 2 on. Use algorithm.inner.options.lam=50 or less, or a "
+        "lower algorithm.inner.lr",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), UNSOUND)
+def test_a_direction_that_ruins_the_network_is_refused(words, told):
+    with pytest.raises(ConfigError) as caught:
+        train.settle(plain(compose_config("train", [*WAVES, *words])))
+    assert str(caught.value) == told
+
+
 def test_one_class_cannot_be_learned():
     assert "shots.ways=1: with one class every answer is right" in refusal("shots.ways=1")
 
@@ -194,6 +228,18 @@ def test_the_run_takes_over_the_programs_that_were_written():
     (found, _, _), (expected, _, _) = (one.directions(episodes) for one in (learner, fresh))
     assert len(known) == 1
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_the_run_tests_on_the_tasks_of_a_list(tmp_path):
+    config = plain(compose_config("train", FEW))
+    file, split = tmp_path / "tasks.npz", assemble(config).splits["test"]
+    manifest.write(file, manifest.of(split, EpisodeSpec(5, 1, 1, 0), 7, 3))
+    config["eval"]["manifest"] = str(file)
+    train.settle(config)
+    test = handover.taken(config).test
+    assert (test.tasks, test.seed, test.settings[0].spec.queries) == (3, 7, 1)
+    told = refusal("eval.manifest=nowhere.npz")
+    assert told.startswith("eval.manifest=nowhere.npz: cannot be read (No such file or directory)")
 
 
 BATCH = "algorithm.inner.batch_size"

@@ -34,6 +34,17 @@ SECTION_5 = [name for name in command.PARTS if name not in command.WHERE_NAMED]
         (["seed=-1"], ["seed=-1", "at least 0", "seed=0"]),
         (["max_meta_iterations=0"], ["max_meta_iterations=0", "at least 1"]),
         (["dataset=sine"], ["dataset=sine", "glyphs, omniglot"]),
+        (
+            ["estimators", "max_meta_iterations=5"],
+            [
+                "max_meta_iterations=5: is of alignment alone, and estimators would be computed "
+                "without it. Leave it out, or add alignment"
+            ],
+        ),
+        (
+            ["slopes", "joint", "dataset=omniglot"],
+            ["dataset=omniglot: is of alignment and estimators alone, and slopes, joint would be"],
+        ),
         (["out="], ["out=", "a text"]),
         (["alignment", "dataset.root=DATA"], ["dataset.root=DATA", "there is no key"]),
         (["alignment", "dataset=omniglot", "dataset.root=NOWHERE"], ["dataset.root", "NOWHERE"]),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import fewstep
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.core.net import Net
-from fewstep.core.objectives import Regression
-from fewstep.core.rules import SGD
+from fewstep.core.objectives import ChainMean, Regression
+from fewstep.core.rules import SGD, MetaSGD
 from fewstep.core.types import Start
+from fewstep.models import LinearChains
 from fewstep.use.initialization import Initialization
 from fewstep.use.learning import Learner
 from fewstep.use.origin import Origin
@@ -53,6 +58,18 @@ def test_values_of_several_dimensions_keep_them() -> None:
     assert both.predict([4.0])[0] == pytest.approx([9, -9], abs=1e-3)
 
 
+def test_the_answer_of_several_chains_is_their_mean() -> None:
+    """Each goes down half its squared error, summed: w = lr sum(x y), from starts of their own."""
+    module, rule = LinearChains(1, chains=3), SGD(0.1)
+    module.weight.data += torch.tensor([[0.0], [0.3], [0.6]])
+    start, inner = Start(Net(module).params(), {}), InnerLoop(rule, 1, loss="sum")
+    learner = Learner(module, start, inner, ChainMean(), 1, 1, None)
+    one = Initialization(learner, None, Origin("chains")).regress(X, Y)
+    w = 0.3 + 0.1 * np.sum(X * (Y - 0.3 * X))
+    assert one.predict([1.0, 10.0]) == pytest.approx([w, 10 * w])
+    assert one.curve[0][1] == pytest.approx(np.mean((Y - 0.3 * X) ** 2))
+
+
 WRONG = {
     "y: there are 2 values, and 3 points": (X, Y[:2]),
     "y: contains NaN or infinity": (X, [1, np.nan, 2]),
@@ -76,6 +93,22 @@ def test_classes_and_values_are_not_mistaken_for_each_other() -> None:
         zero().adapt(X[:, None], ["a", "b", "c"])
     with pytest.raises(ValueError, match=r"trained on classes, not on values\. Use adapt\("):
         fewstep.load("glyphs").regress(X, Y)
+
+
+def test_more_steps_than_its_rates_were_learned_for_are_said() -> None:
+    init = zero(steps=5)
+    learner = replace(init.learner, inner=InnerLoop(MetaSGD(0.1), 5))
+    init = replace(init, learner=learner)
+    told = (
+        "steps=9: init=zero has learned its rates for 5 steps, and may blow up beyond them. Use "
+        "steps=5 or less"
+    )
+    with pytest.warns(UserWarning, match=f"^{told}$"):
+        init.with_settings(steps=9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        init.with_settings(steps=5)
+        zero(steps=5).with_settings(steps=9)
 
 
 @pytest.mark.slow

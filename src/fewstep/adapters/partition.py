@@ -30,10 +30,10 @@ def check_lists(inner: Any) -> None:
                 f"algorithm.inner.{key}={given}: must be a list of parameter names or "
                 f"patterns. For example algorithm.inner.{key}=[features.*]"
             )
-    if inner.fixed and inner.rule.shrinks:
+    if inner.fixed and (moved := inner.rule.moves_all):
         raise ValueError(
-            f"{written(inner, 'fixed')}: the inner rule {type(inner.rule).__name__} shrinks what "
-            "has no gradient too. Use algorithm.inner.options.decay=0, or algorithm.inner.fixed=[]"
+            f"{written(inner, 'fixed')}: the inner rule {type(inner.rule).__name__} {moved}, or "
+            "algorithm.inner.fixed=[]"
         )
     if inner.reset and inner.steps < 1:
         raise ValueError(

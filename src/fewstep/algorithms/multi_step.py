@@ -40,8 +40,9 @@ class MultiStep(Algorithm):
     epoch: int = 500
     first_order_until: int = 0
     weights: tuple[float, ...] | None = None
-    """Of the loss after each inner step; None: those of the first epoch."""
+    """Of the loss after each inner step while they count; None: those of each epoch."""
     first_order: bool = False
+    """Whether the gradients of the inner loop are constants in every meta-iteration."""
     replacement: bool = False
 
     needs_queries = True
@@ -50,7 +51,8 @@ class MultiStep(Algorithm):
         for name, least in (("multi_step_epochs", 0), ("epoch", 1), ("first_order_until", 0)):
             if getattr(self, name) < least:
                 raise ValueError(
-                    f"algorithm.{name}={getattr(self, name)}: must be at least {least}"
+                    f"algorithm.{name}={getattr(self, name)}: must be at least {least}. For "
+                    f"example algorithm.{name}={getattr(MultiStep, name)}"
                 )
         if self.weights is not None and not (
             isinstance(self.weights, list | tuple)
@@ -79,10 +81,11 @@ class MultiStep(Algorithm):
         return self.first_order_until, self.multi_step_epochs * self.epoch
 
     def at(self, meta_iteration: int, of: int) -> Algorithm:
-        epoch, first_order = meta_iteration // self.epoch, meta_iteration < self.first_order_until
+        epoch = meta_iteration // self.epoch
+        first_order = self.first_order or meta_iteration < self.first_order_until
         if epoch >= self.multi_step_epochs:
             return FOMAML(self.inner) if first_order else MAML(self.inner)
-        weights = weights_of(self.inner.steps, epoch, self.multi_step_epochs)
+        weights = self.weights or weights_of(self.inner.steps, epoch, self.multi_step_epochs)
         return replace(self, weights=weights, first_order=first_order)
 
     def direction(

@@ -110,11 +110,13 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     """
     check(config)
     from fewstep.run import checkpoint, handover
+    from fewstep.run.cautions import warn
     from fewstep.run.checkpoint_contents import stopwatch
     from fewstep.run.tested import check_inputs
 
     experiment, tested, path = made = _evaluation(config)
     stopwatch(checkpoint.restore(experiment.learner, path), path, "checkpoint")
+    warn(experiment, training=False)
     check_inputs(experiment, tested, path)
     handover.keep(config, made)
     return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,10 @@ DEFAULTS = {
     "dataset.root": None,
     "max_meta_iterations": 100,
 }
+
+OF = {"max_meta_iterations": ("alignment",)}
+OF |= {key: ("alignment", "estimators") for key in ("dataset", "dataset.root")}
+"""The parts that a key is of, where it is not of all."""
 
 HELP = f"""\
 fewstep theory [PART ...] [key=value ...]
@@ -90,7 +94,7 @@ def read(words: Sequence[str]) -> Request:
     Raises:
         ConfigError: a part or a key that does not exist, or a value out of range.
     """
-    parts, values = set(), dict(DEFAULTS)
+    parts, values, given = set(), dict(DEFAULTS), {}
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
@@ -104,11 +108,23 @@ def read(words: Sequence[str]) -> Request:
         if key not in KEYS:
             hint = did_you_mean(key, KEYS)
             raise ConfigError(f"{word}: there is no key {key}.{hint} Known are {', '.join(KEYS)}")
+        given[key] = word
         values[key] = int(text) if KEYS[key].kind is int and text.isdecimal() else text
     check_values(values, KEYS)
     alone = [name for name in PARTS if name not in WHERE_NAMED]
     chosen = [name for name in PARTS if name in (parts or alone)]
+    _check_used(given, chosen)
     return Request(chosen, values, shlex.join(["fewstep", "theory", *words]))
+
+
+def _check_used(given: Mapping[str, str], chosen: Sequence[str]) -> None:
+    for key, word in given.items():
+        of = OF.get(key, chosen)
+        if not set(of) & set(chosen):
+            raise ConfigError(
+                f"{word}: is of {' and '.join(of)} alone, and {', '.join(chosen)} would be "
+                f"computed without it. Leave it out, or add {of[0]}"
+            )
 
 
 def _folder(out: str | None) -> Path:

@@ -110,9 +110,11 @@ def check_keys(config: dict[str, Any]) -> None:
     """
     from fewstep.config.capacity import check_capacity
     from fewstep.config.limits import check_training
+    from fewstep.config.needed_rule import check_needed
     from fewstep.config.ranks import check_sharing
 
     check_training(config)
+    check_needed(config)
     check_sharing(config)
     check_capacity(config)
 
@@ -127,7 +129,8 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check_keys(config)
     from fewstep.config.ranks import outside
     from fewstep.run import assembly, checkpoint, handover
-    from fewstep.run.cautions import check_descent, warn
+    from fewstep.run.cautions import warn
+    from fewstep.run.given_tasks import given
     from fewstep.run.origin import resumed
     from fewstep.run.preflight import Preflight
     from fewstep.run.resumable import check_resumable
@@ -135,8 +138,8 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     experiment = assembly.draft(config)
     path = experiment.resume
     content = checkpoint.read(path, "resume") if path else {}
-    experiment = assembly.opened(experiment)
-    check_descent(experiment)
+    opened = assembly.opened(experiment)
+    experiment = given(opened)
     warn(experiment)
     preflight = Preflight(experiment)
     preflight.training(experiment.splits["train"])
@@ -149,7 +152,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     checkpoint.match(experiment.learner, content, path, "resume")
     checkpoint.same_recipe(experiment, content, path)
     check_resumable(experiment.learner, content, path)
-    handover.keep(config, replace(experiment, splits=resumed(experiment)))
+    handover.keep(config, given(replace(opened, splits=resumed(opened))))
     added = {"resume": str(path.resolve())}
     if path.resolve().parent.name == "checkpoints":
         added["hydra.run.dir"] = str(path.resolve().parents[1])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 import pkgutil
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -65,7 +66,17 @@ def call(made: Any, key: str, arguments: Config) -> Any:
         return made(**arguments)
     except Exception as error:  # whatever somebody's constructor raises
         text = str(error) or type(error).__name__
-        raise ConfigError(text if f"{key}." in text else f"{key}: {text}{_way_out(text)}") from None
+        raise ConfigError(_keyed(text, key, parameters)) from None
+
+
+def _keyed(text: str, key: str, names: Container[str]) -> str:
+    """A complaint with the key that it is about: of the argument that it begins with, or whole."""
+    if f"{key}." in text:
+        return text
+    name = text.partition("=")[0]
+    if name in names:
+        return re.sub(rf"(?<![\w.]){name}=", f"{key}.{name}=", text)
+    return f"{key}: {text}{_way_out(text)}"
 
 
 def _way_out(text: str) -> str:
@@ -135,7 +146,10 @@ def _check_types(parameters: Mapping[str, inspect.Parameter], key: str, argument
         if len(kinds) == len(words) and not any(_is(value, kind) for kind in kinds):
             nouns = [NOUNS.get(kind, "null") for kind in kinds]
             out = written_out(value) if int in kinds else ""
-            raise ConfigError(f"{key}.{name}={value}: must be {' or '.join(nouns)}{out}")
+            shown, usual = "null" if value is None else value, parameters[name].default
+            plain = isinstance(usual, SHOWN) and usual is not parameters[name].empty
+            fix = f". For example {key}.{name}={usual}" if plain and usual != "" else ""
+            raise ConfigError(f"{key}.{name}={shown}: must be {' or '.join(nouns)}{out}{fix}")
 
 
 def _check_finite(key: str, arguments: Config) -> None:

@@ -26,7 +26,8 @@ class Objective(Protocol):
     Losses are per example, so that the inner loop may sum or average. `outputs` are a tensor or a
     dictionary of tensors, an entry an example. Each method may have a third parameter `given`: the
     task's `extras` by name, with what the network takes. It may say in `unit` what its loss is:
-    the axes of pictures have that in words.
+    the axes of pictures have that in words; and in a method `answer` what value outputs come to,
+    where they are not that value themselves.
     """
 
     def inner_loss(self, outputs: Any, targets: Tensor) -> Tensor:
@@ -117,7 +118,11 @@ class ChainMean:
 
     def outer_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The squared error of the mean answer: [B]."""
-        return (outputs.mean(dim=1) - targets[:, 0]).square()
+        return (self.answer(outputs) - targets)[:, 0].square()
+
+    def answer(self, outputs: Tensor) -> Tensor:
+        """The mean answer, [B, 1]: what outputs come to where somebody wants to know."""
+        return outputs.mean(dim=1, keepdim=True)
 
     def metrics(self, outputs: Tensor, targets: Tensor) -> Metrics:
         """`loss`, the mean squared error of the mean answer: a scalar."""

@@ -13,7 +13,9 @@ class LinearChains(nn.Module):
         super().__init__()
         for name, value in (("d", d), ("chains", chains)):
             if value < 1:
-                raise ValueError(f"model.{name}={value}: must be at least 1")
+                raise ValueError(
+                    f"model.{name}={value}: must be at least 1. For example model.{name}=2"
+                )
         self.weight = nn.Parameter(torch.zeros(chains, d))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import detached
 from fewstep.core.objectives import Classification, Objective, Regression, ask
@@ -43,6 +44,34 @@ def check_derivative(place: Place, gradient: Params) -> None:
     """
     for name, grad in gradient.items():
         _check_finite(place, grad, f"the gradient of {name} at the start")
+
+
+def check_sound(place: Place, direction: Any) -> None:
+    """Refuse a first direction that is not finite, of a tree of tensors: one outer step with it
+    would ruin every weight.
+
+    Raises:
+        ConfigError: naming a parameter, and the numbers that the direction hangs on.
+    """
+    for path, value in pytree.tree_flatten_with_path(direction)[0]:
+        if torch.isfinite(value).all():
+            continue
+        name = getattr(path[-1], "key", "a parameter")
+        numbers = [f"{key}={number}" for key, number in _numbers(place).items()]
+        raise ConfigError(
+            f"{place.algorithm}: its direction for {name} is not finite on the first "
+            f"training task, and one outer step would ruin the network. It hangs on "
+            f"{', '.join(numbers)}. Use a lower rate, or the usual value of what was changed"
+        )
+
+
+def _numbers(place: Place) -> dict[str, float]:
+    """Those with a fraction that the algorithm and its inner rule are made of, by their keys."""
+    algorithm = place.experiment.recipe.algorithm
+    made = {f"algorithm.inner.options.{n}": v for n, v in vars(algorithm.inner.rule).items()}
+    made["algorithm.inner.lr"] = made.pop("algorithm.inner.options.lr", algorithm.inner.rule.lr)
+    made |= {f"algorithm.{n}": v for n, v in vars(algorithm).items()}
+    return {key: value for key, value in made.items() if isinstance(value, float)}
 
 
 def form(value: Any) -> str:

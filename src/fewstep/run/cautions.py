@@ -1,39 +1,33 @@
-"""What can be run and most likely is not meant or is slow, and steps that are known to blow up
-beforehand."""
+"""What can be run and most likely is not meant or is slow."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 from torch import nn
 
-from fewstep.adapters.curvature import largest_curvature
-from fewstep.adapters.path import Path
+from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.hessian_free import HessianFree
 from fewstep.config.ranks import outside
-from fewstep.core.rules import Langevin, MetaSGD, Rule
+from fewstep.core.rules import Langevin
 from fewstep.data.linear import Linear
-from fewstep.messages.errors import ConfigError
-from fewstep.run.experiment import Experiment
+from fewstep.run.experiment import Experiment, Recipe
 
 
-TRIED = 8
-"""Training tasks whose curvature is looked at."""
-
-
-def warn(experiment: Experiment) -> None:
-    """Say what is most likely not meant or is slow, once for all ranks, and go on."""
+def warn(experiment: Experiment, training: bool = True) -> None:
+    """Say what is most likely not meant or is slow, of a training or of a test alone, once for all
+    ranks, and go on."""
     others = outside()
-    for text in cautions(experiment) if not others or others.rank == 0 else ():
+    found = cautions(experiment) if training else cautions_of_test(experiment)
+    for text in found if not others or others.rank == 0 else ():
         print(f"note: {text}", file=sys.stderr)
 
 
 def cautions(experiment: Experiment) -> Iterator[str]:
     """What there is to be said of an experiment, a line each."""
     algorithm, module = experiment.recipe.algorithm, experiment.learner.module
-    rule, bends = algorithm.inner.rule, sum(isinstance(m, nn.ReLU) for m in module.modules())
+    bends = sum(isinstance(m, nn.ReLU) for m in module.modules())
     if isinstance(algorithm, HessianFree) and bends:
         yield (
             f"algorithm.eps={algorithm.eps}: a difference of two gradients is no Hessian product "
@@ -49,7 +43,15 @@ def cautions(experiment: Experiment) -> Iterator[str]:
             f"model: {', '.join(sorted(plain))} is not to be made a program (programs = False). "
             "Steps run as they are written, which is slower"
         )
-    dataset = experiment.dataset
+    yield from _of_the_prior(experiment)
+    yield from _of_the_path(experiment.recipe)
+    yield from cautions_of_test(experiment)
+
+
+def _of_the_prior(experiment: Experiment) -> Iterator[str]:
+    """What a rule that weighs the losses against a prior is told of both."""
+    dataset, inner = experiment.dataset, experiment.recipe.algorithm.inner
+    rule = inner.rule
     both_sides = isinstance(dataset, Linear) and dataset.prior != "exponential"
     if both_sides and isinstance(rule, Langevin) and rule.prior == "one_sided":
         yield (
@@ -57,28 +59,35 @@ def cautions(experiment: Experiment) -> Iterator[str]:
             f"those of dataset.prior={dataset.prior} lie on both. Use "
             f"algorithm.inner.options.prior={dataset.prior}"
         )
-    if isinstance(rule, MetaSGD):
-        for place, setting in enumerate(experiment.test.settings):
-            if setting.spec.steps > algorithm.inner.steps:
-                yield (
-                    f"eval.settings[{place}].steps={setting.spec.steps}: rates that were learned "
-                    f"for algorithm.inner.steps={algorithm.inner.steps} may blow up beyond them. "
-                    "Use as many"
-                )
+    spec = experiment.recipe.spec
+    if rule.sums and inner.batch_size is not None and inner.batch_size < spec.ways * spec.shots:
+        yield (
+            f"algorithm.inner.batch_size={inner.batch_size}: {type(rule).__name__} weighs the sum "
+            f"of a minibatch's losses against its prior, and a task has {spec.ways * spec.shots} "
+            "examples: they count for less than they are. Use algorithm.inner.batch_size=null"
+        )
 
 
-def check_descent(experiment: Experiment) -> None:
-    """Refuse an inner rate at which the rule itself says that it blows up, on the first tasks.
-
-    Raises:
-        ConfigError: naming the rate and what it comes to.
-    """
-    inner, learner = experiment.recipe.algorithm.inner, experiment.learner
-    if type(inner.rule).overshoots is Rule.overshoots:
+def _of_the_path(recipe: Recipe) -> Iterator[str]:
+    algorithm = recipe.algorithm
+    if recipe.name != "truncated" or not isinstance(algorithm, Binomial):
         return
-    one, spec = replace(inner, steps=1), replace(experiment.recipe.spec, steps=1)
-    split = experiment.splits["train"].to("cpu", next(learner.parameters()).dtype)
-    for index in range(min(TRIED, experiment.schedule.meta_batch)):
-        path = Path(one, learner.problem, learner.start(), split.episode(spec, 0, index))
-        if told := inner.rule.overshoots(float(largest_curvature(path))):
-            raise ConfigError(told)
+    order, window = algorithm.order, algorithm.window
+    if order != window:
+        shown = "null" if window is None else window
+        yield (
+            f"algorithm.window={shown}: with algorithm.order={order} this is no truncated path but "
+            f"a binomial estimate of a longer one. Use algorithm=binomial for that, or "
+            f"algorithm.window={order}"
+        )
+
+
+def cautions_of_test(experiment: Experiment) -> Iterator[str]:
+    """Those of what is measured alone, whenever that is."""
+    inner = experiment.recipe.algorithm.inner
+    for place, setting in enumerate(experiment.test.settings):
+        if not inner.rule.lasts and setting.spec.steps > inner.steps:
+            yield (
+                f"eval.settings[{place}].steps={setting.spec.steps}: rates that were learned for "
+                f"algorithm.inner.steps={inner.steps} may blow up beyond them. Use as many"
+            )

@@ -9,10 +9,8 @@ numbers are put back.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
@@ -30,12 +28,14 @@ from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.execution.serial import Serial
-from fewstep.run.answers import check_answers, check_derivative
+from fewstep.run.answers import check_answers, check_derivative, check_sound
+from fewstep.run.descent import check_descent
 from fewstep.run.diagnosis import Place, explained
 from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import device_of
 from fewstep.run.own_algorithm import check_direction, is_own
 from fewstep.run.sizes import Graph, Graphs, check_copies, check_graphs
+from fewstep.run.trial import Trial, mapped
 
 
 LONG = 100
@@ -67,6 +67,7 @@ class Preflight:
         """Whether the run will take over the learner's own execution, with its programs."""
         params = {name: p.to(self.device) for name, p in learner.params().items()}
         self.start = Start(params, place_state(learner.state, params))
+        self._trial = Trial(self.module, self.start)
 
     @property
     def plain(self) -> Execution:
@@ -110,11 +111,12 @@ class Preflight:
         with explained(place):
             _, grads = algorithm.inner.whole.gradient(self._problem(), begun, examples)
         check_derivative(place, grads)
+        check_descent(asked, split)
         if is_own(algorithm):
             check_direction(copy.deepcopy(algorithm), self._problem(), self.start, episodes[0])
         run = self.learner.meet(episodes[0]) if whole else self.plain
         batch = MetaBatch(algorithm, self.objective, recipe.outer.aggregator)
-        self._run(place, run, batch.total, episodes)
+        check_sound(place, self._trial.run(place, run, batch.total, episodes)[0])
 
     def _measure(self, setting: Setting, split: Split, number: int) -> None:
         test = self.experiment.test
@@ -127,7 +129,8 @@ class Preflight:
         for protocol in setting.protocols:  # one by one, to tell which of them cannot be measured
             short = Setting(spec, (protocol,), (spec.steps,))
             task = partial(evaluate_task, inner=inner, objective=self.objective, setting=short)
-            self._run(replace(place, stage=protocol), self.plain, partial(_map, task), episodes)
+            work, where = partial(mapped, task), replace(place, stage=protocol)
+            self._trial.run(where, self.plain, work, episodes)
 
     def _episodes(self, split: Split, spec: EpisodeSpec, seed: int, tasks: int) -> list[Episode]:
         """One, or under `vmap` two, which it stacks."""
@@ -177,23 +180,3 @@ class Preflight:
         with explained(place), torch.no_grad():
             outputs = self._problem().net(at, examples.x, examples.given)
         check_answers(place, outputs, examples, self.objective)
-
-    def _run(
-        self, place: Place, execution: Execution, work: Callable, episodes: Sequence[Episode]
-    ) -> None:
-        """`work`, which under `vmap` alone is what fails if it does so nowhere else."""
-        try:
-            work(execution, self.start, episodes)
-        except Exception:
-            if execution.name != "vmap":
-                with explained(place):
-                    raise
-            with explained(place):
-                for episode in episodes:
-                    work(Serial(self.module), self.start, [episode])
-            with explained(replace(place, stage="vmap")):
-                raise
-
-
-def _map(task: Callable, run: Execution, start: Start, episodes: Any) -> None:
-    run.map(task, (start,), episodes)

@@ -21,7 +21,7 @@ from fewstep.use.labels import classes_of
 from fewstep.use.learning import Learner
 from fewstep.use.origin import Origin
 from fewstep.use.regressor import Regressor
-from fewstep.use.settings import whole
+from fewstep.use.settings import check_steps, warn_of_steps, whole
 from fewstep.use.way import Way
 
 
@@ -104,7 +104,9 @@ class Initialization:
                 f"head={head}: of init={self.origin.name} it must be one of {', '.join(HEADS)}."
                 f"{did_you_mean(str(head), HEADS)} For example head=mean"
             )
-        _check_steps(inner.rule, known.get("steps", self.learner.steps), self.origin.name)
+        check_steps(inner.rule, known.get("steps", self.learner.steps), self.origin.name)
+        if "steps" in known:
+            warn_of_steps(inner, known["steps"], self.origin.name)
         return replace(
             self, learner=replace(self.learner, inner=replace(inner, head=head), **known)
         )
@@ -175,20 +177,6 @@ class Initialization:
     def way(self) -> Way:
         """How its classifiers are learned and asked."""
         return Way(self.preparation, self.learner.learn, self.learner.left_out, self.origin)
-
-
-def _check_steps(rule: Rule, steps: int, name: str) -> None:
-    """Refuse steps that the inner rule cannot take, or too few of them."""
-    if rule.most_steps is not None and steps > rule.most_steps:
-        raise ConfigError(
-            f"steps={steps}: init={name} has learned a rate for each of {rule.most_steps} steps. "
-            f"Use steps={rule.most_steps} or less"
-        )
-    if steps < rule.fewest_steps:
-        raise ConfigError(
-            f"steps={steps}: init={name} averages what comes after {rule.fewest_steps - 1} steps. "
-            f"Use steps={rule.fewest_steps} or more"
-        )
 
 
 def start_of(module: nn.Module, inner: InnerLoop, learned: Params, state: State) -> Start:

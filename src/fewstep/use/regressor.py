@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,15 +38,17 @@ class Regressor:
         if len(values) != len(inputs):
             raise ConfigError(f"y: there are {len(values)} values, and {len(inputs)} points")
         given = values[:, None] if values.ndim == 1 else values
+        answer = getattr(learner.objective, "answer", None)
         with torch.no_grad():
-            shape = tuple(learner.module(inputs[:1]).shape[1:])
+            first = learner.module(inputs[:1])
+            shape = tuple((answer(first) if answer else first).shape[1:])
         if given.shape[1:] != shape:
             raise ConfigError(
                 f"y: a value has shape {tuple(given.shape[1:])}, and the network was trained to "
                 f"give {shape}. Give y as {['n', *shape]}"
             )
         network, curve = learner.learn(inputs, given, learner.ways)
-        return cls(network, curve, values.ndim == 1)
+        return cls(Answering(network, answer) if answer else network, curve, values.ndim == 1)
 
     @torch.no_grad()
     def predict(self, x: Any) -> np.ndarray:
@@ -69,6 +72,19 @@ class Regressor:
         from sklearn.metrics import r2_score
 
         return float(r2_score(_values(y).numpy(), self.predict(x)))
+
+
+class Answering(nn.Module):
+    """A network whose outputs are yet to be made an answer, and what makes it one."""
+
+    def __init__(self, network: nn.Module, answer: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.network = network
+        self.answer = answer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Values [B, D] of inputs [B, d]."""
+        return self.answer(self.network(x))
 
 
 def points_of(x: Any) -> Tensor:

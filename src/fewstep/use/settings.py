@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from operator import index
 from typing import Any
 
+from fewstep.adapters.gradient import InnerLoop
+from fewstep.core.rules import Rule
 from fewstep.messages.errors import ConfigError
 
 
@@ -21,3 +24,31 @@ def whole(name: str, value: Any, least: int) -> int:
     if number < least:
         raise ConfigError(f"{name}={value}: must be a whole number of at least {least}")
     return number
+
+
+def check_steps(rule: Rule, steps: int, name: str) -> None:
+    """Refuse steps that the inner rule of this initialization cannot take, or too few of them.
+
+    Raises:
+        ConfigError: naming the limit.
+    """
+    if rule.most_steps is not None and steps > rule.most_steps:
+        raise ConfigError(
+            f"steps={steps}: init={name} has learned a rate for each of {rule.most_steps} steps. "
+            f"Use steps={rule.most_steps} or less"
+        )
+    if steps < rule.fewest_steps:
+        raise ConfigError(
+            f"steps={steps}: init={name} averages what comes after {rule.fewest_steps - 1} steps. "
+            f"Use steps={rule.fewest_steps} or more"
+        )
+
+
+def warn_of_steps(inner: InnerLoop, steps: int, name: str) -> None:
+    """Say that there are more steps than what was learned with them is good for."""
+    if not inner.rule.lasts and steps > inner.steps:
+        warnings.warn(
+            f"steps={steps}: init={name} has learned its rates for {inner.steps} steps, and may "
+            f"blow up beyond them. Use steps={inner.steps} or less",
+            stacklevel=3,
+        )

@@ -31,8 +31,8 @@ class Adam(Rule):
             raise ValueError(
                 f"beta2={self.beta2}: must be at least 0 and below 1. For example beta2=0.999"
             )
-        if not self.eps >= 0:
-            raise ValueError(f"eps={self.eps}: must be at least 0. For example eps=1e-8")
+        if not self.eps > 0:  # an entry without a gradient would be 0 / 0
+            raise ValueError(f"eps={self.eps}: must be above 0. For example eps=1e-8")
 
     def init(self, params: Params) -> State:
         device = next((p.device for p in params.values()), None)

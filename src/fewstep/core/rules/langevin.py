@@ -74,16 +74,28 @@ class Langevin(Rule):
 
     def __post_init__(self) -> None:
         if self.prior not in SLOPES:
-            raise ValueError(f"prior={self.prior}: must be one of {', '.join(SLOPES)}")
+            raise ValueError(
+                f"prior={self.prior}: must be one of {', '.join(SLOPES)}. For example "
+                "prior=gaussian"
+            )
         if not self.temperature >= 0:
             raise ValueError(
                 f"temperature={self.temperature}: must be at least 0. For example temperature=1.0"
             )
         if self.burn_in < 0:
             raise ValueError(f"burn_in={self.burn_in}: must be at least 0. For example burn_in=50")
-        for name in ("lam", "beta", "kappa"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)}: must be above 0")
+        for name, most in (("lam", None), ("beta", MOST_BETA), ("kappa", MOST_KAPPA)):
+            value = getattr(self, name)
+            if not value > 0 or (most and value >= most):  # from the wall on it has no slope
+                below = f" and below {most:g}, where what is learned is kept" if most else ""
+                raise ValueError(f"{name}={value}: must be above 0{below}. For example {name}=1.0")
+
+    @property
+    def moves_all(self) -> str | None:
+        return (
+            "draws what has no gradient to its prior too. Use another rule, for example "
+            "algorithm.inner.rule=sgd"
+        )
 
     @property
     def fewest_steps(self) -> int:

@@ -22,6 +22,13 @@ class LSLR(Rule):
 
     entrywise = False
 
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(
+                f"steps={self.steps}: must be at least 1, as many as training takes. For example "
+                "steps=${algorithm.inner.steps}"
+            )
+
     def learned(self, params: Params) -> Params:
         return {
             f"inner/lr/{name}": torch.full((self.steps,), self.lr, dtype=p.dtype, device=p.device)

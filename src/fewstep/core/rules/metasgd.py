@@ -16,6 +16,8 @@ class MetaSGD(Rule):
 
     lr: float
 
+    lasts = False
+
     def learned(self, params: Params) -> Params:
         return {f"inner/lr/{name}": torch.full_like(p, self.lr) for name, p in params.items()}
 

@@ -35,8 +35,10 @@ class MomentumDecay(Rule):
                 raise ValueError(f"{name}={value}: must be a number from 0 to 1")
 
     @property
-    def shrinks(self) -> bool:
-        return isinstance(self.decay, Tensor) or self.decay != 0
+    def moves_all(self) -> str | None:
+        if not isinstance(self.decay, Tensor) and not self.decay:
+            return None
+        return "shrinks what has no gradient too. Use algorithm.inner.options.decay=0"
 
     def begin(self, params: Params, state: State, key: Tensor) -> tuple[Params, State]:
         return params, {**state, "s": {name: torch.zeros_like(p) for name, p in params.items()}}

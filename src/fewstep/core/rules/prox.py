@@ -28,6 +28,16 @@ class Prox(SGD):
         if not self.lam >= 0:
             raise ValueError(f"lam={self.lam}: must be at least 0. For example lam=1.0")
 
+    def overshoots(self, curvature: float) -> str | None:
+        """By the pull alone: a loss that is no parabola bends less further on."""
+        if (size := self.lr * self.lam) < 2:
+            return None
+        return (
+            f"algorithm.inner.options.lam={self.lam}: times algorithm.inner.lr={self.lr} is "
+            f"{size:.3g}, and the pull to the start overshoots it from 2 on. Use "
+            f"algorithm.inner.options.lam={1 / self.lr:.3g} or less, or a lower algorithm.inner.lr"
+        )
+
     def begin(self, params: Params, state: State, key: Tensor) -> tuple[Params, State]:
         return params, {**state, "anchor": params}
 

@@ -32,6 +32,10 @@ class Rule(ABC):
     """Whether it asks for the sum of a minibatch's losses, as where they are weighed against
     something that is no loss."""
 
+    lasts: ClassVar[bool] = True
+    """Whether more inner steps than it was trained with do no harm. False where it learns rates for
+    so many alone."""
+
     def __init_subclass__(cls) -> None:
         """A rule that changes the step of another does not keep that one's written in place."""
         super().__init_subclass__()
@@ -109,9 +113,10 @@ class Rule(ABC):
         return None
 
     @property
-    def shrinks(self) -> bool:
-        """Whether a step moves what has no gradient too, as a decay does."""
-        return False
+    def moves_all(self) -> str | None:
+        """What a step does to what has no gradient too, as a decay does, and the way out; None
+        where it leaves that as it is."""
+        return None
 
     @property
     def learns(self) -> bool:
