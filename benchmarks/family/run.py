@@ -41,13 +41,13 @@ def _estimates() -> Path:
 
 
 def main(words: list[str]) -> int:
-    """Judge; the exit status is 0 where every claim holds, and there are some."""
+    """Judge; the exit status is 0 where all is as it is said to be, and there is something."""
     if words[:1] == ["anew"]:
         found = anew(words[1:])
     else:
         found = [verdict for name in kept() for verdict in PARTS[name]()]
     print(*lines(found), sep="\n")
-    return int(not found or not all(verdict.holds for verdict in found))
+    return int(not found or not all(verdict.expected for verdict in found))
 
 
 if __name__ == "__main__":

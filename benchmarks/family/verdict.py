@@ -22,6 +22,16 @@ MAML, FOMAML, BOIL, META_SGD = "MAML", "first-order MAML", "BOIL", "Meta-SGD"
 BINOMIAL, TRUNCATED = "BinomMAML 1", "truncated MAML 1"
 LANGEVIN, MODE, RIDGE = "Langevin descent", "its mode", "ridge regression"
 
+UNRESOLVED: dict[str, str] = {
+    f"{BINOMIAL} is below {TRUNCATED}, at a = 0.005 after 32 steps": (
+        "it is so in each of three seeds, by 0.013 to 0.044"
+    ),
+    f"{FOMAML} is below {BINOMIAL}, at a = 0.02 after 5 steps": (
+        "it is so in each of three seeds, by 1.11 to 2.65: too different for an interval of three"
+    ),
+}
+"""Claims that the files which are kept do not bear out, with the reason."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -30,6 +40,17 @@ class Verdict:
     claim: str
     holds: bool
     told: str
+
+    @property
+    def expected(self) -> bool:
+        """Whether it is as it is said to be."""
+        return self.holds != (self.claim in UNRESOLVED)
+
+    @property
+    def says(self) -> str:
+        if self.holds:
+            return "holds"
+        return "not resolved" if self.expected else "FAILS"
 
 
 class Table:
@@ -161,4 +182,5 @@ def _shares(shares: list[float]) -> str:
 
 def lines(found: list[Verdict]) -> list[str]:
     """A line for each, those that do not hold marked."""
-    return [f"{'holds' if v.holds else 'FAILS'}: {v.claim}: {v.told}" for v in found]
+    why = {claim: f" ({reason})" for claim, reason in UNRESOLVED.items()}
+    return [f"{v.says}: {v.claim}: {v.told}{why.get(v.claim, '')}" for v in found]
