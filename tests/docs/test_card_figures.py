@@ -43,7 +43,7 @@ def differences() -> dict[str, tuple[str, str]]:
     head, *lines = baseline.compared(list(rows().values()), AGAINST)
     told = [dict(zip(head, line, strict=True)) for line in lines]
     return {
-        one["row"].removeprefix("family: "): (one["difference"], one["verdict"])
+        one["row"]: (one["difference"], one["verdict"])
         for one in told
         if one["protocol"] == PROTOCOL
     }

@@ -95,9 +95,10 @@ def _files(top: Path) -> Iterator[Path]:
             yield Path(folder, name)
 
 
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    """Sorts job 10 behind job 9."""
-    return [(int(part) if part.isdigit() else -1, part) for part in path.parts]
+def _by_number(path: Path) -> list[list[tuple[int, str]]]:
+    """Sorts job 10 behind job 9, and what is kept of it."""
+    split = (re.split(r"([0-9]+)", part) for part in path.parts)
+    return [[(int(t) if t.isdecimal() else -1, t) for t in tokens if t] for tokens in split]
 
 
 def _run(file: Path) -> Run | None:

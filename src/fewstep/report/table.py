@@ -144,9 +144,12 @@ def _agree(one: Sequence[Entry], other: Sequence[Entry]) -> bool:
 
 
 def _name(row: Row, table: Sequence[Row]) -> str:
-    """The name and label, and where recipes share them what not all of these have."""
+    """The name and label, the label alone where all rows have one and share the name, and where
+    recipes share both what not all of these have."""
     alike = {r.recipe: r for r in table if r["name"] == row["name"] and r["label"] == row["label"]}
-    name = row["name"] if row["label"] is None else f"{row['name']}: {row['label']}"
+    one_name = len({r["name"] for r in table}) == 1 and all(r["label"] for r in table)
+    prefix = "" if one_name and len({r["label"] for r in table}) > 1 else row["name"]
+    name = ": ".join(part for part in (prefix, row["label"]) if part)
     if len(alike) == 1:
         return name
     told = _by_keys if all(r.runs[0].config for r in alike.values()) else _by_words
