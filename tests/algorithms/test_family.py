@@ -30,8 +30,11 @@ from fewstep.models import ContextMLP
 from fewstep.run import assembly
 from problems import (
     REGRESSION,
+    HalfSquare,
     finite_differences,
     largest_difference,
+    linear,
+    one_example,
     small_episode,
     small_net,
 )
@@ -80,6 +83,21 @@ def test_of_one_step_and_down_to_rounding() -> None:
         close = direction(HessianFree(one, eps), episode=episode)
         assert error(close, exact) == pytest.approx(found, rel=3e-4)
     assert error(direction(HessianFree(THREE, 1e-5)), MAMLS) < 1e-11
+
+
+@pytest.mark.parametrize(("eps", "found"), [(0.03, 9.9e-6), (0.01, 1.6e-6), (1e-4, 7.7e-5)])
+def test_in_single_precision_a_difference_is_best_near_the_default(
+    eps: float, found: float
+) -> None:
+    """Longer ones leave out more, shorter ones are lost in rounding."""
+    net = small_net()
+    net.module.float()
+    names = ("support_x", "support_y", "query_x", "query_y")
+    episode = EPISODE._replace(**{n: getattr(EPISODE, n).float() for n in names})
+    start = Start(net.params(), {})
+    close = HessianFree(THREE, eps).direction(Problem(net, REGRESSION), start, episode)[0]
+    assert all(value.dtype == torch.float32 for value in close.values())
+    assert found / 2 < error({n: value.double() for n, value in close.items()}, MAMLS) < 2 * found
 
 
 def test_differences_with_fixed_parameters_are_those_of_maml() -> None:
@@ -204,11 +222,16 @@ def test_differences_refuse(rule, eps: float, told: str) -> None:
 # Eigen-Reptile.
 
 
-def test_the_main_axis_of_four_places() -> None:
+def test_the_main_axis_of_four_places(monkeypatch) -> None:
+    seen, eigh = [], torch.linalg.eigh
+    monkeypatch.setattr(torch.linalg, "eigh", lambda gram: seen.append(eigh(gram)) or seen[-1])
     rows = torch.tensor([[0.0, 0], [2, 1], [3, 3], [4, 4]], dtype=torch.float64)
     axis, share = main_axis([{"w": row} for row in rows])
     assert axis["w"].tolist() == pytest.approx([0.6821738786, 0.7311899885], rel=1e-9)
     assert float(share) == pytest.approx(0.9811560154, rel=1e-9)
+    ((values, _),) = seen
+    assert values[-2:].tolist() == pytest.approx([0.3533247121, 18.3966752879], rel=1e-9)
+    assert values[:-2].abs().max() < 1e-12
     along = sum(abs(float((b - a) @ axis["w"])) for a, b in pairwise(rows))
     assert along == pytest.approx(5.6534554686, rel=1e-9)
     way = (along * share * axis["w"]).tolist()
@@ -321,6 +344,18 @@ def test_learned_rates_for_each_entry_by_second_and_by_first_order() -> None:
     assert second[:2].tolist() == pytest.approx([0.0002203705, 0.0041753270], rel=1e-6)
     assert float(first.norm()) == pytest.approx(0.7295434, rel=1e-6)
     assert float((first - second).norm() / second.norm()) == pytest.approx(0.17347591, rel=1e-6)
+    assert float(torch.cosine_similarity(first, second, 0)) == pytest.approx(0.9921941, rel=1e-7)
+
+
+def test_the_derivative_by_a_learned_rate_of_one_step() -> None:
+    """-g q by hand: x.w = 2, so g = (2, 1), and q = (1, -1)."""
+    rule, net, episode = MetaSGD(0.1), linear([1.0, 2.0]), one_example([1.0, 0.5], [1.0, -1.0], 1)
+    params = net.params()
+    start = Start({**params, **rule.learned(params)}, {})
+    problem = Problem(net, HalfSquare(linear_outer=True))
+    for algorithm in (MAML, FOMAML):
+        found = algorithm(InnerLoop(rule, 1)).direction(problem, start, episode)[0]
+        assert found["inner/lr/weight"].tolist() == [[-2.0, 1.0]]
 
 
 @pytest.mark.parametrize("functional", [False, True], ids=["in turn", "in rounds"])

@@ -20,6 +20,7 @@ from PIL import Image
 from fewstep.commands import evaluate, train
 from fewstep.config import compose
 from fewstep.config.compose import compose_config
+from fewstep.config.groups import options
 from fewstep.launch.start import plain
 from fewstep.run import assembly, libraries
 
@@ -296,6 +297,11 @@ def test_data_that_is_not_there(refused, dataset):
     message = refused("train", f"dataset={dataset}", "dataset.root=nowhere")
     names(message, "dataset.root", "nowhere")
     assert "exist" in message or "got by hand" in message
+
+
+@pytest.mark.parametrize("name", [n for n in options("experiment") if n.startswith("miniimagenet")])
+def test_an_experiment_without_its_images(refused, name):
+    names(refused("train", f"experiment={name}"), "dataset.root=null", "got by hand")
 
 
 def test_more_ways_than_a_split_has_classes(refused):

@@ -78,6 +78,80 @@ def test_maml_and_fomaml_have_the_recipe_of_finn_et_al(family, row, shots, algor
     ]
 
 
+class Family(NamedTuple):
+    """A recipe on Mini-ImageNet of another paper."""
+
+    meta_iterations: int
+    inner: tuple[str, float, int, int | None]
+    """Rule, rate, steps, batch size."""
+    test_steps: int
+    meta_batch: int
+    outer: tuple[str, float, float | None, str]
+    """Optimizer, its rate from and to, and the way."""
+
+
+ADAM, SLOWER = ("Adam", 0.001, None, "linear"), ("Adam", 0.001, 0.00001, "cosine")
+ALONE = {
+    "binomial": Family(20_000, ("sgd", 0.01, 5, None), 10, 4, ADAM),
+    "mamlpp": Family(50_000, ("lslr", 0.01, 5, None), 5, 8, SLOWER),
+    "sign_maml": Family(60_000, ("sign", 0.0035, 5, None), 10, 8, ADAM),
+    "eigen_reptile": Family(100_000, ("adam", 0.0005, 7, 10), 50, 5, ("SGD", 1.0, 0.0, "linear")),
+}
+
+
+def is_of_the_family(config: dict, algorithm: str) -> None:
+    """What an experiment of the family has of its recipe, and its network."""
+    row, own = ALONE[algorithm], config["algorithm"]
+    inner, outer = own["inner"], own["outer"]
+    assert own["name"] == algorithm
+    assert config["dataset"]["name"] == "miniimagenet"
+    network = {"_target_": "fewstep.models.MiniImagenetConv", "ways": 5, "in_channels": 3}
+    assert config["model"] == {**network, "size": 84, "channels": 32}
+    assert config["max_meta_iterations"] == row.meta_iterations
+    assert (inner["rule"], inner["lr"], inner["steps"], inner["batch_size"]) == row.inner
+    assert (inner["loss"], config["meta_batch"]) == ("mean", row.meta_batch)
+    found = (outer["optimizer"], outer["lr"], outer["final_lr"], outer["schedule"])
+    assert found == row.outer
+    assert own["eval"]["steps"] == row.test_steps
+    assert (config["eval"]["tasks"], config["eval"]["checkpoint"]) == (10_000, "last")
+
+
+@pytest.mark.parametrize("shots", [1, 5])
+@pytest.mark.parametrize("algorithm", ["binomial", "mamlpp", "sign_maml"])
+def test_the_family_on_mini_imagenet_has_its_recipes(algorithm: str, shots: int) -> None:
+    """And what these leave open is MAML's: the queries, what no task moves, and the test."""
+    config = composed(f"experiment=miniimagenet_5w{shots}s_{algorithm}")
+    maml = composed(f"experiment=miniimagenet_5w{shots}s_maml")
+    is_of_the_family(config, algorithm)
+    assert config["name"] == f"miniimagenet_5w{shots}s_{algorithm}"
+    steps = ALONE[algorithm].inner[2]
+    assert assembly.draft(config).recipe.spec == EpisodeSpec(5, shots, 15, steps, None, False)
+    assert config["algorithm"]["inner"]["fixed"] == maml["algorithm"]["inner"]["fixed"]
+    settings = {"shots": shots, "steps": ALONE[algorithm].test_steps, "batch_size": None}
+    assert config["eval"] == {**maml["eval"], "steps": settings["steps"], "settings": [settings]}
+    if algorithm == "mamlpp":
+        own = config["algorithm"]
+        assert (own["epoch"], own["multi_step_epochs"], own["first_order_until"]) == (500, 10, 0)
+        assert own["inner"]["options"] == {"steps": 5}
+
+
+def test_eigen_reptile_on_mini_imagenet_is_tested_as_reptile_is() -> None:
+    config = composed("experiment=miniimagenet_5w_eigen_reptile")
+    is_of_the_family(config, "eigen_reptile")
+    assert config["name"] == "miniimagenet_5w_eigen_reptile"
+    assert assembly.draft(config).recipe.spec == EpisodeSpec(5, 15, 0, 7, 10, False)
+    assert config["eval"] == composed("experiment=miniimagenet_5w_reptile")["eval"]
+
+
+def test_truncated_maml_has_the_recipe_of_its_neighbour() -> None:
+    words = ("experiment=miniimagenet_5w1s_binomial", "algorithm=truncated")
+    config, other = composed(*words), composed(words[0])
+    assert config["name"] == "miniimagenet_5w1s_truncated"
+    own, beside = config["algorithm"], other["algorithm"]
+    assert (own["order"], own["window"], beside["window"]) == (1, 1, None)
+    assert own == {**beside, "name": "truncated", "window": 1}
+
+
 TWICE = {"lgd": 1}
 """Jobs that another one is as well: of Gaussian tasks the mode is ridge regression."""
 

@@ -107,6 +107,14 @@ def test_how_far_a_binomial_estimate_is_from_the_gradient(order, window, error) 
     assert ((found - exact).norm() / exact.norm()).item() == pytest.approx(error, abs=1e-10)
 
 
+def test_the_query_loss_and_its_gradient_at_the_end_of_the_path() -> None:
+    """What all estimates of fixture B begin with, and first-order MAML ends with."""
+    algorithm = FOMAML(InnerLoop(SGD(0.1), 3))
+    v, _, metrics = algorithm.direction(PROBLEM, Start(PARAMS, {}), EPISODE)
+    assert float(metrics["loss"]) == pytest.approx(0.5276262461725506, rel=1e-14)
+    assert float(flat(v).norm()) == pytest.approx(0.8285475992, abs=1e-10)
+
+
 @pytest.mark.parametrize(("steps", "order", "window"), [(5, 2, 4), (5, 1, 5), (4, 3, 3)])
 def test_a_binomial_estimate_takes_the_fewest_products(monkeypatch, steps, order, window) -> None:
     taken, whole = [], Path.vjp

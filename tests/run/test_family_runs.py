@@ -65,18 +65,57 @@ def test_cavia_trains_and_leaves_its_context_where_it_was(tmp_path: Path) -> Non
     assert all(value.isfinite().all() for value in init.values())
 
 
-@pytest.mark.long
-@pytest.mark.process
-@pytest.mark.parametrize(
-    "algorithm",
-    [
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("algorithm", ["metasgd", "imaml"])
+def test_what_the_inner_rule_learns_goes_on_bit_for_bit(algorithm: str, tmp_path: Path) -> None:
+    words = [f"algorithm={algorithm}", "dataset=sine", "trainer=cpu", "execution=serial"]
+    words += ["meta_batch=2", "eval.tasks=2", "eval.curve_tasks=2", "eval.val_every=null"]
+    words += ["+algorithm.inner.options.learn_lam=true"] if algorithm == "imaml" else []
+
+    def ended(name: str, *more: str) -> dict[str, torch.Tensor]:
+        fewstep.train([*more, f"hydra.run.dir={tmp_path / name}"])
+        saved = torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)
+        assert saved["fewstep"]["meta_iteration"] == 4
+        return saved["state_dict"]
+
+    straight = ended("straight", *words, "max_meta_iterations=4")
+    fewstep.train([*words, "max_meta_iterations=2", f"hydra.run.dir={tmp_path / 'half'}"])
+    half = torch.load(tmp_path / "half" / "checkpoints" / "last.ckpt", weights_only=True)
+    went_on = ended("half", f"resume={tmp_path / 'half'}", "max_meta_iterations=4")
+    learned = [name for name in straight if name.startswith("learned.")]
+    assert learned
+    for name, value in straight.items():
+        assert torch.equal(went_on[name], value), name
+    assert all(not torch.equal(half["state_dict"][name], straight[name]) for name in learned)
+
+
+SHARED = {
+    name: [*TINY[1:], f"algorithm={name}"]
+    for name in (
         *("anil", "binomial", "boil", "eigen_reptile", "imaml", "mamlpp", "metasgd"),
         *("prox_reptile", "sign_maml", "truncated"),
+    )
+}
+LITTLE = ["max_meta_iterations=3", "eval.tasks=4", "eval.val_every=null", "execution=serial"]
+LEARNED_PULL = "+algorithm.inner.options.learn_lam=true"
+SHARED |= {
+    "imaml, a learned pull": [*TINY[1:], "algorithm=imaml", LEARNED_PULL],
+    "hessian_free": ["algorithm=hessian_free", "dataset=sine", *LITTLE],
+    "cavia": ["experiment=sine_cavia", *LITTLE],
+    "lgd": [
+        *("experiment=lgd", *LITTLE, "eval.steps=60", "algorithm.inner.steps=60"),
+        *("model.chains=2", "baselines.oracle=false"),
     ],
-)
-def test_two_ranks_learn_the_same_to_ten_digits(algorithm: str, tmp_path: Path) -> None:
+}
+"""What two ranks train, by name."""
+
+
+@pytest.mark.long
+@pytest.mark.process
+@pytest.mark.parametrize("name", SHARED)
+def test_two_ranks_learn_the_same_to_ten_digits(name: str, tmp_path: Path) -> None:
     """Five tasks a meta-batch, which two ranks cannot share evenly; what is learned is among it."""
-    words = [*TINY[1:], f"algorithm={algorithm}", "meta_batch=5", "trainer.precision=64"]
+    words = [*SHARED[name], "meta_batch=5", "trainer.precision=64"]
     ends = []
     for trainer in ("cpu", "ddp_cpu"):
         folder = tmp_path / trainer

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from pathlib import Path as Folder
+
 import torch
 
 from fewstep.adapters.curvature import largest_curvature
@@ -10,6 +13,7 @@ from fewstep.adapters.path import Path
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
 from fewstep.core.types import Start
+from fewstep.theory import figures
 from fewstep.theory.estimators import STEPS, bend, of_task
 from fewstep.theory.tables import markdown
 from problems import REGRESSION, small_episode, small_net
@@ -62,3 +66,33 @@ def test_a_table_marks_the_nearer_one() -> None:
         "| waves, untrained | 0.1 | 0.5 | 0.3 | 0.02 | 0.15 | 0.2, **0.1** | **0.1**, 0.2 |"
         in table
     )
+
+
+def test_the_numbers_below_a_panel_can_be_read(tmp_path: Folder, monkeypatch) -> None:
+    """From a tenth to a few, where powers of ten and all between them would be on each other."""
+    kept, bends = [], {"sine waves": (0.15, 0.77, 1.5, 3.1), "characters": (0.04, 0.2, 0.4, 1.6)}
+    rows = [
+        {"case": case, "trained": trained, "curvature": bend * (1.4 if trained else 1.0)}
+        | {
+            "first_order": 0.3 * bend,
+            "hessian_free": 0.01,
+            "implicit": 0.2,
+            "binomial": [bend, bend**2, bend**3],
+            "truncated": [0.1] * 3,
+        }
+        for case, bent in bends.items()
+        for trained in (False, True)
+        for bend in bent
+    ]
+    monkeypatch.setattr(figures.plt, "close", kept.append)
+    assert figures.draw(tmp_path, {"estimators": rows}) == [tmp_path / "estimators.png"]
+    monkeypatch.undo()
+    (figure,) = kept
+    figures.plt.close(figure)
+    for axes in figure.axes:
+        left, right = axes.get_window_extent().intervalx
+        labels = [*axes.get_xticklabels(), *axes.get_xticklabels(minor=True)]
+        boxes = [text.get_window_extent() for text in labels if text.get_text()]
+        inside = sorted((b.x0, b.x1) for b in boxes if b.x1 > left and b.x0 < right)
+        assert 3 <= len(inside) <= 6
+        assert all(a[1] + 5 < b[0] for a, b in pairwise(inside))

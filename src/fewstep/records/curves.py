@@ -14,19 +14,15 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from fewstep.disk.files import replacing
-from fewstep.records import layout, measures, words
+from fewstep.records import layout, learned, measures, words
 from fewstep.records.lines import Line
 from fewstep.records.metrics import read_metrics
-from fewstep.records.panel import ITERATION, STEP, Panel, handle, notes
+from fewstep.records.panel import ITERATION, STEP, Labelled, Look, Panel, handle, notes
 from fewstep.records.style import NEUTRAL, STYLE, STYLES, color_of, marker_of, numbers
 
 
 SIZE = (4.6, 3.8)
 """Inches of a panel."""
-
-Look = Mapping[str, Any]
-Labelled = tuple[Panel, Mapping[str, Look]]
-"""A panel, and its curves as the legend has them."""
 
 
 def draw_curves(folder: Path, report: Mapping[str, Any], title: str | None = None) -> Path:
@@ -40,10 +36,15 @@ def draw_curves(folder: Path, report: Mapping[str, Any], title: str | None = Non
 def figure_of(folder: Path, report: Mapping[str, Any], title: str | None = None) -> Figure:
     """What curves.png shows, by default under the words for its algorithm, data and seed.
 
-    Training on the left, then a panel for each setting that was tested: only what there is. An
-    evaluation without curves shows its final figures, as curves of one point.
+    Training on the left, beside it what the inner rule learned, then a panel for each setting that
+    was tested: only what there is. An evaluation without curves shows its final figures, as curves
+    of one point.
     """
-    found = [*_training(folder / "metrics.csv", report), *_settings(report)]
+    metrics = folder / "metrics.csv"
+    rows = read_metrics(metrics)[1] if metrics.exists() else []
+    taken = {_look(r["init"], report["algorithm"])["color"] for r in report["results"]}
+    values = learned.panels(rows, taken)
+    found = [*_training(rows, report), *values, *_settings(report)]
     looks = {label: look for _, labels in found for label, look in labels.items()}
     panels = [panel for panel, _ in found]
     classes = "acc" in report["results"][0]  # a regression's protocols are one
@@ -61,9 +62,8 @@ def figure_of(folder: Path, report: Mapping[str, Any], title: str | None = None)
     return figure
 
 
-def _training(metrics: Path, report: Mapping[str, Any]) -> Iterator[Labelled]:
+def _training(rows: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> Iterator[Labelled]:
     """What was logged of training tasks and measured on the others, if anything was."""
-    rows = read_metrics(metrics)[1] if metrics.exists() else []
     metric = "acc" if any("train/acc" in row for row in rows) else "loss"
     own = {"color": color_of(report["algorithm"]), "ms": 5}
     labels = {
@@ -122,7 +122,8 @@ def _settings(report: Mapping[str, Any]) -> Iterator[Labelled]:
 
 
 def _label(r: Mapping[str, Any], report: Mapping[str, Any]) -> str:
-    return words.INITIALIZATIONS.get(r["init"]) or words.algorithm(report["algorithm"])
+    name = report["algorithm"] if r["init"] == "trained" else r["init"]
+    return words.INITIALIZATIONS.get(r["init"]) or words.algorithm(name)
 
 
 def _look(init: str, algorithm: str) -> Look:

@@ -25,6 +25,10 @@ BAND: dict[str, Any] = {"alpha": 0.14, "lw": 0}
 CHANCE: dict[str, Any] = {"color": NEUTRAL, "ls": (0, (1, 2)), "lw": 1.4}
 MARKED = 14
 """Points up to which a curve shows each of them."""
+VALUES = "values"
+"""The metric of what is none: numbers of any sign and size."""
+MANY = 10
+"""How many times the lowest of them the highest is, from where on their axis is logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Line:
     """Half-widths: over tasks for one seed, of the mean over seeds for many."""
     look: Mapping[str, Any] = field(default_factory=dict)
     """`color`, `marker`, `ls`."""
+    between: tuple[Sequence[float], Sequence[float]] | None = None
+    """Ends of a band that is no interval: the lowest and the highest of many values."""
 
     @property
     def y(self) -> list[float]:
@@ -46,7 +52,10 @@ class Line:
 
     @property
     def note(self) -> str:
-        """What its band is: over `tasks`, the `range` of few seeds, or the mean over `seeds`."""
+        """What its band is: over `tasks`, the `range` of few seeds, the mean over `seeds`, or of
+        many `values`."""
+        if self.between is not None:
+            return "values"
         if len(self.seeds) == 1:
             return "tasks"
         return "range" if len(self.seeds) < FEW else "seeds"
@@ -54,7 +63,7 @@ class Line:
     @property
     def banded(self) -> bool:
         """Whether there is anything to say of its uncertainty."""
-        return self.half is not None or self.note == "range"
+        return self.half is not None or self.note in ("range", "values")
 
     @property
     def finite(self) -> bool:
@@ -63,6 +72,8 @@ class Line:
 
     def ends(self, metric: str) -> tuple[list[float], list[float]]:
         """The band, inside of what the metric can be."""
+        if self.between is not None:
+            return list(self.between[0]), list(self.between[1])
         if self.note == "range":
             at = list(zip(*self.seeds, strict=True))
             whole = [values if all(map(math.isfinite, values)) else (math.nan,) for values in at]
@@ -82,6 +93,8 @@ def paint(axes: Axes, lines: Iterable[Line], metric: str, chance: float | None =
         _paint(axes, line, metric)
     if metric == "acc":
         _percent(axes, lines, chance)
+    elif metric == VALUES:
+        _values(axes, lines)
     else:
         _losses(axes, lines)
 
@@ -131,6 +144,16 @@ def _losses(axes: Axes, lines: Sequence[Line]) -> None:
     lows = [v for line in lines for v in line.ends("loss")[0] if v > low / 3]
     low = min([low, *lows])
     if low > 0 and high > 2 * low:
+        logarithmic(axes.yaxis, low, high)
+    else:
+        evenly(axes.yaxis)
+
+
+def _values(axes: Axes, lines: Sequence[Line]) -> None:
+    seen = [v for line in lines for values in (line.y, *line.ends(VALUES)) for v in values]
+    seen = [v for v in seen if math.isfinite(v)]
+    low, high = min(seen), max(seen)
+    if low > 0 and high > MANY * low:
         logarithmic(axes.yaxis, low, high)
     else:
         evenly(axes.yaxis)

@@ -24,7 +24,10 @@ NOTES = {
     "tasks": "band: 95 % over tasks",
     "seeds": "band: 95 % of the mean over seeds",
     "range": "band: lowest to highest seed",
+    "values": "band: lowest to highest value",
 }
+
+Look = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,11 @@ class Panel:
         axes.set_ylabel(layout.wrapped(self.y, size[1] - 0.8, AXIS), fontsize=AXIS)
 
 
-def handle(label: str, look: Mapping[str, Any]) -> Line2D:
+Labelled = tuple[Panel, Mapping[str, Look]]
+"""A panel, and its curves as the legend has them."""
+
+
+def handle(label: str, look: Look) -> Line2D:
     """What a legend shows of a curve."""
     return Line2D([], [], **{"lw": 1.7, "ms": 5, **look, "label": label})
 

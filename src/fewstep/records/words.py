@@ -64,6 +64,7 @@ INITIALIZATIONS = {
     "ridge": "ridge regression",
     "weighted_ridge": "ridge, weighted by noise",
     "start": "as it started",
+    "oracle": "the dataset's own answer",
 }
 """Baselines; `trained` goes by its algorithm."""
 

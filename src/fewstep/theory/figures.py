@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fewstep.records.style import STYLE
+from fewstep.records.style import STYLE, logarithmic
 from fewstep.theory.problem import ALGORITHMS
 from fewstep.theory.tables import ESTIMATES, NAMES
 
@@ -119,6 +119,8 @@ def _estimators(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]
                 axes.loglog(bends, errors, label=f"{kind}, order {order}", **look)
         when = "trained" if trained else "untrained"
         axes.set(title=f"{case}, {when}", xlabel="how much the inner loop bends, K a λ")
+        if min(bends) < max(bends):  # powers of ten leave less than two decades without a number
+            logarithmic(axes.xaxis, min(bends), max(bends))
     panels[0].set_ylabel("relative error, median over tasks")
     panels[0].legend(fontsize=8)
     figure.suptitle("Estimates of MAML's gradient")
