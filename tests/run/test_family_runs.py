@@ -71,7 +71,7 @@ def test_cavia_trains_and_leaves_its_context_where_it_was(tmp_path: Path) -> Non
     "algorithm",
     [
         *("anil", "binomial", "boil", "eigen_reptile", "imaml", "mamlpp", "metasgd"),
-        *("prox_reptile", "sign_maml", "truncated"),
+        *("prox_reptile", "sign_maml", "truncated", "proto_fomaml", "protonet"),
     ],
 )
 def test_two_ranks_learn_the_same_to_ten_digits(algorithm: str, tmp_path: Path) -> None:
