@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -328,7 +329,7 @@ TINY += ["model.channels=8", "+model.norm=group", "algorithm=proto_fomaml"]
 @pytest.mark.slow
 @pytest.mark.run
 def test_any_ways_are_trained_tested_listed_and_tested_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = [*TINY, "shots=20w5s", "shots.ways=9", "shots.train_shots=3", "shots.varies=both"]
@@ -336,6 +337,10 @@ def test_any_ways_are_trained_tested_listed_and_tested_again(
     trained = fewstep.train(words)
     entry = trained.results["results"][0]
     assert sum(group["tasks"] for group in entry["by_ways"]) == 6
+    said = capsys.readouterr().out
+    assert "any-way any-shot (up to 9-way 5-shot)" in said
+    assert re.search(r"\n\nways +tasks +inductive +transductive\n", said)
+    assert re.search(r"\n\nshots +tasks +inductive +transductive\n", said)
     head, *rows = (trained.folder / entry["per_task_file"]).read_text().splitlines()
     assert head == "task,loss,acc,ways,shots"
     assert len(rows) == 6

@@ -93,7 +93,7 @@ SHARED = {
     name: [*TINY[1:], f"algorithm={name}"]
     for name in (
         *("anil", "binomial", "boil", "eigen_reptile", "imaml", "mamlpp", "metasgd"),
-        *("prox_reptile", "sign_maml", "truncated"),
+        *("prox_reptile", "sign_maml", "truncated", "proto_fomaml", "protonet"),
     )
 }
 LITTLE = ["max_meta_iterations=3", "eval.tasks=4", "eval.val_every=null", "execution=serial"]

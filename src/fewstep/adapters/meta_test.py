@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.core.frozen_norm import normalized_by
+from fewstep.adapters.outer import by_support
 from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
@@ -72,7 +72,7 @@ def _answers(problem: Problem, params: Params, episode: Episode, protocol: str) 
     if protocol == "transductive":
         return net.run(Net.__call__, (), params, queries, given)
     if protocol == "support":
-        return net.run(_by_support, (), params, support_x, queries, given)
+        return net.run(by_support, (), params, support_x, queries, given)
 
     one = net.program(_last_output, (), (params, support_x, queries[0], given))
     if net.functional:
@@ -80,15 +80,6 @@ def _answers(problem: Problem, params: Params, episode: Episode, protocol: str) 
     # Batch norm of one query after another: folding them into one pass measured slower on a CPU.
     answers = [one(params, support_x, query, given) for query in queries]
     return pytree.tree_map(lambda *same: torch.stack(same), *answers)
-
-
-def _by_support(
-    net: Net, params: Params, support_x: Tensor, queries: Tensor, given: Mapping[str, Tensor]
-) -> Any:
-    examples = torch.cat([support_x, queries])
-    with normalized_by(net.module, len(support_x), of=len(examples)):
-        outputs = net(params, examples, given)
-    return pytree.tree_map(lambda output: output[len(support_x) :], outputs)
 
 
 def _last_output(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.adapters.outer import query_gradient
+from fewstep.adapters.outer import beside, check_query_norm, query_gradient
 from fewstep.algorithms.algorithm import Algorithm, refuse_learned
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
@@ -27,12 +27,16 @@ class Direct(Algorithm):
 
     inner: InnerLoop = STILL
     """None but for its list `frozen`."""
+    query_norm: str = "batch"
+    """Whose statistics batch norms have for the queries: `batch` is their own, as one batch,
+    `support` the support set's, as under the protocol `support` of meta-test."""
 
     needs_queries = True
     has_inner_loop = False
 
     def __post_init__(self) -> None:
         refuse_learned(self.inner, "Direct")
+        check_query_norm(self.query_norm)
         if self.inner.steps:
             raise ValueError(
                 f"algorithm.inner.steps={self.inner.steps}: Direct takes no inner step: the "
@@ -42,5 +46,7 @@ class Direct(Algorithm):
     def direction(
         self, problem: Problem, start: Start, episode: Episode
     ) -> tuple[Params, State, Metrics]:
-        metrics, direction = query_gradient(problem, start.params, problem.queries(episode))
+        support_x = beside(problem, episode, self.query_norm)
+        queries = problem.queries(episode)
+        metrics, direction = query_gradient(problem, start.params, queries, support_x)
         return direction, start.state, metrics

@@ -174,8 +174,9 @@ def check_names(prefix: str, config: Mapping[str, Any], known: Iterable[str]) ->
             raise ConfigError(f"{prefix}{name} is missing: an override or a file has removed it")
 
 
-def check_settings(settings: Any) -> None:
-    """Hold `eval.settings` against its limits, each entry by its position.
+def check_settings(settings: Any, ways: Any = None) -> None:
+    """Hold `eval.settings` against its limits, each entry by its position; `ways` are those of an
+    entry that says none.
 
     Raises:
         ConfigError: not a list of {shots, steps, batch_size}, or a value out of range.
@@ -190,7 +191,9 @@ def check_settings(settings: Any) -> None:
         for name, check in ({**SETTING, "ways": WAYS} if "ways" in setting else SETTING).items():
             if complaint := check.complaint(setting[name]):
                 raise ConfigError(f"{key}.{name}={setting[name]}: {complaint}. {fix}")
-        if (first := settings.index(setting)) < place:
+        same = [{"ways": ways, **other} == {"ways": ways, **setting} for other in settings[:place]]
+        if any(same):
+            first = same.index(True)
             raise ConfigError(
                 f"{key}={setting}: is eval.settings[{first}] again. Leave one of them out"
             )

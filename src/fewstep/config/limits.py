@@ -137,7 +137,7 @@ def check_training(config: Mapping[str, Any]) -> None:
     check_values(config, {key: c for key, c in tables.items() if key not in OPTIONAL})
     some = {key: c for key, c in tables.items() if key in OPTIONAL}
     check_values(config, {**some, **MODEL, **MAML}, optional=True)
-    check_settings(config["eval"]["settings"])
+    check_settings(config["eval"]["settings"], config["shots"].get("ways"))
     for part in ("inner", "outer"):
         _check_options(f"algorithm.{part}.options", config["algorithm"][part].get("options"))
     check_budget(config)

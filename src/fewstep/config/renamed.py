@@ -20,7 +20,7 @@ SINCE |= {"pictures": []}
 
 BEFORE = {"algorithm.inner.fixed": [], "dataset.skip": [], "dataset.white": None}
 BEFORE |= {"dataset.within": None, "shots.train_ways": None, "shots.varies": None}
-BEFORE |= {"model.norm": "batch"}
+BEFORE |= {"model.norm": "batch", "algorithm.query_norm": "batch"}
 """The same of keys that lie deeper, by their whole names."""
 
 

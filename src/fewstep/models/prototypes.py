@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.core.class_means import class_means
+from fewstep.models.layers import norm as make_norm
 
 
 class Prototypes(nn.Module):
@@ -38,14 +39,23 @@ class ProtoNet(Prototypes):
     """The network of Snell et al. 2017 below prototypes: four times {3x3 convolution -> batch norm
     -> ReLU -> 2x2 max pool}; of 28 pixels 64 features."""
 
-    def __init__(self, ways: int, in_channels: int = 1, size: int = 28, channels: int = 64) -> None:
-        """`size` is the height and width of the images in pixels."""
+    def __init__(
+        self,
+        ways: int,
+        in_channels: int = 1,
+        size: int = 28,
+        channels: int = 64,
+        norm: str = "batch",
+    ) -> None:
+        """`size` is the height and width of the images in pixels, `norm` is `batch` or `group`."""
         if size < 16:
             raise ValueError(f"model.size={size}: four pools leave nothing of it. Use 16 or more")
         blocks: list[nn.Module] = []
         for _ in range(4):
             # A bias before a batch norm does nothing.
-            blocks += [nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)]
-            blocks += [nn.BatchNorm2d(channels), nn.ReLU(), nn.MaxPool2d(2)]
+            blocks += [nn.Conv2d(in_channels, channels, 3, padding=1, bias=norm != "batch")]
+            # PyTorch's batch norm, whose epsilon is not TensorFlow's.
+            own = nn.BatchNorm2d(channels) if norm == "batch" else make_norm(channels, norm)
+            blocks += [own, nn.ReLU(), nn.MaxPool2d(2)]
             in_channels = channels
         super().__init__(nn.Sequential(*blocks), ways)

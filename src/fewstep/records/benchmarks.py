@@ -47,7 +47,8 @@ def lake(results: Iterable[Mapping[str, Any]], folder: Path, training: str) -> l
     own = []
     for entry in results:
         error, half = by_run(read_per_task(folder / entry["per_task_file"])["acc"])
-        name = f"this checkpoint, {entry['protocol']}, {entry['steps']} steps"
+        steps = "1 step" if entry["steps"] == 1 else f"{entry['steps']} steps"
+        name = f"this checkpoint, {entry['protocol']}, {steps}"
         own.append({"name": name, "error": error, "half_width": half, "training": training})
     return sorted([*LAKE, *own], key=lambda row: row["error"])
 

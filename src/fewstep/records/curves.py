@@ -18,6 +18,7 @@ from fewstep.records import layout, learned, measures, words
 from fewstep.records.lines import Line
 from fewstep.records.metrics import read_metrics
 from fewstep.records.panel import ITERATION, STEP, Labelled, Look, Panel, handle, notes
+from fewstep.records.sizes import varies
 from fewstep.records.style import NEUTRAL, STYLE, STYLES, color_of, marker_of, numbers
 
 
@@ -76,7 +77,7 @@ def _training(rows: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> I
     if not shown:
         return
     first = report["results"][0]
-    title = words.setting(first["ways"], first["shots"], metric)
+    title = words.setting(first["ways"], first["shots"], metric, varies(first))
     panel = Panel(
         f"{title}, during training" if {"val", "test"} & set(shown) else "during training",
         ITERATION,
@@ -104,7 +105,8 @@ def _settings(report: Mapping[str, Any]) -> Iterator[Labelled]:
     places: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for r in results:
         if r["curve"]["steps"] or not curves:
-            place = (r["ways"], r["shots"], r["steps"], r["batch_size"], r["queries"])
+            size = (r["ways"], r["shots"], varies(r))
+            place = (size, r["steps"], r["batch_size"], r["queries"])
             places.setdefault(place, []).append(r)
     for place, entries in places.items():
         metric = "acc" if "acc" in entries[0] else "loss"
@@ -113,9 +115,10 @@ def _settings(report: Mapping[str, Any]) -> Iterator[Labelled]:
         if not any(line.finite for line in lines):
             continue
         tasks = entries[0]["curve"]["tasks"] if curves else entries[0]["tasks"]
-        alike = [other for other in places if other[:2] == place[:2]]
-        more = f", {place[2]} steps" if len(alike) > 1 else ""
-        title = f"{words.setting(place[0], place[1], metric)}{more}: {tasks:,} unseen tasks"
+        (ways, shots, varied), steps, *_ = place
+        alike = [other for other in places if other[0] == place[0]]
+        more = f", {steps} steps" if len(alike) > 1 else ""
+        title = f"{words.setting(ways, shots, metric, varied)}{more}: {tasks:,} unseen tasks"
         chance = _chance(entries[0]) if metric == "acc" else None
         panel = Panel(title, STEP, measures.unit(metric, report), metric, lines, chance)
         yield panel, looks
@@ -142,5 +145,5 @@ def _adapted(r: Mapping[str, Any], metric: str, look: Look, curves: bool) -> Lin
     return Line(curve["steps"], [y], half, {**look, "ls": style})
 
 
-def _chance(r: Mapping[str, Any]) -> float:
-    return 100 / r["ways"]
+def _chance(r: Mapping[str, Any]) -> float | None:
+    return None if varies(r) else 100 / r["ways"]

@@ -27,6 +27,8 @@ LATER = {
     "outer": LATER_OF_OUTER,
 }
 """The same of the parts of an algorithm."""
+LATER_OF_ALGORITHM = {"query_norm": "batch"}
+"""The same of an algorithm itself."""
 LATER_OF_JOINT = {
     "inner": {"reset": [], "frozen": [], "head": "trained"},
     "outer": LATER_OF_OUTER,
@@ -62,7 +64,8 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     if not str(own.get("model", {}).get("_target_", "")).startswith(OUR_MODELS):
         own.pop("model", None)
     kept |= _older(own, LATER_OF_PARTS)
-    kept["algorithm"] = _older({n: v for n, v in recipe if n != "checkpoint_steps"}, LATER)
+    recipe = {n: v for n, v in recipe if n != "checkpoint_steps"}
+    kept["algorithm"] = _older(_without(recipe, LATER_OF_ALGORITHM), LATER)
     if baselines := config.get("baselines"):
         kept["baselines"] = {n: v for n, v in baselines.items() if n not in LATER_BASELINES or v}
         if (joint := baselines.get("joint")) is not None:
@@ -75,9 +78,12 @@ def _older(recipe: Mapping[str, Any], later: Mapping[str, Mapping[str, Any]]) ->
     """A recipe without the keys that are new in its parts and at their defaults."""
     kept = dict(recipe)
     for part in later.keys() & recipe.keys():
-        new = later[part]
-        kept[part] = {n: v for n, v in recipe[part].items() if n not in new or v != new[n]}
+        kept[part] = _without(recipe[part], later[part])
     return kept
+
+
+def _without(part: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: v for n, v in part.items() if n not in new or v != new[n]}
 
 
 def config_hash(config: Mapping[str, Any]) -> str:

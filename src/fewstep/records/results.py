@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.disk.files import replacing
+from fewstep.records import words
 from fewstep.records.intervals import finite, show
 
 
@@ -42,8 +43,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     more = [n for n in ("batch_size", "queries") if len({r[n] for r in results}) > 1]
     rows: dict[tuple, dict[str, str]] = {}
     for r in results:
-        most = "up to " if "by_ways" in r else ""
-        setting = f"{most}{r['ways']}-way {r['shots']}-shot"
+        setting = words.setting(r["ways"], r["shots"], "acc", varies="by_ways" in r)
         others = ["all" if r[n] is None else str(r[n]) for n in more]
         row = (r["init"], r["checkpoint"] or "-", setting, str(r["steps"]), *others)
         row = (*row, str(r["tasks"]))

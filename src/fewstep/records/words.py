@@ -135,8 +135,11 @@ def trained_on(name: str) -> str:
     return TRAINED_ON.get(name, "training tasks, as the algorithm logs them")
 
 
-def setting(ways: int, shots: int, metric: str) -> str:
-    """`5-way 1-shot`, or `10 points` where there are no classes to tell apart."""
+def setting(ways: int, shots: int, metric: str, varies: bool = False) -> str:
+    """`5-way 1-shot`, or `10 points` where there are no classes to tell apart; of tasks that draw
+    their own numbers `any-way any-shot`, with the most."""
+    if varies:
+        return f"any-way any-shot (up to {ways}-way {shots}-shot)"
     if metric == "loss" and ways == 1:
         return f"{shots} points"
     return f"{ways}-way {shots}-shot"

@@ -100,7 +100,7 @@ def finals(table: Looks, named: Sequence[Series]) -> list[Dots]:
 
 def _panel(row: Row, rows: Sequence[tuple[str, Sequence[Dot]]]) -> Dots:
     metric = metric_of(row)
-    chance = 100 / row["ways"] if metric == "acc" else None
+    chance = row.chance if metric == "acc" else None
     return Dots(place(row), measures.unit(metric, row.runs[0].content), metric, chance, rows)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
+from fewstep.records.sizes import SIZES
 
 
 SCHEMA = 1
@@ -123,6 +124,8 @@ def _complaints(content: Mapping[str, Any]) -> Iterator[str]:
         if figure is None:
             yield f"results[{place}]: must have acc or loss"
         yield from _wrong_curve(entry.get("curve"), figure, f"results[{place}].curve")
+        for size in SIZES:
+            yield from _wrong_groups(entry.get(f"by_{size}"), size, figure, f"results[{place}]")
 
 
 def _wrong(node: Mapping[str, Any], needed: Mapping[str, Check], prefix: str = "") -> Iterator[str]:
@@ -151,6 +154,18 @@ def _wrong_curve(curve: Any, figure: str | None, key: str) -> Iterator[str]:
         )
         if not fits:
             yield f"{key}.{name}: must have a number or null for each of its steps"
+
+
+def _wrong_groups(groups: Any, size: str, figure: str | None, where: str) -> Iterator[str]:
+    """What tasks of each size found: whole numbers, and figures that are numbers or null."""
+    if groups is None:
+        return
+    if not isinstance(groups, list) or not all(isinstance(group, Mapping) for group in groups):
+        yield f"{where}.by_{size}={_short(groups)}: must be a list of groups of tasks"
+        return
+    needed = {size: _whole, "tasks": _whole, f"{figure}": _measured, f"{figure}_ci95": _measured}
+    for place, group in enumerate(groups):
+        yield from _wrong(group, needed, f"{where}.by_{size}[{place}].")
 
 
 def _short(value: Any) -> str:

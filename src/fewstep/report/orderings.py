@@ -49,7 +49,7 @@ NOTE = (
 HEAD = ["the paper's ordering", "here", "difference", "p (Holm)", "interval over"]
 
 
-ALIKE = ("meta_iterations", "ways", "shots", "steps", "tasks")
+ALIKE = ("meta_iterations", "ways", "shots", "varies", "steps", "tasks")
 """What curves must share to be held against each other."""
 
 

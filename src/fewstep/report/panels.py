@@ -9,6 +9,7 @@ from typing import Any
 from fewstep.records import intervals, measures
 from fewstep.records.lines import FEW, Line
 from fewstep.records.panel import ITERATION, STEP, Panel
+from fewstep.records.sizes import varies
 from fewstep.records.style import STYLES, numbers
 from fewstep.report.gather import logged
 from fewstep.report.intervals import over_seeds
@@ -37,7 +38,8 @@ def _first(row: Row) -> bool:
     """Whether what a run measured on its way is of this row's setting."""
     first = row.runs[0].content["results"][0]
     own = row["init"] == "trained"
-    return own and all(first.get(n) == row[n] for n in ("ways", "shots", "steps", "queries"))
+    alike = all(first.get(n) == row[n] for n in ("ways", "shots", "steps", "queries"))
+    return own and alike and varies(first) == row["varies"]
 
 
 def _during(table: Looks, split: str, name: str) -> Panel | None:
@@ -50,7 +52,7 @@ def _during(table: Looks, split: str, name: str) -> Panel | None:
 
 
 def _panel(row: Row, name: str, x: str, metric: str, lines: Sequence[Line]) -> Panel:
-    chance = 100 / row["ways"] if metric == "acc" else None
+    chance = row.chance if metric == "acc" else None
     y = f"{name} {measures.unit(metric, row.runs[0].content)}".strip()
     return Panel(place(row), x, y, metric, lines, chance)
 

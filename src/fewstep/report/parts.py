@@ -9,6 +9,7 @@ from fewstep.report import notes, orderings, paper
 from fewstep.report.baseline import NOTE, compared
 from fewstep.report.columns import caption, grid
 from fewstep.report.sections import Section
+from fewstep.report.sizes import by_size
 from fewstep.report.table import Row
 from fewstep.report.work import differences
 
@@ -88,6 +89,9 @@ def _rows(table: Sequence[Row], baseline: str | None) -> Iterator[Part]:
     if same := caption(table):
         yield Words([same])
     yield Table(grid(table))
+    for title, lines in by_size(table):
+        yield Words([f"{title}:"])
+        yield Table(lines, title)
     if given := differences(table):
         yield Words([given])
     if baseline and (lines := compared(table, baseline))[1:]:

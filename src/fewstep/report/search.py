@@ -74,7 +74,8 @@ def search_of(section: Section) -> Search | None:
     if not section.rows or not any(proposed(run.folder) for run in jobs):
         return None
     row = section.rows[0]
-    metric, setting = metric_of(row), words.setting(row["ways"], row["shots"], metric_of(row))
+    metric = metric_of(row)
+    setting = words.setting(row["ways"], row["shots"], metric, row["varies"])
     tried = {run.folder: _overrides(run.folder) for run in jobs}
     scale = 100 if metric == "acc" else 1
     trials = [Trial(run, tried[run.folder], scale * _objective(run.folder)) for run in jobs]
@@ -87,7 +88,7 @@ def search_of(section: Section) -> Search | None:
         keys,
         metric,
         f"meta-validation {measures.unit(metric, row.runs[0].content)}",
-        100 / row["ways"] if metric == "acc" else None,
+        row.chance if metric == "acc" else None,
         f"{words.dataset(row['dataset'])}, {setting}",
     )
 

@@ -54,7 +54,8 @@ def cells(row: Row) -> dict[str, Sequence[Entry]]:
 
 def place(row: Row) -> str:
     """The panel of a row in words: its dataset and setting."""
-    said = [words.dataset(row["dataset"]), words.setting(row["ways"], row["shots"], metric_of(row))]
+    setting = words.setting(row["ways"], row["shots"], metric_of(row), row["varies"])
+    said = [words.dataset(row["dataset"]), setting]
     for extra in row.setting.split(", ")[1:]:  # batch_size=5, where rows differ in it
         name, _, value = extra.partition("=")
         said.append(words.assigned(f"eval.{name}", value))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fewstep.records import words
+from fewstep.records.sizes import varies
 from fewstep.report.data import Data, data_columns
 from fewstep.report.gather import Run
 from fewstep.report.recipes import Recipes
@@ -24,7 +25,8 @@ and its `place` among the results."""
 HIDDEN = ("split", "batch_size", "queries", "eval_seed")
 """What a row is told by where nothing else of it differs from another row's."""
 
-SHOWN = ("name", "meta_iterations", "init", "checkpoint", "ways", "shots", "steps", "tasks")
+SHOWN = ("name", "meta_iterations", "init", "checkpoint", "ways", "shots", "varies", "steps")
+SHOWN += ("tasks",)
 SAME = (*SHOWN, *HIDDEN, "label", "algorithm", "dataset", "dataset_split")
 SAME += ("data_sha256", "classes_sha256", "trained_on")
 """What the runs of one row share, beside their recipe; they differ in their seeds alone."""
@@ -56,6 +58,11 @@ class Row:
     @property
     def seeds(self) -> list[Any]:
         return sorted({run.content["seed"] for run in self.runs})
+
+    @property
+    def chance(self) -> float | None:
+        """Percent of right answers by guessing; None where each task has ways of its own."""
+        return None if self["varies"] else 100 / self["ways"]
 
     @property
     def label(self) -> str:
@@ -99,7 +106,7 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
     for run in runs:
         for place, result in enumerate(run.content["results"]):
             where = {"folder": run.folder, "file": run.file, "place": place}
-            entry = {**run.content, **result, **where}
+            entry = {**run.content, **result, **where, "varies": varies(result)}
             same = {name: entry.get(name) for name in SAME} | data_of(entry)
             key = (recipe := recipe_of(run), *same.values())
             row = gathered.setdefault(key, Row(recipe, same))
@@ -174,8 +181,8 @@ def _setting(row: Row, table: Sequence[Row]) -> str:
     """Ways and shots, and what else differs between rows that look the same."""
     alike = [r for r in table if _looks(r) == _looks(row)]
     more = [name for name in HIDDEN if len({r[name] for r in alike}) > 1]
-    parts = [f"{row['ways']}-way {row['shots']}-shot", *(f"{n}={row[n]}" for n in more)]
-    return ", ".join(parts)
+    said = words.setting(row["ways"], row["shots"], "acc", row["varies"])
+    return ", ".join([said, *(f"{n}={row[n]}" for n in more)])
 
 
 def _looks(row: Row) -> tuple:

@@ -122,7 +122,7 @@ def _key(*path: str) -> Any:
     return of
 
 
-SETTING = ("dataset", "dataset_split", "data_sha256", "split", "ways", "shots")
+SETTING = ("dataset", "dataset_split", "data_sha256", "split", "ways", "shots", "varies")
 """What rows share that one would compare."""
 
 GIVEN = {

@@ -15,9 +15,9 @@ from fewstep.execution.collectives import broadcast
 from fewstep.loggers.metrics_file import MetricsFile
 from fewstep.loggers.opening import Shown, log_results, open_loggers
 from fewstep.messages.printable import printable
-from fewstep.records import benchmarks, data_record
+from fewstep.records import benchmarks, data_record, sizes
 from fewstep.records.curves import draw_curves
-from fewstep.records.results import table, write_json
+from fewstep.records.results import aligned, table, write_json
 from fewstep.run import checkpoint
 from fewstep.run.bars import Progress, TestProgress
 from fewstep.run.baselines import as_it_started, joint_baseline, own_baselines, untrained
@@ -142,6 +142,8 @@ def finish(report: dict[str, Any], folder: Path, title: str) -> None:
     draw_curves(folder, report, title)
     where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
     print(f"\n{table(report['results'])}\n\n{where}")
+    for lines in sizes.grids(report["results"]):
+        print(f"\n{aligned(lines)}")
     if "benchmark" in report:
         print(f"\n{benchmarks.text(report['benchmark']['rows'])}")
 

@@ -1,0 +1,68 @@
+"""Results of a test whose tasks draw their own ways and shots, by these: a row a size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from fewstep.records.intervals import finite, show
+from fewstep.records.words import setting
+
+
+SIZES = ("ways", "shots")
+
+
+class Cell(NamedTuple):
+    """One figure of such a table."""
+
+    told: Mapping[str, str]
+    """Whose it is, by column."""
+    size: int
+    tasks: int
+    protocol: str
+    figure: str
+
+
+def varies(result: Mapping[str, Any]) -> bool:
+    """Whether the tasks of an entry of results.json drew their own ways and shots."""
+    return bool(result.get("by_ways"))
+
+
+def grid(size: str, cells: Sequence[Cell]) -> list[list[str]]:
+    """Head and body, protocols side by side; a column that is the same in all rows is left out."""
+    names = [n for n in (cells[0].told if cells else ()) if len({c.told[n] for c in cells}) > 1]
+    protocols = sorted({cell.protocol for cell in cells})
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    for cell in cells:
+        row = (*(cell.told[n] for n in names), str(cell.size), f"{cell.tasks:,}")
+        rows.setdefault(row, {})[cell.protocol] = cell.figure
+    body = [[*row, *(own.get(p, "") for p in protocols)] for row, own in rows.items()]
+    return [[*names, size, "tasks", *protocols], *body]
+
+
+def grids(results: Sequence[Mapping[str, Any]]) -> list[list[list[str]]]:
+    """By ways and by shots, of entries of results.json; none where no test is varied."""
+    varied = [result for result in results if varies(result)]
+    if not varied:
+        return []
+    return [grid(s, [cell for r in varied for cell in _cells(r, s)]) for s in SIZES]
+
+
+def _cells(result: Mapping[str, Any], size: str) -> list[Cell]:
+    told = {
+        "initialization": result["init"],
+        "checkpoint": result["checkpoint"] or "-",
+        "setting": setting(result["ways"], result["shots"], "acc", varies=True),
+        "steps": str(result["steps"]),
+        "batch": str(result["batch_size"] or "all"),
+    }
+    groups = result.get(f"by_{size}", ())
+    return [Cell(told, g[size], g["tasks"], result["protocol"], _figure(g)) for g in groups]
+
+
+def _figure(group: Mapping[str, Any]) -> str:
+    """A single task has no spread, and has not diverged for that."""
+    metric = "acc" if "acc" in group else "loss"
+    if group["tasks"] > 1 or not finite(group[metric]):
+        return show(group)
+    return f"{100 * group['acc']:.2f} %" if metric == "acc" else f"{group['loss']:.4g}"
