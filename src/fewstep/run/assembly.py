@@ -110,7 +110,16 @@ def assemble(config: Config) -> Experiment:
     Raises:
         ConfigError: as `draft` does, or data that is missing, damaged or not enough.
     """
-    experiment = opened(draft(config))
+    return with_data(draft(config))
+
+
+def with_data(experiment: Experiment) -> Experiment:
+    """With its data open: the classes that it is to train on, and the tasks that it is to test on.
+
+    Raises:
+        ConfigError: as `opened`, `resumed` and `given` do.
+    """
+    experiment = opened(experiment)
     return given(replace(experiment, splits=resumed(experiment)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fewstep.core.types import Split
+from fewstep.messages.errors import ConfigError
 from fewstep.run.experiment import Experiment
 from fewstep.run.source import Source
 
@@ -38,6 +39,18 @@ def check_splits(splits: Mapping[str, Split], experiment: Experiment) -> None:
                 if name == "test":
                     raise
                 raise ValueError(f"{error}. {_without_val(experiment.source)}") from None
+
+
+def check_validation(experiment: Experiment) -> None:
+    """Refuse given tasks in whose shape meta-validation cannot draw any: it is like the test.
+
+    Raises:
+        ConfigError: naming the counts and the ways out.
+    """
+    try:
+        check_splits(experiment.splits, experiment)
+    except ValueError as error:
+        raise ConfigError(f"eval.manifest={experiment.test.manifest}: {error}") from None
 
 
 def _without_val(source: Source) -> str:
