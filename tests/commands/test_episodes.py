@@ -40,6 +40,25 @@ REFUSED = {
     ("setting=1",): "setting=1: eval.settings has 1, counted from 0. For example setting=0",
     ("split=train",): ("split=train: must be one of test, val. For example split=test"),
     ("to=",): "to=: must be a text. For example to=tasks.npz",
+    (
+        "+to=t.npz",
+    ): "+to=t.npz: fewstep episodes takes key=value, and knows to, split, setting. Did "
+    "you mean to?",
+    ("eval.tasks=abc",): "eval.tasks=abc: must be a whole number of at least 2. For example "
+    "eval.tasks=1000",
+    ("eval.tasks=1",): "eval.tasks=1: must be a whole number of at least 2. For example "
+    "eval.tasks=1000",
+    (
+        "eval.seed=-1",
+    ): "eval.seed=-1: must be a whole number of at least 0. For example eval.seed=0",
+    ("eval.queries=0",): "eval.queries=0: must be a whole number of at least 1. For example "
+    "eval.queries=1",
+    ("eval.settings=[{shots: 1}]",): "eval.settings[0]={'shots': 1}: must have shots, steps, "
+    "batch_size. For example eval.settings='[{shots: 1, steps: 50, batch_size: 5}]'",
+    ("+shots.varies=always",): "shots.varies=always: must be one of train, test, both or null. For "
+    "example shots.varies=both",
+    ("algorithm.inner.lr=-1",): "algorithm.inner.lr=-1: must be a number above 0. For example "
+    "algorithm.inner.lr=0.001",
     ("-m", "seed=1,2"): ("fewstep episodes writes the tasks of one test: give it key=value alone"),
 }
 
@@ -50,6 +69,17 @@ def test_what_cannot_be_is_refused_in_one_line(
 ) -> None:
     assert episodes.main([*SMALL, *words]) == 2
     assert capsys.readouterr().err.strip().endswith(REFUSED[words])
+    assert not list(Path().iterdir())
+
+
+def test_keys_that_nothing_reads_and_tasks_that_fit_nowhere_are_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert episodes.main([*SMALL, "+eval.taks=5"]) == 2
+    assert "there is no key eval.taks. Did you mean tasks?" in capsys.readouterr().err
+    assert episodes.main([*SMALL, "eval.tasks=99999999999"]) == 2
+    told = capsys.readouterr().err
+    assert "eval.tasks=99999999999: the figures of the tasks would take " in told
     assert not list(Path().iterdir())
 
 

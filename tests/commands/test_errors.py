@@ -79,6 +79,7 @@ def names(message: str, *parts: str) -> None:
         ("algorithm.inner.lrr=1", ["no key algorithm.inner.lrr", "mean algorithm.inner.lr?"]),
         ("+sed=1", ["sed=1", "no key sed", "Did you mean seed?"]),
         ("+eval.taks=1", ["eval.taks=1", "Did you mean tasks?"]),
+        ("+benchmark=lake", ["benchmark=lake: there is no key benchmark. Known are algorithm"]),
         ("+shots.kueries=1", ["shots.kueries=1", "Did you mean queries?"]),
         (
             "+algorithm.outer.momentum=0.9",
@@ -307,6 +308,18 @@ def test_an_experiment_without_its_images(refused, name):
 def test_more_ways_than_a_split_has_classes(refused):
     message = refused("train", "dataset.classes=60", "shots.ways=13")
     names(message, "shots.ways=13", "split of glyphs has", "classes; use at most")
+
+
+def test_ways_that_no_split_has_are_told_by_the_key_that_asks_for_them(refused):
+    words = ["dataset.classes=60", "algorithm=proto_fomaml", "model.channels=8"]
+    words += ["+model.norm=group", "eval.val_every=null"]
+    assert refused("train", *words, "shots.train_ways=99").startswith(
+        "fewstep: shots.train_ways=99: the train split of glyphs has 42 classes; use at most 42"
+    )
+    setting = "eval.settings=[{ways: 30, shots: 1, steps: 1, batch_size: null}]"
+    assert refused("train", *words, setting).startswith(
+        "fewstep: eval.settings[0].ways=30: the test split of glyphs has 12 classes; use at most 12"
+    )
 
 
 def test_a_validation_split_that_is_too_small_can_be_done_without(refused, tmp_path):

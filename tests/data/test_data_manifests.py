@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from tests.data.made_splits import made_split
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.digest import episodes_sha256
 from fewstep.data.images.split import ImageSplit
-from fewstep.data.manifests import lake, manifest
+from fewstep.data.manifests import arrays, lake, manifest
 from fewstep.data.manifests.listed import listed
 
 
@@ -53,6 +55,16 @@ def test_the_same_tasks_give_the_same_bytes(file: Path, tmp_path: Path) -> None:
     assert file.read_bytes() == (tmp_path / "again.npz").read_bytes()
 
 
+def test_the_digest_of_the_whole_is_that_of_the_documentation(file: Path) -> None:
+    whole = {name: array.tolist() for name, array in np.load(file).items()}
+    about = json.loads(whole["about"])
+    told = about.pop("content_sha256"), about.pop("episodes_sha256")
+    text = "[ways, classes, shots, queries, support, query, class_ids, class_names, about]"
+    assert f"json.dumps({text}, sort_keys=True)" in (ROOT / "docs" / "episodes.md").read_text()
+    content = json.dumps(eval(text, {}, whole | {"about": about}), sort_keys=True)
+    assert told[0] == hashlib.sha256(content.encode()).hexdigest() != told[1]
+
+
 def test_the_reader_of_the_documentation_gives_the_same_tensors(file: Path) -> None:
     page = (ROOT / "docs" / "episodes.md").read_text()
     code = page.partition("```python\n")[2].partition("```")[0]
@@ -70,12 +82,12 @@ def test_the_reader_of_the_documentation_gives_the_same_tensors(file: Path) -> N
             assert torch.equal(episode.query_x[episode.query_y == place], own[query])
 
 
-def changed(file: Path, **arrays) -> Path:
+def changed(file: Path, **others) -> Path:
     with np.load(file) as whole:
         content = dict(whole)
-    said = arrays.pop("about", {})
+    said = others.pop("about", {})
     about = None if said is None else np.array(json.dumps(json.loads(str(content["about"])) | said))
-    kept = content | arrays | {"about": about}
+    kept = content | others | {"about": about}
     np.savez_compressed(file, **{name: a for name, a in kept.items() if a is not None})
     return file
 
@@ -91,17 +103,52 @@ STRANGE = {
     ),
     "no classes": ({"classes": None}, "it cannot be read as a manifest (it has no classes)"),
     "other tasks": ({"query": np.zeros(30, int)}, "it has been changed"),
-    "another format": ({"about": {"format": 9}}, "it is of format 9, and this reads 1"),
+    "another format": ({"about": {"format": 9}}, "it is of format 9, and this reads 2"),
     "no about": ({"about": None}, "it cannot be read as a manifest (it has no about)"),
     "ways of text": ({"about": {"ways": "5"}}, "(its ways is 5)"),
     "no seed": ({"about": {"seed": -1}}, "(its seed is -1)"),
     "data of nothing": ({"about": {"data_sha256": None}}, "(its data_sha256 is None)"),
-    "ids of text": ({"class_ids": np.array(["a"])}, "it cannot be read as a manifest (invalid"),
+    "ids of text": (
+        {"class_ids": np.array(["a"])},
+        "(its class_ids is of <U1 in 1 dimensions, and must be whole numbers in 1)",
+    ),
+    "fractions": (
+        {"shots": np.full(30, 2.0)},
+        "(its shots is of float64 in 1 dimensions, and must be whole numbers in 1)",
+    ),
+    "complex numbers": ({"query": np.zeros(30, complex)}, "(its query is of complex128 in 1 dim"),
+    "ways in a table": (
+        {"ways": np.full((6, 1), 5)},
+        "(its ways is of int64 in 2 dimensions, and must be whole numbers in 1)",
+    ),
+    "names of numbers": ({"class_names": np.arange(12)}, "(its class_names is of int64 in 1 dim"),
+    "objects": ({"ways": np.full(6, None)}, "(its ways holds neither numbers nor texts)"),
+    "names alone": (
+        {"class_ids": np.zeros(0, int)},
+        "(it has other numbers of class_ids than of class_names)",
+    ),
+    "no names": (
+        {"class_ids": np.zeros(0, int), "class_names": np.array([], dtype="U1")},
+        "it has been changed",
+    ),
+    "other names": (
+        {"class_names": np.roll([f"class {c}" for c in range(12)], 1)},
+        "content has the content_sha256 ",
+    ),
+    "other shots": ({"shots": np.array([1, 3] + [2] * 28)}, "content has the content_sha256 "),
+    "another seed": ({"about": {"seed": 8}}, "its content has the content_sha256 "),
+    "another dataset": ({"about": {"dataset": "glyphs"}}, "its content has the content_sha256 "),
+    "another split": ({"about": {"split": "val"}}, "its content has the content_sha256 "),
+    "an older format": (
+        {"about": {"format": 1}},
+        "it cannot be read as a manifest (it is of format 1, which has no content_sha256, and this "
+        "reads 2; write it anew with the same overrides)",
+    ),
     "no tasks": (
-        {name: np.zeros(0, int) for name in manifest.PARTS},
+        {name: np.zeros(0, int) for name in arrays.PARTS},
         "it cannot be read as a manifest (it has no tasks)",
     ),
-    "other ways": ({"about": {"ways": 6}}, "its task 0 is 5-way 2-shot, and it says 6-way 2-shot"),
+    "other ways": ({"about": {"ways": 6}}, "its content has the content_sha256 "),
 }
 
 
@@ -112,6 +159,8 @@ def test_a_task_of_somebodys_that_is_none_is_refused(file: Path, tmp_path: Path)
     for changes, text in (
         ({"classes": first.classes[[0, 0, 2, 3, 4]]}, "its task 0 has a class twice"),
         ({"query": first.support[::2]}, "its task 0 asks for an image that it has shown"),
+        ({"shots": (1, 3, 2, 2, 2)}, "its task 0 is 5-way 3-shot, and it says 5-way 2-shot with 1"),
+        ({"queries": (2, 1, 1, 1), "query": first.query}, "have other numbers of classes than"),
     ):
         manifest.write(tmp_path / "x.npz", replace(tasks, tasks=[first._replace(**changes)]))
         with pytest.raises(ValueError, match=text):
@@ -120,17 +169,25 @@ def test_a_task_of_somebodys_that_is_none_is_refused(file: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("what", STRANGE)
 def test_what_is_no_manifest_is_refused(file: Path, what: str) -> None:
-    arrays, words = STRANGE[what]
+    others, words = STRANGE[what]
     with pytest.raises(ValueError, match=r"^it|^its") as told:
-        manifest.read(changed(file, **arrays))
+        manifest.read(changed(file, **others))
     assert words in str(told.value)
 
 
 def test_any_other_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tasks.npz"
     path.write_text("tasks")
-    with pytest.raises(ValueError, match=r"^it cannot be read as a manifest"):
+    none = r"^it cannot be read as a manifest \(it is no NumPy archive\)$"
+    with pytest.raises(ValueError, match=none):
         manifest.read(path)
+    np.save(tmp_path / "one.npy", np.arange(3))
+    with pytest.raises(ValueError, match=none):
+        manifest.read(tmp_path / "one.npy")
+    os.mkfifo(tmp_path / "pipe")
+    for odd in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(ValueError, match=r"\(it is a folder, or no plain file\)$"):
+            manifest.read(odd)
     np.savez(path, about=np.array({"a": 1}, dtype=object))
     with pytest.raises(ValueError, match=r"^it "):
         manifest.read(path)
@@ -143,6 +200,14 @@ def test_other_data_classes_and_images_are_refused(file: Path) -> None:
     few = split().having("test", [0, 1, 2])
     with pytest.raises(ValueError, match="which is not in the test split of made_up here"):
         listed(few, tasks)
+    other = replace(tasks, names={**tasks.names, 2: "class 3"})
+    with pytest.raises(ValueError, match=r"^its class 2 is class 3, and that of made_up here is c"):
+        listed(split(), other)
+    beyond = replace(tasks, names={**tasks.names, 12: "class 12"})
+    with pytest.raises(
+        ValueError, match=r"^its class 12 is class 12, and that of made_up here is n"
+    ):
+        listed(split(), beyond)
     first = tasks.tasks[0]
     wrong = replace(tasks, tasks=[first._replace(support=first.support + 8)])
     with pytest.raises(ValueError, match=r"its task 0 has image \d+ of class .*, which has 8"):
@@ -199,5 +264,5 @@ def test_a_run_that_asks_for_another_character_or_is_of_other_data_is_refused() 
     rows[2] = rows[2] | {"character": "b"}
     with pytest.raises(ValueError, match="a run asks for other characters than it shows"):
         lake.manifest(source, rows)
-    with pytest.raises(ValueError, match=r"^benchmark=lake: there is no A/b/rot0 in the data$"):
+    with pytest.raises(ValueError, match=r"^there is no A/b/rot0 in the data$"):
         lake.manifest(made_split(["A/a/rot0", "B/c/rot0"]), tiny_list())

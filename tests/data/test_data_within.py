@@ -72,3 +72,16 @@ def test_an_alphabet_of_too_few_characters_is_refused() -> None:
         "the test split of made_up has 5 characters; use at most 5, or dataset.split=background, "
         "whose test alphabets have 20 or more"
     )
+    only = [name for name in NAMES if not name.startswith("Latin")]
+    for name, left, ways_out in (
+        ("train", NAMES, "use at most 5"),
+        ("train", [*only, "Latin/00/rot0"], "leave dataset.within out"),
+        (
+            "test",
+            [*only, "Latin/00/rot0"],
+            "dataset.split=background, whose test alphabets have 20",
+        ),
+    ):
+        few = grouped().having(name, [NAMES.index(one) for one in left])
+        with pytest.raises(ValueError, match=rf"characters; {ways_out}"):
+            few.check(EpisodeSpec(ways=6, shots=1, queries=1, steps=0))

@@ -69,12 +69,13 @@ def test_ways_vary_where_it_is_said(who: str) -> None:
 
 REFUSED = {
     ("shots.train_ways=60", "algorithm.inner.head=trained"): (
-        "shots.train_ways=60: the network's last layer is for shots.ways=5. Let each task begin "
-        "one of its own with algorithm.inner.head=zeros, mean or prototypes, or leave it out"
+        "shots.train_ways=60: the network's last layer is for shots.ways=5. Train one with "
+        "algorithm.inner.head=zeros, mean or prototypes, which makes one for each task, or leave "
+        "it out"
     ),
     ("shots.varies=both", "algorithm.inner.rule=adam"): (
         "shots.varies=train: the inner rule Adam remembers of the last layer what is for "
-        "shots.ways=5. Use algorithm.inner.rule=sgd, or leave it out"
+        "shots.ways=5. Train one with algorithm.inner.rule=sgd, or leave it out"
     ),
     ("shots.varies=test", "execution=vmap"): (
         "execution=vmap: stacks tasks, and with shots.varies=test they are not of one shape. Use "
@@ -162,6 +163,22 @@ def test_tasks_that_no_setting_is_for_are_refused(tmp_path: Path) -> None:
         "class, and the settings are 5-way 1-shot. For example eval.settings='[{ways: 7, shots: 1, "
         "steps: 1, batch_size: null}]'"
     )
+    fixed = "algorithm.inner.head=trained"
+    for tasks, shape in (
+        (listed_tasks(ways=7), "7-way 1-shot"),
+        (listed_tasks(ways=9, shots=2, varies=True), "up to 9-way 2-shot"),
+    ):
+        with pytest.raises(ConfigError) as told:
+            on_tasks(tasks, tmp_path, fixed)
+        assert str(told.value) == (
+            f"eval.manifest={tmp_path / 'tasks.npz'}: its tasks are {shape} with 3 queries a "
+            "class, and the network's last layer is for shots.ways=5. Test one that was trained "
+            "with algorithm.inner.head=zeros, mean or prototypes, or on tasks of 5 ways"
+        )
+    with pytest.raises(
+        ConfigError, match=r": it has one task, and an interval is of two or more\. "
+    ):
+        on_tasks(replace(listed_tasks(), tasks=listed_tasks().tasks[:1]), tmp_path)
     experiment = draft(f"eval.manifest={tmp_path / 'none.npz'}")
     with pytest.raises(ConfigError, match=r"none\.npz: cannot be read \(No such file"):
         given(replace(experiment, splits={"test": made_split(CLASSES)}))

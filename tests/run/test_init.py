@@ -67,6 +67,18 @@ def test_a_training_starts_from_the_weights_and_so_does_the_joint_baseline(
     assert same(random, plain.state_dict())
 
 
+def test_it_starts_from_what_was_tested_where_a_run_kept_an_average(config, other, tmp_path):
+    path = save(tmp_path / "averaged.ckpt", config, other)
+    content = torch.load(path, weights_only=True)
+    params = {"head.weight": other["module.head.weight"] + 1}
+    content["fewstep"]["average"] = {"steps": 2, "params": params}
+    torch.save(content, path)
+    found = starting.weights({"init": str(path)})
+    assert found is not None
+    assert torch.equal(found.tensors["head.weight"], params["head.weight"])
+    assert torch.equal(found.tensors["head.bias"], other["module.head.bias"])
+
+
 def test_a_shipped_one_and_a_run_directory_are_found(config, other, tmp_path: Path) -> None:
     folder = tmp_path / "mine" / "2030-01-01_00-00-00-000000" / "checkpoints"
     folder.mkdir(parents=True)

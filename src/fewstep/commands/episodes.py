@@ -54,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
     from fewstep.disk.files import CannotWrite
 
     words = sys.argv[1:] if words is None else words
-    own = [word for word in words if word.partition("=")[0] in KEYS]
+    own = [word for word in words if word.partition("=")[0].lstrip("+~") in KEYS]
     try:
         values = read("episodes", KEYS, own)
         print(_write(values, [word for word in words if word not in own]))
@@ -72,6 +72,7 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
         ConfigError: a configuration that cannot be, or tasks without classes.
         CannotWrite: the file cannot be written.
     """
+    from fewstep.commands.train import check_keys
     from fewstep.config.arguments import read as read_overrides
     from fewstep.config.compose import compose_config, plain
 
@@ -79,6 +80,7 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
     if arguments.sweep or arguments.shows:
         raise ConfigError("fewstep episodes writes the tasks of one test: give it key=value alone")
     config = plain(compose_config("train", arguments.overrides))
+    check_keys(config)
     from fewstep.data.manifests import manifest
     from fewstep.run import assembly
 

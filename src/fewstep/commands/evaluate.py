@@ -133,7 +133,7 @@ def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
     from fewstep.run.ways import check_any_ways
 
     base, path = merged(config)
-    check_training(base)
+    check_training(base, frozenset({"benchmark"}))
     experiment = assembly.draft(base)
     check_any_ways(experiment)
     check_capacity(base, training=False)

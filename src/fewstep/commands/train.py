@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,29 +129,28 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     from fewstep.config.ranks import outside
     from fewstep.run import assembly, checkpoint, handover
     from fewstep.run.cautions import warn
-    from fewstep.run.given_tasks import given
-    from fewstep.run.origin import resumed
     from fewstep.run.preflight import Preflight
     from fewstep.run.resumable import check_resumable
+    from fewstep.run.splits import check_validation
 
     experiment = assembly.draft(config)
     path = experiment.resume
-    content = checkpoint.read(path, "resume") if path else {}
-    opened = assembly.opened(experiment)
-    experiment = given(opened)
+    if path:
+        content = checkpoint.read(path, "resume")
+        checkpoint.match(experiment.learner, content, path, "resume")
+        checkpoint.same_recipe(experiment, content, path)
+        check_resumable(experiment.learner, content, path)
+    experiment = assembly.with_data(experiment)
+    check_validation(experiment)
     warn(experiment)
     preflight = Preflight(experiment)
     preflight.training(experiment.splits["train"])
     preflight.test(experiment.splits["test"])
+    handover.keep(config, experiment)
     if not path:
         if experiment.init and not outside():
             print(experiment.init.told(experiment.learner.module))
-        handover.keep(config, experiment)
         return {}
-    checkpoint.match(experiment.learner, content, path, "resume")
-    checkpoint.same_recipe(experiment, content, path)
-    check_resumable(experiment.learner, content, path)
-    handover.keep(config, given(replace(opened, splits=resumed(opened))))
     added = {"resume": str(path.resolve())}
     if path.resolve().parent.name == "checkpoints":
         added["hydra.run.dir"] = str(path.resolve().parents[1])

@@ -118,13 +118,14 @@ LATER = {
 """Keys that these parts of older configurations do not have."""
 
 
-def check_training(config: Mapping[str, Any]) -> None:
+def check_training(config: Mapping[str, Any], more: frozenset[str] = frozenset()) -> None:
     """Hold the configuration of a training against the limits of single keys; needs no torch.
+    It may have `more` keys, as that of an evaluation has.
 
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
-    check_names("", config, TOP | ({"benchmark"} & set(config)))  # of an evaluation
+    check_names("", config, TOP | (more & set(config)))
     for part in (*GROUPS, "eval", "baselines"):
         if not isinstance(config[part], Mapping):
             raise ConfigError(

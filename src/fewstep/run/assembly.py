@@ -34,7 +34,7 @@ from fewstep.run.libraries import check_logger, check_trainer
 from fewstep.run.origin import resumed
 from fewstep.run.recipes import joint_node, recipe_of
 from fewstep.run.source import Labels
-from fewstep.run.splits import check_splits, to_train
+from fewstep.run.splits import check_splits, check_train
 from fewstep.run.ways import check_any_ways, check_varied, execution_for, prepare
 
 
@@ -110,7 +110,16 @@ def assemble(config: Config) -> Experiment:
     Raises:
         ConfigError: as `draft` does, or data that is missing, damaged or not enough.
     """
-    experiment = opened(draft(config))
+    return with_data(draft(config))
+
+
+def with_data(experiment: Experiment) -> Experiment:
+    """With its data open: the classes that it is to train on, and the tasks that it is to test on.
+
+    Raises:
+        ConfigError: as `opened`, `resumed` and `given` do.
+    """
+    experiment = opened(experiment)
     return given(replace(experiment, splits=resumed(experiment)))
 
 
@@ -127,7 +136,7 @@ def opened(experiment: Experiment) -> Experiment:
         check_test(splits, experiment.source.key)
         check_round(experiment.dataset, experiment.recipe, experiment.schedule.meta_batch)
         check_varied(splits, experiment)
-        to_train(splits, experiment.source).check(experiment.recipe.spec)
+        check_train(splits, experiment)
         check_splits(splits, experiment)
     except (OSError, ValueError) as error:
         raise ConfigError(str(error)) from None

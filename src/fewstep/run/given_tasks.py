@@ -14,7 +14,10 @@ from fewstep.data.manifests.listed import listed
 from fewstep.data.manifests.manifest import Manifest
 from fewstep.messages.errors import ConfigError
 from fewstep.run.experiment import Experiment, MetaTest
-from fewstep.run.ways import any_ways, check_any_ways, execution_for, prepare
+from fewstep.run.ways import HEADS, any_ways, check_any_ways, execution_for, prepare
+
+
+FOR_BENCHMARK = "Test one of a training with dataset.split=background, which has seen none of them"
 
 
 def given(experiment: Experiment, name: str = "test") -> Experiment:
@@ -34,6 +37,8 @@ def given(experiment: Experiment, name: str = "test") -> Experiment:
     split = _images(experiment, name, key)
     try:
         tasks = manifest.read(Path(test.manifest).expanduser())
+        if len(tasks.tasks) < 2:
+            raise ValueError("it has one task, and an interval is of two or more")
         splits = {**experiment.splits, name: listed(split, tasks)}
     except OSError as error:
         raise ConfigError(
@@ -45,7 +50,7 @@ def given(experiment: Experiment, name: str = "test") -> Experiment:
     if tasks.about["varies"] and any_ways(experiment):
         fitting = fitting or [test.settings[0]]
     if not fitting:
-        raise ConfigError(_no_setting(key, tasks, test.settings))
+        raise ConfigError(_no_setting(key, tasks, experiment))
     return _tested_on(experiment, splits, tasks, fitting)
 
 
@@ -55,9 +60,12 @@ def _benchmark(experiment: Experiment, name: str) -> Experiment:
     split = _images(experiment, name, key)
     try:
         tasks = lake.manifest(split)
-        splits: Mapping[str, Split] = {**experiment.splits, name: listed(split, tasks)}
     except ValueError as error:
         raise ConfigError(f"{key}: {error}. Give dataset=omniglot") from None
+    try:
+        splits: Mapping[str, Split] = {**experiment.splits, name: listed(split, tasks)}
+    except ValueError as error:  # classes that were trained on are left out of the split
+        raise ConfigError(f"{key}: {error}. {FOR_BENCHMARK}") from None
     ways, settings = lake.SPEC.ways, experiment.test.settings
     able = [s for s in settings if s.spec.ways == ways or any_ways(experiment)]
     able.sort(key=lambda s: (s.spec.ways != ways, s.spec.shots != lake.SPEC.shots))
@@ -102,8 +110,14 @@ def _images(experiment: Experiment, name: str, key: str) -> ImageSplit:
     return split
 
 
-def _no_setting(key: str, tasks: Manifest, settings: tuple[Setting, ...]) -> str:
-    about = tasks.about
+def _no_setting(key: str, tasks: Manifest, experiment: Experiment) -> str:
+    about, settings = tasks.about, experiment.test.settings
+    if (about["varies"] or about["ways"] != experiment.ways) and not any_ways(experiment):
+        return (
+            f"{key}: its tasks are {tasks.described}, and the network's last layer is for "
+            f"shots.ways={experiment.ways}. Test one that was trained with "
+            f"algorithm.inner.head={HEADS}, or on tasks of {experiment.ways} ways"
+        )
     own = ", ".join(f"{s.spec.ways}-way {s.spec.shots}-shot" for s in settings)
     first = settings[0].spec
     batch = "null" if first.batch_size is None else first.batch_size

@@ -9,6 +9,7 @@ from typing import Any
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.messages.printable import printable
 from fewstep.run import checkpoint, shipped
+from fewstep.run.averaging import averaged
 from fewstep.run.weights import KEY, Weights
 
 
@@ -41,8 +42,8 @@ def stored(name: str, known: tuple[str, ...] = ()) -> tuple[dict[str, Any], Path
 
 
 def weights(config: Mapping[str, Any]) -> Weights | None:
-    """What a checked configuration has a training start from; None where that is random, and in a
-    run that goes on from a checkpoint of its own.
+    """What a checked configuration has a training start from, as it was tested; None where that is
+    random, and in a run that goes on from a checkpoint of its own.
 
     Raises:
         ConfigError: as `stored`.
@@ -51,7 +52,7 @@ def weights(config: Mapping[str, Any]) -> Weights | None:
     if not name or config.get("resume"):
         return None
     content, _ = stored(name)
-    own = {n: t for n, t in content["state_dict"].items() if n.startswith("module.")}
+    own = {n: t for n, t in averaged(content).items() if n.startswith("module.")}
     return Weights(name, {n.removeprefix("module."): t for n, t in own.items()})
 
 

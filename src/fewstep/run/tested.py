@@ -13,7 +13,9 @@ from fewstep.messages.errors import ConfigError
 from fewstep.run import build, origin, parts
 from fewstep.run.dataset_contract import open_splits
 from fewstep.run.experiment import Experiment
+from fewstep.run.given_tasks import FOR_BENCHMARK
 from fewstep.run.preflight import Preflight
+from fewstep.run.splits import check_setting
 
 
 Content = dict[str, Any]
@@ -68,9 +70,11 @@ def opened(experiment: Experiment, asked: Asked, content: Content) -> Tested:
     if not asked.elsewhere:
         splits = _own(replace(experiment, splits=splits), asked, content)
     if name not in splits:
+        other = next((n for n in ("test", "val") if n in splits), None)
+        fix = f"For example eval.split={other}" if other else "Give a dataset.split that has one"
         raise ConfigError(
             f"eval.split={name}: {experiment.source.name} has no such split here, only "
-            f"{', '.join(splits)}. For example eval.split={next(iter(splits))}"
+            f"{', '.join(splits)}. {fix}"
         )
     splits[name] = _unseen(splits[name], experiment, asked, content)
     _check_tasks(splits[name], experiment, asked.elsewhere)
@@ -106,10 +110,12 @@ def _unseen(split: Split, experiment: Experiment, asked: Asked, content: Content
     if not seen or not isinstance(split, ImageSplit):
         return split
     if not asked.leaves_out:
+        out = "Leave them out with eval.trained_classes=leave_out, or test on others"
+        if experiment.test.benchmark:
+            out = f"benchmark={experiment.test.benchmark} asks for all. {FOR_BENCHMARK}"
         raise ConfigError(
             f"checkpoint={asked.path}: was trained on {len(seen)} of the {len(split.classes)} "
-            f"{split.name} classes of {experiment.source.place} ({origin.some(seen)}). Leave them "
-            "out with eval.trained_classes=leave_out, or test on others"
+            f"{split.name} classes of {experiment.source.place} ({origin.some(seen)}). {out}"
         )
     left = [i for i in split.classes if split.class_names[i] not in set(seen)]
     return split.having(split.name, left)
@@ -128,9 +134,9 @@ def _check_kind(experiment: Experiment, content: Content) -> None:
 
 
 def _check_tasks(split: Split, experiment: Experiment, elsewhere: bool) -> None:
-    for setting in experiment.test.settings:
+    for place, setting in enumerate(experiment.test.settings):
         try:
-            split.check(setting.spec)
+            check_setting(split, experiment, place)
         except ValueError as error:
             few = isinstance(split, ImageSplit) and len(split.classes) < setting.spec.ways
             more = few and elsewhere and experiment.source.split != "all"

@@ -62,15 +62,15 @@ def check_any_ways(experiment: Experiment) -> None:
             raise ConfigError(f"{key}: the tasks of this dataset have no ways. Leave it out")
         if not any_ways(experiment):
             raise ConfigError(
-                f"{key}: the network's last layer is for shots.ways={experiment.ways}. Let each "
-                f"task begin one of its own with algorithm.inner.head={HEADS}, or leave it out"
+                f"{key}: the network's last layer is for shots.ways={experiment.ways}. Train one "
+                f"with algorithm.inner.head={HEADS}, which makes one for each task, or leave it out"
             )
         rule = experiment.learner.algorithm.inner.rule
         if rule.remembers:
             raise ConfigError(
                 f"{key}: the inner rule {type(rule).__name__} remembers of the last layer what is "
-                f"for shots.ways={experiment.ways}. Use algorithm.inner.rule=sgd, or leave it "
-                "out"
+                f"for shots.ways={experiment.ways}. Train one with algorithm.inner.rule=sgd, or "
+                "leave it out"
             )
         if experiment.machine.execution == "vmap":
             raise ConfigError(

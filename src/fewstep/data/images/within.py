@@ -12,6 +12,10 @@ from fewstep.data.images.split import ImageSplit
 from fewstep.data.sampler import Draws
 
 
+LEAST = 20
+"""Characters of the smallest alphabet that Omniglot's background split tests."""
+
+
 class GroupedSplit(ImageSplit):
     """Some of a dataset's classes, of which a task takes those of one group: a group is drawn
     first, each as often as any other, and then classes of it. So task i is, as ever, a function of
@@ -41,11 +45,16 @@ class GroupedSplit(ImageSplit):
         super().check(spec)
         smallest = min(self.groups, key=lambda name: len(self.groups[name]))
         if (most := len(self.groups[smallest])) < spec.ways:
+            ways_out = [f"use at most {most}"] if most > 1 else []
+            if self.name == "test" and most < LEAST:  # which is not that of the background split
+                ways_out.append(
+                    f"dataset.split=background, whose test alphabets have {LEAST} or more"
+                )
+            ways_out = ways_out or ["leave dataset.within out"]
             raise ValueError(
                 f"shots.ways={spec.ways}: with dataset.within=alphabet a task is of one alphabet, "
                 f"and {smallest} of the {self.name} split of {self.dataset} has {most} characters; "
-                f"use at most {most}, or dataset.split=background, whose test alphabets have 20 or "
-                "more"
+                f"{', or '.join(ways_out)}"
             )
 
     def drawn(self, ways: int, draws: Draws) -> np.ndarray:

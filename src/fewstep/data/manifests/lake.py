@@ -53,7 +53,7 @@ def _members(run: list[dict[str, str]], ids: Mapping[str, int]) -> Members:
     for row in run:
         name = f"{row['alphabet']}/{row['character']}/rot0"
         if name not in ids:
-            raise ValueError(f"benchmark=lake: there is no {name} in the data")
+            raise ValueError(f"there is no {name} in the data")
         drawing = int(row["drawing"].removesuffix(".png").rpartition("_")[2]) - 1
         found[row["role"]][int(row["class"])] = ids[name], drawing
     order = sorted(found["support"])
@@ -61,6 +61,6 @@ def _members(run: list[dict[str, str]], ids: Mapping[str, int]) -> Members:
     classes, shown = np.array(support, dtype=np.int64).T
     asked, wanted = np.array(query, dtype=np.int64).T
     if not np.array_equal(classes, asked):
-        raise ValueError("benchmark=lake: a run asks for other characters than it shows")
+        raise ValueError("a run asks for other characters than it shows")
     once = (1,) * len(classes)
     return Members(classes, once, shown, once, wanted)

@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 
+from fewstep.data.digest import composed
 from fewstep.data.images.split import ImageSplit
 from fewstep.data.manifests.manifest import Manifest
 
@@ -14,8 +15,8 @@ def listed(split: ImageSplit, manifest: Manifest) -> ImageSplit:
     """The same data, and task i is the manifest's.
 
     Raises:
-        ValueError: the list is of other data, or has classes that are not of this split, or images
-            that these do not have.
+        ValueError: the list is of other data, or has classes of other names or that are not of
+            this split, or images that these do not have.
     """
     if manifest.about["data_sha256"] != split.data_sha256:
         raise ValueError(
@@ -23,6 +24,7 @@ def listed(split: ImageSplit, manifest: Manifest) -> ImageSplit:
             f"{manifest.about['dataset']} (sha256 {str(manifest.about['data_sha256'])[:8]}), and "
             f"here is {split.dataset} (sha256 {split.data_sha256[:8]})"
         )
+    _check_names(split, manifest)
     own = set(split.classes.tolist())
     for number, members in enumerate(manifest.tasks):
         if outside := [int(one) for one in members.classes if int(one) not in own]:
@@ -43,3 +45,14 @@ def listed(split: ImageSplit, manifest: Manifest) -> ImageSplit:
     made = copy.copy(split)
     made.listed = manifest.tasks
     return made
+
+
+def _check_names(split: ImageSplit, manifest: Manifest) -> None:
+    """Raises ValueError where a class has another name than in the data: people read names."""
+    there = split.class_names
+    for one, name in manifest.names.items():
+        own = there[one] if one < len(there) else None
+        if own is None or composed(own) != composed(name):
+            raise ValueError(
+                f"its class {one} is {name}, and that of {split.dataset} here is {own or 'none'}"
+            )

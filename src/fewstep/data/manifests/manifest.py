@@ -1,4 +1,4 @@
-"""A list of tasks as a file: the ids of classes, support and query images, and their hash."""
+"""A list of tasks as a file: the ids of classes, support and query images, and their hashes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,8 @@ import numpy as np
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.images.members import Members
 from fewstep.data.images.split import ImageSplit
+from fewstep.data.manifests import arrays
 from fewstep.disk.files import replacing
-
-
-FORMAT = 1
-PARTS = ("ways", "classes", "shots", "queries", "support", "query")
-"""The arrays that say who is in which task: whole numbers, one task after another."""
-LEAST = {"seed": 0, "ways": 2, "shots": 1, "queries": 1}
-"""Whole numbers that a file says of its tasks, and their least."""
-ABOUT = {"dataset": str, "data_sha256": str, "split": str, "varies": bool}
-ABOUT |= dict.fromkeys(LEAST, int)
-ARRAYS = (*PARTS, "class_ids", "class_names", "about")
 
 
 @dataclass(frozen=True)
@@ -95,12 +86,13 @@ def write(path: Path, manifest: Manifest) -> None:
         "query": np.concatenate([members.query for members in tasks]),
         "class_ids": np.array(list(manifest.names)),
     }
-    arrays = {name: array.astype(np.int32) for name, array in whole.items()}
-    about = {"format": FORMAT, **manifest.about, "episodes_sha256": manifest.sha256}
-    arrays["class_names"] = np.array(list(manifest.names.values()))
-    arrays["about"] = np.array(json.dumps(about))
+    content = {name: array.astype(np.int32) for name, array in whole.items()}
+    content["class_names"] = np.array(list(manifest.names.values()))
+    about = {"format": arrays.FORMAT, **manifest.about, "episodes_sha256": manifest.sha256}
+    about["content_sha256"] = arrays.content_sha256(content, about)
+    content["about"] = np.array(json.dumps(about))
     with replacing(path) as aside, aside.open("wb") as out:
-        np.savez_compressed(out, allow_pickle=False, **arrays)
+        np.savez_compressed(out, allow_pickle=False, **content)
 
 
 def read(path: Path) -> Manifest:
@@ -108,86 +100,51 @@ def read(path: Path) -> Manifest:
 
     Raises:
         ValueError: what is wrong with it.
+        OSError: it cannot be opened.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if missing := [name for name in ARRAYS if name not in file]:
-                raise ValueError(f"it has no {missing[0]}")
-            arrays = {name: file[name] for name in ARRAYS}
-        about = _about(json.loads(str(arrays["about"])))
-        tasks = _tasks({name: arrays[name].astype(np.int64) for name in PARTS})
-        ids = [int(one) for one in arrays["class_ids"]]
+        content, about = arrays.read(path)
+        tasks = arrays.members(content)
     except OSError:
         raise
     except Exception as error:  # whatever a file that is none does to its readers
         first = str(error).partition("\n")[0]
         raise ValueError(f"it cannot be read as a manifest ({first})") from None
-    manifest = Manifest(about, tasks, dict(zip(ids, map(str, arrays["class_names"]), strict=False)))
+    named = zip(content["class_ids"].tolist(), content["class_names"].tolist(), strict=True)
+    manifest = Manifest(about, tasks, dict(named))
+    _check_hash(about, "episodes_sha256", manifest.sha256, "tasks have")
+    _check_hash(about, "content_sha256", arrays.content_sha256(content, about), "content has")
     _check(manifest)
     return manifest
 
 
-def _about(about: Any) -> Mapping[str, Any]:
-    """What a file says of itself, whatever it is.
-
-    Raises:
-        ValueError: it does not say it, or not as it should.
-    """
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        found = about.get("format") if isinstance(about, dict) else None
-        raise ValueError(f"it is of format {found}, and this reads {FORMAT}")
-    for name, kind in ABOUT.items():
-        if name not in about:
-            raise ValueError(f"its about has no {name}")
-        if type(about[name]) is not kind or (kind is int and about[name] < LEAST[name]):
-            raise ValueError(f"its {name} is {str(about[name])[:40]}")
-    return about
-
-
-def _tasks(arrays: Mapping[str, np.ndarray]) -> list[Members]:
-    if not arrays["ways"].size:
-        raise ValueError("it has no tasks")
-    if any((array < 0).any() for array in arrays.values()):
-        raise ValueError("it has a number below 0")
-    classes, shots, queries = (
-        np.split(arrays[name], np.cumsum(arrays["ways"])[:-1])
-        for name in ("classes", "shots", "queries")
-    )
-    each = [(sum(s), sum(q)) for s, q in zip(shots, queries, strict=True)]
-    ends = np.cumsum(np.array(each), axis=0)
-    if tuple(ends[-1]) != (len(arrays["support"]), len(arrays["query"])):
-        raise ValueError("it has other numbers of images than it says")
-    support, query = (
-        np.split(arrays[name], ends[:-1, place]) for place, name in enumerate(("support", "query"))
-    )
-    return [
-        Members(c, tuple(s.tolist()), x, tuple(q.tolist()), y)
-        for c, s, x, q, y in zip(classes, shots, support, queries, query, strict=True)
-    ]
+def _check_hash(about: Mapping[str, Any], name: str, found: str, who: str) -> None:
+    """Raises ValueError where a file says another hash than what is in it has."""
+    if about.get(name) != found:
+        raise ValueError(
+            f"its {who} the {name} {found[:8]}, and it says {str(about.get(name))[:8]}: it has "
+            "been changed"
+        )
 
 
 def _check(manifest: Manifest) -> None:
     """Raises ValueError where it is not what it says."""
-    about, tasks = manifest.about, manifest.tasks
-    if about.get("episodes_sha256") != manifest.sha256:
-        raise ValueError(
-            f"its tasks have the hash {manifest.sha256[:8]}, and it says "
-            f"{str(about.get('episodes_sha256'))[:8]}: it has been changed"
-        )
-    if not all(len(m.classes) == len(m.shots) == len(m.queries) for m in tasks):
-        raise ValueError("its tasks have other numbers of classes than it says")
+    about, met = manifest.about, {int(one) for m in manifest.tasks for one in m.classes}
+    if unnamed := sorted(met - manifest.names.keys()):
+        raise ValueError(f"it has no name of the class {unnamed[0]}")
     most = about["ways"], about["shots"], about["queries"]
-    for number, m in enumerate(tasks):
+    for number, m in enumerate(manifest.tasks):
         if min((len(m.classes), *m.shots, *m.queries)) < 1:
             raise ValueError(f"its task {number} has a class without images, or none")
         if len({*m.classes.tolist()}) < len(m.classes):
             raise ValueError(f"its task {number} has a class twice")
         pairs = (m.shots, m.support), (m.queries, m.query)
-        met = [{*zip(np.repeat(m.classes, n).tolist(), i.tolist(), strict=True)} for n, i in pairs]
-        if met[0] & met[1]:
+        seen = [{*zip(np.repeat(m.classes, n).tolist(), i.tolist(), strict=True)} for n, i in pairs]
+        if seen[0] & seen[1]:
             raise ValueError(f"its task {number} asks for an image that it has shown")
-        found = len(m.classes), max(m.shots, default=0), max(m.queries, default=0)
-        exact = not about["varies"] and (found != most or min(m.shots) != most[1])
+        found = len(m.classes), max(m.shots), max(m.queries)
+        least = len(m.classes), min(m.shots), min(m.queries)
+        exact = not about["varies"] and not found == least == most
         if exact or any(own > limit for own, limit in zip(found, most, strict=True)):
             raise ValueError(
                 f"its task {number} is {found[0]}-way {found[1]}-shot, and it says "

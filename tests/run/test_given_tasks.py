@@ -1,0 +1,84 @@
+"""A training whose test is on the tasks of a file: they are used, or refused before it begins."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import fewstep
+from fewstep.commands import episodes, train
+from fewstep.config.compose import compose_config, plain
+from fewstep.data.manifests import manifest
+from fewstep.messages.errors import ConfigError
+from fewstep.run import handover
+
+
+TINY = ["dataset.classes=60", "trainer=cpu", "execution=serial", "model.channels=4"]
+TINY += ["max_meta_iterations=1", "meta_batch=1", "eval.tasks=4", "eval.curve_tasks=0"]
+TINY += ["eval.val_every=null", "eval.steps=1", "baselines.random=false"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def tasks(here: Path) -> manifest.Manifest:
+    assert episodes.main([*TINY, "eval.seed=7", "eval.tasks=3", "to=tasks.npz"]) == 0
+    return manifest.read(here / "tasks.npz")
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_a_training_is_tested_on_the_tasks_of_its_file_and_so_is_one_that_goes_on(
+    tasks: manifest.Manifest, here: Path
+) -> None:
+    assert train.main([*TINY, "eval.manifest=tasks.npz", "name=given"]) == 0
+    (file,) = here.glob("outputs/runs/given/*/results.json")
+    (entry, *_) = json.loads(file.read_text())["results"]
+    assert (entry["episodes_sha256"], entry["tasks"]) == (tasks.sha256, 3)
+    words = [*TINY, "eval.manifest=tasks.npz", f"resume={file.parent}", "max_meta_iterations=2"]
+    config = plain(compose_config("train", words))
+    train.settle(config)
+    experiment = handover.kept(config)
+    assert experiment is not None
+    assert (experiment.test.seed, experiment.test.tasks) == (7, 3)
+    assert experiment.splits["test"].listed
+
+
+REFUSED = {
+    "eval.manifest=none.npz": "fewstep: eval.manifest=none.npz: cannot be read (No such file or "
+    "directory). Write one with fewstep episodes",
+    "dataset.classes=70": "fewstep: eval.manifest=tasks.npz: its tasks are of other data than the "
+    "test split's: of glyphs (sha256 ",
+}
+
+
+@pytest.mark.parametrize("word", REFUSED)
+def test_a_file_that_cannot_be_used_is_refused_before_anything_is_written(
+    word: str, tasks: manifest.Manifest, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([*TINY, "eval.manifest=tasks.npz", word]) == 2
+    assert told(capsys).startswith(REFUSED[word])
+    assert [path.name for path in here.iterdir()] == ["tasks.npz"]
+    with pytest.raises(ConfigError, match=r"^eval\.manifest="):
+        fewstep.train([*TINY, "eval.manifest=tasks.npz", word])
+
+
+def test_tasks_that_validation_cannot_have_are_refused(
+    tasks: manifest.Manifest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of ways that the network takes, and the validation split has not."""
+    words = [*TINY, "algorithm=proto_fomaml", "model.channels=8", "+model.norm=group"]
+    words += ["eval.settings=[{ways: 9, shots: 1, steps: 1, batch_size: null}]"]
+    assert episodes.main([*words, "to=nine.npz"]) == 0
+    capsys.readouterr()
+    words = [word for word in words if "val_every" not in word]
+    assert train.main([*words, "eval.manifest=nine.npz", "eval.val_every=1"]) == 2
+    assert "the val split of glyphs has 6 classes" in told(capsys)
