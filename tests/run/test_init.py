@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from tests.data.made_splits import made_split
 from torch import Tensor, nn
 
 from fewstep.commands import train
@@ -15,7 +17,9 @@ from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
-from fewstep.run import assembly, baselines, checkpoint, shipped, starting
+from fewstep.run import assembly, baselines, checkpoint, origin, shipped, starting
+from fewstep.run.checkpoint_contents import trained_on
+from fewstep.run.tested import Asked, unseen
 from fewstep.run.weights import Weights
 
 
@@ -160,6 +164,69 @@ def test_what_the_network_has_besides_keeps_its_beginning() -> None:
     assert given.told(module) == (
         "init=FILE: 2 tensors start from it; 4 begin as the network has them (head.weight, "
         "head.bias, more.weight, more.bias)"
+    )
+
+
+def test_what_is_shipped_says_what_it_was_trained_on() -> None:
+    for name, count, one in (("omniglot", 4800, "rot90"), ("glyphs", 700, "glyph699")):
+        found = starting.weights({"init": name})
+        assert found is not None
+        assert len(set(found.trained_on)) == count
+        assert any(one in known for known in found.trained_on)
+
+
+@pytest.fixture
+def seen(config, other, tmp_path: Path) -> Path:
+    """A checkpoint that was trained on classes, and began from one that was trained on more."""
+    file = save(tmp_path / "seen.ckpt", config, other)
+    content = torch.load(file, weights_only=True)
+    content["fewstep"]["classes"] = {"train": ["glyph3", "glyph50"]}
+    content["fewstep"]["trained_before"] = ["glyph59", "far away"]
+    torch.save(content, file)
+    return file
+
+
+def test_weights_that_know_the_classes_of_the_test_are_refused(
+    seen: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rest = "which would no longer be new. Use the split that it was trained with, or start from "
+    for init, which in (
+        (str(seen), "2 of the 12 test classes of dataset=glyphs (glyph50, glyph59)"),
+        ("glyphs", "6 of the 6 val classes of dataset=glyphs (glyph42, glyph43, glyph44, ...)"),
+    ):
+        channels = "model.channels=64" if init == "glyphs" else "model.channels=4"
+        assert train.main([*SMALL, channels, f"init={init}"]) == 2
+        told = capsys.readouterr().err
+        assert told.startswith(f"fewstep: init={init}: was trained on {which}, {rest}other weights")
+    assert [path.name for path in tmp_path.iterdir()] == ["seen.ckpt"]
+
+
+def test_checkpoints_hand_on_what_was_trained_on_before(config, seen: Path, tmp_path: Path) -> None:
+    split = made_split([f"glyph{c}" for c in range(4)])
+    splits = {"train": split.having("train", [0, 1]), "test": split.having("test", [2])}
+    begun = replace(assembly.draft({**config, "init": str(seen)}), splits=splits)
+    assert origin.resumed(begun) == splits
+    said = origin.kept(begun)
+    assert said["trained_before"] == ["glyph3", "glyph50", "glyph59", "far away"]
+    assert "trained_before" not in origin.kept(replace(begun, init=None))
+    on = replace(begun, init=None, resume=seen)
+    assert origin.kept(on)["trained_before"] == ["glyph59", "far away"]
+    assert trained_on({**said, "classes": None}) == said["trained_before"]
+    asked = Asked(seen, "test", elsewhere=False, other_data=False, leaves_out=False)
+    tested = split.having("test", [2, 3])
+    with pytest.raises(ConfigError) as told:
+        unseen(tested, begun, asked, said)
+    text = f"checkpoint={seen}: was trained on 1 of the 2 test classes of dataset=glyphs (glyph3). "
+    assert str(told.value) == (
+        f"{text}Leave them out with eval.trained_classes=leave_out, or test on others"
+    )
+    lake = replace(begun, test=replace(begun.test, benchmark="lake"))
+    with pytest.raises(ConfigError) as told:
+        unseen(tested, lake, asked, said)
+    assert str(told.value) == (
+        f"{text}benchmark=lake asks for all. Test one of a training with dataset.split=background, "
+        "which has seen none of them"
     )
 
 

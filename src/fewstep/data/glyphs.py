@@ -82,18 +82,32 @@ class Glyphs:
         """The splits `train`, `val` and `test`: consecutive classes, which are all alike."""
         return self._splits
 
+    @property
+    def trained_on(self) -> list[str]:
+        """The names of the training classes, of which none is drawn."""
+        return self._names[slice(*self._parts.get("train", (0, 0)))]
+
+    @property
+    def _names(self) -> list[str]:
+        """Of all classes: another seed's are other characters, and a name stands for one."""
+        of = "" if self.seed == 0 else f" of seed {self.seed}"
+        return [f"glyph{c}{of}" for c in range(self.classes)]
+
+    @property
+    def _parts(self) -> dict[str, tuple[int, int | None]]:
+        """The stretch of the classes that each split is."""
+        val, test = (max(1, round(f * self.classes)) for f in (self.val, self.test))
+        train = self.classes - val - test
+        if self.split == "all":
+            return {"test": (0, None)}
+        return {"train": (0, train), "val": (train, train + val), "test": (-test, None)}
+
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
         settings = {"layout": 1, "classes": self.classes, "drawings": self.drawings}
         settings |= {"size": self.size, "seed": self.seed}
         pixels, _ = cached(self.name, settings, self._render)
-        val, test = (max(1, round(f * self.classes)) for f in (self.val, self.test))
-        train = self.classes - val - test
-        parts = {"train": (0, train), "val": (train, train + val), "test": (-test, None)}
-        parts = {"test": (0, None)} if self.split == "all" else parts
         every = np.arange(self.classes)
-        # Another seed's are other characters, and a name stands for one.
-        names = [f"glyph{c}" if self.seed == 0 else f"glyph{c} of seed {self.seed}" for c in every]
         digest = source_sha256(self.name, settings)
         return {
             name: ImageSplit(
@@ -102,11 +116,11 @@ class Glyphs:
                 torch.from_numpy(pixels),
                 starts=every * self.drawings,
                 counts=np.full(self.classes, self.drawings),
-                class_names=names,
+                class_names=self._names,
                 classes=every[first:end],
                 digest=digest,
             )
-            for name, (first, end) in parts.items()
+            for name, (first, end) in self._parts.items()
         }
 
     def _render(self) -> Content:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +22,7 @@ from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
 from fewstep.data.images.within import GroupedSplit
 from fewstep.data.omniglot_drawings import ROTATIONS, SIZE
+from fewstep.data.omniglot_names import characters, evaluation_alphabets, turned
 from fewstep.disk.archives import archive
 from fewstep.disk.cache.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
 from fewstep.disk.downloads import fetched
@@ -87,13 +87,17 @@ class Omniglot:
         """The splits by name: `train`, `val` (in `with_val` only) and `test`."""
         return self._splits
 
+    @property
+    def trained_on(self) -> list[str]:
+        """The names of the training classes, which need no drawing."""
+        names = turned(characters())
+        return [names[i] for i in self._parts(names).get("train", [])]
+
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
         pixels, names, digest = self._store()
         classes, splits = len(names), {}
-        for name, characters in self._parts(names).items():
-            turns = len(ROTATIONS) if name == "train" and self.rotations else 1
-            ids = characters[:, None] * len(ROTATIONS) + np.arange(turns)
+        for name, ids in self._parts(names).items():
             splits[name] = (GroupedSplit if self.within else ImageSplit)(
                 self.name,
                 name,
@@ -101,20 +105,27 @@ class Omniglot:
                 starts=np.arange(classes) * DRAWINGS,
                 counts=np.full(classes, DRAWINGS),
                 class_names=names,
-                classes=ids.reshape(-1),
+                classes=ids,
                 scale=1.0,
                 digest=digest,
             )
         return splits
 
     def _parts(self, names: list[str]) -> dict[str, np.ndarray]:
-        """The characters of each split, by their numbers; `names` are those of their classes."""
+        """The ids of the classes of each split; `names` are those of all classes."""
         if self.split != BACKGROUND:
             order = np.array(character_order(self.split_seed))
-            return {part: order[first:end] for part, (first, end) in SPLITS[self.split].items()}
-        alphabets = [name.split("/")[0] for name in names[:: len(ROTATIONS)]]
-        new = np.isin(alphabets, evaluation_alphabets())
-        return {"train": np.flatnonzero(~new), "test": np.flatnonzero(new)}
+            parts = {part: order[first:end] for part, (first, end) in SPLITS[self.split].items()}
+        else:
+            alphabets = [name.split("/")[0] for name in names[:: len(ROTATIONS)]]
+            new = np.isin(alphabets, evaluation_alphabets())
+            parts = {"train": np.flatnonzero(~new), "test": np.flatnonzero(new)}
+        return {part: self._turns(numbers, part == "train") for part, numbers in parts.items()}
+
+    def _turns(self, numbers: np.ndarray, train: bool) -> np.ndarray:
+        """The ids of the classes that characters are, in the rotations of the split."""
+        turns = len(ROTATIONS) if train and self.rotations else 1
+        return (numbers[:, None] * len(ROTATIONS) + np.arange(turns)).reshape(-1)
 
     def _store(self) -> tuple[torch.Tensor, list[str], str]:
         """All characters in all rotations [1623 * 4 * 20, 1, 28, 28], a name for each character
@@ -122,10 +133,9 @@ class Omniglot:
         sources = self._sources()
         marks = [fingerprint(s) if s.is_file() else folder_fingerprint(s) for s in sources]
         pixels, about = cached(self.name, {"layout": 2, "files": marks}, lambda: read(sources))
-        characters = about["characters"]
-        digest = data_sha256(characters, [DRAWINGS] * len(characters), about["sha256"])
-        names = [f"{c}/rot{turn}" for c in characters for turn in ROTATIONS]
-        return torch.from_numpy(pixels), names, digest
+        found = about["characters"]
+        digest = data_sha256(found, [DRAWINGS] * len(found), about["sha256"])
+        return torch.from_numpy(pixels), turned(found), digest
 
     def _sources(self) -> list[Path]:
         """The zip file or folder of each part."""
@@ -155,11 +165,6 @@ def character_order(split_seed: int) -> list[int]:
     return order
 
 
-def evaluation_alphabets() -> list[str]:
-    """Those of `images_evaluation`."""
-    return (files("fewstep") / "data/splits/omniglot_evaluation.txt").read_text().split()
-
-
 def read(sources: list[Path]) -> Content:
     """All drawings, characters sorted by alphabet and name over both parts.
 
@@ -167,14 +172,14 @@ def read(sources: list[Path]) -> Content:
     """
     found: dict[str, list[np.ndarray]] = {}
     for source, (part, expected) in zip(sources, PARTS.items(), strict=True):
-        characters = drawings.characters(source)
-        odd = [f"{name} has {len(d)}" for name, d in characters.items() if len(d) != DRAWINGS]
-        if len(characters) != expected or odd:
+        own = drawings.characters(source)
+        odd = [f"{name} has {len(d)}" for name, d in own.items() if len(d) != DRAWINGS]
+        if len(own) != expected or odd:
             raise ValueError(
                 f"{source}: {part} must hold {expected} characters of {DRAWINGS} drawings, but "
-                f"has {len(characters)}{''.join(f', {o}' for o in odd[:3])}; fetch it again"
+                f"has {len(own)}{''.join(f', {o}' for o in odd[:3])}; fetch it again"
             )
-        found |= characters
+        found |= own
     names = sorted(found, key=lambda name: name.split("/"))
     each = len(ROTATIONS) * DRAWINGS
     shape = len(names) * each, 1, SIZE, SIZE

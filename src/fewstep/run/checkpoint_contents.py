@@ -20,6 +20,9 @@ Content = Mapping[str, Any]
 PARTS = ("algorithm", "dataset", "model", "shots", "eval", "trainer")
 """What the configuration of every training has."""
 
+BEFORE = "trained_before"
+"""The classes of the weights that a run began from, apart from `classes`: it goes on without."""
+
 ANOTHER = "Use another one of the run, such as last.ckpt or best.ckpt, or train it again"
 
 
@@ -76,6 +79,8 @@ def _complaints(content: Content) -> Iterator[str]:
     if not isinstance(recent, list) or not all(map(_scalars, recent)):
         yield "fewstep.recent must be the figures of some meta-iterations"
     classes, digest = ours.get("classes"), ours.get("data_sha256")
+    if not _lists_of_texts({BEFORE: ours.get(BEFORE, [])}):
+        yield f"fewstep.{BEFORE} must be the class names that earlier runs were trained on"
     if classes is not None and not _lists_of_texts(classes):
         yield "fewstep.classes must be the class names of each split"
     if digest is not None and not isinstance(digest, str):
@@ -87,6 +92,12 @@ def _complaints(content: Content) -> Iterator[str]:
             yield f"state_dict.{name}: must be a tensor"
     if complaint := averaging.complaint(ours.get("average"), content["state_dict"]):
         yield complaint
+
+
+def trained_on(ours: Content) -> list[str]:
+    """The names of the classes that what a checkpoint holds has met in training, in its own run
+    and in those that it began from; what an older one does not say nobody knows."""
+    return [*(ours.get("classes") or {}).get("train", []), *ours.get(BEFORE, [])]
 
 
 def _lists_of_texts(classes: Any) -> bool:

@@ -18,6 +18,7 @@ from fewstep.data.images.split import ImageSplit
 from fewstep.messages.errors import ConfigError
 from fewstep.run import checkpoint
 from fewstep.run.build import build_source
+from fewstep.run.checkpoint_contents import BEFORE, trained_on
 from fewstep.run.experiment import Experiment
 from fewstep.run.source import Source
 
@@ -53,13 +54,16 @@ def digests(splits: Splits) -> dict[str, str | None]:
 
 def kept(experiment: Experiment) -> dict[str, Any]:
     """What the checkpoints of a run say of its data; what it was trained on before it was resumed
-    counts as well."""
+    counts as well, and what the weights that it began from were trained on."""
     found = origin(experiment.splits)
-    if found["classes"] and experiment.resume:
-        before = (_said(experiment.resume).get("classes") or {}).get("train", [])
+    said = _said(experiment.resume) if experiment.resume else {}
+    if found["classes"] and said:
+        before = (said.get("classes") or {}).get("train", [])
         trained = dict.fromkeys([*found["classes"]["train"], *before])
         found["classes"]["train"] = list(trained)
-    return found
+    weights = () if said or not experiment.init else experiment.init.trained_on
+    earlier = list(said.get(BEFORE, weights))
+    return found | ({BEFORE: earlier} if earlier else {})
 
 
 def resumed(experiment: Experiment) -> Splits:
@@ -67,27 +71,34 @@ def resumed(experiment: Experiment) -> Splits:
     classes; with `other_data` those that are there, if it is other data.
 
     Raises:
-        ConfigError: other data that is not asked for, or that tests what was trained on.
+        ConfigError: other data that is not asked for, or that tests what was trained on, in the
+            run or by the weights that it begins from.
     """
-    splits, path = experiment.splits, experiment.resume
+    splits, path, init = experiment.splits, experiment.resume, experiment.init
     if path is None:
+        fix = "Use the split that it was trained with, or start from other weights"
+        if init:
+            _check_new(experiment, init.trained_on, f"init={init.name}", fix)
         return splits
     content = _said(path)
     if own := own_data(splits, content):
         return own
     if not experiment.other_data:
         raise other_data(splits, experiment.source, content, f"resume={path}")
-    trained = (content.get("classes") or {}).get("train", [])
-    for name, split in splits.items():
+    fix = "Give lists without them with dataset.split_files, or start a new run"
+    _check_new(experiment, trained_on(content), f"resume={path}", fix)
+    return splits
+
+
+def _check_new(experiment: Experiment, trained: Sequence[str], key: str, fix: str) -> None:
+    """Refuse to test or validate classes that were trained on."""
+    for name, split in experiment.splits.items():
         seen = [] if name == "train" else among(split, trained)
         if seen:
             raise ConfigError(
-                f"resume={path}: was trained on {len(seen)} of the {len(classes_of(split))} "
-                f"{name} classes of {experiment.source.place} ({some(seen)}), which would no "
-                "longer be new. Give lists without them with dataset.split_files, or start a new "
-                "run"
+                f"{key}: was trained on {len(seen)} of the {len(classes_of(split))} {name} classes "
+                f"of {experiment.source.place} ({some(seen)}), which would no longer be new. {fix}"
             )
-    return splits
 
 
 def _said(path: Path) -> Content:

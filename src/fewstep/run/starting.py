@@ -8,8 +8,9 @@ from typing import Any
 
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.messages.printable import printable
-from fewstep.run import checkpoint, shipped
+from fewstep.run import checkpoint, parts, shipped
 from fewstep.run.averaging import averaged
+from fewstep.run.checkpoint_contents import trained_on
 from fewstep.run.weights import KEY, Weights
 
 
@@ -51,9 +52,11 @@ def weights(config: Mapping[str, Any]) -> Weights | None:
     name = config.get(KEY)
     if not name or config.get("resume"):
         return None
-    content, _ = stored(name)
+    content, file = stored(name)
+    ours = content["fewstep"]
+    seen = trained_on(ours) if file else parts.dataset_of(ours["config"]).trained_on
     own = {n: t for n, t in averaged(content).items() if n.startswith("module.")}
-    return Weights(name, {n.removeprefix("module."): t for n, t in own.items()})
+    return Weights(name, {n.removeprefix("module."): t for n, t in own.items()}, seen)
 
 
 def for_run(config: Mapping[str, Any]) -> Weights | None:

@@ -11,6 +11,7 @@ from fewstep.core.types import Split
 from fewstep.data.images.split import ImageSplit
 from fewstep.messages.errors import ConfigError
 from fewstep.run import build, origin, parts
+from fewstep.run.checkpoint_contents import trained_on
 from fewstep.run.dataset_contract import open_splits
 from fewstep.run.experiment import Experiment
 from fewstep.run.given_tasks import FOR_BENCHMARK
@@ -76,7 +77,7 @@ def opened(experiment: Experiment, asked: Asked, content: Content) -> Tested:
             f"eval.split={name}: {experiment.source.name} has no such split here, only "
             f"{', '.join(splits)}. {fix}"
         )
-    splits[name] = _unseen(splits[name], experiment, asked, content)
+    splits[name] = unseen(splits[name], experiment, asked, content)
     _check_tasks(splits[name], experiment, asked.elsewhere)
     return Tested(splits, name, _trained_on(splits, content) if asked.elsewhere else None)
 
@@ -102,11 +103,10 @@ def _own(experiment: Experiment, asked: Asked, content: Content) -> dict[str, Sp
     return {**splits, name: origin.chosen(any_split, name, classes)}
 
 
-def _unseen(split: Split, experiment: Experiment, asked: Asked, content: Content) -> Split:
+def unseen(split: Split, experiment: Experiment, asked: Asked, content: Content) -> Split:
     """The split without classes that were trained on; what an older checkpoint was trained on
     nobody knows."""
-    trained = (content.get("classes") or {}).get("train", [])
-    seen = origin.among(split, trained)
+    seen = origin.among(split, trained_on(content))
     if not seen or not isinstance(split, ImageSplit):
         return split
     if not asked.leaves_out:

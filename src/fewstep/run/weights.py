@@ -7,7 +7,7 @@ find its place; what the network has besides keeps its own beginning.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,8 @@ class Weights:
     """As it was given."""
     tensors: Params
     """Parameters and buffers by their names in the network."""
+    trained_on: Sequence[str] = ()
+    """The names of the classes that they have met in training, as far as they are known."""
 
     @property
     def sha256(self) -> str:
