@@ -29,7 +29,7 @@ def anything(size: int, **others):
         ({"size": "3"}, "part.size=3: must be a whole number"),
         ({"size": 2.0}, "part.size=2.0: must be a whole number"),
         ({"size": True}, "part.size=True: must be a whole number"),
-        ({"size": None}, "part.size=None: must be a whole number"),
+        ({"size": None}, "part.size=null: must be a whole number"),
         ({"size": 1, "rate": "x"}, "part.rate=x: must be a number or null"),
         ({"size": 1, "label": 3}, "part.label=3: must be a text"),
         ({"size": 1, "on": 1}, "part.on=1: must be true or false"),

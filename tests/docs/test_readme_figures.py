@@ -160,7 +160,7 @@ def at_rate(rate: float) -> dict[str, list]:
 
 def test_what_is_told_of_the_longer_figure_4_is_in_the_files() -> None:
     accuracies = {
-        (row.label.split(": ")[1].split(" [")[0], row.runs[0].config["point"]["batch_size"]): 100
+        (row["label"], row.runs[0].config["point"]["batch_size"]): 100
         * row.cells["inductive"][0]["acc"]
         for row in found("overlap_10000")
     }
