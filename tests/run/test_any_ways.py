@@ -152,6 +152,16 @@ def test_a_test_on_a_file_is_on_exactly_its_tasks(tmp_path: Path) -> None:
     assert episodes_sha256(made.splits["test"], setting.spec, 4, 6) == listed_tasks().sha256
     varied = on_tasks(listed_tasks(ways=9, shots=2, varies=True), tmp_path)
     assert varied.test.settings[0].spec.varies
+    two = ["{shots: 1, steps: 1, batch_size: 1}", "{shots: 5, steps: 1, batch_size: 1}"]
+    word = f"eval.settings=[{','.join(two)}]"
+    assert len(on_tasks(listed_tasks(), tmp_path, word).test.settings) == 1
+    asked = draft(f"eval.manifest={tmp_path / 'tasks.npz'}", word)
+    with pytest.raises(ConfigError) as told:
+        given(replace(asked, splits={"test": made_split(CLASSES)}), every=True)
+    assert str(told.value) == (
+        f"eval.manifest={tmp_path / 'tasks.npz'}: its tasks are 5-way 1-shot with 3 queries a "
+        "class, and eval.settings[1] is 5-way 5-shot. Leave that out"
+    )
     assert not Net(varied.learner.module).may_be_traced
 
 
@@ -307,6 +317,13 @@ def test_a_checkpoint_gives_what_is_tested() -> None:
         (["eval.split=val"], "benchmark=lake, eval.split=val: "),
         (["dataset.split=authors"], "benchmark=lake, dataset.split=authors: "),
         (["dataset.within=alphabet"], "benchmark=lake, dataset.within=alphabet: "),
+        (["eval.tasks=1000"], "benchmark=lake, eval.tasks=1000: "),
+        (["eval.seed=5"], "benchmark=lake, eval.seed=5: "),
+        (["eval.queries=3"], "benchmark=lake, eval.queries=3: "),
+        (
+            ["eval.settings=[{shots: 5, steps: 9, batch_size: 5}]"],
+            "benchmark=lake, eval.settings=[{'shots': 5, 'steps': 9, 'batch_size': 5}]: ",
+        ),
     ],
 )
 def test_a_benchmark_has_tasks_of_its_own(words: list[str], told: str) -> None:
@@ -316,6 +333,19 @@ def test_a_benchmark_has_tasks_of_its_own(words: list[str], told: str) -> None:
     rest = "the benchmark is a list of tasks of its own. Leave one of them out"
     assert str(refused.value) == told + rest
     check_tasks(plain(compose_config("evaluate", ["checkpoint=any", *words])))
+
+
+def test_a_file_of_tasks_says_itself_how_many_they_are() -> None:
+    for word in ("eval.tasks=5", "eval.seed=1", "eval.queries=2"):
+        words = ["checkpoint=any", "eval.manifest=tasks.npz", word]
+        with pytest.raises(ConfigError) as refused:
+            check_tasks(plain(compose_config("evaluate", words)))
+        assert str(refused.value) == (
+            f"eval.manifest=tasks.npz, {word}: the file is a list of tasks of its own. Leave one "
+            "of them out"
+        )
+    setting = "eval.settings=[{shots: 1, steps: 9, batch_size: 5}]"
+    check_tasks(plain(compose_config("evaluate", ["checkpoint=any", "benchmark=lake", setting])))
 
 
 def test_an_interval_by_run_takes_runs_for_clusters() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import fewstep
 from fewstep.commands import episodes, train
+from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config, plain
 from fewstep.data.manifests import manifest
 from fewstep.messages.errors import ConfigError
@@ -43,6 +44,15 @@ def test_a_training_is_tested_on_the_tasks_of_its_file_and_so_is_one_that_goes_o
     (file,) = here.glob("outputs/runs/given/*/results.json")
     (entry, *_) = json.loads(file.read_text())["results"]
     assert (entry["episodes_sha256"], entry["tasks"]) == (tasks.sha256, 3)
+    for word, kept in {
+        "name=again": "tasks.npz",
+        "eval.tasks=5": None,
+        "eval.split=val": None,
+        "dataset=glyphs": None,
+        "eval.manifest=other.npz": "other.npz",
+    }.items():
+        asked = plain(compose_config("evaluate", [f"checkpoint={file.parent}", word]))
+        assert merged(asked)[0]["eval"]["manifest"] == kept
     words = [*TINY, "eval.manifest=tasks.npz", f"resume={file.parent}", "max_meta_iterations=2"]
     config = plain(compose_config("train", words))
     train.settle(config)

@@ -148,7 +148,8 @@ def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
         leaves_out=config["eval"]["trained_classes"] == "leave_out",
     )
     tested = opened(experiment, asked, content)
-    made = given(replace(experiment, splits=tested.splits), tested.split)
+    asked_for = config["eval"]["settings"] is not None
+    made = given(replace(experiment, splits=tested.splits), tested.split, asked_for)
     return made, replace(tested, splits=made.splits), path
 
 

@@ -6,6 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+from fewstep.config.evaluation import OF_TASKS
 from fewstep.config.trust import check_stored
 from fewstep.data.omniglot import BACKGROUND
 from fewstep.messages.errors import ConfigError
@@ -46,6 +47,8 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     if one and "settings" not in changed:  # of every setting that the checkpoint was tested in
         same = [{**setting, **one} for setting in base["eval"]["settings"]]
         changed["settings"] = [s for i, s in enumerate(same) if s not in same[:i]]
+    if _draws(config):
+        base["eval"]["manifest"] = None
     base["eval"] |= changed
     base["dataset"] = dataset_of(base["dataset"], config["dataset"])
     if config.get("benchmark"):
@@ -57,6 +60,14 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     base["baselines"] = {**(base.get("baselines") or {}), "start": False}
     base["trainer"] = {**config["trainer"], "precision": precision}
     return base, path
+
+
+def _draws(config: dict[str, Any]) -> bool:
+    """Whether an evaluation says of which tasks it is, so that the list of tasks which the
+    checkpoint's own test was on, if there was one, is not meant."""
+    given, data = config["eval"], {n: v for n, v in config["dataset"].items() if n != "root"}
+    said = [given[name] for name in OF_TASKS] + list(data.values())
+    return given["split"] != "test" or any(value is not None for value in said)
 
 
 def _of_benchmark(dataset: dict[str, Any], benchmark: str) -> dict[str, Any]:

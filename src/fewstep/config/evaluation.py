@@ -10,7 +10,11 @@ from fewstep.config.limits import EVAL
 from fewstep.messages.errors import ConfigError
 
 
-BENCHMARKS = ("lake",)
+SHAPES = {"lake": {"ways": 20, "shots": 1}}
+"""Of the tasks of each benchmark."""
+BENCHMARKS = tuple(SHAPES)
+OF_TASKS = ("tasks", "seed", "queries")
+"""Keys of the test that a list of tasks answers itself."""
 EVALUATE = {
     "eval.split": Check(str, choices=("test", "val"), example="test"),
     "eval.trained_classes": Check(str, choices=("refuse", "leave_out"), example="refuse"),
@@ -24,25 +28,42 @@ OF_EVALUATION |= {"benchmark", "model", "shots", "algorithm", "logger"}  # nothi
 
 
 def check_tasks(config: Mapping[str, Any]) -> None:
-    """Hold an evaluation's benchmark against what else says on which tasks it tests.
+    """Hold an evaluation's list of tasks, a benchmark's or a file's, against what else was given of
+    the tasks to test on, which a list cannot follow.
 
     Raises:
         ConfigError: naming both.
     """
     benchmark, test = config["benchmark"], config["eval"]
-    if benchmark is None:
+    if benchmark is None and test["manifest"] is None:
         return
-    split = config["dataset"].get("split")
+    others = {f"eval.{n}={test[n]}": test[n] is not None for n in OF_TASKS}
+    key, what = f"eval.manifest={test['manifest']}", "the file"
+    if benchmark is not None:
+        key, what = f"benchmark={benchmark}", "the benchmark"
+        others = {**_beside_benchmark(config, SHAPES[benchmark]), **others}
+    for other, given in others.items():
+        if given:
+            raise ConfigError(
+                f"{key}, {other}: {what} is a list of tasks of its own. Leave one of them out"
+            )
+
+
+def _beside_benchmark(config: Mapping[str, Any], shape: Mapping[str, int]) -> dict[str, bool]:
+    """What else an evaluation says of its tasks, and whether it is something else."""
+    test, within = config["eval"], config["dataset"].get("within")
+    split, settings = config["dataset"].get("split"), test["settings"]
+    entries = settings if isinstance(settings, list) else []
+    fits = [
+        isinstance(entry, Mapping) and all(entry.get(n, v) == v for n, v in shape.items())
+        for entry in entries
+    ]
     others = {
         f"eval.manifest={test['manifest']}": test["manifest"] is not None,
         f"eval.split={test['split']}": test["split"] != "test",
-        f"dataset.within={config['dataset'].get('within')}": bool(config["dataset"].get("within")),
+        f"dataset.within={within}": bool(within),
+        f"eval.settings={settings}": bool(entries) and fits != [True],
     }
     if "_target_" not in config["dataset"]:  # else its file has chosen one
         others[f"dataset.split={split}"] = split not in (None, "background")
-    for key, given in others.items():
-        if given:
-            raise ConfigError(
-                f"benchmark={benchmark}, {key}: the benchmark is a list of tasks of its own. Leave "
-                "one of them out"
-            )
+    return others

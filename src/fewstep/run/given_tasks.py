@@ -20,13 +20,13 @@ from fewstep.run.ways import HEADS, any_ways, check_any_ways, execution_for, pre
 FOR_BENCHMARK = "Test one of a training with dataset.split=background, which has seen none of them"
 
 
-def given(experiment: Experiment, name: str = "test") -> Experiment:
+def given(experiment: Experiment, name: str = "test", every: bool = False) -> Experiment:
     """The experiment with the split of this name as its test says: of a manifest's tasks, of a
-    benchmark's, or as it is.
+    benchmark's, or as it is; in those of its settings that the tasks are of.
 
     Raises:
         ConfigError: a manifest that is none, or is of other data, or of tasks that no setting is
-            for.
+            for, or with `every` not each of them.
     """
     test = experiment.test
     if test.benchmark:
@@ -51,6 +51,13 @@ def given(experiment: Experiment, name: str = "test") -> Experiment:
         fitting = fitting or [test.settings[0]]
     if not fitting:
         raise ConfigError(_no_setting(key, tasks, experiment))
+    if every and len(fitting) < len(test.settings):
+        place = next(i for i, setting in enumerate(test.settings) if setting not in fitting)
+        spec, its = test.settings[place].spec, f"{key}: its tasks are {tasks.described}"
+        raise ConfigError(
+            f"{its}, and eval.settings[{place}] is {spec.ways}-way {spec.shots}-shot. Leave that "
+            "out"
+        )
     return _tested_on(experiment, splits, tasks, fitting)
 
 
