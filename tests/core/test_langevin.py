@@ -178,6 +178,29 @@ def test_without_noise_and_without_a_prior_it_is_plain_descent() -> None:
     assert torch.equal(own.params["weight"], at["weight"])
 
 
+@pytest.mark.parametrize(("clamp", "most"), [(None, 1e20), (1.0, 4.0)])
+def test_a_task_that_bends_too_much_does_not_blow_up_where_moves_have_a_limit(clamp, most) -> None:
+    """Curvature (6.85 of the data) times the rate and beta is 2.7: each step makes it 1.7 times as
+    far. With the limit a step comes back by no more than that."""
+    rule = Langevin(0.1, 0.0, prior="gaussian", beta=4.0, clamp=clamp)
+    some = problem(chains=1)
+    end = InnerLoop(rule, 150, loss="sum", reset=("weight",)).adapt(
+        some, start_of(rule, some.net.params()), episode(150)
+    )
+    furthest = float(end.params["weight"].abs().max())
+    assert furthest > most if clamp is None else furthest < most
+
+
+def test_a_limit_that_nothing_reaches_changes_nothing() -> None:
+    ends = []
+    for clamp in (None, 1.0):
+        rule = Langevin(0.02, burn_in=3, prior="one_sided", kappa=2.0, clamp=clamp)
+        some = problem()
+        inner = InnerLoop(rule, 20, loss="sum", reset=("weight",))
+        ends.append(inner.adapt(some, start_of(rule, some.net.params()), episode(20)))
+    assert torch.equal(*(end.params["weight"] for end in ends))
+
+
 def test_the_derivative_by_what_it_learns_goes_through_the_noise() -> None:
     rule = Langevin(0.02, burn_in=3, prior="one_sided", kappa=2.0)
     some, task = problem(chains=4), episode(8)
@@ -243,6 +266,11 @@ def test_tasks_ask_for_each_weight_and_hang_on_their_number_alone() -> None:
         ),
         (lambda: Langevin(0.1, kappa=30.0), r"kappa=30.0: must be above 0 and below 30, where wh"),
         (lambda: Langevin(0.1, lam=0.0), r"^lam=0.0: must be above 0. For example lam=1.0$"),
+        (
+            lambda: Langevin(0.1, clamp=0.0),
+            r"^clamp=0.0: must be above 0, or null for steps of any length. For example "
+            r"clamp=1.0$",
+        ),
         (lambda: Langevin(0.1, burn_in=-1), "burn_in=-1: must be at least 0"),
         (
             lambda: LinearChains(2, 0),

@@ -68,6 +68,9 @@ class Langevin(Rule):
     beta: float = 1.0
     kappa: float = 1.0
     middle: float = 0.0
+    clamp: float | None = None
+    """The most that an entry moves in a step but for the noise. A rare task bends so much that
+    descent blows up in it; None lets it."""
 
     entrywise = False
     sums = True
@@ -84,6 +87,11 @@ class Langevin(Rule):
             )
         if self.burn_in < 0:
             raise ValueError(f"burn_in={self.burn_in}: must be at least 0. For example burn_in=50")
+        if self.clamp is not None and not self.clamp > 0:
+            raise ValueError(
+                f"clamp={self.clamp}: must be above 0, or null for steps of any length. For "
+                "example clamp=1.0"
+            )
         for name, most in (("lam", None), ("beta", MOST_BETA), ("kappa", MOST_KAPPA)):
             value = getattr(self, name)
             if not value > 0 or (most and value >= most):  # from the wall on it has no slope
@@ -136,7 +144,7 @@ class Langevin(Rule):
         slope, spread, entry, moved = SLOPES[self.prior], self._spread, 0, {}
         for name, p in params.items():
             drift = beta * grads[name] + slope(p - state["m"][name], known)
-            moved[name] = p - self.lr * drift
+            moved[name] = p - self._limited(self.lr * drift)
             if spread:
                 noise = gaussian(state["key"], state["k"], entry, p.numel())
                 moved[name] = moved[name] + spread * noise.to(p.dtype).view_as(p)
@@ -154,6 +162,9 @@ class Langevin(Rule):
             n: torch.where(count > 0, state["sum"][n] / count.clamp(min=1).to(p.dtype), p)
             for n, p in params.items()
         }
+
+    def _limited(self, move: Tensor) -> Tensor:
+        return move if self.clamp is None else move.clamp(-self.clamp, self.clamp)
 
     @property
     def _spread(self) -> float:
