@@ -27,6 +27,7 @@ PEERS = re.compile(r"<!-- benchmarks/results/peers -->\n(\|.*\n)+")
 GATES = re.compile(r"<!-- family\.run -->\n(?:- .*\n)*")
 SYSTEMS = re.compile(r"<!-- systems (?P<name>\w+) -->\n(\|.*\n)*")
 HANDS_OF_ALL = re.compile(r"<!-- hands\.(?P<part>\w+) -->\n(\|.*\n)+")
+LAKE = re.compile(r"<!-- lake (?P<part>\w+) -->\n(\|.*\n)*")
 HANDS = re.compile(r"<!-- hands (?P<part>\w+) -->\n(\|.*\n)+")
 THEORY = re.compile(r"<!-- fewstep theory(?P<part> \w+)? -->\n.*?\n<!-- end theory -->\n", re.S)
 
@@ -57,6 +58,7 @@ def refreshed(text: str) -> str:
     text = HANDS_OF_ALL.sub(_hands_of_all, text)
     text = GATES.sub(lambda _: _gates(), text)
     text = SYSTEMS.sub(_systems, text)
+    text = LAKE.sub(_lake, text)
     return THEORY.sub(_theory, text)
 
 
@@ -96,6 +98,12 @@ def _gates() -> str:
 
     told = [line for name in kept() for line in lines(PARTS[name]())]
     return "\n".join(["<!-- family.run -->", *(f"- {line}" for line in told), ""])
+
+
+def _lake(found: re.Match[str]) -> str:
+    """The Omniglot challenge, or tasks within an alphabet beside others."""
+    table = getattr(import_module("lake.table"), found["part"])()
+    return f"<!-- lake {found['part']} -->\n{table}\n"
 
 
 def _systems(found: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -59,3 +60,11 @@ def test_contributing_names_what_ci_runs() -> None:
     assert all(f"make {target} " in told for target in runs)
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
     assert {*re.findall(r"make ([a-z-]+)", told + README)} - {"all"} <= {*targets}
+
+
+def test_the_best_figures_are_those_of_their_file() -> None:
+    file = ROOT / "docs" / "results" / "omniglot_5w_best" / "results_seed0.json"
+    found = json.loads(file.read_text())["results"]
+    told = [f"{100 * r['acc']:.2f} ± {100 * r['acc_ci95']:.2f}" for r in found]
+    assert len(told) == 3
+    assert all(figure in README for figure in told)

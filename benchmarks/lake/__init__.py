@@ -1,0 +1,1 @@
+"""Tables of the Omniglot challenge and of tasks within an alphabet, from committed results."""
