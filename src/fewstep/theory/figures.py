@@ -122,7 +122,8 @@ def _estimators(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]
         if min(bends) < max(bends):  # powers of ten leave less than two decades without a number
             logarithmic(axes.xaxis, min(bends), max(bends))
     panels[0].set_ylabel("relative error, median over tasks")
-    panels[0].legend(fontsize=8)
+    lines, labels = panels[0].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside center right", fontsize=9)
     figure.suptitle("Estimates of MAML's gradient")
 
 
