@@ -17,6 +17,10 @@ def test_every_claim_is_as_it_is_said_to_be_by_the_files_that_are_kept(part: str
     assert all(verdict.expected for verdict in found), "\n".join(lines(found))
 
 
+def test_there_are_files_of_every_part() -> None:
+    assert kept() == [*PARTS]
+
+
 AS_EXPECTED = {
     (0.005, 5): {"MAML": 0.76, "BinomMAML 1": 0.75, "truncated MAML 1": 0.88},
     (0.005, 32): {"MAML": 0.19, "BinomMAML 1": 0.20, "truncated MAML 1": 0.24},
