@@ -85,6 +85,8 @@ class Recall(Family):
     """Shapes [r, inputs] of parameters that a task brings anew, uniform on +-1 / sqrt(inputs)."""
 
     name: ClassVar[str] = "recall"
+    asks_support: ClassVar[bool] = True
+    """The queries are the support set: a step at meta-test would be shown the answers."""
     objective: Answers = field(default_factory=Answers, init=False)
 
     def __post_init__(self) -> None:
