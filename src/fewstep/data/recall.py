@@ -90,6 +90,11 @@ class Recall(Family):
     objective: Answers = field(default_factory=Answers, init=False)
 
     def __post_init__(self) -> None:
+        if [type(n) is int and n > 0 for n in self.kinds] != [True] * 3:
+            raise ValueError(
+                f"dataset.kinds={list(self.kinds)}: must be three numbers of at least 1, of keys, "
+                "values and fillers. For example dataset.kinds=[8,8,8]"
+            )
         least = self.least
         if self.needles < 1 or self.needles > self.kinds[0]:
             raise ValueError(
