@@ -191,7 +191,8 @@ REFUSED = {
     "would count some of them again. Use eval.tasks=6",
     "experiment=recall_sft eval.steps=2": "eval.settings[0].steps=2: the queries of dataset=recall "
     "are its support set, and a step would be shown the answers",
-    "algorithm=focusft dataset=recall model.rank=2 +dataset.fresh={blocks.0.mlp.gate.lora_A:[2,48]}": "algorithm.inner.reset: the tasks bring fresh.blocks.0.mlp.gate.lora_A, and start no",
+    "algorithm=focusft dataset=recall model.rank=2 +dataset.fresh={lora_A:[2,48]}": "algorithm."
+    "inner.reset: the tasks bring fresh.lora_A, and start no such parameter anew: these are blocks",
     "dataset=conversations model=recall_decoder model.rank=2": "dataset.file=None: bring "
     "conversations of your own, an .npz file",
     "dataset=recall dataset.needles=0": "dataset.needles=0: must be from 1 to 8",
