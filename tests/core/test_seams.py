@@ -321,6 +321,14 @@ def test_a_task_starts_anew_what_it_brings() -> None:
     assert not MAML(inner).direction(PROBLEM, Start(PARAMS, {}), episode)[0]["2.bias"].any()
 
 
+@pytest.mark.parametrize("name", ["2.scale", "0.bias"])
+def test_what_a_task_brings_anew_it_must_start_anew(name: str) -> None:
+    episode = EPISODE._replace(extras={f"fresh.{name}": torch.zeros(2).double()})
+    told = f"algorithm.inner.reset: the tasks bring fresh.{name}, and start no such"
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        InnerLoop(SGD(0.1), 3, reset=["2.bias"]).start(PROBLEM, Start(PARAMS, {}), episode)
+
+
 # --- what a network takes, and a learner with all of it
 
 

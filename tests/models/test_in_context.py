@@ -150,7 +150,14 @@ def test_the_answers_are_linear_with_noise_of_each_voxel() -> None:
         (lambda: Subjects(rank=0), "dataset.rank=0: must be at least 1"),
         (lambda: Subjects(noise=0.0), "dataset.noise=0.0: must be above 0. For example 0.35"),
         (lambda: Subjects(fewest_images=1), "dataset.fewest_images=1: a voxel's answer to one pic"),
-        (lambda: Subjects(voxels=(8, 4)), "dataset.voxels=[8,4], dataset.test_voxels=64: must be"),
+        (lambda: Subjects(voxels=(8, 4)), "dataset.voxels=[8, 4], dataset.test_voxels=64: must be"),
+        (lambda: Subjects(voxels=[16]), "dataset.voxels=[16], dataset.test_voxels=64: must be the"),
+        (lambda: Subjects(voxels=16), "dataset.voxels=[16], dataset.test_voxels=64: must be the"),
+        (
+            lambda: SubjectFiles("a", fewest_images=1),
+            "dataset.fewest_images=1: a voxel's answer to",
+        ),
+        (lambda: SubjectFiles("a", test_voxels=0), "dataset.test_voxels=0: must be at least 1"),
         (
             lambda: Subjects(test_voxels=5000),
             "dataset.test_voxels=5000: must be the fewest and",
@@ -208,6 +215,11 @@ def test_a_task_is_some_voxels_and_pictures_of_a_subject(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changed", "keys", "told"),
     [
+        (
+            {"betas": np.full((9, 6), 0.1) * [1, 7, 3, 1, 1, 1]},
+            {},
+            "s2.npz: 6 voxels have no variance (the first is 0)",
+        ),
         ({"betas": np.ones((9, 6))}, {}, "s2.npz: 6 voxels have no variance (the first is 0), and"),
         ({"betas": np.full((9, 6), np.nan)}, {}, "s2.npz: holds values that are not finite. Leave"),
         ({"embeddings": np.ones((9, 3))}, {}, "embeddings of [9, 3]: must be [n, V] and [n, 2] of"),

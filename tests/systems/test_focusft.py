@@ -226,6 +226,8 @@ def test_an_answer_is_right_as_a_whole() -> None:
         ),
         (lambda: Recall(needles=9), "dataset.needles=9: must be from 1 to 8, the keys of dataset."),
         (lambda: Recall(needles=0), "dataset.needles=0: must be from 1 to 8"),
+        (lambda: Recall(kinds=[8, 8]), "dataset.kinds=[8, 8]: must be three numbers of at least 1"),
+        (lambda: Recall(kinds=[8, 8, 0]), "dataset.kinds=[8, 8, 0]: must be three numbers of at"),
         (lambda: Decoder(25, rank=-1), "model.rank=-1: must be at least 0"),
         (lambda: Decoder(25, (2, 20, 4, 8)), "For example model.sizes=[2,24,4,8]"),
         (

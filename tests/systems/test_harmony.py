@@ -338,6 +338,14 @@ def test_what_is_measured_of_a_client() -> None:
             lambda: federation().open()["train"].check(EpisodeSpec(5, 3, 1, 1)),
             "shots.ways=5, shots=3: a client has 2 characters and 14 drawings of each that train",
         ),
+        (lambda: Clients(shift=-1), "dataset.shift=-1: must be from 0 to 27"),
+        (lambda: Clients(shift=40), "dataset.shift=40: must be from 0 to 27"),
+        (lambda: Clients(characters=3000), "dataset.characters=3000: must be from 2 to 1200"),
+        (lambda: Clients(characters=1), "dataset.characters=1: must be from 2 to 1200"),
+        (
+            lambda: Harmony(InnerLoop(SGD(0.1), 1), server_steps=-1),
+            "algorithm.server_steps=-1: must be at least 0",
+        ),
         (
             lambda: Harmony(InnerLoop(SGD(0.1), 1), tau=0.0),
             "algorithm.tau=0.0: must be above 0",

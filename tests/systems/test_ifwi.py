@@ -188,6 +188,15 @@ def test_what_is_refused_of_a_file(models: np.ndarray, words: str, tmp_path: Pat
         Ground(file=saved(tmp_path, models))
 
 
+def test_speeds_that_no_network_answers_are_told(tmp_path: Path) -> None:
+    words = (
+        "has 1400 to 2000 m/s, which is more than a network answers by dataset.velocity="
+        "[2750.0, 1250.0]: the rest stays an error. Widen that"
+    )
+    with pytest.warns(UserWarning, match=re.escape(words)):
+        Ground(file=saved(tmp_path, np.stack([with_a_cell_of(1400.0)])))
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

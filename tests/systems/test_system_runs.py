@@ -187,6 +187,12 @@ REFUSED = {
     "experiment=harmony dataset.widths=[1,1,0.5,0.5,0.25,0.01]": "model.widths[5]=0.01: must be ",
     "experiment=harmony meta_batch=5": "meta_batch=5: a round of harmony has each of the 6 clients "
     "of dataset=clients once. Use meta_batch=6",
+    "experiment=harmony eval.tasks=20": "eval.tasks=20: dataset=clients has 6 test tasks, and more "
+    "would count some of them again. Use eval.tasks=6",
+    "experiment=recall_sft eval.steps=2": "eval.settings[0].steps=2: the queries of dataset=recall "
+    "are its support set, and a step would be shown the answers",
+    "algorithm=focusft dataset=recall model.rank=2 +dataset.fresh={lora_A:[2,48]}": "algorithm."
+    "inner.reset: the tasks bring fresh.lora_A, and start no such parameter anew: these are blocks",
     "dataset=conversations model=recall_decoder model.rank=2": "dataset.file=None: bring "
     "conversations of your own, an .npz file",
     "dataset=recall dataset.needles=0": "dataset.needles=0: must be from 1 to 8",

@@ -15,7 +15,7 @@ from fewstep.adapters.partition import check_lists, matches
 from fewstep.core.fast.steps import Descent, take
 from fewstep.core.net import Net
 from fewstep.core.objectives import Objective, ask
-from fewstep.core.problem import Problem
+from fewstep.core.problem import Problem, anew
 from fewstep.core.rules import Rule
 from fewstep.core.rules.learned import joined, split, without
 from fewstep.core.types import Episode, Examples, Metrics, Params, Start, State
@@ -104,8 +104,7 @@ class InnerLoop:
         if self.is_plain:
             return start
         params, learned = split(start.params)
-        fresh = {n: episode.extras.get(f"fresh.{n}", p) for n, p in params.items()}
-        params = {n: fresh[n] if matches(n, self.reset) else p for n, p in params.items()}
+        params = anew(params, [n for n in params if matches(n, self.reset)], episode)
         params |= HEADS[self.head](problem, params, episode)
         state = joined(start.state, learned)
         params, state = self.rule.begin(params, state, episode.key)

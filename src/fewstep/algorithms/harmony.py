@@ -40,11 +40,9 @@ class Harmony(Reptile):
         for name in ("tau", "server_lr"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"algorithm.{name}={getattr(self, name)}: must be above 0")
-        if self.mu < 0 or self.server_steps < 0:
-            raise ValueError(
-                f"algorithm.mu={self.mu}, algorithm.server_steps={self.server_steps}: must be at "
-                "least 0"
-            )
+        for name in ("mu", "server_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"algorithm.{name}={getattr(self, name)}: must be at least 0")
 
     def upload(self, problem: Problem, end: Params, episode: Episode) -> Params:
         """A client's features [clients, S, D] and classes [clients, S], in its own place and 0 in

@@ -128,6 +128,7 @@ def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
     from fewstep.config.capacity import check_capacity
     from fewstep.config.limits import check_training
     from fewstep.run import assembly, checkpoint
+    from fewstep.run.dataset_contract import check_asked
     from fewstep.run.given_tasks import given
     from fewstep.run.tested import Asked, opened
     from fewstep.run.ways import check_any_ways
@@ -136,6 +137,7 @@ def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
     check_training(base, frozenset({"benchmark"}))
     experiment = assembly.draft(base)
     check_any_ways(experiment)
+    check_asked(experiment.dataset, experiment.test)
     check_capacity(base, training=False)
     content, given_data = checkpoint.read(path)["fewstep"], config["dataset"]
     asked = Asked(

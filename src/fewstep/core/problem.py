@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,3 +68,23 @@ def given(module: nn.Module, episode: Episode) -> Params:
                 f"Episode.extras as {name}"
             )
     return {name: known[name] for name in takes} | episode.extras
+
+
+FRESH = "fresh."
+"""Begins the names of extras at which a task starts a parameter anew."""
+
+
+def anew(params: Params, names: Collection[str], episode: Episode) -> Params:
+    """The parameters, those of these names at what the task brings for them, if anything.
+
+    Raises:
+        ConfigError: it brings something for none of them, where there are some.
+    """
+    brought = {n.removeprefix(FRESH): v for n, v in episode.extras.items() if n.startswith(FRESH)}
+    if names and (odd := [name for name in brought if name not in names]):
+        raise ConfigError(
+            f"algorithm.inner.reset: the tasks bring {FRESH}{odd[0]}, and start no such parameter "
+            f"anew: these are {', '.join(names)}. Correct the name (of recall in dataset.fresh), "
+            "or the list"
+        )
+    return {n: brought.get(n, p) if n in names else p for n, p in params.items()}

@@ -98,6 +98,9 @@ class Clients(Family):
     objective: OwnAndOthers = field(default_factory=OwnAndOthers, init=False)
 
     def __post_init__(self) -> None:
+        for key, low, high in (("shift", 0, 27), ("characters", 2, 1200)):  # of 28 pixels, of all
+            if not low <= (value := getattr(self, key)) <= high:
+                raise ValueError(f"dataset.{key}={value}: must be from {low} to {high}")
         held, n = self.held, self.characters
         if not 1 < len(held) == self.round:
             raise ValueError(
@@ -159,8 +162,7 @@ class Clients(Family):
         widths = torch.tensor(self.widths, dtype=torch.float64)
         extras = {"width": widths[client], "widths": widths, "client": torch.tensor(client)}
         extras["own"] = torch.isin(every, own)
-        support_y = own.repeat_interleave(spec.shots)
-        return Made(x, support_y, query_x.flatten(0, 1), query_y, extras)
+        return Made(x, own.repeat_interleave(spec.shots), query_x.flatten(0, 1), query_y, extras)
 
     def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
         """Its number and the client's characters as little-endian int64."""

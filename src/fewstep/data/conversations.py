@@ -30,6 +30,8 @@ class Conversations:
     file: str | Path | None = None
 
     name: ClassVar[str] = "conversations"
+    asks_support: ClassVar[bool] = True
+    """As of dataset=recall."""
     objective: Answers = field(default_factory=Answers, init=False)
 
     def open(self) -> dict[str, ConversationSplit]:

@@ -6,6 +6,7 @@ and what all receivers hear as y. The papers' models could not be had: these are
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -80,14 +81,17 @@ class Ground(Family):
                 f"cells of dataset.dx={self.dx}, {FEWEST_CELLS} at least. Use dataset.freq="
                 f"{slowest / FEWEST_CELLS / self.dx:.2g} or less"
             )
+        if own and (own[0] < mean - spread or own[1] > mean + spread):
+            told = f"has {own[0]:g} to {own[1]:g} m/s, which is more than a network answers by"
+            told += f" dataset.velocity={list(self.velocity)}: the rest stays an error. Widen that"
+            warnings.warn(f"dataset.file={self.file}: {told}", stacklevel=2)
         for key in ("source_row", "receiver_rows"):
             rows = np.ravel(getattr(self, key))
             if len(outside := rows[(rows < 0) | (rows >= self.grid[0])]):
                 told = f"is outside of the grid, whose rows are 0 to {self.grid[0] - 1}"
                 raise ValueError(f"dataset.{key}={getattr(self, key)}: row {outside[0]} {told}")
         places = tuple((row, x) for row in self.receiver_rows for x in range(0, self.grid[1], 2))
-        period = 1 / self.freq
-        survey = Survey(self.dx, self.dt, self.nt, self.freq, period, places, float(fastest))
+        survey = Survey(self.dx, self.dt, self.nt, self.freq, 1 / self.freq, places, float(fastest))
         self.objective = Inversion(survey, self.inner, self.outer, float(spread))
 
     def open(self) -> dict[str, FamilySplit]:
@@ -123,9 +127,8 @@ class Ground(Family):
         if self._models is not None and draws.split == "test":
             return self._models[draws.index % len(self._models)]
         u = uniform(draws.words(CLASSES, 26))
-        model = (layers if self.models == "layers" else anomalies)(u, self.grid)
         mean, spread = self.velocity
-        return mean + spread * model
+        return mean + spread * (layers if self.models == "layers" else anomalies)(u, self.grid)
 
     def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
         """The velocities to a mm/s, and the shots' columns."""

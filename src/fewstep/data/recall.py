@@ -85,9 +85,16 @@ class Recall(Family):
     """Shapes [r, inputs] of parameters that a task brings anew, uniform on +-1 / sqrt(inputs)."""
 
     name: ClassVar[str] = "recall"
+    asks_support: ClassVar[bool] = True
+    """The queries are the support set: a step at meta-test would be shown the answers."""
     objective: Answers = field(default_factory=Answers, init=False)
 
     def __post_init__(self) -> None:
+        if [type(n) is int and n > 0 for n in self.kinds] != [True] * 3:
+            raise ValueError(
+                f"dataset.kinds={list(self.kinds)}: must be three numbers of at least 1, of keys, "
+                "values and fillers. For example dataset.kinds=[8,8,8]"
+            )
         least = self.least
         if self.needles < 1 or self.needles > self.kinds[0]:
             raise ValueError(

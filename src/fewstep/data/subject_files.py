@@ -18,7 +18,7 @@ import numpy as np
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import FamilySplit
 from fewstep.data.sampler import IMAGES, Draws
-from fewstep.data.subjects import MOST, Brains, Retrieval, between
+from fewstep.data.subjects import Brains, Retrieval, between
 from fewstep.disk.array_files import UNREADABLE
 
 
@@ -50,7 +50,7 @@ class Recorded:
             )
         if not (np.isfinite(betas).all() and np.isfinite(z).all()):
             raise ValueError(f"{file}: holds values that are not finite. Leave these out")
-        if still := np.flatnonzero(betas.std(0) == 0).tolist():
+        if still := np.flatnonzero(betas.max(0) == betas.min(0)).tolist():
             raise ValueError(
                 f"{file}: {len(still)} voxels have no variance (the first is {still[0]}), and say "
                 "nothing. Leave them out"
@@ -80,12 +80,7 @@ class SubjectFiles(Brains):
     """Those of a split, once it is open."""
 
     def __post_init__(self) -> None:
-        self.voxels = (int(self.voxels[0]), int(self.voxels[1]))
-        if not 1 <= self.voxels[0] <= self.voxels[1] <= MOST or not 1 <= self.test_voxels <= MOST:
-            raise ValueError(
-                f"dataset.voxels={list(self.voxels)}, dataset.test_voxels={self.test_voxels}: must "
-                f"be from 1 to {MOST}. For example dataset.voxels=[100,200]"
-            )
+        self.check_sizes("d")
 
     def open(self) -> dict[str, FamilySplit]:
         """The splits `train` and `test`.

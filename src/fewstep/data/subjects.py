@@ -75,6 +75,25 @@ class Brains(Family):
         """Beside the network: ridge regressions, all voxels alike or by their noise."""
         return {"ridge": partial(Ridge, False), "weighted_ridge": partial(Ridge, True)}
 
+    def check_sizes(self, *keys: str) -> None:
+        """Hold the numbers of voxels and pictures against their limits, and those of other keys."""
+        for key in (*keys, "test_voxels"):
+            if (value := getattr(self, key)) < 1:
+                raise ValueError(f"dataset.{key}={value}: must be at least 1")
+        if self.fewest_images < 2:
+            raise ValueError(
+                f"dataset.fewest_images={self.fewest_images}: a voxel's answer to one picture says "
+                "nothing. Use 2 or more"
+            )
+        voxels = [*self.voxels] if isinstance(self.voxels, (list, tuple)) else [self.voxels]
+        whole = len(voxels) == 2 and all(type(n) is int for n in voxels)
+        if not whole or not 1 <= voxels[0] <= voxels[1] <= MOST or self.test_voxels > MOST:
+            raise ValueError(
+                f"dataset.voxels={voxels}, dataset.test_voxels={self.test_voxels}: must "
+                f"be the fewest and the most, from 1 to {MOST}. For example dataset.voxels=[16,64]"
+            )
+        self.voxels = (voxels[0], voxels[1])
+
     @abstractmethod
     def drawn(self, draws: Draws, spec: EpisodeSpec) -> tuple[np.ndarray, np.ndarray]:
         """Answers [Q + n, V] and embeddings [Q + n, D], those of queries first; what is to be left
@@ -142,23 +161,9 @@ class Subjects(Brains):
     objective: Retrieval = field(default_factory=Retrieval, init=False)
 
     def __post_init__(self) -> None:
-        self.voxels = (int(self.voxels[0]), int(self.voxels[1]))
-        for key, value in (("d", self.d), ("rank", self.rank), ("test_voxels", self.test_voxels)):
-            if value < 1:
-                raise ValueError(f"dataset.{key}={value}: must be at least 1")
+        self.check_sizes("d", "rank")
         if not self.noise > 0:
             raise ValueError(f"dataset.noise={self.noise}: must be above 0. For example 0.35")
-        if self.fewest_images < 2:
-            raise ValueError(
-                f"dataset.fewest_images={self.fewest_images}: a voxel's answer to one picture says "
-                "nothing. Use 2 or more"
-            )
-        fewest, most = self.voxels
-        if not 1 <= fewest <= most <= MOST or self.test_voxels > MOST:
-            raise ValueError(
-                f"dataset.voxels=[{fewest},{most}], dataset.test_voxels={self.test_voxels}: must "
-                f"be the fewest and the most, from 1 to {MOST}. For example dataset.voxels=[16,64]"
-            )
 
     def settings(self) -> dict[str, Any]:
         """All but how many voxels of a test subject are looked at."""

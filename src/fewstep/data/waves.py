@@ -109,8 +109,7 @@ class Inversion:
     ) -> Metrics:
         """`loss`, the mean misfit, and `velocity_rmse` in m/s, of which that says too little."""
         rmse = self.scale * self._loss("velocity", outputs, targets, given)[0].sqrt()
-        loss = self._loss("misfit", outputs, targets, given).mean()
-        return {"loss": loss, "velocity_rmse": rmse}
+        return {"loss": self._loss("misfit", outputs, targets, given).mean(), "velocity_rmse": rmse}
 
     def _loss(
         self, kind: str, outputs: Mapping[str, Tensor], targets: Tensor, given: Mapping[str, Tensor]

@@ -26,7 +26,7 @@ from fewstep.run.consistency import (
     check_takes,
     check_ways,
 )
-from fewstep.run.dataset_contract import check_round, check_test, open_splits
+from fewstep.run.dataset_contract import check_tasks, check_test, open_splits
 from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.given_tasks import given
 from fewstep.run.learner import MetaLearner
@@ -134,7 +134,7 @@ def opened(experiment: Experiment) -> Experiment:
     try:
         splits = open_splits(experiment.dataset, experiment.source.key)
         check_test(splits, experiment.source.key)
-        check_round(experiment.dataset, experiment.recipe, experiment.schedule.meta_batch)
+        check_tasks(experiment)
         check_varied(splits, experiment)
         check_train(splits, experiment)
         check_splits(splits, experiment)

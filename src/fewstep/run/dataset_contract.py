@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
+
+
+if TYPE_CHECKING:
+    from fewstep.run.experiment import Experiment
 
 
 NEEDED = {
@@ -86,6 +90,18 @@ def check_test(splits: Mapping[str, Split], key: str) -> None:
         )
 
 
+def check_tasks(experiment: Experiment) -> None:
+    """Hold what is asked of tasks against what a dataset says of its own.
+
+    Raises:
+        ValueError: as `check_round` does.
+        ConfigError: as `check_asked` does.
+    """
+    dataset = experiment.dataset
+    check_round(dataset, experiment.recipe, experiment.schedule.meta_batch)
+    check_asked(dataset, experiment.test)
+
+
 def check_round(dataset: Any, recipe: Any, meta_batch: int) -> None:
     """Hold a meta-batch against the tasks that belong together by their dataset, for an algorithm
     that learns from what they hand over.
@@ -99,6 +115,31 @@ def check_round(dataset: Any, recipe: Any, meta_batch: int) -> None:
             f"meta_batch={meta_batch}: a round of {recipe.name} has each of the {tasks} clients of "
             f"dataset={dataset.name} once. Use meta_batch={tasks}"
         )
+
+
+def check_asked(dataset: Any, test: Any) -> None:
+    """Hold a meta-test against what a dataset says of its test tasks: that a round of them is all
+    that there are, or that their queries are their support set (`asks_support`).
+
+    Raises:
+        ConfigError: tasks that would count several times, or answers that were shown before.
+    """
+    name, most = getattr(dataset, "name", ""), getattr(dataset, "round", None)
+    if getattr(dataset, "interval", None) != "finite":
+        most = None
+    for key in ("tasks", "curve_tasks"):
+        if most and getattr(test, key) > most:
+            raise ConfigError(
+                f"eval.{key}={getattr(test, key)}: dataset={name} has {most} test tasks, and more "
+                f"would count some of them again. Use eval.{key}={most}"
+            )
+    for place, setting in enumerate(test.settings):
+        if setting.spec.steps and getattr(dataset, "asks_support", False):
+            raise ConfigError(
+                f"eval.settings[{place}].steps={setting.spec.steps}: the queries of dataset={name} "
+                "are its support set, and a step would be shown the answers that are asked for. "
+                "Use eval.steps=0"
+            )
 
 
 def _check_names(splits: Any, key: str) -> None:
