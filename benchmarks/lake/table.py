@@ -20,7 +20,7 @@ from fewstep.report.table import Entry
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "lake"
 TURNED = "images_background, turned characters as classes"
-OWN = {"challenge": TURNED, "challenge_upright": BACKGROUND}
+OWN = {"challenge": TURNED}
 """By folder, what was done to the characters of the training."""
 
 

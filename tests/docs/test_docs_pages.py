@@ -22,6 +22,8 @@ sys.path.insert(0, str(ROOT / "docs"))
 from making.figures import FIGURES, drawn  # noqa: E402
 from making.parts import pages, refreshed  # noqa: E402
 
+from lake.table import OWN as CHALLENGE  # noqa: E402
+
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in pages()}
 PAGES |= {"CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text()}
@@ -134,6 +136,8 @@ def test_every_result_file_has_a_table() -> None:
     named = set(re.findall(r"<!-- fewstep report docs/results/(\S+)", ALL)) | {"theory"}
     named |= {f"theory_{part}" for part in re.findall(r"<!-- fewstep theory (\w+) -->", ALL)}
     named |= {f"systems/{name}" for name in re.findall(r"<!-- systems (\w+) -->", ALL)}
+    if "<!-- lake challenge -->" in ALL and "<!-- lake within -->" in ALL:
+        named |= {f"lake/{test}" for test in (*CHALLENGE, "within", "across")}
     results = ROOT / "docs" / "results"
     folders = {str(f.parent.relative_to(results)) for f in results.rglob("*.json")}
     assert folders <= named
