@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewstep import report
-from fewstep.records.benchmarks import BACKGROUND, LAKE
+from fewstep.records.benchmarks import LAKE
 from fewstep.report.contrast import Contrast, contrast
 from fewstep.report.table import Entry
 
