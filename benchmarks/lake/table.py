@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewstep import report
-from fewstep.records.benchmarks import LAKE
+from fewstep.records.benchmarks import BACKGROUND, LAKE
 from fewstep.report.contrast import Contrast, contrast
 from fewstep.report.table import Entry
 
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "lake"
 TURNED = "images_background, turned characters as classes"
-OWN = {"challenge": TURNED}
+OWN = {"challenge": TURNED, "challenge_upright": BACKGROUND}
 """By folder, what was done to the characters of the training."""
 
 
