@@ -251,6 +251,7 @@ def test_the_methods_of_figure_4_share_their_points_and_their_twenty_drawings():
         )
 
 
+@pytest.mark.slow
 def test_the_panels_of_figure_4_cross_the_line_where_examples_come_again():
     points = [config["point"] for config in jobs("overlap")[:10]]
     values = {

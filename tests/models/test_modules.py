@@ -42,7 +42,7 @@ DRAW |= {"attention with dropout", "dropout for one size"}
 WRITE = {"buffer written", "buffer replaced", "attributes written", "pruned", "old weight norm"}
 WRITE |= {"spectral norm", "attributes deep inside written"}
 RUNS = [
-    *slow_but("dropout", "buffer written", of=sorted(NETWORKS)),
+    *slow_but("dropout", of=sorted(NETWORKS)),
     *(pytest.param(n, marks=pytest.mark.long) for n in sorted(LARGE)),
 ]
 CPU = torch.device("cpu")

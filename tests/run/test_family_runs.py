@@ -44,6 +44,7 @@ def test_the_best_answer_stands_beside_langevin_descent_on_the_same_tasks(tmp_pa
     assert oracle["loss"] < trained["loss"]
 
 
+@pytest.mark.slow
 def test_without_an_inner_loop_a_run_takes_no_steps_and_goes_on(tmp_path: Path) -> None:
     words = ["algorithm=protonet", *TINY, "algorithm.inner.frozen=[encoder.0.*]"]
     fewstep.train([*words, "execution=threads", f"hydra.run.dir={tmp_path / 'run'}"])
@@ -66,7 +67,7 @@ def test_cavia_trains_and_leaves_its_context_where_it_was(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("algorithm", ["metasgd", "imaml"])
+@pytest.mark.parametrize("algorithm", ["metasgd", pytest.param("imaml", marks=pytest.mark.slow)])
 def test_what_the_inner_rule_learns_goes_on_bit_for_bit(algorithm: str, tmp_path: Path) -> None:
     words = [f"algorithm={algorithm}", "dataset=sine", "trainer=cpu", "execution=serial"]
     words += ["meta_batch=2", "eval.tasks=2", "eval.curve_tasks=2", "eval.val_every=null"]
