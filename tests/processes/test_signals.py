@@ -184,7 +184,7 @@ MOMENTS = {
 """What a signal comes in, and the meta-iterations that are saved then."""
 FAST = ("in a validation",)
 STOPS = [
-    *((moment, "serial") for moment in FAST),
+    *(pytest.param(moment, "serial", marks=pytest.mark.slow) for moment in FAST),
     *(pytest.param(moment, "auto", marks=pytest.mark.slow) for moment in MOMENTS),
 ]
 

@@ -123,7 +123,7 @@ def _estimators(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]
             logarithmic(axes.xaxis, min(bends), max(bends))
     panels[0].set_ylabel("relative error, median over tasks")
     lines, labels = panels[0].get_legend_handles_labels()
-    figure.legend(lines, labels, loc="outside center right", fontsize=9)
+    figure.legend(lines, labels, loc="outside right upper", fontsize=9)
     figure.suptitle("Estimates of MAML's gradient")
 
 
