@@ -155,12 +155,12 @@ LONGER, OTHERWISE = "max_meta_iterations=8", "eval.val_tasks=3"
         ("level", last_elsewhere, LONGER, 1, 4.0),
         # Its tensors are lost, or its figures no measure.
         ("level", remove_best, LONGER, 3, 6.0),
-        ("level", cut_best, LONGER, 3, 6.0),
+        pytest.param("level", cut_best, LONGER, 3, 6.0, marks=pytest.mark.slow),
         ("level", best_was_nan, LONGER, 3, 6.0),
         # Figures of other tasks cannot be held against those that follow.
         ("level", as_it_is, OTHERWISE, 3, 6.0),
-        ("level", as_it_is, "eval.seed=5", 3, 6.0),
-        ("level", as_it_is, "eval.steps=2", 3, 6.0),
+        pytest.param("level", as_it_is, "eval.seed=5", 3, 6.0, marks=pytest.mark.slow),
+        pytest.param("level", as_it_is, "eval.steps=2", 3, 6.0, marks=pytest.mark.slow),
     ],
 )
 def test_what_results_name_is_what_was_tested(
