@@ -14,7 +14,10 @@ from pathlib import Path
 
 from fewstep import report
 from fewstep.records.benchmarks import BACKGROUND, LAKE
-from fewstep.report.contrast import Contrast, contrast
+from fewstep.report.columns import Best
+from fewstep.report.contrast import contrast
+from fewstep.report.formats import markdown_table
+from fewstep.report.intervals import difference
 from fewstep.report.table import Entry
 
 
@@ -28,41 +31,31 @@ def challenge() -> str:
     """Errors in percent, least first, each with what its training used."""
     rows = [(100 * r["error"], f"{100 * r['error']:.1f}", r["name"], r["training"]) for r in LAKE]
     for folder, training in OWN.items():
-        for (_, steps), entries in measured(folder).items():
-            found = contrast({"own": 1}, {"own": entries})
-            step = "1 step" if steps == 1 else f"{steps} steps"
-            name = f"Proto-FOMAML, {step}, {len(entries)} trainings"
-            error = 100 - found.mean
-            rows.append((error, f"**{error:.1f} ± {found.half_width:.1f}**", name, training))
-    head = ["| errors, % | who | trained on |", "|---|---|---|"]
-    return "\n".join([*head, *(f"| {e} | {who} | {how} |" for _, e, who, how in sorted(rows))])
+        (entries,) = measured(folder).values()
+        found = contrast({"own": 1}, {"own": entries})
+        error, name = 100 - found.mean, f"Proto-FOMAML, 1 step, {len(entries)} trainings"
+        rows.append((error, Best(f"{error:.1f} ± {found.half_width:.1f}"), name, training))
+    return markdown_table([["errors, %", "who", "trained on"], *(row[1:] for row in sorted(rows))])
 
 
 def within() -> str:
     """Accuracies in percent by ways: of one alphabet, of any, and the difference in each model."""
-    head = ["| ways | within an alphabet | across alphabets | difference |", "|---|---|---|---|"]
+    lines = [["ways", "within an alphabet", "across alphabets", "difference"]]
     inside, across = measured("within"), measured("across")
-    rows = []
-    for key in inside:
-        curves = {"within": inside[key], "across": across[key]}
-        cells = [_show(contrast({name: 1}, curves)) for name in curves]
-        apart = _show(contrast({"within": 1, "across": -1}, curves), "+")
-        rows.append(f"| {key[0]} | {cells[0]} | {cells[1]} | {apart} |")
-    return "\n".join([*head, *rows])
+    for ways in inside:
+        curves = {"within": inside[ways], "across": across[ways]}
+        each = [difference(contrast({name: 1}, curves)).removeprefix("+") for name in curves]
+        apart = difference(contrast({"within": 1, "across": -1}, curves))
+        lines.append([str(ways), *each, apart])
+    return markdown_table(lines)
 
 
-def measured(folder: str) -> dict[tuple[int, int], Sequence[Entry]]:
-    """Of each seed, by ways and steps."""
-    rows = report.rows(report.read([RESULTS / folder]))
+def measured(folder: str) -> dict[int, Sequence[Entry]]:
+    """Of each seed, by ways."""
     found = {}
-    for row in rows:
-        (entries,) = row.cells.values()
-        found[row["ways"], row["steps"]] = entries
+    for row in report.rows(report.read([RESULTS / folder])):
+        (found[row["ways"]],) = row.cells.values()
     return dict(sorted(found.items()))
-
-
-def _show(found: Contrast, sign: str = "") -> str:
-    return f"{found.mean:{sign}.2f} ± {found.half_width:.2f}"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import pytest
 
 from fewstep import report
 from fewstep.report import baseline
-from fewstep.report.intervals import estimate
+from fewstep.report.contrast import contrast
+from fewstep.report.intervals import difference, estimate
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,3 +81,12 @@ def test_the_figures_of_a_card_are_those_of_the_files(card: str) -> None:
     assert not re.findall(r"[+-]\d+\.\d+ ± \d", text.replace(told, "")), (
         "a figure that nobody checks"
     )
+
+
+def test_how_far_cavia_is_from_maml_is_what_the_files_say() -> None:
+    found = report.rows(report.read([ROOT / "docs" / "results" / "cavia"]))
+    trained = [row for row in found if row["init"] == "trained"]
+    curves = {row["algorithm"]: next(iter(row.cells.values())) for row in trained}
+    own = contrast({"cavia": 1, "maml": -1}, curves)
+    text = (ROOT / "docs" / "algorithms" / "cavia.md").read_text()
+    assert f"{difference(own, 4)} from MAML (three seeds, p = {own.p:.3f})" in text

@@ -182,11 +182,7 @@ MOMENTS = {
     "in saving": (WholeCheckpoints, "save_checkpoint", ALWAYS, 1),
 }
 """What a signal comes in, and the meta-iterations that are saved then."""
-FAST = ("in a validation",)
-STOPS = [
-    *(pytest.param(moment, "serial", marks=pytest.mark.slow) for moment in FAST),
-    *(pytest.param(moment, "auto", marks=pytest.mark.slow) for moment in MOMENTS),
-]
+STOPS = [("in a validation", "serial"), *((moment, "auto") for moment in MOMENTS)]
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +197,7 @@ def undisturbed(tmp_path_factory) -> Callable[[str], dict]:
     return left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("moment", "execution"), STOPS)
 def test_a_stop_at_any_moment_is_saved(
     moment, execution, tmp_path, undisturbed, monkeypatch, capfd
