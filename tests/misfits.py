@@ -266,8 +266,21 @@ def with_unequal_queries(episode: Episode, index: int) -> Episode:
     return episode._replace(query_x=episode.query_x[:count], query_y=episode.query_y[:count])
 
 
+def with_channels_last(episode: Episode, index: int) -> Episode:
+    return episode._replace(
+        support_x=episode.support_x.expand(-1, 3, -1, -1).movedim(1, -1),
+        query_x=episode.query_x.expand(-1, 3, -1, -1).movedim(1, -1),
+    )
+
+
+def without_channels(episode: Episode, index: int) -> Episode:
+    return episode._replace(support_x=episode.support_x[:, 0], query_x=episode.query_x[:, 0])
+
+
 SPOILS: dict[str, Callable[[Episode, int], Episode]] = {
     "nothing": lambda episode, index: episode,
     "not finite": with_nan,
     "unequal queries": with_unequal_queries,
+    "channels last": with_channels_last,
+    "no channels": without_channels,
 }

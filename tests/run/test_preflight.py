@@ -141,6 +141,13 @@ def test_a_dataset_of_ones_own_is_tried_as_well():
     assert "Use execution=threads or execution=serial" in message
 
 
+def test_pictures_whose_channels_are_elsewhere_are_told_where_to_put_them():
+    message = refusal(*OWN, "dataset.spoilt=channels last", "dataset.channels=3")
+    assert message.endswith("channels first: np.moveaxis(x, -1, 1) has inputs of 3x28x28")
+    message = refusal(*OWN, "dataset.spoilt=no channels")
+    assert message.endswith("an axis for their channels: x[:, None] has inputs of 1x28x28")
+
+
 def test_what_blows_up_is_looked_for_once_the_network_is_known_to_fit():
     with pytest.raises(ConfigError) as caught:
         train.settle(plain(compose_config("train", ["experiment=lgd", "model.d=3"])))

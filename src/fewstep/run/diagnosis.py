@@ -109,10 +109,14 @@ def explain(error: Exception, place: Place) -> str:
 
 def no_fit(place: Place, reason: str) -> str:
     """That network and data are not made for each other."""
-    shape = "x".join(str(n) for n in place.episode.support_x.shape[1:]) if place.episode else "?"
+    sizes = list(place.episode.support_x.shape[1:]) if place.episode else []
+    shape = "x".join(map(str, sizes)) or "?"
     fix = "Choose another model, or correct its sizes"
-    if shape.count("x") == 1:
+    if len(sizes) == 2:
         fix += f". Pictures want an axis for their channels: x[:, None] has inputs of 1x{shape}"
+    elif len(sizes) == 3 and sizes[2] in (1, 3) and sizes[0] > 3:
+        turned = "x".join(map(str, [sizes[2], *sizes[:2]]))
+        fix += f". Pictures have their channels first: np.moveaxis(x, -1, 1) has inputs of {turned}"
     return (
         f"{place.model}: does not fit dataset={place.dataset} with inputs of {shape} and "
         f"shots.ways={place.experiment.ways} ({reason}). {fix}"
