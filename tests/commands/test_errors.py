@@ -154,6 +154,7 @@ def test_words_that_no_training_takes(refused, word, parts):
         ("+trainer.speed=1", ["trainer.speed=1", "unexpected keyword argument 'speed'"]),
         ("eval.tasks=1", ["eval.tasks=1", "at least 2"]),
         ("eval.curve_tasks=-1", ["eval.curve_tasks=-1", "at least 0"]),
+        ("eval.shift=9", ["eval.shift=9", "at least 0 and below 9"]),
         ("eval.steps=-1", ["eval.steps=-1", "at least 0"]),
         ("eval.protocol=seductive", ["eval.protocol=seductive", "inductive, transductive"]),
         ("eval.checkpoint=first", ["eval.checkpoint=first", "best, last or null"]),

@@ -178,6 +178,20 @@ def test_evaluation(execution: str, model: str) -> None:
                 torch.testing.assert_close(values, got[protocol][name], rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("execution", OTHERS)
+def test_evaluation_by_copies(execution: str) -> None:
+    module, inner = module_of("omniglot"), InnerLoop(SGD(0.05), 1)
+    setting = Setting(EpisodeSpec(3, 4, 2, 1, 4), PROTOCOLS, (1,), shift=1)
+    shared = (Start(Net(module).params(), {}),)
+    evaluate = partial(evaluate_task, inner=inner, objective=CLASSIFICATION, setting=setting)
+    some = [episode._replace(batches=episode.batches[:1]) for episode in episodes("omniglot")[:2]]
+    reference = Serial(module).map(evaluate, shared, some)
+    ours = running(execution, "omniglot").map(evaluate, shared, some)
+    for want, got in zip(reference, ours, strict=True):
+        for protocol in PROTOCOLS:
+            torch.testing.assert_close(got[protocol]["loss"], want[protocol]["loss"], rtol=1e-10, atol=0)
+
+
 @pytest.mark.parametrize("execution", EXECUTIONS)
 def test_total_is_the_sum_over_tasks_in_the_types_of_its_parts(execution: str) -> None:
     def found(net: Net, factor, episode):

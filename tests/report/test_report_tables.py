@@ -297,6 +297,26 @@ def test_a_baseline_may_be_tested_after_several_numbers_of_steps(
     ]
 
 
+def test_copies_of_test_pictures_stand_beside_the_figures(tmp_path: Path, configs, capsys) -> None:
+    """And the same tasks are compared, whose pictures are shifted in one row and not in the other."""
+    alone, copies = [0.4, 0.6] * 9, {"shift": 1}
+    job(tmp_path / "one", {**configs["reptile"], "name": "alone"}, alone)
+    job(tmp_path / "two", {**configs["reptile"], "name": "moved"}, [0.5, 0.7] * 9, its=copies)
+    lines = told(tmp_path, "--baseline", "alone", capsys=capsys)
+    table = [line.split(" | ") for line in lines if line.startswith("| ")]
+    assert table[0][:2] == ["| run", "copies"]
+    assert [row[1] for row in table[2:4]] == ["", "9"]
+    assert "Compared rows differ in: shifts of test pictures 0 and 1." in lines
+    assert any("| +10.00 ± 0.00 |" in line for line in lines)
+
+
+def test_older_runs_are_those_whose_pictures_are_not_shifted(configs) -> None:
+    config = configs["reptile"]
+    older = {**config, "eval": {n: v for n, v in config["eval"].items() if n != "shift"}}
+    moved = {**config, "eval": {**config["eval"], "shift": 1}}
+    assert hashed(older) == hashed(config) != hashed(moved)
+
+
 def test_an_untrained_network_can_be_the_baseline(tmp_path: Path, configs, capsys) -> None:
     job(tmp_path / "a", configs["reptile"], [0.5, 0.6] * 9)
     job(tmp_path / "b", configs["reptile"], [0.2, 0.3] * 9, its={"init": "random"})

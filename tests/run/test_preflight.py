@@ -148,6 +148,16 @@ def test_pictures_whose_channels_are_elsewhere_are_told_where_to_put_them():
     assert message.endswith("an axis for their channels: x[:, None] has inputs of 1x28x28")
 
 
+def test_only_pictures_are_shifted():
+    settle("eval.shift=1", "dataset.size=12", "eval.steps=1")
+    with pytest.raises(ConfigError) as caught:
+        train.settle(plain(compose_config("train", [*WAVES, "eval.shift=1"])))
+    assert str(caught.value) == (
+        "eval.shift=1: moves pictures of [channels, height, width], and the inputs of dataset=sine "
+        "are of 1. Use eval.shift=0"
+    )
+
+
 def test_what_blows_up_is_looked_for_once_the_network_is_known_to_fit():
     with pytest.raises(ConfigError) as caught:
         train.settle(plain(compose_config("train", ["experiment=lgd", "model.d=3"])))

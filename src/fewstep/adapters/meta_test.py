@@ -17,13 +17,14 @@ The third is ours, and what a classifier in use does:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from fewstep.adapters.copies import averaged, with_copies
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.outer import by_support
 from fewstep.core.net import Net
@@ -47,11 +48,13 @@ class Setting:
     protocols: tuple[str, ...] = PAPER
     curve_steps: tuple[int, ...] = ()
     """Inner steps at which to measure, rising; the last is the setting's number of steps."""
+    shift: int = 0
+    """Pixels by which the copies that stand for a picture are moved at most; 0 is the picture."""
 
     @property
     def final(self) -> Setting:
         """The same without the curve: only the last step is measured."""
-        return Setting(self.spec, self.protocols, self.curve_steps[-1:])
+        return replace(self, curve_steps=self.curve_steps[-1:])
 
 
 def curve_steps(steps: int) -> tuple[int, ...]:
@@ -106,6 +109,7 @@ def evaluate_task(
     """
     problem = Problem(net, objective)
     points: dict[str, list[Metrics]] = {protocol: [] for protocol in setting.protocols}
+    episode = with_copies(episode, setting.shift)
     done, here = 0, inner.start(problem, start, episode)
     for step in setting.curve_steps:
         here = inner.go_on(problem, here, episode, slice(done, step)).start
@@ -113,6 +117,7 @@ def evaluate_task(
         with torch.no_grad():
             for protocol, metrics in points.items():
                 outputs = predict(problem, predicts, episode, protocol)
+                outputs = averaged(outputs, setting.shift)
                 found = problem.metrics(outputs, problem.queries(episode))
                 metrics.append(found | _probed(problem, predicts, episode))
     return {

@@ -91,14 +91,14 @@ def _of_test(config: Config) -> Iterator[Need]:
     test, one = config["eval"], _input(config)
     tasks = test["tasks"]
     yield Need("eval.tasks", tasks, tasks * FIGURES, "the figures of the tasks")
-    together = min(CHUNK, tasks)
+    together, copies = min(CHUNK, tasks), (2 * test.get("shift", 0) + 1) ** 2
     for place, setting in enumerate(test["settings"]):
         keys = {n: _key(test, place, n) for n in ("steps", "batch_size")}
         ways = setting.get("ways")
         batch = setting["batch_size"] or _examples(config, setting["shots"], ways)
         if setting["batch_size"]:
-            yield Need(keys["batch_size"], batch, batch * one, "a minibatch")
-        steps, indices = setting["steps"], together * setting["steps"] * batch * INDEX
+            yield Need(keys["batch_size"], batch, copies * batch * one, "a minibatch")
+        steps, indices = setting["steps"], together * setting["steps"] * copies * batch * INDEX
         yield Need(keys["steps"], steps, indices, "the indices of all minibatches")
     if "points" not in config["dataset"]:  # a wave is measured on its whole grid, whatever is asked
         queries = together * _examples(config, test["queries"]) * one

@@ -6,14 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fewstep.config.budget import UNITS, check_budget
-from fewstep.config.checks import (
-    Check,
-    OneOrMore,
-    check_names,
-    check_settings,
-    check_values,
-    count,
-)
+from fewstep.config.checks import Check, OneOrMore, check_names, check_settings, check_values, count
 from fewstep.config.names import check_name
 from fewstep.config.ranks import check_ranks
 from fewstep.config.trust import check_trust
@@ -32,6 +25,7 @@ EVAL = {
     "eval.batch_size": count(1, 5, optional=True),
     "eval.curve_tasks": count(0, 200),  # 0: no curve
     "eval.manifest": Check(str, optional=True, example="tasks.npz"),
+    "eval.shift": Check(int, low=0, below=9, example=1),  # 289 copies of a picture
 }
 RUN = {
     "name": Check(str, example="my_run"),
@@ -95,8 +89,8 @@ MAML = {"algorithm.checkpoint_steps": count(1, 2, optional=True)}
 OPTIONAL = {"algorithm.inner.batch_size", "algorithm.inner.loss", "algorithm.inner.state"}
 OPTIONAL |= {f"algorithm.inner.{name}" for name in ("rule", "lr", "steps")}
 OPTIONAL |= {"algorithm.meta_batch", "algorithm.train_shots", "algorithm.queries"}
-OPTIONAL |= {"algorithm.eval.steps", "algorithm.eval.batch_size"}
-OPTIONAL |= {"eval.manifest", "shots.train_ways", "shots.varies", "algorithm.outer.average"}
+OPTIONAL |= {"algorithm.eval.steps", "algorithm.eval.batch_size", "algorithm.outer.average"}
+OPTIONAL |= {"eval.manifest", "eval.shift", "shots.train_ways", "shots.varies"}
 OPTIONAL |= {f"budget.{unit}" for unit in UNITS}
 """Keys of which a recipe has those that it, or another key, asks for; of a budget perhaps none."""
 CHOSEN = ("algorithm.eval", "budget")
@@ -113,7 +107,7 @@ there is a slip of the pen that would silently change nothing."""
 LATER = {
     "algorithm.outer": {"schedule", "rates", "average", "clip", "clamp", "aggregator"},
     "shots": {"train_ways", "varies"},
-    "eval": {"manifest"},
+    "eval": {"manifest", "shift"},
 }
 """Keys that these parts of older configurations do not have."""
 

@@ -37,7 +37,7 @@ LATER_OF_JOINT = {
 LATER_OF_PARTS = {
     "shots": {"train_ways": None, "varies": None},
     "model": {"norm": "batch"},
-    "eval": {"manifest": None},
+    "eval": {"manifest": None, "shift": 0},
 }
 """The same of other parts, of models those of ours."""
 OUR_MODELS = "fewstep.models."

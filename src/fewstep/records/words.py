@@ -92,6 +92,7 @@ KEYS = {
     "eval.steps": "test steps",
     "eval.batch_size": "test batch size",
     "eval.queries": "test queries",
+    "eval.shift": "test pictures shifted by up to",
     "eval.seed": "seed of the test tasks",
     "eval.tasks": "test tasks",
     "trainer.precision": "precision",

@@ -19,6 +19,7 @@ from fewstep.report.work import work
 Spent = Mapping[str, float | None]
 
 PRODUCTS = "Hessian products"
+COPIES = "copies"
 
 
 class Best(str):
@@ -114,6 +115,11 @@ def _figure(row: Row, protocol: str, marked: bool) -> str:
     return Best(text) if marked else text
 
 
+def _copies(shift: int) -> str:
+    """Of each test picture, where there is more than itself (`eval.shift`)."""
+    return str((2 * shift + 1) ** 2) if shift else ""
+
+
 def _initialization(row: Row) -> str:
     return row["init"] + (f" ({row['checkpoint']})" if row["checkpoint"] else "")
 
@@ -123,6 +129,7 @@ _CONTEXT: Sequence[tuple[str, str, Callable[[Row], Any]]] = (
     ("initialization", "initialization {}", _initialization),
     ("setting", "{}", lambda row: row.setting),
     ("test steps", "{} test steps", lambda row: str(row["steps"])),
+    (COPIES, "{} copies of each test picture", lambda row: _copies(row["shift"])),
     ("test tasks", "{} test tasks", lambda row: f"{row['tasks']:,}"),
     ("seeds", "seeds {}", lambda row: ", ".join(str(seed) for seed in row.seeds)),
 )

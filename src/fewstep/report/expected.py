@@ -71,7 +71,7 @@ MAY: dict[str, Check] = {
         ("dataset_split", "config_hash", "split", "checkpoint", "unit", "interval"), _text
     ),
     "episodes_sha256": _text,
-    **dict.fromkeys(("queries", "batch_size", "eval_seed"), _whole),
+    **dict.fromkeys(("queries", "batch_size", "eval_seed", "shift"), _whole),
     **dict.fromkeys(COUNTED, _whole),
     **dict.fromkeys(
         ("acc", "acc_ci95", "loss", "loss_ci95", "train_seconds", "tasks_per_second"), _measured

@@ -126,6 +126,7 @@ def _baseline(row: Row) -> str:
 CANDIDATES: tuple[Callable[[Row], str], ...] = (
     lambda row: f"{row['meta_iterations']:,} meta-iterations",
     lambda row: f"{row['steps']} test steps",
+    lambda row: f"pictures shifted by up to {row['shift']}" if row["shift"] else "",
     lambda row: f"{row['tasks']:,} test tasks",
     lambda row: f"{row['checkpoint']} checkpoint",
     lambda row: row["name"],

@@ -26,7 +26,7 @@ HIDDEN = ("split", "batch_size", "queries", "eval_seed")
 """What a row is told by where nothing else of it differs from another row's."""
 
 SHOWN = ("name", "meta_iterations", "init", "checkpoint", "ways", "shots", "varies", "steps")
-SHOWN += ("tasks",)
+SHOWN += ("tasks", "shift")
 SAME = (*SHOWN, *HIDDEN, "label", "algorithm", "dataset", "dataset_split")
 SAME += ("data_sha256", "classes_sha256", "trained_on")
 """What the runs of one row share, beside their recipe; they differ in their seeds alone."""
@@ -107,6 +107,7 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
         for place, result in enumerate(run.content["results"]):
             where = {"folder": run.folder, "file": run.file, "place": place}
             entry = {**run.content, **result, **where, "varies": varies(result)}
+            entry["shift"] = result.get("shift", 0)
             same = {name: entry.get(name) for name in SAME} | data_of(entry)
             key = (recipe := recipe_of(run), *same.values())
             row = gathered.setdefault(key, Row(recipe, same))

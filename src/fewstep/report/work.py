@@ -132,6 +132,7 @@ GIVEN = {
     "tasks a meta-batch": _key("meta_batch"),
     "training shots": _key("shots", "train_shots"),
     "test steps": lambda row: row["steps"],
+    "shifts of test pictures": lambda row: row["shift"],
     "test tasks": lambda row: row["tasks"],
     "tested checkpoint": lambda row: row["checkpoint"],
 }

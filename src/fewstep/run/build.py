@@ -78,6 +78,7 @@ def build_test(config: Config) -> MetaTest:
             ),
             protocols,
             curve_steps(s["steps"]),
+            test.get("shift", 0),
         )
         for s in test["settings"]
     ]

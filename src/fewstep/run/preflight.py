@@ -28,6 +28,7 @@ from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.execution.serial import Serial
+from fewstep.messages.errors import ConfigError
 from fewstep.run.answers import check_answers, check_derivative, check_sound
 from fewstep.run.descent import check_descent
 from fewstep.run.diagnosis import Place, explained
@@ -123,11 +124,12 @@ class Preflight:
         spec = replace(setting.spec, steps=min(setting.spec.steps, SHORT))
         episodes = self._episodes(split, spec, test.seed, test.tasks)
         place = Place(self.experiment, "test", spec, episodes[0], number)
+        check_pictures(setting.shift, place)
         inner = copy.deepcopy(self.learner.algorithm.inner)
         begun = self._begun(place, inner, episodes[0])
         self._answers(place, self._problem().support(episodes[0]), begun)
         for protocol in setting.protocols:  # one by one, to tell which of them cannot be measured
-            short = Setting(spec, (protocol,), (spec.steps,))
+            short = Setting(spec, (protocol,), (spec.steps,), setting.shift)
             task = partial(evaluate_task, inner=inner, objective=self.objective, setting=short)
             work, where = partial(mapped, task), replace(place, stage=protocol)
             self._trial.run(where, self.plain, work, episodes)
@@ -180,3 +182,19 @@ class Preflight:
         with explained(place), torch.no_grad():
             outputs = self._problem().net(at, examples.x, examples.given)
         check_answers(place, outputs, examples, self.objective)
+
+
+def check_pictures(shift: int, place: Place) -> None:
+    """Refuse to move what is no picture (`eval.shift`).
+
+    Raises:
+        ConfigError: naming the inputs.
+    """
+    assert place.episode is not None
+    _, *sizes = place.episode.support_x.shape
+    if shift and len(sizes) != 3:
+        shape = "x".join(map(str, sizes)) or "no axes"
+        raise ConfigError(
+            f"eval.shift={shift}: moves pictures of [channels, height, width], and the inputs of "
+            f"dataset={place.dataset} are of {shape}. Use eval.shift=0"
+        )

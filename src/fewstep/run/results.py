@@ -121,6 +121,7 @@ def result(
         "protocol": record["protocol"],
         "steps": spec.steps,
         "batch_size": spec.batch_size,
+        **({"shift": setting.shift} if setting.shift else {}),
         "tasks": tasks,
         "eval_seed": eval_seed,
         **figures,
