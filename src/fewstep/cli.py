@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -55,6 +56,7 @@ COMMANDS = {
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that the first word names; the exit status."""
     if words is None:
+        os.environ["MPLBACKEND"] = "agg"  # of this process and its own; nobody waits for a window
         return console.run(main)
     name, *rest = words or ["--help"]
     if name in ("-h", "--help", "help"):

@@ -24,6 +24,7 @@ from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run.assembly import assemble, draft
 from fewstep.run.lightning import quiet_lightning
+from fewstep.run.stopwatch import Stopwatch
 from fewstep.run.training import fit
 
 
@@ -231,6 +232,16 @@ def test_the_bare_loop_trains_as_lightning_does(state: str, tmp_path: Path) -> N
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=1e-6)
     assert int(bare.state["t"]) == int(trained.state["t"])
+
+
+def test_a_training_is_timed_by_the_meta_iterations_that_count(monkeypatch, tmp_path: Path) -> None:
+    """Ten seconds of all ten, of which the five after the warm-up took two each: the warm-up is no
+    part of either."""
+    watch = Stopwatch()
+    watch.seconds, watch.warm_seconds, watch.meta_iterations = 25.0, 10.0, 5
+    monkeypatch.setattr(overheads, "fit", lambda *_: (watch, tmp_path))
+    subject = open_subject(assemble(config("eval.val_every=null")))
+    assert overheads.training(subject, 10)[0] == 2.0
 
 
 # --- operations

@@ -117,9 +117,15 @@ def test_a_run_and_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     (run / "results.json").write_text("{}")
     name = str(run.parent)
     assert "1 finished" in _said(capsys, str(run))
+    newest = Path(name, "2026-01-02_00-00-00-000000")
     said = _said(capsys, name)
-    assert f"{name}/2026-01-02_00-00-00-000000: 1 stopped\n" in said
-    assert f"continue with: fewstep train resume={name}/2026-01-02_00-00-00-000000\n" in said
+    assert f"{newest}: 1 stopped\n" in said
+    assert f"There is no checkpoint in {newest} to continue from\n" in said
+    (newest / "checkpoints").mkdir()
+    (newest / "checkpoints" / "last.ckpt").touch()
+    assert f"Continue with: fewstep train resume={newest}\n" in _said(capsys, name)
+    spaced = newest.rename(newest.parent / "my run")
+    assert f"Continue with: fewstep train resume='\"{spaced}\"'\n" in _said(capsys, str(spaced))
 
 
 REFUSED = {

@@ -189,7 +189,9 @@ def test_evaluation_by_copies(execution: str) -> None:
     ours = running(execution, "omniglot").map(evaluate, shared, some)
     for want, got in zip(reference, ours, strict=True):
         for protocol in PROTOCOLS:
-            torch.testing.assert_close(got[protocol]["loss"], want[protocol]["loss"], rtol=1e-10, atol=0)
+            torch.testing.assert_close(
+                got[protocol]["loss"], want[protocol]["loss"], rtol=1e-10, atol=0
+            )
 
 
 @pytest.mark.parametrize("execution", EXECUTIONS)

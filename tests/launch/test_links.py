@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from fewstep.commands import train
 from fewstep.disk.cache.cache import Content, cached
@@ -53,6 +55,15 @@ def test_a_lock_that_leads_elsewhere(folder, victim, kind):
             use()
 
 
+def test_a_start_waits_for_who_only_looks(folder):
+    """`status --watch` takes a lock for a moment to see whether somebody has it."""
+    lock = FileLock(folder / ".lock", thread_local=False)
+    lock.acquire()
+    threading.Timer(0.05, lock.release).start()
+    with held(folder):
+        assert in_use(folder)
+
+
 def test_who_holds_a_lock_is_shown_in_one_line(folder):
     with held(folder):
         (folder / ".lock").write_text("pid 1\n\x1b[2Jrm -rf /" + "x" * 1000)
@@ -63,17 +74,17 @@ def test_who_holds_a_lock_is_shown_in_one_line(folder):
 
 
 WRITERS = {
-    "config.part": lambda folder: keep(folder, {"a": 1}, ["a=1"]),
-    "overrides.part": lambda folder: keep(folder, {"a": 1}, ["a=1"]),
-    "results.part": lambda folder: write_json(folder / "results.json", {}),
+    "config.yaml.part": lambda folder: keep(folder, {"a": 1}, ["a=1"]),
+    "overrides.yaml.part": lambda folder: keep(folder, {"a": 1}, ["a=1"]),
+    "results.json.part": lambda folder: write_json(folder / "results.json", {}),
     "results.json": lambda folder: write_json(folder / "results.json", {}),
-    "job.part": lambda folder: write_record(folder, "finished"),
+    "job.json.part": lambda folder: write_record(folder, "finished"),
     "job.json": lambda folder: write_record(folder, "finished"),
-    "metrics.part": lambda folder: MetricsFile(folder / "metrics.csv").log_metrics(
+    "metrics.csv.part": lambda folder: MetricsFile(folder / "metrics.csv").log_metrics(
         {"meta_iteration": 1, "tasks_seen": 5}
     ),
-    "last.part": lambda folder: _write(folder / "last.ckpt"),
-    "curves.part": lambda folder: _write(folder / "curves.png"),
+    "last.ckpt.part": lambda folder: _write(folder / "last.ckpt"),
+    "curves.png.part": lambda folder: _write(folder / "curves.png"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.house import circles, floor, forbidden, imports, modules
+from tests.house import FLOORS, circles, floor, forbidden, imports, modules
 
 from fewstep.config.groups import conf_dir
 
@@ -299,3 +300,10 @@ def test_what_a_file_of_ours_names_is_offered_by_its_package(group: str) -> None
             module, _, name = dotted.rpartition(".")
             assert name in package.__all__, file.name
             assert getattr(package, name) is getattr(importlib.import_module(module), name)
+
+
+def test_every_floor_is_on_the_page_of_the_architecture() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "architecture.md").read_text()
+    told = re.findall(r"^\| (`.*`) \|", page.partition("## What imports what")[0], re.MULTILINE)
+    named = {name for row in told for name in re.findall(r"`(\w+)`", row)}
+    assert named == FLOORS.keys() - {"lazy", "__main__"}

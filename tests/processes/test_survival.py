@@ -104,6 +104,15 @@ def test_a_file_is_replaced_as_a_whole_or_stays(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_what_is_written_aside_has_a_name_that_nobody_elses_file_has(tmp_path):
+    """`model.onnx` and `model.part` are two files of a user's."""
+    (tmp_path / "model.part").write_text("mine")
+    with replacing(tmp_path / "model.onnx") as aside:
+        aside.write_text("ours")
+    assert (tmp_path / "model.part").read_text() == "mine"
+    assert (tmp_path / "model.onnx").read_text() == "ours"
+
+
 def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
     done = []
     monkeypatch.setattr(
@@ -113,7 +122,7 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
     path = tmp_path / "file.txt"
     with replacing(path) as aside:
         aside.write_text("text")
-    assert done == [tmp_path / "file.part", path, tmp_path]
+    assert done == [tmp_path / "file.txt.part", path, tmp_path]
 
 
 def test_a_row_that_was_cut_short_is_no_row(tmp_path):

@@ -15,6 +15,7 @@ from fewstep.commands import theory, train
 from fewstep.config.arguments import parsed, read
 from fewstep.config.compose import compose_config, compose_hydra, plain
 from fewstep.disk.files import check_place
+from fewstep.launch.job_folders import Folders
 from fewstep.launch.settling import Command, check_folder_keys, settled, settled_sweep
 from fewstep.launch.stopping import how_to_go_on
 from fewstep.messages.errors import ConfigError
@@ -32,6 +33,15 @@ def filled(folder: Path, files: dict[str, str]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder
+
+
+def test_a_folder_that_is_no_number_is_none_of_a_sweeps(tmp_path: Path) -> None:
+    """`²` is a digit to Python, and no number."""
+    for name in ("0", "²"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(ConfigError, match="it holds ²"):
+        check_sweep(tmp_path)
+    Folders(tmp_path, lambda _: {})
 
 
 # --- a run directory

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 from fewstep import report
 from fewstep.commands import report as report_command
 from fewstep.records.identity import recipe_hash
+from fewstep.report.gather import Run, logged, reached
 from fewstep.report.intervals import estimate, show
 
 
@@ -285,3 +288,49 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys) -> Non
     folder = write(tmp_path / "a", results(0, 0.8))
     assert report_command.main([str(folder), "--out", str(folder / "results.json")]) == 2
     assert "results.json: cannot be written" in capsys.readouterr().err
+
+
+def test_a_row_of_metrics_that_was_cut_short_is_no_row(tmp_path: Path) -> None:
+    """12 of 1200 and 0.9 of 0.95, as a full disk or a report in the middle of it has them."""
+    text = "meta_iteration,val/acc,val/acc_ci95\n600,0.5,\n"
+    run = Run(tmp_path, {}, {})
+    for end in ("", "12", "1200,0.9"):
+        (tmp_path / "metrics.csv").write_text(text + end)
+        assert reached(run) == 600
+        ((step, value, half),) = logged(run, "val/acc")
+        assert (step, value) == (600, 0.5)
+        assert math.isnan(half)
+
+
+def test_a_report_that_cannot_be_ended_leaves_the_one_before(tmp_path: Path, monkeypatch, capsys):
+    folder, out = write(tmp_path / "a", results(0, 0.8)), tmp_path / "out"
+    words = [str(folder), "--out", str(out)]
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(report_command, "page", full)
+        assert report_command.main(words) == 2
+    assert f"{out}: cannot be written (No space left on device)" in capsys.readouterr().err
+    assert not list(out.iterdir())
+    assert report_command.main(words) == 0
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr(report_command, "page", full)
+        assert report_command.main(words) == 2
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+    (out / ".part").mkdir()
+    (out / ".part" / "report.md").write_text("of a report that was killed")
+    assert report_command.main(words) == 0
+    assert {file.name for file in out.iterdir()} == set(before)
+
+
+def test_who_asks_for_a_picture_keeps_the_windows_that_they_have() -> None:
+    code = "import matplotlib, fewstep.records.curves, fewstep.report.pictures; "
+    code += "print(matplotlib.get_backend())"
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(
+        words, env={**os.environ, "MPLBACKEND": "svg"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "svg\n"

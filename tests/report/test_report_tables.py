@@ -298,7 +298,7 @@ def test_a_baseline_may_be_tested_after_several_numbers_of_steps(
 
 
 def test_copies_of_test_pictures_stand_beside_the_figures(tmp_path: Path, configs, capsys) -> None:
-    """And the same tasks are compared, whose pictures are shifted in one row and not in the other."""
+    """And the same tasks are compared, whose pictures are shifted in one row alone."""
     alone, copies = [0.4, 0.6] * 9, {"shift": 1}
     job(tmp_path / "one", {**configs["reptile"], "name": "alone"}, alone)
     job(tmp_path / "two", {**configs["reptile"], "name": "moved"}, [0.5, 0.7] * 9, its=copies)

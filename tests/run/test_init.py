@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from fewstep.records.identity import config_hash
 from fewstep.run import assembly, baselines, checkpoint, origin, shipped, starting
 from fewstep.run.checkpoint_contents import trained_on
 from fewstep.run.tested import Asked, unseen
-from fewstep.run.weights import Weights
+from fewstep.run.weights import Weights, digest
 
 
 SMALL = ["dataset.classes=60", "model.channels=4", "trainer=cpu"]
@@ -263,3 +264,13 @@ def test_two_jobs_of_a_sweep_start_from_weights_and_are_not_run_again(
     assert len(kept["init_sha256"]) == 64
     assert train.main(words) == 0
     assert "2 of them before" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64, torch.bool])
+def test_weights_of_any_precision_have_a_hash(dtype: torch.dtype) -> None:
+    one = torch.tensor([[0, 1], [0, 1]]).to(dtype)
+    hashes = {digest({"w": one}), digest({"w": one.clone()}), digest({"w": one.T})}
+    assert len(hashes) == 2
+    by_hand = hashlib.sha256(f"['w'] (2, 2) {dtype}".encode())
+    by_hand.update(bytes(one.untyped_storage()))
+    assert digest({"w": one}) == by_hand.hexdigest()

@@ -87,7 +87,7 @@ def training(subject: Subject, iterations: int) -> tuple[float, float]:
     finally:
         learner._execution = execution
     counted = timed.calls[WARM_UP * len(timed.calls) // iterations :]
-    return watch.seconds / watch.meta_iterations, sum(counted) / watch.meta_iterations
+    return watch.warm_seconds / watch.meta_iterations, sum(counted) / watch.meta_iterations
 
 
 def bare_loop(subject: Subject, iterations: int) -> tuple[float]:

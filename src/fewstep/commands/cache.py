@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from fewstep.config.room import size
 from fewstep.disk.cache.cache import cache_dir
 from fewstep.disk.cache.contents import Kept, clear, contents
 from fewstep.messages.complaint import complain
@@ -33,9 +34,6 @@ $XDG_CACHE_HOME/fewstep, else in ~/.cache/fewstep.
 def help_text() -> str:
     """What `fewstep cache --help` prints."""
     return HELP
-
-
-UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -72,13 +70,13 @@ def _listed(found: Sequence[Kept]) -> str:
     if not found:
         return f"{cache_dir()}: nothing is cached"
     rows = [("entry", "size", "age", "state", "made from")]
-    rows += [(k.name, _size(k.size), _age(k.made), k.state, k.source) for k in found]
+    rows += [(k.name, size(k.size), _age(k.made), k.state, k.source) for k in found]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     lines = []
     for *cells, source in rows:
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
         lines.append("  ".join([*padded, source]).rstrip())
-    total = f"{cache_dir()}: {_size(sum(kept.size for kept in found))}"
+    total = f"{cache_dir()}: {size(sum(kept.size for kept in found))}"
     return "\n".join([*lines, "", total])
 
 
@@ -97,14 +95,6 @@ def _cleared(found: Sequence[Kept], wanted: str) -> str:
 
 def _busy(kept: Kept) -> str:
     return f"left {kept.name}: a process is making it"
-
-
-def _size(count: float) -> str:
-    for unit in UNITS:
-        if count < 1000 or unit == UNITS[-1]:
-            return f"{count:.3g} {unit}" if count < 1000 else f"{count:.0f} {unit}"
-        count /= 1000
-    raise AssertionError
 
 
 def _age(made: float) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fewstep.disk.files import check_place
+from fewstep.disk.files import CannotWrite, check_place, filling
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.options import Options
@@ -67,8 +67,8 @@ def main(words: Sequence[str] | None = None) -> int:
         if given.baseline:
             check_name([section.rows for section in found], given.baseline)
         told = list(parts(found, given.paper, given.baseline))
-        files = [*write(folder, found, told, Album.of(found)), *_more(folder, found, given)]
-    except ConfigError as error:
+        files = write(folder, found, told, Album.of(found), _more(found, given))
+    except (ConfigError, CannotWrite) as error:
         return complain(error)
     print(f"{text(told)}\n\n{printable(folder)}: {', '.join(files)}")
     return 0
@@ -90,42 +90,33 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def write(folder: Path, found: Sequence[Section], told: Sequence[Part], album: Album) -> list[str]:
-    """report.md, report.csv, report.html and the pictures; what was written, in words.
+def write(
+    folder: Path,
+    found: Sequence[Section],
+    told: Sequence[Part],
+    album: Album,
+    more: Mapping[str, str] | None = None,
+) -> list[str]:
+    """report.md, report.csv, report.html, the pictures and `more` texts by their names; what was
+    written, in words.
 
     Raises:
-        ConfigError: the folder cannot be written to.
+        CannotWrite: the folder cannot be written to; an earlier report there is still whole.
     """
-    names = ["report.md", "report.csv", "report.html"]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in (folder / name for name in (*names, *album.names())):
-            if file.is_symlink():  # to another file, which is not the report's to write
-                file.unlink()
-        album.write(folder)
-        (folder / "report.md").write_text(text(told, album) + "\n")
-        write_csv(folder / "report.csv", found)
-        total = sum(len(section.runs) for section in found)
-        subtitle = f"{total} runs, {time.strftime('%Y-%m-%d %H:%M')}"
-        (folder / "report.html").write_text(page(told, album, folder, subtitle))
-    except OSError as error:
-        raise ConfigError(f"--out {folder}: cannot be written ({error}). Name another") from None
-    return [*names, *album.told()]
+    total = sum(len(section.runs) for section in found)
+    subtitle = f"{total} runs, {time.strftime('%Y-%m-%d %H:%M')}"
+    texts = {"report.md": text(told, album) + "\n", **(more or {})}
+    with filling(folder) as aside:
+        album.write(aside)
+        write_csv(aside / "report.csv", found)
+        texts["report.html"] = page(told, album, folder, subtitle)
+        for name, content in texts.items():
+            (aside / name).write_text(content)
+    return [*REPORT, *album.told(), *(more or {})]
 
 
-def _more(folder: Path, found: Sequence[Section], given: argparse.Namespace) -> list[str]:
-    """What is written where it is asked for.
-
-    Raises:
-        ConfigError: the folder cannot be written to.
-    """
+def _more(found: Sequence[Section], given: argparse.Namespace) -> dict[str, str]:
+    """What is written where it is asked for, by the file's name."""
     asked = {"report.tex": given.latex and latex(found, given.baseline)}
     asked["marl_eval.json"] = given.marl_eval and exported(found)
-    texts = {folder / name: text for name, text in asked.items() if text}
-    try:
-        for file, text in texts.items():
-            file.unlink(missing_ok=True)  # a link to another file is not the report's to write
-            file.write_text(text)
-    except OSError as error:
-        raise ConfigError(f"--out {folder}: cannot be written ({error}). Name another") from None
-    return [file.name for file in texts]
+    return {name: content for name, content in asked.items() if content}

@@ -11,6 +11,7 @@ from typing import Any
 from fewstep.commands.front import run
 from fewstep.config.checks import Check
 from fewstep.config.keys import Key, help_of
+from fewstep.launch.stopping import how_to_go_on
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.records import states
@@ -110,7 +111,7 @@ def text(folder: Path, found: Sequence[State]) -> str:
     at_work = counts[states.RUNNING] + counts[states.WAITING]
     stopped = [state.folder for state in found if state.state == states.STOPPED]
     if stopped and is_run(folder):
-        lines.append(f"continue with: fewstep train resume={stopped[0]}")
+        lines.append(how_to_go_on(stopped[0]))
     elif not at_work and (stopped or counts[states.FAILED]):
         lines.append("The command of the sweep again runs what is left.")
     return "\n".join(map(printable, lines))

@@ -146,15 +146,14 @@ def _compute(request: Request) -> dict[str, Any]:
 
 
 def _write(folder: Path, figures: dict[str, Any]) -> None:
-    from fewstep.disk.files import writing
+    from fewstep.disk.files import filling
     from fewstep.records.results import write_json
     from fewstep.theory.figures import draw
     from fewstep.theory.tables import markdown
 
     table = markdown(figures)
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "theory.json", figures)
-        (folder / "theory.md").write_text(table + "\n")
-        draw(folder, figures)
+    with filling(folder) as aside:
+        write_json(aside / "theory.json", figures)
+        (aside / "theory.md").write_text(table + "\n")
+        draw(aside, figures)
     print(f"{table}\n\n{folder}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ WRITTEN = {".hydra", "checkpoints", "joint", "per_task", "tensorboard", "wandb"}
 
 DEEPEST = "per_task/" + 120 * "x"
 """As long as any path in a run directory is."""
+
+
+PART = ".part"
+"""What a file's name ends with while it is written, and the folder for several of one output."""
 
 
 class CannotWrite(Exception):
@@ -52,7 +57,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         CannotWrite: naming the path, the reason and the fix; what was at `path` is still there.
     """
-    aside = path.with_suffix(".part")
+    aside = path.with_name(path.name + PART)  # whole: model.part may be the user's
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +70,38 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # gone already, or as impossible as what went before
             aside.unlink()
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """A folder to write several files to, which then take their places in `folder`, one step each:
+    a report that is stopped leaves none of them, and an earlier one there as it was.
+
+    Raises:
+        CannotWrite: naming the folder, the reason and the fix.
+    """
+    aside = folder / PART
+    try:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _remove(aside)
+            aside.mkdir()
+            yield aside
+            for file in sorted(aside.iterdir()):
+                _to_disk(file)
+                os.replace(file, folder / file.name)
+            _to_disk(folder)
+    finally:
+        with suppress(OSError):
+            _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    """What was left by a process that was killed, or a link to somewhere else."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def plain_file(path: str, flags: int) -> int:
@@ -120,7 +157,7 @@ def _odd(folder: Path) -> Iterator[Path]:
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or _of_wandb(path, folder)):
                 yield path
         if Path(top) == folder:  # which may hold other things of the user's
-            below[:] = [name for name in below if name in WRITTEN or name.isdigit()]
+            below[:] = [name for name in below if name in WRITTEN or name.isdecimal()]
 
 
 def _of_wandb(path: Path, folder: Path) -> bool:

@@ -18,6 +18,8 @@ from fewstep.messages.printable import printable
 NAME = ".lock"
 LONGEST = 200
 """Characters of it that are shown."""
+PATIENCE = 0.25
+"""Seconds for which a start waits for a lock: whoever asks `in_use` has it for a moment."""
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: another process is in there, or the lock is a link to somewhere else.
     """
-    with _taken(folder) as taken:
+    with _taken(folder, PATIENCE) as taken:
         if not taken:
             raise _refusal(folder)
         with open(folder / NAME, "w", opener=plain_file) as file:
@@ -54,13 +56,13 @@ def check_free(folder: Path) -> None:
 
 
 @contextmanager
-def _taken(folder: Path) -> Iterator[bool]:
-    """Whether the lock could be had, which is kept until the end."""
+def _taken(folder: Path, seconds: float = 0.0) -> Iterator[bool]:
+    """Whether the lock could be had within some seconds, which is kept until the end."""
     file = folder / NAME
     _check_plain(file)
     lock = FileLock(file, thread_local=False)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=seconds)
     except Timeout:
         yield False
         return

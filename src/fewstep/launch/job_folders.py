@@ -141,7 +141,7 @@ class Folders:
         return self._read[key]
 
     def _taken(self) -> set[int]:
-        return {int(path.name) for path in self.sweep.iterdir() if path.name.isdigit()}
+        return {int(path.name) for path in self.sweep.iterdir() if path.name.isdecimal()}
 
 
 def summary(jobs: Sequence[Job]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from fewstep.records.measures import inside
 from fewstep.records.style import NEUTRAL, evenly, logarithmic
 
 
@@ -79,9 +80,11 @@ class Line:
             whole = [values if all(map(math.isfinite, values)) else (math.nan,) for values in at]
             return list(map(min, whole)), list(map(max, whole))
         half = self.half or [0.0] * len(self.x)
-        low = [v - h for v, h in zip(self.y, half, strict=True)]
-        high = [v + h for v, h in zip(self.y, half, strict=True)]
-        return [max(v, 0.0) for v in low], [min(v, 100.0) if metric == "acc" else v for v in high]
+        low, high = (
+            [inside(v + side * h, v, metric) for v, h in zip(self.y, half, strict=True)]
+            for side in (-1, 1)
+        )
+        return low, high
 
 
 def paint(axes: Axes, lines: Iterable[Line], metric: str, chance: float | None = None) -> None:

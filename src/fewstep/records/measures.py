@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,13 @@ def unit(metric: str, content: Mapping[str, Any]) -> str:
 def measured(metric: str) -> str:
     """A metric in words; one that has none by its name."""
     return MEASURES.get(metric, metric.replace("_", " "))
+
+
+def inside(end: float, mean: float, metric: str) -> float:
+    """An end of an interval around a mean, inside of what the metric can be as it is shown: from 0
+    to 100 for an accuracy, and not below 0 for a loss, unless it is one that has come there."""
+    low = 0.0 if metric == "acc" or mean >= 0 else -math.inf
+    return min(max(end, low), 100.0 if metric == "acc" else math.inf)
 
 
 def scale(metric: str) -> int:

@@ -17,9 +17,9 @@ def read_metrics(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     """
     with path.open(newline="") as file:
         reader = csv.DictReader(line for line in file if line.endswith("\n"))
-        rows = [{n: _number(v) for n, v in row.items() if v} for row in reader]
+        rows = [{n: _number(v) for n, v in row.items() if n and v} for row in reader]
         return list(reader.fieldnames or AXES), rows
 
 
 def _number(text: str) -> float | int:
-    return int(text) if text.lstrip("-").isdigit() else float(text)
+    return int(text) if text.lstrip("-").isdecimal() else float(text)

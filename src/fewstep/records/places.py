@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from fewstep.disk.files import PART
 from fewstep.disk.lock import NAME as LOCK
 from fewstep.disk.lock import check_free
 from fewstep.messages.errors import ConfigError
@@ -64,7 +65,7 @@ def check_sweep(folder: Path) -> None:
         ConfigError: naming what is there, and the keys to change.
     """
     names = _inside(folder)
-    foreign = [n for n in names if not n.isdigit() and not _matches(n, SWEEP)]
+    foreign = [n for n in names if not n.isdecimal() and not _matches(n, SWEEP)]
     if foreign and ("multirun.yaml" not in names or "config.yaml" in names):
         raise ConfigError(
             f"hydra.sweep.dir={folder}: is not a sweep's folder, it holds {_listed(foreign)}. "
@@ -87,9 +88,10 @@ def check_output(folder: Path, key: str, own: tuple[str, ...] = ()) -> None:
 
 
 def _inside(folder: Path) -> list[str]:
-    """The names in a folder, without a lock that was left; nothing where it cannot be listed."""
+    """The names in a folder, without a lock or half an output that was left; nothing where it
+    cannot be listed."""
     try:
-        return sorted(path.name for path in folder.iterdir() if path.name != LOCK)
+        return sorted(path.name for path in folder.iterdir() if path.name not in (LOCK, PART))
     except OSError:
         return []
 

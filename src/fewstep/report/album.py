@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,10 +43,6 @@ class Album:
                 for picture in draw(section, among)
             }
         )
-
-    def names(self) -> Iterator[str]:
-        """Of all files."""
-        return (f"{stem}.{format}" for _, stem in self.pictures.values() for format in FORMATS)
 
     def told(self) -> list[str]:
         """The files in few words: `final.png/.pdf/.svg`."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fewstep.records import measures
+from fewstep.records.measures import inside
 from fewstep.report.intervals import Estimate, by_seed, estimate
 from fewstep.report.panels import Looks
 from fewstep.report.series import Look, Series, cells, metric_of, place
@@ -33,7 +34,7 @@ class Dot:
         mean = self.figure.mean
         if mean is None or half is None or not math.isfinite(half):
             return ()
-        return max(mean - half, 0.0), min(mean + half, 100.0 if metric == "acc" else math.inf)
+        return tuple(inside(end, mean, metric) for end in (mean - half, mean + half))
 
     def of_tasks(self, metric: str) -> tuple[float, ...]:
         """The interval over tasks."""

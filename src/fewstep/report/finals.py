@@ -6,6 +6,7 @@ the interval of their mean.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -108,7 +109,8 @@ def _limits(axes: Axes, seen: Sequence[float], metric: str) -> None:
         high = 100.0
     room = 0.05 * (high - low) or max(0.05 * abs(high), 1e-9)
     top = min(101.0, high + room) if metric == "acc" else high + room
-    axes.set_xlim(max(-1.0 if metric == "acc" else 0.0, low - room), top)
+    least = -1.0 if metric == "acc" else 0.0 if low >= 0 else -math.inf
+    axes.set_xlim(max(least, low - room), top)
     evenly(axes.xaxis)
 
 

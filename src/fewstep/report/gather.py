@@ -17,11 +17,15 @@ from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.records.identity import hashed, recipe_hash
 from fewstep.records.job_record import read_record
+from fewstep.records.metrics import AXES, read_metrics
 from fewstep.report.expected import read_results
 
 
 INSIDE = {"checkpoints", "joint", "per_task", "wandb"}
 """Folders of a run directory in which there is no further run."""
+
+AXIS = AXES[0]
+"""The column of meta-iterations."""
 
 RESULTS = re.compile(r"results(_[^/]*)?\.json")
 """results.json of a run, or results_*.json as they are kept together in one folder."""
@@ -137,20 +141,19 @@ def _config(beside: Path) -> dict[str, Any]:
 
 def logged(run: Run, metric: str) -> list[tuple[int, float, float]]:
     """`(meta_iteration, value, 95 % half-width over tasks)` wherever metrics.csv has the metric."""
-    columns = ("meta_iteration", metric, f"{metric}_ci95")
     with _explained(run.folder / "metrics.csv") as file:
         return [
-            (int(row[0]), float(row[1]), float(row[2] or "nan"))
-            for row in _columns(file, columns)
-            if row[0] and row[1]
+            (int(row[AXIS]), float(row[metric]), float(row.get(f"{metric}_ci95", "nan")))
+            for row in _rows(file)
+            if {AXIS, metric} <= row.keys()
         ]
 
 
 def reached(run: Run) -> int:
     """The last meta-iteration that a run has logged."""
     with _explained(run.folder / "metrics.csv") as file:
-        rows = list(_columns(file, ("meta_iteration",)))
-        return int(rows[-1][0]) if rows and rows[-1][0] else 0
+        rows = _rows(file)
+        return int(rows[-1].get(AXIS, 0)) if rows else 0
 
 
 @contextmanager
@@ -165,13 +168,5 @@ def _explained(file: Path) -> Iterator[Path]:
         ) from None
 
 
-def _columns(file: Path, names: Sequence[str]) -> Iterator[list[str]]:
-    """Columns of a CSV file by name; a column that the file, or a row of it, lacks is empty."""
-    if not file.is_file():
-        return
-    with file.open(newline="") as lines:
-        reader = csv.reader(lines)
-        head = next(reader, [])
-        places = [head.index(name) if name in head else None for name in names]
-        for row in reader:
-            yield ["" if p is None or p >= len(row) else row[p] for p in places]
+def _rows(file: Path) -> list[dict[str, Any]]:
+    return read_metrics(file)[1] if file.is_file() else []

@@ -89,9 +89,8 @@ def differences(table: Iterable[Row]) -> str:
         return ""
     told = [text for name, of in GIVEN.items() if (text := _differ(name, of, compared))]
     if not told:
-        known = [
-            n for n, of in GIVEN.items() if all(of(r) is not None for g in compared for r in g)
-        ]
+        given = {n: [of(row) for group in compared for row in group] for n, of in GIVEN.items()}
+        known = [n for n, values in given.items() if None not in values and any(values)]
         return f"Compared rows are equal in {', '.join(known)}."
     return f"Compared rows differ in: {', '.join(told)}."
 

@@ -61,7 +61,9 @@ def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
             report["results"] += meta_test(its, build_tasks(its), Entrant(init, None, folder))
         log_results(loggers, report["results"])
     finish(report, folder, experiment.title)
-    draw_pictures(experiment.pictures, Finished(folder, learner, tasks, weights))
+    draw_pictures(
+        experiment.pictures, Finished(folder, experiment.recipe.name, learner, tasks, weights)
+    )
     return report
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
@@ -70,8 +71,13 @@ def digest(tensors: Any) -> str:
     for path, leaf in pytree.tree_flatten_with_path(tensors)[0]:
         if isinstance(leaf, Tensor):
             found.update(f"{pytree.keystr(path)} {tuple(leaf.shape)} {leaf.dtype}".encode())
-            found.update(leaf.detach().cpu().contiguous().numpy().tobytes())
+            found.update(bytes_of(leaf))
     return found.hexdigest()
+
+
+def bytes_of(tensor: Tensor) -> bytes:
+    """Of its values, in whatever precision: NumPy has no bfloat16."""
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def _amiss(name: str, tensor: Tensor, own: Mapping[str, Tensor]) -> str | None:

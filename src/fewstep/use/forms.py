@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,12 +43,9 @@ def write_pt2(module: nn.Module, pixels: Tensor, file: Path, metadata: dict[str,
     """Write a module in torch.export's form."""
     shapes = ({0: torch.export.Dim("pictures", min=1)},)
     program = torch.export.export(module, (pixels[:2],), dynamic_shapes=shapes)
-    whole = file.with_suffix(".pt2")  # torch wants the name of its form
-    try:
-        torch.export.save(program, whole, extra_files=metadata)
-        file.write_bytes(whole.read_bytes())
-    finally:
-        whole.unlink(missing_ok=True)
+    whole = io.BytesIO()  # of a file, torch wants the name of its form
+    torch.export.save(program, whole, extra_files=metadata)
+    file.write_bytes(whole.getvalue())
 
 
 def run_pt2(file: Path) -> Callable[[np.ndarray], np.ndarray]:

@@ -31,6 +31,8 @@ class Finished:
     """A finished run."""
 
     folder: Path
+    algorithm: str
+    """Its name, as that of a recipe."""
     learner: MetaLearner
     tasks: TaskModule
     initializations: Mapping[str, tuple[Params, State]]

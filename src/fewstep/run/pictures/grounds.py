@@ -16,7 +16,7 @@ class Grounds:
     def draw(self, finished: Finished) -> None:
         """Write it."""
         inits, episode = finished.initializations, finished.episode()
-        name, steps = type(finished.learner.algorithm).__name__.lower(), len(episode.batches)
+        name, steps = finished.algorithm, len(episode.batches)
         true = episode.extras["velocity"].cpu()
         shared = {"vmin": float(true.min()) - 300, "vmax": float(true.max()) + 300}
         with plt.rc_context({**STYLE, "axes.grid": False}):

@@ -14,11 +14,10 @@ class Waves:
 
     def draw(self, finished: Finished) -> None:
         """Write it."""
-        learner, inits = finished.learner, finished.initializations
+        name, inits = finished.algorithm, finished.initializations
         setting = finished.tasks.settings[0]
         episode = finished.episode()
         x = episode.query_x[:, 0]
-        name = type(learner.algorithm).__name__.lower()  # as its file calls it
         with plt.rc_context(STYLE):
             size = (4 * len(inits) + 0.6, 3.8)
             figure, panels = plt.subplots(
