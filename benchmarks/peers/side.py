@@ -54,14 +54,6 @@ class Side(Protocol):
         ...
 
 
-class Tester(Protocol):
-    """A side that can also do the meta-test."""
-
-    def meta_test(self, episodes: Sequence[Episode]) -> dict[str, Tensor]:
-        """For each protocol, [tasks, 2]: the loss and the accuracy of every task."""
-        ...
-
-
 class Peer:
     """The base of the peers: one method an algorithm."""
 

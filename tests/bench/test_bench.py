@@ -231,7 +231,7 @@ def test_the_bare_loop_trains_as_lightning_does(state: str, tmp_path: Path) -> N
     ours, theirs = bare.learner.net.params(), trained.learner.net.params()
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=1e-6)
-    assert int(bare.state["t"]) == int(trained.state["t"])
+    assert int(bare.learner.state["t"]) == int(trained.learner.state["t"])
 
 
 def test_a_training_is_timed_by_the_meta_iterations_that_count(monkeypatch, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import torch
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.core.problem import Problem
-from fewstep.core.rules import RULES, SGD, Adam, Langevin, MomentumDecay, Rule
+from fewstep.core.rules import RULES, SGD, Adam, Langevin, MomentumDecay, Rule, total_of
 from fewstep.core.rules.learned import joined
-from fewstep.core.types import Start
+from fewstep.core.types import Start, State
 from problems import REGRESSION, small_episode, small_net
 
 
@@ -70,6 +70,11 @@ def test_a_fresh_adam_steps_by_the_sign_and_a_trained_one_does_not() -> None:
     np.testing.assert_allclose(carried["w"].numpy(), -0.001 * np.array([0.3, -20]) / np.sqrt(v))
 
 
+def merged_by(rule: Rule, start: State, ends: list[State]) -> State:
+    """What tasks that ran side by side from `start` leave behind, as a meta-batch has it."""
+    return rule.apply(start, total_of([rule.contribution(start, end) for end in ends]))
+
+
 def test_merge_forgets_as_fast_as_the_authors_sequence() -> None:
     """v' = b^(nk) v + sum_i (v_i - b^k v), t' = t + nk: by hand for n = 2 tasks of k = 2 steps."""
     rule = Adam(0.001, beta2=0.5)
@@ -77,10 +82,10 @@ def test_merge_forgets_as_fast_as_the_authors_sequence() -> None:
     ends = [
         {"v": {"w": torch.tensor([v])}, "t": torch.tensor(5)} for v in (4.0 + 1.0, 4.0 + 3.0)
     ]  # b^k v = 4, so the tasks' own gradients added 1 and 3
-    merged = rule.merge(start, ends)
+    merged = merged_by(rule, start, ends)
     assert merged["v"]["w"].tolist() == [16.0 / 16 + 1.0 + 3.0]
     assert int(merged["t"]) == 7
-    assert rule.merge(start, ends[::-1])["v"]["w"].tolist() == merged["v"]["w"].tolist()
+    assert merged_by(rule, start, ends[::-1])["v"]["w"].tolist() == merged["v"]["w"].tolist()
 
 
 def test_merging_one_task_is_that_tasks_end() -> None:
@@ -91,7 +96,7 @@ def test_merging_one_task_is_that_tasks_end() -> None:
         .adapt(Problem(net, REGRESSION), Start(net.params(), start), small_episode())
         .state
     )
-    merged = rule.merge(start, [end])
+    merged = merged_by(rule, start, [end])
     assert int(merged["t"]) == 3
     for name, v in end["v"].items():
         torch.testing.assert_close(merged["v"][name], v, rtol=1e-14, atol=0)

@@ -20,7 +20,6 @@ from tiers import slow_but
 
 
 TINY = ["trainer=cpu", "max_meta_iterations=2", "eval.tasks=4", "log_every=1", "checkpoint_every=1"]
-GLYPHS = ["dataset=glyphs", "dataset.classes=120", "model.width=16", "algorithm.queries=2"]
 LEARNED = ["meta_batch=2", "algorithm.outer.final_lr=null", "algorithm.outer.schedule=linear"]
 RECALL = ["model.sizes=[2,16,2,16]", "dataset.length=12", "dataset.needles=2", "dataset.far=20"]
 FRESH = "dataset.fresh={blocks.1.mlp.gate.lora_A:[2,16]}"

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from fewstep.algorithms import Algorithm
-from fewstep.core.rules import State
 from fewstep.core.types import Episode, EpisodeSpec, Params, Split
 from fewstep.run.build import build_tasks
 from fewstep.run.episodes import MetaBatches, TaskModule
@@ -32,11 +31,6 @@ class Subject:
     @property
     def device(self) -> torch.device:
         return self.learner.device
-
-    @property
-    def state(self) -> State:
-        """The inner rule's, as the tasks so far have left it."""
-        return self.learner.state
 
     @property
     def meta_batch(self) -> int:

@@ -69,7 +69,7 @@ KEYS = {
 
 def help_text() -> str:
     """What `fewstep adapt --help` prints."""
-    return help_of("adapt", reading(KEYS), ABOUT, EXAMPLES)
+    return help_of(reading(KEYS), ABOUT, EXAMPLES)
 
 
 def main(words: Sequence[str] | None = None) -> int:

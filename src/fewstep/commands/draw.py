@@ -55,7 +55,7 @@ NEEDED = ("starlette", "uvicorn")
 
 def help_text() -> str:
     """What `fewstep draw --help` prints."""
-    return help_of("draw", KEYS, ABOUT, EXAMPLES)
+    return help_of(KEYS, ABOUT, EXAMPLES)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -46,7 +46,7 @@ KEYS = {
 
 def help_text() -> str:
     """What `fewstep episodes --help` prints."""
-    return help_of("episodes", KEYS, ABOUT, EXAMPLES)
+    return help_of(KEYS, ABOUT, EXAMPLES)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -34,7 +34,7 @@ KEYS = {
 
 def help_text() -> str:
     """What `fewstep export --help` prints."""
-    return help_of("export", KEYS, ABOUT, EXAMPLES)
+    return help_of(KEYS, ABOUT, EXAMPLES)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -44,7 +44,7 @@ HEAD = ["file", *(f"{p}{n}" for p in PLACES for n in ("class", "probability")), 
 
 def help_text() -> str:
     """What `fewstep predict --help` prints."""
-    return help_of("predict", reading(KEYS), ABOUT, EXAMPLES)
+    return help_of(reading(KEYS), ABOUT, EXAMPLES)
 
 
 def main(words: Sequence[str] | None = None) -> int:

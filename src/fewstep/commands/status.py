@@ -44,7 +44,7 @@ KEYS = {
 
 def help_text() -> str:
     """What `fewstep status --help` prints."""
-    return help_of("status", KEYS, ABOUT, EXAMPLES)
+    return help_of(KEYS, ABOUT, EXAMPLES)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -66,8 +66,8 @@ def read(command: str, keys: Keys, words: Sequence[str], many: str | None = None
     return {name: given.get(name, key.default) for name, key in keys.items()}
 
 
-def help_of(command: str, keys: Keys, about: str, examples: str) -> str:
-    """What `fewstep COMMAND --help` prints."""
+def help_of(keys: Keys, about: str, examples: str) -> str:
+    """What the `--help` of a command with these keys prints."""
     width = max(map(len, keys)) + 1
     lines = [about.strip(), "", "Keys"]
     for name, key in keys.items():

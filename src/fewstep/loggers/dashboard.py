@@ -15,7 +15,8 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fewstep.disk.files import replacing
-from fewstep.loggers.scoreboard import headline, labels, results_table, tasks_table
+from fewstep.loggers.scoreboard import labels, results_table, tasks_table
+from fewstep.records import measures
 from fewstep.records.objective import objective
 
 
@@ -147,7 +148,7 @@ class Dashboard(Logger):
         if self._lost:
             return
         with self._harmless():
-            run, name, split = self.experiment, headline(results), results[0]["split"]
+            run, name, split = self.experiment, measures.metric_of(results[0]), results[0]["split"]
             figures = [name, f"{name}_ci95"]
             run.log({f"{split}/results": results_table(results)})
             run.log({f"{split}/tasks": tasks_table(results, self._folder)})

@@ -15,8 +15,6 @@ GROUPED = ("choices.algorithm", "choices.shots")
 
 COLUMNS = ("config:choices.value.algorithm", "config:choices.value.shots", "config:seed.value")
 
-PACKAGE = "wandb_workspaces"
-
 
 def layout(entity: str, project: str, metrics: Sequence[str], swept: Sequence[str] = ()) -> Any:
     """A workspace for runs that are measured by `metrics`: `acc`, `loss` or both.

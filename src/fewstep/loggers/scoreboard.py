@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fewstep.records import measures
 from fewstep.records.results import read_per_task
 
 
@@ -13,11 +14,6 @@ Results = Sequence[Mapping[str, Any]]
 
 SHOWN_TASKS = 1000
 """Rows of the table of tasks; the files under per_task/ have them all."""
-
-
-def headline(results: Results) -> str:
-    """`acc`, or `loss` for a regression."""
-    return "acc" if "acc" in results[0] else "loss"
 
 
 def labels(results: Results) -> dict[str, Mapping[str, Any]]:
@@ -40,7 +36,7 @@ def results_table(results: Results) -> Any:
     """A row for each initialization, setting and protocol: what results.json says of it."""
     import wandb
 
-    name = headline(results)
+    name = measures.metric_of(results[0])
     columns = ["init", "checkpoint", "ways", "shots", "protocol", "steps", "batch_size", "tasks"]
     columns += [name, f"{name}_ci95"]
     return wandb.Table([*columns], data=[[r[column] for column in columns] for r in results])
@@ -50,7 +46,7 @@ def tasks_table(results: Results, folder: Path) -> Any:
     """A row for each test task, a column for each result: they are paired, task by task."""
     import wandb
 
-    name = headline(results)
+    name = measures.metric_of(results[0])
     named = labels(results)
     columns = [read_per_task(folder / r["per_task_file"])[name] for r in named.values()]
     rows: list[Any] = [[task, *values] for task, values in enumerate(zip(*columns, strict=True))]

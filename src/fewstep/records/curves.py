@@ -86,7 +86,7 @@ def _training(rows: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> I
 
 
 def _logged(rows: Sequence[Mapping[str, Any]], split: str, metric: str, look: Look) -> Line:
-    name, factor = f"{split}/{metric}", 100 if metric == "acc" else 1
+    name, factor = f"{split}/{metric}", measures.scale(metric)
     points = [row for row in rows if name in row]
     half = numbers([row.get(f"{name}_ci95", 0.0) for row in points], factor)
     y = numbers([row[name] for row in points], factor)
@@ -105,7 +105,7 @@ def _settings(report: Mapping[str, Any]) -> Iterator[Labelled]:
             place = (size, r["steps"], r["batch_size"], r["queries"])
             places.setdefault(place, []).append(r)
     for place, entries in places.items():
-        metric = "acc" if "acc" in entries[0] else "loss"
+        metric = measures.metric_of(entries[0])
         looks = {_label(r, report): _look(r["init"], report["algorithm"]) for r in entries}
         lines = [_adapted(r, metric, looks[_label(r, report)], curves) for r in entries]
         if not any(line.finite for line in lines):
@@ -131,7 +131,7 @@ def _look(init: str, algorithm: str) -> Look:
 
 
 def _adapted(r: Mapping[str, Any], metric: str, look: Look, curves: bool) -> Line:
-    factor = 100 if metric == "acc" else 1
+    factor = measures.scale(metric)
     curve = r["curve"] if curves else {"steps": [r["steps"]]}
     y, half = (
         numbers(curve[name] if curves else [r.get(name)], factor)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fewstep.records import measures
 from fewstep.records.student import quantile95
 
 
@@ -66,7 +67,7 @@ def finite(*values: float | None) -> bool:
 
 def show(figures: Mapping[str, Any]) -> str:
     """`95.39 ± 0.09 %`, a loss where there is no accuracy, or that the run diverged."""
-    metric = "acc" if "acc" in figures else "loss"
+    metric = measures.metric_of(figures)
     if not finite(figures[metric], figures[f"{metric}_ci95"]):
         return "diverged"
     if metric == "loss":

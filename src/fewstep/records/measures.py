@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 
@@ -21,6 +21,11 @@ MEASURES = {
 
 UNITS = {"sine": "mean squared error"}
 """The loss of datasets whose results are older than the unit that they now bring."""
+
+
+def metric_of(figures: Container[str]) -> str:
+    """What figures are led by: `acc`, or `loss` where nothing is counted right or wrong."""
+    return "acc" if "acc" in figures else "loss"
 
 
 def unit(metric: str, content: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fewstep.records import measures
 from fewstep.records.metrics import read_metrics
 
 
@@ -19,7 +20,7 @@ def objective(report: Mapping[str, Any], folder: Path) -> float | None:
     if not report["results"]:
         return None
     first = report["results"][0]
-    figure = "acc" if "acc" in first else "loss"
+    figure = measures.metric_of(first)
     if "selected_by" in first:
         return first["selected_by"][figure]
     file = folder / "metrics.csv"

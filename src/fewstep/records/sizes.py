@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from fewstep.records import measures
 from fewstep.records.intervals import finite, show
 from fewstep.records.words import setting
 
@@ -62,7 +63,7 @@ def _cells(result: Mapping[str, Any], size: str) -> list[Cell]:
 
 def _figure(group: Mapping[str, Any]) -> str:
     """A single task has no spread, and has not diverged for that."""
-    metric = "acc" if "acc" in group else "loss"
+    metric = measures.metric_of(group)
     if group["tasks"] > 1 or not finite(group[metric]):
         return show(group)
     return f"{100 * group['acc']:.2f} %" if metric == "acc" else f"{group['loss']:.4g}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fewstep.records import measures
 from fewstep.report.intervals import by_seed, estimate
 from fewstep.report.sections import Section
 from fewstep.report.table import Entry, Row
@@ -49,7 +50,7 @@ def figures(section: Section) -> list[Figure]:
 
 def _figure(row: Row, protocol: str, entries: Sequence[Entry]) -> Figure:
     one = estimate(entries)
-    scale = 100 if one.metric == "acc" else 1
+    scale = measures.scale(one.metric)
     mean, seeds, tasks = (
         None if value is None else value / scale for value in (one.mean, one.seeds, one.tasks)
     )

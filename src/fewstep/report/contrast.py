@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fewstep.records import measures
 from fewstep.records.intervals import Z95
 from fewstep.records.two_way import Mean, known, two_way
 from fewstep.report.intervals import by_seed
@@ -65,9 +66,9 @@ def contrast(weights: Weights, curves: Curves) -> Contrast:
     figures are there, the interval is the two-way one of the sums of each seed in each task. Where
     not, tasks count as independent in each curve, and the spread of the sums by seed is added.
     """
-    metric = "acc" if "acc" in next(iter(curves[name] for name in weights))[0] else "loss"
+    metric = measures.metric_of(next(iter(curves[name] for name in weights))[0])
     found, basis = _paired(weights, curves, metric) or _unpaired(weights, curves, metric)
-    scale = 100 if metric == "acc" else 1
+    scale = measures.scale(metric)
     half_width = scale * found.half_width
     return Contrast(scale * found.mean, half_width, found.p, basis, found.effect)
 

@@ -106,6 +106,6 @@ def _panel(row: Row, rows: Sequence[tuple[str, Sequence[Dot]]]) -> Dots:
 
 
 def _seeds(entries: Sequence[Any], metric: str) -> list[float]:
-    scale = 100 if metric == "acc" else 1
+    scale = measures.scale(metric)
     known = [entry for entry in entries if entry[metric] is not None]
     return [scale * value for value in by_seed(known, metric).values()]

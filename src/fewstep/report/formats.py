@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.messages.printable import cell, printable
+from fewstep.records import measures
 from fewstep.report.best import best
 from fewstep.report.columns import Best, caption, grid
 from fewstep.report.command import single
@@ -67,6 +68,6 @@ def write_csv(file: Path, parts: Iterable[Section]) -> None:
 
 def _figures(entries: Sequence[Any]) -> list[Any]:
     found = estimate(entries)
-    scale = 100 if found.metric == "acc" else 1
+    scale = measures.scale(found.metric)
     numbers = (found.mean, found.tasks, found.seeds)
     return [found.metric, *(n if n is None else n / scale for n in numbers), found.lost]

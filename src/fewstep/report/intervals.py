@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fewstep.records import measures
 from fewstep.records.intervals import FEW, widened
 from fewstep.records.student import half_width
 
@@ -58,8 +59,8 @@ def estimate(results: Sequence[Mapping[str, Any]]) -> Estimate:
     do not narrow the interval over tasks: it is that of one run, on average; of few tasks, wider
     than the field's formula in its file has it.
     """
-    metric = "acc" if "acc" in results[0] else "loss"
-    scale = 100 if metric == "acc" else 1
+    metric = measures.metric_of(results[0])
+    scale = measures.scale(metric)
     lost = sum(r[metric] is None or r.get(f"{metric}_ci95") is None for r in results)
     shaky = any(r.get("loss", 0.0) is None for r in results)
     if lost:

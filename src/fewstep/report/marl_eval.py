@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from fewstep.records import measures
 from fewstep.report.gather import Run, logged
 from fewstep.report.per_task import per_task
 from fewstep.report.sections import Section
@@ -57,7 +58,7 @@ def _told(row: Row) -> str:
 
 
 def _seed(run: Run, entry: Entry) -> dict[str, Any]:
-    name = "acc" if "acc" in entry else "loss"
+    name = measures.metric_of(entry)
     figures = per_task(entry, name)
     final = [entry[name]] if figures is None else [float(f"{value:.7g}") for value in figures]
     steps = next((found for split in CURVES if (found := logged(run, f"{split}/{name}"))), [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fewstep.records import words
+from fewstep.records import measures, words
 from fewstep.records.intervals import FEW
 from fewstep.report.best import best
 from fewstep.report.table import Row
@@ -50,7 +50,7 @@ OLDER |= {"subject_files": "closed", "clients": "finite"}
 
 def note(table: Sequence[Row]) -> list[str]:
     """What the figures of all tables are, and what their intervals speak of."""
-    metrics = {"acc" if "acc" in e[0] else "loss" for row in table for e in row.cells.values()}
+    metrics = {measures.metric_of(e[0]) for row in table for e in row.cells.values()}
     few = [FEW_TASKS] if any(row["tasks"] < FEW for row in table) else []
     told = [" ".join([OVER, *few, BANDS, *([PERCENT] if "acc" in metrics else [])])]
     told += [BEST] if best(table) else []

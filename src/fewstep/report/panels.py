@@ -100,7 +100,7 @@ def _averaged(entries: Sequence[Entry], metric: str, look: Look) -> Line | None:
     steps = {tuple(curve["steps"]) for curve in curves}
     if len(steps) != 1:
         return None
-    scale = 100 if metric == "acc" else 1
+    scale = measures.scale(metric)
     values = [numbers(curve[metric], scale) for curve in curves]
     wider = intervals.widened(curves[0].get("tasks") or intervals.FEW)
     half = half_widths(values, numbers(curves[0][f"{metric}_ci95"], scale * wider))

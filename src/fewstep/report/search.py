@@ -77,7 +77,7 @@ def search_of(section: Section) -> Search | None:
     metric = metric_of(row)
     setting = words.setting(row["ways"], row["shots"], metric, row["varies"])
     tried = {run.folder: _overrides(run.folder) for run in jobs}
-    scale = 100 if metric == "acc" else 1
+    scale = measures.scale(metric)
     trials = [Trial(run, tried[run.folder], scale * _objective(run.folder)) for run in jobs]
     told = dict.fromkeys(key for trial in trials for key in trial.tried)
     keys = [key for key in told if _varies(trials, key)]

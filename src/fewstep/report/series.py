@@ -13,7 +13,7 @@ from typing import Any
 
 from fewstep.config.checks import flatten
 from fewstep.config.limits import PROTOCOLS
-from fewstep.records import words
+from fewstep.records import measures, words
 from fewstep.records.style import MARKERS, OWN, PALETTE, colors_of, marker_of
 from fewstep.report.swept import distinguishing
 from fewstep.report.table import Entry, Row
@@ -43,7 +43,7 @@ class Series:
 
 def metric_of(row: Row) -> str:
     """`acc`, or `loss` where nothing is counted right or wrong."""
-    return "acc" if "acc" in next(iter(row.cells.values()))[0] else "loss"
+    return measures.metric_of(next(iter(row.cells.values()))[0])
 
 
 def cells(row: Row) -> dict[str, Sequence[Entry]]:

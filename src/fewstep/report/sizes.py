@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fewstep.records import measures
 from fewstep.records.sizes import SIZES, Cell, grid
 from fewstep.report.intervals import estimate, show
 from fewstep.report.table import Entry, Row
@@ -44,7 +45,7 @@ def _groups(entries: Sequence[Entry], size: str) -> dict[int, list[Mapping[str, 
 
 def _figure(groups: Sequence[Mapping[str, Any]]) -> str:
     """A single task has no spread, and has not diverged for that."""
-    metric = "acc" if "acc" in groups[0] else "loss"
+    metric = measures.metric_of(groups[0])
     values = [group[metric] for group in groups]
     if groups[0]["tasks"] > 1 or None in values:
         return show(estimate(groups))

@@ -9,6 +9,7 @@ import torch
 
 from fewstep.core.types import EpisodeSpec, Split
 from fewstep.data.images.split import ImageSplit
+from fewstep.records import measures
 from fewstep.records.intervals import mean_ci95
 
 
@@ -32,7 +33,7 @@ def by_size(own: Figures, per_task: Mapping[str, Sequence[float]]) -> dict[str, 
 def _groups(
     name: str, sizes: Sequence[float], per_task: Mapping[str, Sequence[float]]
 ) -> list[dict[str, Any]]:
-    metric = "acc" if "acc" in per_task else "loss"
+    metric = measures.metric_of(per_task)
     groups: dict[int, list[float]] = {}
     for size, value in zip(sizes, per_task[metric], strict=True):
         groups.setdefault(round(size), []).append(value)

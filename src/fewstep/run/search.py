@@ -12,6 +12,7 @@ from fewstep.core.objectives import Classification, Regression
 from fewstep.core.problem import Problem
 from fewstep.core.types import Examples
 from fewstep.messages.errors import ConfigError
+from fewstep.records import measures
 from fewstep.run.assembly import draft, opened
 from fewstep.run.build import build_schedule, build_source
 from fewstep.run.experiment import Experiment, Schedule
@@ -70,7 +71,7 @@ def figure(config: Config) -> str:
     experiment = draft(config)
     if isinstance(experiment.objective, (Classification, Regression)):
         return "acc" if isinstance(experiment.objective, Classification) else "loss"
-    return "acc" if "acc" in _tried(opened(experiment)) else "loss"
+    return measures.metric_of(_tried(opened(experiment)))
 
 
 def _tried(experiment: Experiment) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ import torch
 
 from fewstep.adapters.meta_test import Setting
 from fewstep.core.types import Metrics
+from fewstep.records import measures
 from fewstep.records.intervals import mean_ci95
 
 
@@ -24,7 +25,7 @@ def summarize(per_task: Sequence[dict[str, Metrics]], protocol: str, steps: Sequ
     at = range(len(steps) if whole else 0)
     curve: dict = {"steps": [steps[i] for i in at], "tasks": len(whole)}
     # A record says accuracy where there is one; a regression says its loss with an interval.
-    headline = "acc" if "acc" in final else "loss"
+    headline = measures.metric_of(final)
     for name, values in final.items():
         mean, half_width = mean_ci95(values)
         record[name] = mean

@@ -7,12 +7,11 @@ draws random numbers: what is random hangs on the key that `begin` is given.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
 
-from fewstep.core.rules.trees import State, total_of
+from fewstep.core.rules.trees import State
 from fewstep.core.types import Params
 
 
@@ -97,10 +96,6 @@ class Rule(ABC):
     def apply(self, start: State, total: State) -> State:
         """The state after all tasks whose contributions sum to `total`."""
         return {}
-
-    def merge(self, start: State, ends: Sequence[State]) -> State:
-        """What tasks that ran side by side from `start` leave behind, whatever their order."""
-        return self.apply(start, total_of([self.contribution(start, end) for end in ends]))
 
     @property
     def fewest_steps(self) -> int:

@@ -19,7 +19,6 @@ from fewstep.data.images.split import ImageSplit
 from fewstep.data.manifests.manifest import Manifest, names_of
 
 
-RUNS = 20
 SPEC = EpisodeSpec(ways=20, shots=1, queries=1, steps=0)
 """Of a run."""
 
