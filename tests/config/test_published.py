@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from functools import cache
 from pathlib import Path
@@ -11,11 +12,14 @@ import pytest
 from torch import nn
 
 from fewstep.config.arguments import combinations
+from fewstep.config.checks import flatten
 from fewstep.config.compose import compose_config, compose_hydra
 from fewstep.config.groups import options
+from fewstep.config.limits import LATER
 from fewstep.core.types import EpisodeSpec
 from fewstep.launch.start import plain
-from fewstep.records.identity import config_hash
+from fewstep.records.identity import config_hash, hashed
+from fewstep.records.older import BEFORE
 from fewstep.report import orderings, overlap
 from fewstep.run import assembly, parts
 
@@ -293,3 +297,18 @@ def test_a_configuration_keeps_its_hash_when_keys_are_added() -> None:
 def test_one_with_a_joint_baseline_keeps_it_too(words: list[str], known: str) -> None:
     """As commit 43e8be0 wrote it."""
     assert config_hash(composed(*words)) == known
+
+
+def test_what_an_older_configuration_may_lack_is_known_once() -> None:
+    """To the check of its names, and to its hash, which leaves such a key out at its old value."""
+    for part, names in LATER.items():
+        assert names == {key.removeprefix(f"{part}.") for key in BEFORE if part in key}
+    config = composed("experiment=omniglot_5w_reptile")
+    assert not {key for key, _ in flatten(hashed(config))} & BEFORE.keys()
+    for key in BEFORE.keys() - {"model.norm"}:
+        changed = copy.deepcopy(config)
+        node, (*parts, name) = changed, key.split(".")
+        for part in parts:
+            node = node[part]
+        node[name] = "another"
+        assert hashed(changed) != hashed(config), key

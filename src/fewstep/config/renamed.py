@@ -18,11 +18,6 @@ SINCE = {"label": None, "point": None, "budget": None, "init": None, "init_sha25
 SINCE |= {"pictures": []}
 """Keys that a stored configuration may lack, and what it meant without them."""
 
-BEFORE = {"algorithm.inner.fixed": [], "dataset.skip": [], "dataset.white": None}
-BEFORE |= {"dataset.within": None, "shots.train_ways": None, "shots.varies": None}
-BEFORE |= {"model.norm": "batch", "algorithm.query_norm": "batch"}
-"""The same of keys that lie deeper, by their whole names."""
-
 
 def current(config: Mapping[str, Any]) -> dict[str, Any]:
     """A stored configuration in today's words; what it is read from is left as it is."""

@@ -11,35 +11,15 @@ from typing import Any
 
 import yaml
 
+from fewstep.records import older
+
 
 NOT_HASHED = ("name", "label", "point", "resume", "logger", "execution", "log_every")
 NOT_HASHED += ("checkpoint_every", "trust", "other_data", "budget", "init", "pictures")
 """What a configuration says of where and how a run goes, and not of what it computes."""
 NOT_HASHED_OF_DATASET = ("root", "max_megapixels", "max_file_mb", "pictures")
-LATER_OF_DATASET = {"skip": [], "white": None, "within": None}
-"""Keys that older runs lack, and what those did."""
 BEFORE_AUTO = 500
 """What `eval.val_every` was by default, so that jobs which were finished then still are."""
-LATER_OF_OUTER = {"schedule": "linear", "rates": {}, "aggregator": "mean"}
-LATER_OF_OUTER |= dict.fromkeys(("clip", "clamp", "average"))
-LATER = {
-    "inner": {"fixed": [], "reset": [], "frozen": [], "head": "trained"},
-    "outer": LATER_OF_OUTER,
-}
-"""The same of the parts of an algorithm."""
-LATER_OF_ALGORITHM = {"query_norm": "batch"}
-"""The same of an algorithm itself."""
-LATER_OF_JOINT = {
-    "inner": {"reset": [], "frozen": [], "head": "trained"},
-    "outer": LATER_OF_OUTER,
-}
-"""The same of the joint baseline's, which had `fixed` from the first."""
-LATER_OF_PARTS = {
-    "shots": {"train_ways": None, "varies": None},
-    "model": {"norm": "batch"},
-    "eval": {"manifest": None, "shift": 0},
-}
-"""The same of other parts, of models those of ours."""
 OUR_MODELS = "fewstep.models."
 
 LATER_BASELINES = ("oracle", "start")
@@ -48,42 +28,24 @@ LATER_BASELINES = ("oracle", "start")
 
 def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that says what a run computes, on whatever machine."""
-    kept = {name: value for name, value in config.items() if name not in NOT_HASHED}
-    if kept.get("init_sha256") is None:  # it starts from random weights
-        kept.pop("init_sha256", None)
-    kept["dataset"] = {
-        name: value
-        for name, value in config["dataset"].items()
-        if name not in NOT_HASHED_OF_DATASET
-        and not (name in LATER_OF_DATASET and value == LATER_OF_DATASET[name])
-    }
-    recipe = (config.get("algorithm") or {}).items()  # an evaluation has its checkpoint's
-    if kept.get("benchmark", "") is None:
-        del kept["benchmark"]
-    own = {n: v for n, v in kept.items() if n in LATER_OF_PARTS and isinstance(v, Mapping)}
-    if not str(own.get("model", {}).get("_target_", "")).startswith(OUR_MODELS):
-        own.pop("model", None)
-    kept |= _older(own, LATER_OF_PARTS)
-    recipe = {n: v for n, v in recipe if n != "checkpoint_steps"}
-    kept["algorithm"] = _older(_without(recipe, LATER_OF_ALGORITHM), LATER)
-    if baselines := config.get("baselines"):
+    given = {name: value for name, value in config.items() if name not in NOT_HASHED}
+    own = given["dataset"].items()
+    given["dataset"] = {n: v for n, v in own if n not in NOT_HASHED_OF_DATASET}
+    kept = older.without(given, "")
+    model = given.get("model") or {}
+    if model and not str(model.get("_target_", "")).startswith(OUR_MODELS):
+        kept["model"] = model  # in which a key of this name may be something else
+    for name in ("init_sha256", "benchmark"):
+        if kept.get(name) is None:  # it starts from random weights, and is tested on its own tasks
+            kept.pop(name, None)
+    recipe = kept.get("algorithm") or {}  # an evaluation has its checkpoint's
+    kept["algorithm"] = {n: v for n, v in recipe.items() if n != "checkpoint_steps"}
+    if baselines := given.get("baselines"):
         kept["baselines"] = {n: v for n, v in baselines.items() if n not in LATER_BASELINES or v}
         if (joint := baselines.get("joint")) is not None:
-            kept["baselines"]["joint"] = _older(joint, LATER_OF_JOINT)
+            kept["baselines"]["joint"] = older.without(joint, "algorithm", older.JOINT)
     kept["trainer"] = {"precision": str(config["trainer"]["precision"])}
     return kept
-
-
-def _older(recipe: Mapping[str, Any], later: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """A recipe without the keys that are new in its parts and at their defaults."""
-    kept = dict(recipe)
-    for part in later.keys() & recipe.keys():
-        kept[part] = _without(recipe[part], later[part])
-    return kept
-
-
-def _without(part: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    return {n: v for n, v in part.items() if n not in new or v != new[n]}
 
 
 def config_hash(config: Mapping[str, Any]) -> str:

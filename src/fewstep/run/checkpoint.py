@@ -9,13 +9,14 @@ from typing import Any
 import torch
 
 from fewstep.config.checks import flatten
-from fewstep.config.renamed import BEFORE, current
+from fewstep.config.renamed import current
 from fewstep.core.rules import State
 from fewstep.core.types import Params
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
-from fewstep.records.identity import LATER
+from fewstep.records.identity import NOT_HASHED, NOT_HASHED_OF_DATASET
+from fewstep.records.older import BEFORE
 from fewstep.records.run_folders import no_checkpoint, run_folder
 from fewstep.run.build import fit_of
 from fewstep.run.checkpoint_contents import check_contents, check_file, check_finite, difference
@@ -144,16 +145,9 @@ def _match_state(learner: MetaLearner, content: dict[str, Any], path: Path, key:
         )
 
 
-FREE = ("name", "label", "point", "resume", "logger", "execution", "log_every")
-FREE += ("checkpoint_every", "trainer", "max_meta_iterations", "eval", "baselines", "trust")
-FREE += ("other_data", "budget", "init", "pictures")
-PATHS = ("dataset.root", "dataset.max_megapixels", "dataset.max_file_mb", "dataset.pictures")
-PATHS += ("algorithm.checkpoint_steps",)
+FREE = {*NOT_HASHED, "trainer", "max_meta_iterations", "eval", "baselines"}
+PATHS = {*(f"dataset.{name}" for name in NOT_HASHED_OF_DATASET), "algorithm.checkpoint_steps"}
 """What a resumed run may do otherwise than before."""
-OLDER = BEFORE | {
-    f"algorithm.{part}.{n}": v for part, later in LATER.items() for n, v in later.items()
-}
-"""What runs did that are older than a key."""
 
 
 def same_recipe(experiment: Experiment, content: dict[str, Any], path: Path) -> None:
@@ -164,7 +158,7 @@ def same_recipe(experiment: Experiment, content: dict[str, Any], path: Path) -> 
     """
     theirs = content["fewstep"]["config"]
     here, there = (
-        OLDER | {k: v for k, v in flatten(c) if k.partition(".")[0] not in FREE and k not in PATHS}
+        BEFORE | {k: v for k, v in flatten(c) if k.partition(".")[0] not in FREE and k not in PATHS}
         for c in (experiment.config, theirs)
     )
     for key in sorted({*here, *there}):
