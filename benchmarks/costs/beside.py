@@ -11,8 +11,7 @@ from typing import Any
 
 from costs.record import in_own_process, table
 from fewstep.bench.subject import BareLoop, open_subject
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.run.assembly import assemble
 
 

@@ -15,9 +15,8 @@ from costs.record import MIB, in_own_process, table
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.memory import process_peak
 from fewstep.bench.subject import BareLoop, open_subject
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.data.glyphs import Glyphs
-from fewstep.launch.start import plain
 from fewstep.run.assembly import assemble
 
 

@@ -17,8 +17,7 @@ import torch
 from costs.record import MIB, in_own_process, table
 from fewstep.bench.memory import tensor_peak
 from fewstep.bench.subject import open_subject
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.run.assembly import assemble
 
 

@@ -19,14 +19,13 @@ from torch.utils import _pytree as pytree
 from costs.record import table
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.subject import Subject, open_subject
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.types import Episode, Params
 from fewstep.execution.base import PerTask
 from fewstep.execution.serial import Serial
 from fewstep.execution.vmap import every_task, in_plain_memory
-from fewstep.launch.start import plain
 from fewstep.models.layers import SameConv2d, _same_padding
 from fewstep.programs.recording import record
 from fewstep.run.assembly import assemble

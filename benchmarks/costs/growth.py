@@ -11,8 +11,7 @@ import torch
 from costs.record import table
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.subject import BareLoop, open_subject
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.run.assembly import assemble
 
 

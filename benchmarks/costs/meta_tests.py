@@ -13,9 +13,8 @@ from typing import Any
 
 from costs.record import MIB, in_own_process, table
 from fewstep.bench.subject import open_subject
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.config.room import resident
-from fewstep.launch.start import plain
 from fewstep.run.assembly import assemble
 from fewstep.run.lightning import quiet_lightning
 from fewstep.run.results import Entrant

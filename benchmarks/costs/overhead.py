@@ -10,8 +10,7 @@ from typing import Any
 from costs.record import table
 from fewstep.bench.overhead import bare_loop, overhead
 from fewstep.bench.subject import open_subject
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.run.assembly import assemble
 from fewstep.run.lightning import quiet_lightning
 from fewstep.run.stopwatch import WARM_UP

@@ -22,12 +22,11 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from costs.record import RESULTS, table
 from fewstep.bench.subject import BareLoop, Subject, open_subject
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.core.net import Net
 from fewstep.core.types import Episode
 from fewstep.execution.base import PerTask
 from fewstep.execution.serial import Serial
-from fewstep.launch.start import plain
 from fewstep.programs.library import Programs
 from fewstep.run.assembly import assemble
 

@@ -17,13 +17,12 @@ from fewstep.adapters.outer import by_support
 from fewstep.algorithms.algorithm import Algorithm
 from fewstep.algorithms.direct import Direct
 from fewstep.algorithms.fomaml import FOMAML
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, MetaSGD
 from fewstep.core.types import Episode, Params, Start
 from fewstep.execution.choice import EXECUTIONS
-from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.models import MAMLOmniglotConv, OmniglotConv, ProtoNet
 from fewstep.records.identity import config_hash

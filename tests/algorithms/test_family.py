@@ -19,12 +19,11 @@ from fewstep.algorithms.imaml import IMAML
 from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.multi_step import MultiStep, weights_of
 from fewstep.algorithms.reptile import Reptile
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import LSLR, SGD, Adam, MetaSGD, Prox, Sign
 from fewstep.core.types import Episode, Params, Start
-from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.models import ContextMLP
 from fewstep.run import assembly

@@ -10,14 +10,13 @@ import torch
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.maml import MAML
 from fewstep.bench.memory import tensor_peak
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
 from fewstep.core.types import Start
 from fewstep.execution.choice import EXECUTIONS
 from fewstep.execution.serial import Serial
-from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.models import OmniglotConv
 from fewstep.records.identity import config_hash

@@ -11,16 +11,16 @@ from fewstep.bench import estimate as estimates
 from fewstep.bench import measure as measuring
 from fewstep.bench import overhead as overheads
 from fewstep.bench.clocks import in_turn, quartiles
-from fewstep.bench.estimate import Need, estimate, refuse, size
+from fewstep.bench.estimate import Need, estimate, refuse
 from fewstep.bench.memory import available, process_peak, tensor_peak
 from fewstep.bench.operations import operations
 from fewstep.bench.subject import BareLoop, Subject, open_subject
 from fewstep.bench.table import table
 from fewstep.commands import bench
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
+from fewstep.config.room import size
 from fewstep.execution.base import CPU_THREADS
 from fewstep.execution.serial import Serial
-from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run.assembly import assemble, draft
 from fewstep.run.lightning import quiet_lightning

@@ -19,9 +19,8 @@ from PIL import Image
 
 from fewstep.commands import evaluate, train
 from fewstep.config import compose
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import options
-from fewstep.launch.start import plain
 from fewstep.run import assembly, libraries
 
 

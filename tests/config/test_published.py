@@ -13,11 +13,10 @@ from torch import nn
 
 from fewstep.config.arguments import combinations
 from fewstep.config.checks import flatten
-from fewstep.config.compose import compose_config, compose_hydra
+from fewstep.config.compose import compose_config, compose_hydra, plain
 from fewstep.config.groups import options
 from fewstep.config.limits import LATER
 from fewstep.core.types import EpisodeSpec
-from fewstep.launch.start import plain
 from fewstep.records.identity import config_hash, hashed
 from fewstep.records.older import BEFORE
 from fewstep.report import orderings, overlap

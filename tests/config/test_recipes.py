@@ -8,9 +8,8 @@ from typing import NamedTuple
 import pytest
 from omegaconf import OmegaConf
 
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import conf_dir, options
-from fewstep.launch.start import plain
 from fewstep.run import assembly, parts
 
 

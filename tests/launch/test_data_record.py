@@ -14,10 +14,9 @@ import pytest
 from PIL import Image
 
 from fewstep.commands.train import digests as digests_of
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.data.image_folder import ImageFolder
 from fewstep.launch.job_folders import Folders
-from fewstep.launch.start import plain
 from fewstep.records import data_record
 from fewstep.run.origin import digests
 

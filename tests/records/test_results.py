@@ -10,10 +10,9 @@ import torch
 
 from fewstep.adapters.meta_test import Setting
 from fewstep.commands.merging import merged
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.glyphs import Glyphs
-from fewstep.launch.start import plain
 from fewstep.records.curves import draw_curves
 from fewstep.records.intervals import show
 from fewstep.records.results import table, write_json

@@ -18,9 +18,8 @@ import yaml
 from fewstep import report
 from fewstep.commands import report as report_command
 from fewstep.config.checks import flatten
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import options
-from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import hashed
 from fewstep.report import orderings, overlap, paper

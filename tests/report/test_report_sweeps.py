@@ -11,8 +11,7 @@ import yaml
 
 from fewstep import report
 from fewstep.commands import report as report_command
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.records.identity import hashed, recipe_hash
 from fewstep.report.sections import sections
 from fewstep.report.series import SHOWN_LINES

@@ -20,8 +20,7 @@ from tests.report import made_rows as made
 
 from fewstep import report
 from fewstep.commands import report as report_command
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.records.identity import hashed, recipe_hash
 from fewstep.records.packed import pack, unpack
 from fewstep.records.results import write_per_task

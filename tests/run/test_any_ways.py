@@ -15,7 +15,7 @@ import fewstep
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms.fomaml import FOMAML
 from fewstep.commands import episodes, evaluate
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.config.evaluation import check_tasks
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
@@ -24,7 +24,6 @@ from fewstep.core.rules import SGD
 from fewstep.core.types import Episode, EpisodeSpec, Start
 from fewstep.data.digest import episodes_sha256
 from fewstep.data.manifests import manifest
-from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.models import OmniglotConv
 from fewstep.models.layers import norm

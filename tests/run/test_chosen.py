@@ -13,8 +13,7 @@ import pytest
 import torch
 
 from fewstep.commands.train import objective
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.run import training
 from fewstep.run.assembly import assemble
 from fewstep.run.chosen import better

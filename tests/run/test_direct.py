@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 import fewstep
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly
 from fewstep.run.pictures import draw_pictures

@@ -19,7 +19,7 @@ from fewstep.algorithms.imaml import IMAML
 from fewstep.algorithms.multi_step import MultiStep
 from fewstep.algorithms.reptile import Reptile
 from fewstep.commands.train import check
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.config.instantiate import call
 from fewstep.core.contents import check_contents
 from fewstep.core.outer import OuterStep
@@ -34,7 +34,6 @@ from fewstep.core.rules import (
     Prox,
     Rule,
 )
-from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly, consistency
 from fewstep.run.cautions import cautions, warn

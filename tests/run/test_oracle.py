@@ -23,8 +23,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.models import OmniglotConv
 from fewstep.run import training
 from fewstep.run.assembly import assemble

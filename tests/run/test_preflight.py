@@ -12,10 +12,9 @@ from fewstep.algorithms import Algorithm
 from fewstep.commands import train
 from fewstep.config import room
 from fewstep.config.capacity import check_capacity
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.manifests import manifest
-from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import handover
 from fewstep.run.assembly import assemble

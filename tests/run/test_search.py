@@ -9,8 +9,7 @@ import yaml
 
 from fewstep.commands import train
 from fewstep.config.arguments import read
-from fewstep.config.compose import compose_config, compose_hydra
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, compose_hydra, plain
 from fewstep.messages.errors import ConfigError
 from fewstep.records.job_record import read_record
 from fewstep.run.search import direction

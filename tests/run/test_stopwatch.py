@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.run import stopwatch, training
 from fewstep.run.assembly import assemble
 from fewstep.run.learner import MetaLearner

@@ -14,8 +14,7 @@ import pytorch_lightning as pl
 import torch
 
 from fewstep.commands.merging import merged
-from fewstep.config.compose import compose_config
-from fewstep.launch.start import plain
+from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly, checkpoint
 from fewstep.run.checkpoint_contents import stopwatch

@@ -18,12 +18,11 @@ import fewstep
 from fewstep.commands import evaluate, train
 from fewstep.commands.merging import merged
 from fewstep.config.arguments import Arguments
-from fewstep.config.compose import compose_config
+from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import conf_dir
 from fewstep.config.stored_overrides import read_overrides
 from fewstep.config.trust import NAMED, Untrusted, check_stored, check_trust, told
 from fewstep.launch.resume import resumed
-from fewstep.launch.start import plain
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly
 from fewstep.run.learner import MetaLearner

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fewstep.bench.estimate import size
 from fewstep.bench.measure import PRODUCT, ROUNDS, Figures
+from fewstep.config.room import size
 from fewstep.execution.base import CPU_THREADS
 from fewstep.execution.choice import EXECUTIONS
 

@@ -31,8 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler greets, before torch loads
     from fewstep.commands.train import settle
     from fewstep.config.arguments import read
-    from fewstep.config.compose import compose_config
-    from fewstep.launch.start import plain
+    from fewstep.config.compose import compose_config, plain
     from fewstep.messages.complaint import complain
 
     try:

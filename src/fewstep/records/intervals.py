@@ -66,11 +66,13 @@ def finite(*values: float | None) -> bool:
 
 
 def show(figures: Mapping[str, Any]) -> str:
-    """`95.39 ± 0.09 %`, a loss where there is no accuracy, or that the run diverged."""
-    metric = measures.metric_of(figures)
-    if not finite(figures[metric], figures[f"{metric}_ci95"]):
+    """`95.39 ± 0.09 %`, a loss where there is no accuracy, or that the run diverged; of a single
+    task, which has no spread, the figure alone."""
+    metric, alone = measures.metric_of(figures), figures.get("tasks") == 1
+    mean, half = figures[metric], 0.0 if alone else figures[f"{metric}_ci95"]
+    if not finite(mean, half):
         return "diverged"
     if metric == "loss":
-        return f"{figures['loss']:.4g} ± {figures['loss_ci95']:.2g}"
-    lost = "" if finite(figures.get("loss", 0.0)) else " (diverged)"
-    return f"{100 * figures['acc']:.2f} ± {100 * figures['acc_ci95']:.2f} %{lost}"
+        return f"{mean:.4g}" if alone else f"{mean:.4g} ± {half:.2g}"
+    text = f"{100 * mean:.2f}" if alone else f"{100 * mean:.2f} ± {100 * half:.2f}"
+    return f"{text} %" if finite(figures.get("loss", 0.0)) else f"{text} % (diverged)"

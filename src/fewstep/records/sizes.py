@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from fewstep.records import measures
-from fewstep.records.intervals import finite, show
+from fewstep.records.intervals import show
 from fewstep.records.words import setting
 
 
@@ -58,12 +57,4 @@ def _cells(result: Mapping[str, Any], size: str) -> list[Cell]:
         "batch": str(result["batch_size"] or "all"),
     }
     groups = result.get(f"by_{size}", ())
-    return [Cell(told, g[size], g["tasks"], result["protocol"], _figure(g)) for g in groups]
-
-
-def _figure(group: Mapping[str, Any]) -> str:
-    """A single task has no spread, and has not diverged for that."""
-    metric = measures.metric_of(group)
-    if group["tasks"] > 1 or not finite(group[metric]):
-        return show(group)
-    return f"{100 * group['acc']:.2f} %" if metric == "acc" else f"{group['loss']:.4g}"
+    return [Cell(told, g[size], g["tasks"], result["protocol"], show(g)) for g in groups]

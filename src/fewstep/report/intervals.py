@@ -32,7 +32,7 @@ class Estimate:
     mean: float | None
     """None where runs diverged."""
     tasks: float | None
-    """Half-width over tasks."""
+    """Half-width over tasks; None of a single one, too."""
     seeds: float | None
     """Half-width over seeds; None for a single one."""
     runs: int
@@ -61,14 +61,15 @@ def estimate(results: Sequence[Mapping[str, Any]]) -> Estimate:
     """
     metric = measures.metric_of(results[0])
     scale = measures.scale(metric)
-    lost = sum(r[metric] is None or r.get(f"{metric}_ci95") is None for r in results)
+    alone = results[0].get("tasks") == 1  # which has no spread, and has not diverged for that
+    ends = () if alone else (f"{metric}_ci95",)
+    lost = sum(any(r.get(name) is None for name in (metric, *ends)) for r in results)
     shaky = any(r.get("loss", 0.0) is None for r in results)
     if lost:
         return Estimate(metric, None, None, None, len(results), lost, shaky)
     values = [scale * v for v in by_seed(results, metric).values()]
-    tasks = scale * statistics.fmean(
-        r[f"{metric}_ci95"] * widened(r.get("tasks", FEW)) for r in results
-    )
+    halves = [r[name] * widened(r.get("tasks", FEW)) for r in results for name in ends]
+    tasks = scale * statistics.fmean(halves) if halves else None
     seeds = over_seeds(values)
     return Estimate(metric, statistics.fmean(values), tasks, seeds, len(results), 0, shaky)
 
@@ -87,7 +88,8 @@ def show(figure: Estimate) -> str:
         some = f" ({figure.lost} of {figure.runs} runs)" if figure.runs > 1 else ""
         return f"diverged{some}"
     digits = 2 if figure.metric == "acc" else 4
-    text = f"{figure.mean:.{digits}f} ± {figure.tasks:.{digits}f}"
+    half = "" if figure.tasks is None else f" ± {figure.tasks:.{digits}f}"
+    text = f"{figure.mean:.{digits}f}{half}"
     text += " (diverged)" if figure.shaky else ""
     return text if figure.seeds is None else f"{text} (seeds ± {figure.seeds:.{digits}f})"
 

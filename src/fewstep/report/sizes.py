@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fewstep.records import measures
 from fewstep.records.sizes import SIZES, Cell, grid
 from fewstep.report.intervals import estimate, show
 from fewstep.report.table import Entry, Row
@@ -31,7 +30,7 @@ def _of_row(row: Row, size: str) -> Iterator[Cell]:
     }
     for protocol, entries in row.cells.items():
         for value, groups in _groups(entries, size).items():
-            yield Cell(told, value, groups[0]["tasks"], protocol, _figure(groups))
+            yield Cell(told, value, groups[0]["tasks"], protocol, show(estimate(groups)))
 
 
 def _groups(entries: Sequence[Entry], size: str) -> dict[int, list[Mapping[str, Any]]]:
@@ -41,13 +40,3 @@ def _groups(entries: Sequence[Entry], size: str) -> dict[int, list[Mapping[str, 
         for group in entry.get(f"by_{size}") or ():
             found.setdefault(group[size], []).append({**group, "seed": entry["seed"]})
     return dict(sorted(found.items()))
-
-
-def _figure(groups: Sequence[Mapping[str, Any]]) -> str:
-    """A single task has no spread, and has not diverged for that."""
-    metric = measures.metric_of(groups[0])
-    values = [group[metric] for group in groups]
-    if groups[0]["tasks"] > 1 or None in values:
-        return show(estimate(groups))
-    mean = sum(values) / len(values)
-    return f"{100 * mean:.2f}" if metric == "acc" else f"{mean:.4f}"

@@ -17,7 +17,7 @@ EVERY = 5.0
 """Seconds between two words, at least."""
 
 
-class LeavesWord(pl.Callback):
+class PaceFile(pl.Callback):
     """A small file beside the run, now and then; rank zero's alone."""
 
     def __init__(self, folder: Path, stopwatch: Stopwatch) -> None:

@@ -16,7 +16,7 @@ from fewstep.core.contents import check_contents
 from fewstep.core.rules import RULES
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.run.dataset_contract import check_dataset
-from fewstep.run.sizes import with_sizes
+from fewstep.run.network_sizes import with_sizes
 
 
 Config = Mapping[str, Any]

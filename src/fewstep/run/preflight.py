@@ -34,8 +34,8 @@ from fewstep.run.descent import check_descent
 from fewstep.run.diagnosis import Place, explained
 from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import device_of
+from fewstep.run.network_sizes import Graph, Graphs, check_copies, check_graphs
 from fewstep.run.own_algorithm import check_direction, is_own
-from fewstep.run.sizes import Graph, Graphs, check_copies, check_graphs
 from fewstep.run.trial import Trial, mapped
 
 

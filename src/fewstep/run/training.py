@@ -29,7 +29,7 @@ from fewstep.run.episodes import TaskModule
 from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.run.origin import digests, kept
-from fewstep.run.pace import LeavesWord
+from fewstep.run.pace import PaceFile
 from fewstep.run.peak import Peak
 from fewstep.run.pictures import Finished, draw_pictures
 from fewstep.run.results import Entrant, benchmarked, environment, header, progress, result
@@ -116,7 +116,7 @@ def fit(
         logger=[metrics, *loggers],
         callbacks=[
             *(watch, Peak(), measure, Progress(watch, measure, label)),
-            *(LeavesWord(folder, watch), saved, Resume(watch)),
+            *(PaceFile(folder, watch), saved, Resume(watch)),
         ],
     )
     trainer.fit(learner, tasks, ckpt_path=resume, weights_only=True)
