@@ -6,6 +6,7 @@ from fewstep.bench.measure import PRODUCT, ROUNDS, Figures
 from fewstep.config.room import size
 from fewstep.execution.base import CPU_THREADS
 from fewstep.execution.choice import EXECUTIONS
+from fewstep.messages.columns import padded
 
 
 HEAD = ("execution", "ms a meta-iteration (quartiles)", "tasks/s", "of the product", "peak memory")
@@ -14,13 +15,12 @@ HEAD = ("execution", "ms a meta-iteration (quartiles)", "tasks/s", "of the produ
 def table(figures: Figures) -> str:
     """A row an execution, which is best here, what surrounds the inner loops, and the memory."""
     rows = [HEAD, *(_row(figures, name) for name in EXECUTIONS)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
     best = min(figures.times, key=lambda name: figures.times[name][1])
     lines = [
         f"{figures.device.type}, {CPU_THREADS} threads; medians of {ROUNDS} rounds in turn",
         f"matrix product {figures.peak_rate / 1e9:.0f} GFLOP/s (float32, {PRODUCT} x {PRODUCT})",
         "",
-        *("   ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows),
+        *padded(rows, gap="   "),
         "",
         f"fastest here: execution={best}",
         *_overhead(figures),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from fewstep.config.room import size
 from fewstep.disk.cache.cache import cache_dir
 from fewstep.disk.cache.contents import Kept, clear, contents
+from fewstep.messages.columns import padded
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError, did_you_mean
 
@@ -71,13 +72,8 @@ def _listed(found: Sequence[Kept]) -> str:
         return f"{cache_dir()}: nothing is cached"
     rows = [("entry", "size", "age", "state", "made from")]
     rows += [(k.name, size(k.size), _age(k.made), k.state, k.source) for k in found]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    lines = []
-    for *cells, source in rows:
-        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-        lines.append("  ".join([*padded, source]).rstrip())
     total = f"{cache_dir()}: {size(sum(kept.size for kept in found))}"
-    return "\n".join([*lines, "", total])
+    return "\n".join([*padded(rows), "", total])
 
 
 def _cleared(found: Sequence[Kept], wanted: str) -> str:

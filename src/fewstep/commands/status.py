@@ -12,6 +12,7 @@ from fewstep.commands.front import run
 from fewstep.config.checks import Check
 from fewstep.config.keys import Key, help_of
 from fewstep.launch.stopping import how_to_go_on
+from fewstep.messages.columns import padded
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.records import states
@@ -98,9 +99,7 @@ HEAD = ("job", "state", "progress", "tasks/s", "left", "")
 def text(folder: Path, found: Sequence[State]) -> str:
     """The table, how many there are of each state, and why some failed."""
     rows = [HEAD, *(_row(state) for state in found)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
-    cells = [[cell.ljust(width) for cell, width in zip(r, widths, strict=True)] for r in rows]
-    lines = ["  ".join(row).rstrip() for row in cells]
+    lines = padded(rows)
     counts = {name: sum(state.state == name for state in found) for name in states.STATES}
     told = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
     jobs = "" if is_run(folder) else f"{len(found)} job{'s' * (len(found) != 1)}: "

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fewstep.records.results import aligned, read_per_task
+from fewstep.messages.columns import aligned
+from fewstep.records.results import read_per_task
 from fewstep.records.student import half_width
 
 

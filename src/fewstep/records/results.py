@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.disk.files import replacing
+from fewstep.messages.columns import aligned
 from fewstep.records import words
 from fewstep.records.intervals import finite, show
 
@@ -52,13 +53,6 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     head = ["initialization", "checkpoint", "setting", "steps", *(names[n] for n in more), "tasks"]
     body = [[*row, *(cells.get(p, "") for p in protocols)] for row, cells in rows.items()]
     return aligned([[*head, *protocols], *body])
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """A table as monospaced text: its first row is the head."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
-    return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
 
 
 def write_per_task(file: Path, per_task: Mapping[str, Sequence[float]]) -> None:

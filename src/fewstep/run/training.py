@@ -14,10 +14,11 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from fewstep.execution.collectives import broadcast
 from fewstep.loggers.metrics_file import MetricsFile
 from fewstep.loggers.opening import Shown, log_results, open_loggers
+from fewstep.messages.columns import aligned
 from fewstep.messages.printable import printable
 from fewstep.records import benchmarks, data_record, sizes
 from fewstep.records.curves import draw_curves
-from fewstep.records.results import aligned, table, write_json
+from fewstep.records.results import table, write_json
 from fewstep.run import checkpoint
 from fewstep.run.bars import Progress, TestProgress
 from fewstep.run.baselines import as_it_started, joint_baseline, own_baselines, untrained
