@@ -27,6 +27,7 @@ from torch.utils import _pytree as pytree
 from fewstep.adapters.copies import averaged, with_copies
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.outer import by_support
+from fewstep.core.frozen_norm import norms
 from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
@@ -72,10 +73,10 @@ def predict(problem: Problem, params: Params, episode: Episode, protocol: str) -
 def _answers(problem: Problem, params: Params, episode: Episode, protocol: str) -> Any:
     net, given = problem.net, problem.given(episode)
     queries, support_x = episode.query_x, episode.support_x
-    if protocol == "transductive":
-        return net.run(Net.__call__, (), params, queries, given)
-    if protocol == "support":
+    if protocol == "support" and norms(net.module):
         return net.run(by_support, (), params, support_x, queries, given)
+    if protocol != "inductive":  # without batch norm nobody needs the support set beside them
+        return net.run(Net.__call__, (), params, queries, given)
 
     one = net.program(_last_output, (), (params, support_x, queries[0], given))
     if net.functional:
