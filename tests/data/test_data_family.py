@@ -62,6 +62,7 @@ def test_what_a_recall_brings_hangs_on_the_split() -> None:
     assert ids == ["07f750571ae4b1b7", "04e5478fd4759484"]
 
 
+@pytest.mark.slow
 def test_clients_are_those_of_the_results_that_are_kept(real_data) -> None:
     splits = Clients(root=real_data).open()
     assert [*splits] == ["train", "test"]

@@ -263,6 +263,7 @@ def right(tab: Tab, strokes: dict, asks: Sequence[int]) -> list[bool]:
     ]
 
 
+@pytest.mark.slow
 def test_real_pen_strokes_are_recognized(opened, shipped, real_data):
     strokes = json.loads((real_data / "strokes.json").read_text())
     found = right(opened(shipped), strokes, [3, 6])
