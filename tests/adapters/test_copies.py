@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fewstep.adapters.copies import averaged, moved, number, with_copies
+from fewstep.adapters.copies import averaged, copies_of, moved, with_copies
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.meta_test import Setting, evaluate_task, predict
 from fewstep.core.net import Net
@@ -40,7 +40,7 @@ def measured(net: Net, episode: Episode, shift: int) -> dict[str, dict[str, Tens
 def test_copies_are_moved_by_each_number_of_pixels_and_as_many_at_the_border_as_it_takes() -> None:
     x = torch.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
     copies = moved(x, 1).reshape(2, 9, 3, 4, 5)
-    assert number(1) == 9
+    assert copies_of(1) == 9
     for place, (down, right) in enumerate((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)):
         for row in range(4):
             for column in range(5):

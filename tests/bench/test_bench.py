@@ -90,6 +90,7 @@ GROUPS = {
         1_500_000,
     ),
     "no limit": ("0::/\n", {}, 8000 * 1024),
+    "no groups": (None, {}, 8000 * 1024),
 }
 
 
@@ -97,7 +98,8 @@ GROUPS = {
 def test_available_is_the_least_of_the_machine_and_its_groups(kind: str, tmp_path: Path) -> None:
     own, files, expected = GROUPS[kind]
     files = {"proc/meminfo": "MemTotal: 9000 kB\nMemAvailable: 8000 kB\n", **files}
-    for name, text in {"proc/self/cgroup": own, **files}.items():
+    files |= {"proc/self/cgroup": own} if own else {}
+    for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert available(CPU, tmp_path) == expected

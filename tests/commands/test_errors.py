@@ -98,6 +98,9 @@ def names(message: str, *parts: str) -> None:
         ("", ["key=value", "--help"]),
         ("--seed", ["--seed", "no such flag", "key=value"]),
         ("-x", ["-x", "no such flag"]),
+        ("-m=3", ["-m=3: -m takes no value. Give it as -m alone"]),
+        ("model.norm=group", ["no file that was chosen has model.norm. +model.norm=group adds it"]),
+        ("dataset.split=all", ["has dataset.split. +dataset.split=all adds it"]),
         ("--cfg", ["--cfg needs a value", "job"]),
     ],
 )

@@ -86,3 +86,13 @@ def test_any_size(size):
 def test_senseless_settings(fields, message):
     with pytest.raises(ValueError, match=message):
         Glyphs(**fields)
+
+
+def test_a_split_is_never_what_another_one_has() -> None:
+    """Every part is one class at least, and what they leave must be one as well."""
+    told = "dataset.val=0.01 and dataset.test=0.98 leave none of dataset.classes=9 to train on"
+    with pytest.raises(ValueError, match=told):
+        Glyphs(classes=9, val=0.01, test=0.98)
+    assert Glyphs(classes=9, val=0.01, test=0.98, split="all")
+    held = [split.classes for split in Glyphs(classes=3, val=0.01, test=0.01).open().values()]
+    assert sorted(int(one) for classes in held for one in classes) == [0, 1, 2]

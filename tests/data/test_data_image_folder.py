@@ -235,3 +235,14 @@ def test_real_photos(real_data):
     message = r"has 31 images, but shots \+ queries = 30 \+ 2 = 32 are needed"
     with pytest.raises(ValueError, match=message):
         smallest.check(EpisodeSpec(5, 30, 2, 0))
+
+
+def test_the_digest_is_of_which_picture_is_in_which_class(files, tmp_path):
+    """A picture that goes over to the next class leaves names, order and pixels as they were."""
+    root = laid_out(tmp_path / "one", files)
+    before = opened(root)["train"].data_sha256
+    (last := sorted((root / "class0").iterdir())[-1]).rename(root / "class1" / "a.png")
+    found = opened(root)["train"].data_sha256
+    moved = {name: content for name, content in files.items() if name != f"class0/{last.name}"}
+    fresh = laid_out(tmp_path / "two", {**moved, "class1/a.png": files[f"class0/{last.name}"]})
+    assert before != found == opened(fresh)["train"].data_sha256

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -269,3 +270,13 @@ def test_the_package_has_its_names() -> None:
         assert getattr(fewstep.data, name).__name__ == name
     with pytest.raises(AttributeError, match=r"'fewstep\.data' has no attribute 'Nothing'"):
         _ = fewstep.data.Nothing
+
+
+@pytest.mark.parametrize("mode", ["r", "c"])
+def test_a_mapped_file_is_not_copied(mode: str, tmp_path) -> None:
+    np.save(tmp_path / "x.npy", X.astype(np.float32))
+    data = TensorClasses(np.load(tmp_path / "x.npy", mmap_mode=mode), LABELS)
+    assert "x.npy" in Path("/proc/self/maps").read_text()
+    assert np.array_equal(data.x.numpy(), X.astype(np.float32))
+    part = np.load(tmp_path / "x.npy", mmap_mode=mode)[3:]  # which begins elsewhere in the file
+    assert np.array_equal(TensorClasses(part, LABELS[3:]).x.numpy(), X[3:].astype(np.float32))

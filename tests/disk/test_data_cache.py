@@ -47,8 +47,9 @@ def test_built_once_then_mapped(own_cache, tmp_path):
     log = tmp_path / "log"
     for _ in range(2):
         array, about = cached("made_up", {"a": 1}, lambda: counted(log))
+        whole = [sha256(bytes(range(20))).hexdigest()]
         assert array.tolist() == np.arange(20).reshape(5, 4).tolist()
-        assert about == {"names": ["a"], "sha256": [sha256(bytes(range(20))).hexdigest()]}
+        assert about == {"names": ["a"], "counts": [5], "sha256": whole}
         assert isinstance(array, np.memmap)
     assert log.read_text() == "built\n"
     cached("made_up", {"a": 2}, lambda: counted(log))

@@ -155,6 +155,7 @@ def test_a_process_stops_when_it_is_let_go(hold: str, tmp_path: Path) -> None:
     [
         ([LEFT, -9], "rank 1 of 2 was killed by signal 9 (SIGKILL)"),
         ([-9, None], "rank 0 of 2 was killed by signal 9 (SIGKILL)"),
+        ([-35, None], "rank 0 of 2 was killed by signal 35"),  # which has no name
         ([LEFT, 1], "rank 1 of 2 ended with status 1"),
         ([1, LEFT], "rank 0 of 2 ended with status 1"),
         ([LEFT, LEFT], "the 2 ranks have lost each other: one hangs, or the network between them"),

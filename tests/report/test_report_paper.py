@@ -120,6 +120,7 @@ def test_intervals_over_seeds_count_where_they_are_wider(o5) -> None:
         ({"queries": 15}, "queries=15, not 1"),
         ({"steps": 10}, "steps=10, not 50"),
         ({"checkpoint": "best"}, "checkpoint=best, not last"),
+        ({"shift": 1}, "eval.shift=1, not 0"),
     ],
 )
 def test_what_differs_is_said(changed: dict[str, Any], words: str, o5) -> None:

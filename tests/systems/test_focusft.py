@@ -311,3 +311,36 @@ def test_conversations_of_ones_own(tmp_path: Path) -> None:
         Conversations(file).open()
     with pytest.raises(FileNotFoundError, match=r"dataset\.file=None: bring conversations of your"):
         Conversations().open()
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 11])
+def test_few_conversations_leave_one_to_test(tmp_path: Path, count: int) -> None:
+    np.savez(
+        file := tmp_path / "a.npz",
+        tokens=np.ones((count, 4), int),
+        responses=np.ones((count, 4)) > 0,
+    )
+    splits = Conversations(file).open()
+    assert [len(split.rows) for split in splits.values()] == [count - 1, 1]
+
+
+def test_the_digest_of_conversations_is_of_all_of_them(tmp_path: Path) -> None:
+    tokens, digests = np.arange(40).reshape(10, 4), []
+    for change in (0, 0, 1):
+        tokens[-1, -1] += change  # of the test split
+        np.savez(tmp_path / "a.npz", tokens=tokens, responses=np.ones((10, 4), int))
+        splits = Conversations(tmp_path / "a.npz").open()
+        digests += [{split.data_sha256 for split in splits.values()}]
+    assert digests[0] == digests[1] != digests[2]
+    assert len(digests[0]) == 1
+
+
+def test_conversations_that_teach_nothing_are_refused(tmp_path: Path) -> None:
+    tokens, responses = np.ones((4, 5), int), np.ones((4, 5), int)
+    responses[2, 1:] = 0  # an answer to nothing: its loss would be 0 / 0
+    np.savez(file := tmp_path / "a.npz", tokens=tokens, responses=responses)
+    with pytest.raises(ValueError, match="example 2 has no response after its first token"):
+        Conversations(file).open()
+    np.savez(file, tokens=tokens + 0.5, responses=np.ones((4, 5), int))
+    with pytest.raises(ValueError, match="tokens are float64: must be whole numbers"):
+        Conversations(file).open()

@@ -111,6 +111,7 @@ def test_models_of_ones_own_are_the_test_tasks(tmp_path: Path) -> None:
     assert family.model_of(Draws(0, "train", 0)).std() > 100
     assert family.settings()["file"] != Ground(file=saved(tmp_path, models + 1)).settings()["file"]
     assert family.settings()["file"] == Ground(file=saved(tmp_path, models)).settings()["file"]
+    assert (Ground().interval, family.interval) == ("open", "closed")  # further shots on these
 
 
 @pytest.mark.parametrize(

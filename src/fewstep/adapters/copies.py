@@ -15,14 +15,14 @@ from torch.utils import _pytree as pytree
 from fewstep.core.types import Episode
 
 
-def number(shift: int) -> int:
+def copies_of(shift: int) -> int:
     """Copies of a picture, itself among them."""
     return (2 * shift + 1) ** 2
 
 
 def moved(x: Tensor, shift: int) -> Tensor:
     """Pictures [B, C, H, W] moved by up to `shift` pixels down and right, as many at the border as
-    it takes: [B * number(shift), C, H, W], the copies of one after those of another."""
+    it takes: [B * copies_of(shift), C, H, W], the copies of one after those of another."""
     ways = range(-shift, shift + 1)
     rows, columns = (
         [(torch.arange(size, device=x.device) + way).clamp(0, size - 1) for way in ways]
@@ -38,7 +38,7 @@ def with_copies(episode: Episode, shift: int) -> Episode:
     inner minibatch holds all copies of its pictures."""
     if not shift:
         return episode
-    n = number(shift)
+    n = copies_of(shift)
     places = episode.batches.unsqueeze(-1) * n + torch.arange(n, device=episode.batches.device)
     return episode._replace(
         support_x=moved(episode.support_x, shift),
@@ -49,8 +49,8 @@ def with_copies(episode: Episode, shift: int) -> Episode:
 
 
 def averaged(outputs: Any, shift: int) -> Any:
-    """Outputs [B, ...] of pictures from those of their copies [B * number(shift), ...]."""
+    """Outputs [B, ...] of pictures from those of their copies [B * copies_of(shift), ...]."""
     if not shift:
         return outputs
-    size = (-1, number(shift))
+    size = (-1, copies_of(shift))
     return pytree.tree_map(lambda output: output.unflatten(0, size).mean(1), outputs)

@@ -110,7 +110,7 @@ def evaluate_task(
     """
     problem = Problem(net, objective)
     points: dict[str, list[Metrics]] = {protocol: [] for protocol in setting.protocols}
-    episode = with_copies(episode, setting.shift)
+    own, episode = episode, with_copies(episode, setting.shift)
     done, here = 0, inner.start(problem, start, episode)
     for step in setting.curve_steps:
         here = inner.go_on(problem, here, episode, slice(done, step)).start
@@ -120,7 +120,7 @@ def evaluate_task(
                 outputs = predict(problem, predicts, episode, protocol)
                 outputs = averaged(outputs, setting.shift)
                 found = problem.metrics(outputs, problem.queries(episode))
-                metrics.append(found | _probed(problem, predicts, episode))
+                metrics.append(found | _probed(problem, predicts, own))
     return {
         protocol: {name: torch.stack([m[name] for m in metrics]) for name in metrics[0]}
         for protocol, metrics in points.items()

@@ -53,6 +53,8 @@ def read(command: str, words: Sequence[str]) -> Arguments:
             continue
         _check_flag(command, flag)
         flags.append(flag)
+        if value and flag not in VALUED:
+            raise ConfigError(f"{word}: {flag} takes no value. Give it as {flag} alone")
         if flag in VALUED:
             value = value or next(rest, "")
             if not value:

@@ -98,8 +98,9 @@ def _of_test(config: Config) -> Iterator[Need]:
         batch = setting["batch_size"] or _examples(config, setting["shots"], ways)
         if setting["batch_size"]:
             yield Need(keys["batch_size"], batch, copies * batch * one, "a minibatch")
-        steps, indices = setting["steps"], together * setting["steps"] * copies * batch * INDEX
-        yield Need(keys["steps"], steps, indices, "the indices of all minibatches")
+        tasks = together + copies - 1  # one of which has those of its copies
+        rows = tasks * setting["steps"] * batch
+        yield Need(keys["steps"], setting["steps"], rows * INDEX, "the indices of all minibatches")
     if "points" not in config["dataset"]:  # a wave is measured on its whole grid, whatever is asked
         queries = together * _examples(config, test["queries"]) * one
         yield Need("eval.queries", test["queries"], queries, "the queries of the tasks")
@@ -124,9 +125,10 @@ def _key(test: Config, place: int, name: str) -> str:
 
 
 def _count(config: Config, name: str, default: int) -> int:
-    """A number of the dataset, which a class of a user's own need not have, or may call so."""
-    value = config["dataset"].get(name)
-    return value if type(value) is int and value > 0 else default
+    """A number of a dataset of ours; one of a user's own may call something else so."""
+    dataset = config["dataset"]
+    value, ours = dataset.get(name), str(dataset.get("_target_", "fewstep.")).startswith("fewstep.")
+    return value if ours and type(value) is int and value > 0 else default
 
 
 def _input(config: Config) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from contextlib import suppress
 from typing import cast
 
 from hydra import compose
@@ -12,7 +14,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fewstep.config.checks import flatten
 from fewstep.config.groups import groups, initialized, options
-from fewstep.messages.errors import did_you_mean
+from fewstep.config.instantiate import locate
+from fewstep.config.limits import LATER
+from fewstep.messages.errors import ConfigError, did_you_mean
 
 
 PLUGINS = ("joblib", "submitit", "ray", "optuna")
@@ -65,6 +69,8 @@ def explained(name: str, overrides: list[str], error: Exception) -> str:
             return _only_elsewhere(override, overrides)
         if inside := _inside(key, known):
             return f"{override}: {key} has no such key, only {', '.join(inside)}"
+        if _taken(key, overrides, override):
+            return f"{override}: no file that was chosen has {key}. +{override} adds it"
         more = f"; +{override} adds it" if OPEN.match(key) else ""
         return (
             f"{override}: there is no key {key}.{did_you_mean(key, known)} "
@@ -75,6 +81,19 @@ def explained(name: str, overrides: list[str], error: Exception) -> str:
         return f"{override}: has keys of its own. Give them as {merged[1]}.KEY=VALUE"
     override = next((o for o in overrides if o in text or f"'{_key(o)}'" in text), "")
     return ": ".join(part for part in (override, " ".join(text.split())) if part)
+
+
+def _taken(key: str, overrides: list[str], override: str) -> bool:
+    """Whether the class that was chosen takes a key that its file does not have."""
+    part, _, name = key.rpartition(".")
+    if name in LATER.get(part, ()):
+        return True
+    chosen = _defaults("train", overrides, override).get(part)
+    if not isinstance(chosen, dict) or "_target_" not in chosen:
+        return False
+    with suppress(ConfigError, ValueError, TypeError):
+        return name in inspect.signature(locate(part, chosen["_target_"])).parameters
+    return False
 
 
 def _inside(key: str, known: list[str]) -> list[str]:

@@ -75,7 +75,8 @@ def _counted(pair: list[str]) -> bool:
 
 def _left_by_groups(root: Path) -> Iterator[int]:
     """What each control group around this process has left; nothing where there are no limits."""
-    for line in (root / "proc/self/cgroup").read_text().splitlines():
+    file = root / "proc/self/cgroup"
+    for line in file.read_text().splitlines() if file.exists() else ():
         _, controllers, own = line.split(":", 2)
         for name, place, limit, use, reclaimable in GROUPS:
             if name in controllers.split(","):

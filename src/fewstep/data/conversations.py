@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
@@ -42,9 +43,10 @@ class Conversations:
             ValueError: it has no such arrays.
         """
         rows = self.rows
-        cut = max(1, round(len(rows) * (1 - TEST)))
+        cut = min(len(rows) - 1, round(len(rows) * (1 - TEST)))
         parts = {"train": rows[:cut], "test": rows[cut:]}
-        return {name: ConversationSplit(name, part) for name, part in parts.items()}
+        digest = sha256(rows.tobytes()).hexdigest()
+        return {name: ConversationSplit(name, part, digest) for name, part in parts.items()}
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -57,7 +59,7 @@ class Conversations:
             )
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
-                arrays = {n: found[n].astype(np.int64) for n in PARTS if n in found}
+                arrays = {n: found[n] for n in PARTS if n in found}
         except UNREADABLE as error:
             raise ValueError(
                 f"dataset.file={self.file}: must be an .npz file with tokens and responses, both "
@@ -71,7 +73,19 @@ class Conversations:
                 f"dataset.file={self.file}: has tokens of {list(tokens.shape)} and responses of "
                 f"{list(responses.shape)}: must be [examples, tokens] both, of two examples or more"
             )
-        return np.stack([tokens, responses], 1)
+        for part, values in arrays.items():
+            if values.dtype.kind not in "biu":
+                raise ValueError(
+                    f"dataset.file={self.file}: {part} are {values.dtype}: must be whole numbers"
+                )
+        silent = np.flatnonzero(~(responses[:, 1:] == 1).any(1))
+        if len(silent):
+            raise ValueError(
+                f"dataset.file={self.file}: example {silent[0]} has no response after its first "
+                "token, so that nothing of it is learned. Mark one with 1 in responses, or leave "
+                "the example out"
+            )
+        return np.stack([tokens, responses], 1).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -82,6 +96,8 @@ class ConversationSplit:
 
     name: str
     rows: np.ndarray
+    data_sha256: str = ""
+    """Of all examples, those of the other split among them."""
     device: torch.device | str = "cpu"
     dtype: torch.dtype = torch.float32
 

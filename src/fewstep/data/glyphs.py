@@ -73,6 +73,12 @@ class Glyphs:
                 f"their sum must be below 1"
             )
 
+        if self.split != "all" and self._parts["train"][1] < 1:
+            raise ValueError(
+                f"dataset.val={self.val} and dataset.test={self.test} leave none of "
+                f"dataset.classes={self.classes} to train on. Lower them, or give more classes"
+            )
+
     @property
     def preparation(self) -> Preparation:
         """How a picture from elsewhere becomes one of these."""

@@ -94,6 +94,11 @@ class Ground(Family):
         survey = Survey(self.dx, self.dt, self.nt, self.freq, 1 / self.freq, places, float(fastest))
         self.objective = Inversion(survey, self.inner, self.outer, float(spread))
 
+    @property
+    def interval(self) -> str:  # type: ignore[override]
+        """Of a file, further shots on the same grounds."""
+        return "open" if self._models is None else "closed"
+
     def open(self) -> dict[str, FamilySplit]:
         """The splits `train`, `val` and `test`: each an endless row of models of its own.
 

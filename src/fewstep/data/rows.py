@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,10 @@ def _tensor(x: Any, what: str) -> Tensor:
     wide = array.dtype.kind in "iu" and array.dtype != np.uint8
     array = array.astype(np.int64) if wide else array
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    if isinstance(x, np.memmap) and isinstance(x.base, mmap) and np.may_share_memory(array, x):
+        array = np.memmap(
+            x.filename, x.dtype, "c", x.offset, x.shape
+        )  # nobody writes, and none can
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 

@@ -78,6 +78,8 @@ class SubjectFiles(Brains):
     objective: Retrieval = field(default_factory=Retrieval, init=False)
     subjects: list[Recorded] = field(default_factory=list, init=False, repr=False)
     """Those of a split, once it is open."""
+    everyone: list[Recorded] = field(default_factory=list, init=False, repr=False)
+    """Those of all splits, which every split's digest is of."""
 
     def __post_init__(self) -> None:
         self.check_sizes("d")
@@ -102,6 +104,7 @@ class SubjectFiles(Brains):
                     f"{one.name}.npz: has {one.betas.shape[1]} voxels, and dataset.voxels and "
                     f"dataset.test_voxels ask for {most}. Lower them"
                 )
+        self.everyone = found
         cut = len(found) - self.test_subjects
         parts = {"train": found[:cut], "test": found[cut:]}
         return {name: FamilySplit(name, self._of(some)) for name, some in parts.items()}
@@ -110,7 +113,7 @@ class SubjectFiles(Brains):
         """The subjects' numbers."""
         sums = {
             s.name: hashlib.sha256(s.betas.tobytes() + s.embeddings.tobytes()).hexdigest()
-            for s in self.subjects
+            for s in self.everyone
         }
         return {"version": self.version, **sums}
 

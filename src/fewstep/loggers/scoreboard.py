@@ -38,8 +38,9 @@ def results_table(results: Results) -> Any:
 
     name = measures.metric_of(results[0])
     columns = ["init", "checkpoint", "ways", "shots", "protocol", "steps", "batch_size", "tasks"]
-    columns += [name, f"{name}_ci95"]
-    return wandb.Table([*columns], data=[[r[column] for column in columns] for r in results])
+    columns += [name, f"{name}_ci95", "shift"]
+    rows = [{"shift": 0, **r} for r in results]
+    return wandb.Table([*columns], data=[[row[column] for column in columns] for row in rows])
 
 
 def tasks_table(results: Results, folder: Path) -> Any:

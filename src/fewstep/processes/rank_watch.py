@@ -37,7 +37,8 @@ def cause(statuses: Sequence[int | None]) -> str:
     for rank, status in enumerate(statuses):
         which = f"rank {rank} of {len(statuses)}"
         if status is not None and status < 0:
-            return f"{which} was killed by signal {-status} ({signal.Signals(-status).name})"
+            named = {known.value: f" ({known.name})" for known in signal.Signals}
+            return f"{which} was killed by signal {-status}{named.get(-status, '')}"
         if status and status != LEFT:
             return f"{which} ended with status {status}"
     return f"the {len(statuses)} ranks have lost each other: one hangs, or the network between them"

@@ -49,7 +49,9 @@ def lake(results: Iterable[Mapping[str, Any]], folder: Path, training: str) -> l
     for entry in results:
         error, half = by_run(read_per_task(folder / entry["per_task_file"])["acc"])
         steps = "1 step" if entry["steps"] == 1 else f"{entry['steps']} steps"
+        copies = (2 * entry.get("shift", 0) + 1) ** 2
         name = f"this checkpoint, {entry['protocol']}, {steps}"
+        name += f", {copies} copies of each picture" if copies > 1 else ""
         own.append({"name": name, "error": error, "half_width": half, "training": training})
     return sorted([*LAKE, *own], key=lambda row: row["error"])
 

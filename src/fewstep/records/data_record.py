@@ -31,7 +31,7 @@ def files_of(dataset: Mapping[str, Any]) -> str | None:
     none, or where they are not there. Empty where they are too many to look at."""
     from fewstep.disk.cache.cache import TooMany, fingerprint, folder_fingerprint
 
-    named = [dataset.get("root"), *(dataset.get("split_files") or {}).values()]
+    named = [dataset.get("root"), dataset.get("file"), *(dataset.get("split_files") or {}).values()]
     paths = [Path(str(path)).expanduser() for path in named if path]
     try:
         found = [

@@ -26,10 +26,12 @@ CURVES = ("test", "val")
 def exported(found: Sequence[Section]) -> str:
     """The trained rows of all sections, as JSON; an algorithm is told as its row is."""
     content: dict[str, Any] = {}
-    for row in (row for section in found for row in section.rows if row["init"] == "trained"):
+    table = [row for section in found for row in section.rows if row["init"] == "trained"]
+    for row in table:
+        tested = _tested(row, table)
         for protocol, entries in row.cells.items():
             tasks = content.setdefault(row["dataset"], {})
-            algorithms = tasks.setdefault(f"{row.setting}, {protocol}", {})
+            algorithms = tasks.setdefault(f"{row.setting}{tested}, {protocol}", {})
             for entry in entries:
                 run = next(run for run in row.runs if run.folder == entry["folder"])
                 seeds = algorithms.setdefault(_told(row), {})
@@ -49,6 +51,14 @@ def _even(seeds: Sequence[dict[str, Any]]) -> None:
         seed.clear()
         seed |= {f"step_{place}": point for place, point in enumerate(kept)}
         seed["absolute_metrics"] = final
+
+
+def _tested(row: Row, table: Sequence[Row]) -> str:
+    """How it was tested, where a row that is called the same was tested otherwise."""
+    alike = [r for r in table if (_told(r), r.setting) == (_told(row), row.setting)]
+    names = {"steps": "{} test steps", "shift": "shift {}", "tasks": "{} test tasks"}
+    more = [name for name in names if len({other[name] for other in alike}) > 1]
+    return "".join(f", {names[name].format(row[name])}" for name in more)
 
 
 def _told(row: Row) -> str:

@@ -94,6 +94,8 @@ def differences(cell: Cell, row: Row, entry: Entry) -> list[str]:
             told += [f"{entry['tasks']:,} of {wanted:,} tasks"] if entry["tasks"] < wanted else []
         elif entry.get(name, wanted) != wanted:
             told.append(f"{name}={typed(entry[name])}, not {typed(wanted)}")
+    if row["shift"]:  # with copies of each picture, which no published test has
+        told.append(f"eval.shift={row['shift']}, not 0")
     return told + otherwise(experiment, row)
 
 

@@ -107,7 +107,7 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
         for place, result in enumerate(run.content["results"]):
             where = {"folder": run.folder, "file": run.file, "place": place}
             entry = {**run.content, **result, **where, "varies": varies(result)}
-            entry["shift"] = result.get("shift", 0)
+            entry["shift"] = entry.get("shift", 0)
             same = {name: entry.get(name) for name in SAME} | data_of(entry)
             key = (recipe := recipe_of(run), *same.values())
             row = gathered.setdefault(key, Row(recipe, same))

@@ -20,6 +20,7 @@ from fewstep.data.images.decoding import Picture, decoded
 from fewstep.disk.archives import archive
 from fewstep.disk.archives.member_names import class_folders
 from fewstep.disk.cache.cache import Content, cached, fingerprint
+from fewstep.disk.cache.entries import sums
 from fewstep.disk.folders import below, folders_in
 from fewstep.disk.litter import is_litter
 
@@ -101,6 +102,8 @@ def load(
     settings |= {"classes": list(classes), "files": _fingerprints(pictures)}
     with limited(reading):
         pixels, about = cached(name, settings, build)
+    if about["counts"] != counts.tolist():  # a picture has gone over to the next class
+        about["sha256"] = sums(pixels, counts.tolist())
     digest = data_sha256(classes, counts, about["sha256"])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2), counts, digest
 

@@ -90,7 +90,7 @@ def read(path: Path) -> Entry | None:
                 return None
             with contextlib.suppress(OSError):  # a cache that can only be read: again next time
                 _write_card(path, card)
-        return array, {**card["about"], "sha256": card["sha256"]}
+        return array, {**card["about"], "counts": card["counts"], "sha256": card["sha256"]}
     except (OSError, ValueError, EOFError, LookupError, TypeError, AttributeError):
         return None  # none, or not one of ours
 

@@ -166,9 +166,9 @@ def _cached(name: str) -> Path | None:
     told = _told(name)
     repository, _, revision = (told["hf_hub_id"] or "").partition("@")
     own = told["hf_hub_filename"]
-    for file in (own,) if own else FILES:
+    for file in ((own,) if own else FILES) if repository else ():
         found = try_to_load_from_cache(repository, file, revision=revision or None)
-        if repository and isinstance(found, str):
+        if isinstance(found, str):
             return Path(found)
     fetched = Path(torch.hub.get_dir(), "checkpoints", (told["url"] or "").rpartition("/")[2])
     return fetched if fetched.is_file() else None
