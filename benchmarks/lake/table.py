@@ -23,17 +23,23 @@ from fewstep.report.table import Entry
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "lake"
 TURNED = "images_background, turned characters as classes"
-OWN = {"challenge": TURNED, "challenge_upright": BACKGROUND}
-"""By folder, what was done to the characters of the training."""
+COPIES = ", 9 copies of each picture"
+OWN = {
+    "challenge": ("", TURNED),
+    "challenge_copies": (COPIES, TURNED),
+    "challenge_upright": ("", BACKGROUND),
+    "challenge_upright_copies": (COPIES, BACKGROUND),
+}
+"""By folder, what was done to the pictures of the test, and to the characters of the training."""
 
 
 def challenge() -> str:
     """Errors in percent, least first, each with what its training used."""
     rows = [(100 * r["error"], f"{100 * r['error']:.1f}", r["name"], r["training"]) for r in LAKE]
-    for folder, training in OWN.items():
+    for folder, (tested, training) in OWN.items():
         (entries,) = measured(folder).values()
         found = contrast({"own": 1}, {"own": entries})
-        error, name = 100 - found.mean, f"Proto-FOMAML, 1 step, {len(entries)} trainings"
+        error, name = 100 - found.mean, f"Proto-FOMAML, 1 step{tested}, {len(entries)} trainings"
         rows.append((error, Best(f"{error:.1f} ± {found.half_width:.1f}"), name, training))
     return markdown_table([["errors, %", "who", "trained on"], *(row[1:] for row in sorted(rows))])
 
