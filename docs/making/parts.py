@@ -21,7 +21,7 @@ FILES = ROOT / "build" / "docs"
 
 REPORT = re.compile(
     r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)?"
-    r"(?: --baseline (?P<against>\S+))? -->\n(?:[^|\n].*\n\n)?(\|.*\n)+"
+    r'(?: --baseline "?(?P<against>[^"\n]+?)"?)? -->\n(?:[^|\n].*\n\n)?(\|.*\n)+'
 )
 PEERS = re.compile(r"<!-- benchmarks/results/peers -->\n(\|.*\n)+")
 GATES = re.compile(r"<!-- family\.run -->\n(?:- .*\n)*")
