@@ -92,7 +92,7 @@ def _taken(key: str, overrides: list[str], override: str) -> bool:
     if not isinstance(chosen, dict) or "_target_" not in chosen:
         return False
     with suppress(ConfigError, ValueError, TypeError):
-        return name in inspect.signature(locate(part, chosen["_target_"])).parameters
+        return name in inspect.signature(locate(f"{part}._target_", chosen["_target_"])).parameters
     return False
 
 

@@ -73,7 +73,7 @@ class Glyphs:
                 f"their sum must be below 1"
             )
 
-        if self.split != "all" and self._parts["train"][1] < 1:
+        if self.split != "all" and (self._parts["train"][1] or 0) < 1:
             raise ValueError(
                 f"dataset.val={self.val} and dataset.test={self.test} leave none of "
                 f"dataset.classes={self.classes} to train on. Lower them, or give more classes"

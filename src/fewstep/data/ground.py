@@ -39,8 +39,7 @@ class Ground(Family):
     dx: float = 50.0
     dt: float = 0.005
     nt: int = 150
-    freq: float = 4.0
-    """Of the shots, Hz."""
+    freq: float = 4.0  # Hz
     velocity: Sequence[float] = (2750.0, 1250.0)
     """The mean and the largest distance from it, m/s, as the network has them."""
     source_row: int = 1
@@ -67,6 +66,7 @@ class Ground(Family):
         mean, spread = self.velocity
         self._models = None if self.file is None else read_models(self.file, self.grid)
         own = [] if self._models is None else [self._models.min(), self._models.max()]
+        self.interval = "closed" if own else "open"  # type: ignore[misc]  # further shots there
         slowest, fastest = min([mean - spread, *own]), max([mean + spread, *own])
         courant, cells = fastest * self.dt / self.dx, slowest / (self.freq * self.dx)
         if courant > MOST_COURANT:
@@ -93,11 +93,6 @@ class Ground(Family):
         places = tuple((row, x) for row in self.receiver_rows for x in range(0, self.grid[1], 2))
         survey = Survey(self.dx, self.dt, self.nt, self.freq, 1 / self.freq, places, float(fastest))
         self.objective = Inversion(survey, self.inner, self.outer, float(spread))
-
-    @property
-    def interval(self) -> str:  # type: ignore[override]
-        """Of a file, further shots on the same grounds."""
-        return "open" if self._models is None else "closed"
 
     def open(self) -> dict[str, FamilySplit]:
         """The splits `train`, `val` and `test`: each an endless row of models of its own.

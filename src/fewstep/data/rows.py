@@ -49,10 +49,15 @@ def _tensor(x: Any, what: str) -> Tensor:
     array = array.astype(np.int64) if wide else array
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     if isinstance(x, np.memmap) and isinstance(x.base, mmap) and np.may_share_memory(array, x):
-        array = np.memmap(
-            x.filename, x.dtype, "c", x.offset, x.shape
-        )  # nobody writes, and none can
+        array = _reopened(x)
     return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def _reopened(x: np.memmap) -> np.ndarray:
+    """A mapped array that may be written to without its file, as torch wants it: nobody does."""
+    if x.mode == "c" or not x.filename:
+        return x
+    return np.memmap(str(x.filename), x.dtype, "c", x.offset, x.shape)
 
 
 def _finite(rows: Tensor, what: str) -> Tensor:
