@@ -28,6 +28,7 @@ from fewstep.models import MAMLOmniglotConv, OmniglotConv, ProtoNet
 from fewstep.records.identity import config_hash
 from fewstep.run import assembly
 from problems import CLASSIFICATION, image_episode, largest_difference
+from tiers import slow_but
 
 
 WHOLE = InnerLoop(SGD(0.3), 1)
@@ -173,7 +174,7 @@ def test_in_training_a_query_is_answered_as_under_the_support_protocol(name: str
     assert not torch.allclose(apart, tested, rtol=1e-2)
 
 
-@pytest.mark.parametrize("execution", EXECUTIONS)
+@pytest.mark.parametrize("execution", slow_but("serial", of=EXECUTIONS))
 def test_other_queries_are_no_part_of_a_loss(execution: str) -> None:
     """The mean of the directions of each query alone is that of all of them together."""
     module, (episode, *_) = made(CASES["protonet"].make), episodes(0, 16)
@@ -217,7 +218,7 @@ UNCHANGED = {
 }
 
 
-@pytest.mark.parametrize("execution", EXECUTIONS)
+@pytest.mark.parametrize("execution", slow_but("serial", of=EXECUTIONS))
 @pytest.mark.parametrize("name", UNCHANGED)
 def test_without_batch_norm_nothing_changes(name: str, execution: str) -> None:
     algorithm, before, make, tasks = UNCHANGED[name]

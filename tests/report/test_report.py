@@ -174,7 +174,9 @@ def test_what_diverged_is_not_averaged_away() -> None:
 def test_the_committed_results_keep_their_recipes_apart() -> None:
     folder = Path(__file__).parents[2] / "docs" / "results"
     lines = report.markdown(report.rows(report.read([folder]))).splitlines()[2:]
-    trained = [line.split(" | ")[0] for line in lines if "| trained" in line and line.startswith("| sine")]
+    trained = [
+        line.split(" | ")[0] for line in lines if "| trained" in line and line.startswith("| sine")
+    ]
     assert trained == [f"| sine [model.activation={name}]" for name in ("tanh", "relu")]
 
 

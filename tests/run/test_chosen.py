@@ -140,13 +140,13 @@ LONGER, OTHERWISE = "max_meta_iterations=8", "eval.val_tasks=3"
     [
         # The stretch after 2 is another one: its best.ckpt counts for nothing.
         ("lost", as_it_is, LONGER, 3, 6.0),
-        ("lost", as_it_is, OTHERWISE, 3, 6.0),
-        ("lost", as_it_is, "execution=threads", 3, 6.0),
+        pytest.param("lost", as_it_is, OTHERWISE, 3, 6.0, marks=pytest.mark.slow),
+        pytest.param("lost", as_it_is, "execution=threads", 3, 6.0, marks=pytest.mark.slow),
         # Iteration 2 was the best, and is the checkpoint itself.
         ("ahead", as_it_is, LONGER, 2, 4.0),
         ("ahead", as_it_is, "eval.protocol=inductive", 2, 4.0),  # which it was measured by
-        ("ahead", as_it_is, OTHERWISE, 3, 6.0),
-        ("ahead", remove_best, LONGER, 2, 4.0),
+        pytest.param("ahead", as_it_is, OTHERWISE, 3, 6.0, marks=pytest.mark.slow),
+        pytest.param("ahead", remove_best, LONGER, 2, 4.0, marks=pytest.mark.slow),
         # best.ckpt is where the run goes on, and is its best.
         ("ahead", best_itself, LONGER, 3, 1.0),
         # Both know of iteration 1.
@@ -157,7 +157,7 @@ LONGER, OTHERWISE = "max_meta_iterations=8", "eval.val_tasks=3"
         pytest.param("level", cut_best, LONGER, 3, 6.0, marks=pytest.mark.slow),
         ("level", best_was_nan, LONGER, 3, 6.0),
         # Figures of other tasks cannot be held against those that follow.
-        ("level", as_it_is, OTHERWISE, 3, 6.0),
+        pytest.param("level", as_it_is, OTHERWISE, 3, 6.0, marks=pytest.mark.slow),
         pytest.param("level", as_it_is, "eval.seed=5", 3, 6.0, marks=pytest.mark.slow),
         pytest.param("level", as_it_is, "eval.steps=2", 3, 6.0, marks=pytest.mark.slow),
     ],
