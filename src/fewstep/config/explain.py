@@ -64,12 +64,13 @@ def explained(name: str, overrides: list[str], error: Exception) -> str:
         override = next((o for o in overrides if _key(o) == key), key)
         if name != "train":
             return foreign(name, override)
-        known = [*(k for k, _ in flatten(_defaults(name, overrides, override))), *groups()]
+        composed = _defaults(name, overrides, override)
+        known = [*(k for k, _ in flatten(composed)), *groups()]
         if key in known:
             return _only_elsewhere(override, overrides)
         if inside := _inside(key, known):
             return f"{override}: {key} has no such key, only {', '.join(inside)}"
-        if _taken(key, overrides, override):
+        if _taken(key, composed):
             return f"{override}: no file that was chosen has {key}. +{override} adds it"
         more = f"; +{override} adds it" if OPEN.match(key) else ""
         return (
@@ -83,12 +84,12 @@ def explained(name: str, overrides: list[str], error: Exception) -> str:
     return ": ".join(part for part in (override, " ".join(text.split())) if part)
 
 
-def _taken(key: str, overrides: list[str], override: str) -> bool:
+def _taken(key: str, composed: dict) -> bool:
     """Whether the class that was chosen takes a key that its file does not have."""
     part, _, name = key.rpartition(".")
     if name in LATER.get(part, ()):
         return True
-    chosen = _defaults("train", overrides, override).get(part)
+    chosen = composed.get(part)
     if not isinstance(chosen, dict) or "_target_" not in chosen:
         return False
     with suppress(ConfigError, ValueError, TypeError):

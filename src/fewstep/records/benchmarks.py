@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.messages.columns import aligned
+from fewstep.records import measures
 from fewstep.records.results import read_per_task
 from fewstep.records.student import half_width
 
@@ -49,7 +50,7 @@ def lake(results: Iterable[Mapping[str, Any]], folder: Path, training: str) -> l
     for entry in results:
         error, half = by_run(read_per_task(folder / entry["per_task_file"])["acc"])
         steps = "1 step" if entry["steps"] == 1 else f"{entry['steps']} steps"
-        copies = (2 * entry.get("shift", 0) + 1) ** 2
+        copies = measures.copies(entry.get("shift", 0))
         name = f"this checkpoint, {entry['protocol']}, {steps}"
         name += f", {copies} copies of each picture" if copies > 1 else ""
         own.append({"name": name, "error": error, "half_width": half, "training": training})

@@ -47,6 +47,11 @@ def inside(end: float, mean: float, metric: str) -> float:
     return min(max(end, low), 100.0 if metric == "acc" else math.inf)
 
 
+def copies(shift: int) -> int:
+    """Of a test picture, itself among them, that is shifted by up to so many pixels."""
+    return (2 * shift + 1) ** 2
+
+
 def scale(metric: str) -> int:
     """What a figure of it is multiplied by to be shown: shares are shown in percent."""
     return 100 if measured(metric).endswith("%") else 1

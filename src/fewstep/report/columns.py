@@ -8,7 +8,7 @@ from typing import Any
 
 from fewstep.config.limits import PROTOCOLS
 from fewstep.config.room import size
-from fewstep.records import words
+from fewstep.records import measures, words
 from fewstep.report.best import best
 from fewstep.report.further import further
 from fewstep.report.intervals import estimate, show
@@ -117,7 +117,7 @@ def _figure(row: Row, protocol: str, marked: bool) -> str:
 
 def _copies(shift: int) -> str:
     """Of each test picture, where there is more than itself (`eval.shift`)."""
-    return str((2 * shift + 1) ** 2) if shift else ""
+    return str(measures.copies(shift)) if shift else ""
 
 
 def _initialization(row: Row) -> str:

@@ -6,7 +6,6 @@ the interval of their mean.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from matplotlib.axes import Axes
 
 from fewstep.records import layout
 from fewstep.records.lines import CHANCE
+from fewstep.records.measures import inside
 from fewstep.records.panel import AXIS, TITLE, handle
 from fewstep.records.style import NEUTRAL, STYLES, evenly, logarithmic
 from fewstep.report.dots import INTERVAL, Dot, Dots
@@ -109,8 +109,8 @@ def _limits(axes: Axes, seen: Sequence[float], metric: str) -> None:
         high = 100.0
     room = 0.05 * (high - low) or max(0.05 * abs(high), 1e-9)
     top = min(101.0, high + room) if metric == "acc" else high + room
-    least = -1.0 if metric == "acc" else 0.0 if low >= 0 else -math.inf
-    axes.set_xlim(max(least, low - room), top)
+    left = max(-1.0, low - room) if metric == "acc" else inside(low - room, low, metric)
+    axes.set_xlim(left, top)
     evenly(axes.xaxis)
 
 
