@@ -25,7 +25,7 @@ FLOORS: dict[str, str] = {
     "records": "messages disk",
     "models": "core",
     "adapters": "core",
-    "data": "core disk lazy",
+    "data": "core disk messages lazy",
     "algorithms": "adapters core",
     "execution": "algorithms adapters core programs messages",
     "loggers": "records disk messages",

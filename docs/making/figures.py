@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -9,9 +10,13 @@ from matplotlib.figure import Figure
 from fewstep import report
 from fewstep.report.pictures import draw
 from fewstep.report.sections import sections
+from fewstep.theory import figures as theory
 
 
 ROOT = Path(__file__).resolve().parents[2]
+
+THEORY = {"theory_alignment": "theory", "theory_estimators": "theory_estimators"}
+"""The pictures of `fewstep theory`, each named by its folder and part, and the folder."""
 
 FIGURES = {
     "gradient_combinations": ("gradient_combinations", "final"),
@@ -26,8 +31,14 @@ FIGURES = {
 
 def redraw() -> None:
     """Draw every one of them anew."""
+    to = ROOT / "docs" / "figures"
     for name in FIGURES:
-        drawn(name).savefig(ROOT / "docs" / "figures" / f"{name}.png", dpi=150, facecolor="white")
+        drawn(name).savefig(to / f"{name}.png", dpi=150, facecolor="white")
+    for name, folder in THEORY.items():
+        figures = json.loads((ROOT / "docs" / "results" / folder / "theory.json").read_text())
+        part = name.removeprefix("theory_")
+        (made,) = theory.draw(to, {part: figures[part]})
+        made.replace(to / f"{name}.png")
 
 
 def drawn(name: str) -> Figure:

@@ -76,7 +76,6 @@ def test_what_cannot_be_seen_is_spelled():
     assert printable("a\x1b[31m\n\u202e\x9b\u200b\ufeff\ud800\U000e0041\xa0b") == (
         r"a\x1b[31m\n\u202e\x9b\u200b\ufeff\ud800\U000e0041" "\xa0b"
     )
-    assert printable("a\nb\x07", keep="\n") == "a\nb" + r"\x07"
     assert caption("_a$b$") == r" _a\$b\$"
 
 

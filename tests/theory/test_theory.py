@@ -8,12 +8,12 @@ from torch import Tensor
 
 from fewstep.theory import averages, expansions
 from fewstep.theory.expansions import leading_order
-from fewstep.theory.problem import ALGORITHMS, KS, Problem, flat, sine_problem
+from fewstep.theory.problem import ALGORITHMS, KS, FiniteProblem, flat, sine_problem
 from problems import finite_differences
 
 
 @pytest.fixture(scope="module")
-def problem() -> Problem:
+def problem() -> FiniteProblem:
     return sine_problem(1)
 
 
@@ -47,7 +47,7 @@ def test_the_expansions_of_three_minibatches_sum_over_all_pairs() -> None:
         torch.testing.assert_close(leading_order(name, 0.1, gb, hb), value)
 
 
-def test_derivatives_are_those_of_the_loss(problem: Problem) -> None:
+def test_derivatives_are_those_of_the_loss(problem: FiniteProblem) -> None:
     gb, hb = expansions.derivatives(problem)
     episode = problem.episodes[2]
     rows = episode.batches[1]
@@ -61,19 +61,19 @@ def test_derivatives_are_those_of_the_loss(problem: Problem) -> None:
     torch.testing.assert_close(hb, hb.mT)
 
 
-def test_minibatches_of_a_task_are_disjoint(problem: Problem) -> None:
+def test_minibatches_of_a_task_are_disjoint(problem: FiniteProblem) -> None:
     for episode in problem.episodes:
         assert episode.batches.unique().numel() == episode.batches.numel()
 
 
-def test_residuals_are_of_second_order(problem: Problem) -> None:
+def test_residuals_are_of_second_order(problem: FiniteProblem) -> None:
     found = {(row["algorithm"], row["k"]): row["slope"] for row in expansions.slopes(problem)}
     assert set(found) == {(name, k) for name in ALGORITHMS for k in KS}
     assert found == pytest.approx(dict.fromkeys(found, 2.0), abs=0.02)
 
 
 def test_another_algorithm_does_not_pass_for_maml(
-    problem: Problem, monkeypatch: pytest.MonkeyPatch
+    problem: FiniteProblem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FOMAML lacks one of MAML's first-order terms, so that its residual has slope 1."""
     right = expansions.algorithm
@@ -84,7 +84,7 @@ def test_another_algorithm_does_not_pass_for_maml(
 
 
 @pytest.mark.slow
-def test_coefficients_are_those_of_the_paper(problem: Problem) -> None:
+def test_coefficients_are_those_of_the_paper(problem: FiniteProblem) -> None:
     table = {
         "maml": {2: (1, -2), 3: (1, -4), 4: (1, -6)},
         "fomaml": {2: (1, -1), 3: (1, -2), 4: (1, -3)},
@@ -96,11 +96,11 @@ def test_coefficients_are_those_of_the_paper(problem: Problem) -> None:
         assert (row["avg_grad"], row["avg_grad_inner"]) == pytest.approx(paper, rel=0.01)
 
 
-def test_avg_grad_inner_is_half_the_gradient_of_an_inner_product(problem: Problem) -> None:
+def test_avg_grad_inner_is_half_the_gradient_of_an_inner_product(problem: FiniteProblem) -> None:
     assert averages.identity(problem)["relative_difference"] < 1e-8
 
 
-def test_one_step_is_joint_training_and_two_are_not(problem: Problem) -> None:
+def test_one_step_is_joint_training_and_two_are_not(problem: FiniteProblem) -> None:
     found = averages.one_step(problem)
     assert found["relative_difference"] < 1e-13
     assert found["relative_difference_k2"] > 1e-3

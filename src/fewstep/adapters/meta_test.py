@@ -1,4 +1,4 @@
-"""Meta-test: adapt to unseen tasks and say how well, with an honest interval.
+"""Meta-test of one task: adapt to it, and measure the answers in each protocol.
 
 All protocols are measured on the same adapted parameters. Two are the paper's (section 6.1;
 reference code reptile.py:125-134):

@@ -14,7 +14,7 @@ from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params, Start, Sta
 
 class Algorithm(ABC):
     """A small object with fields and one method. To add one, write a subclass in a file of its own
-    and a YAML that names it: nothing else knows the list of algorithms."""
+    and a YAML that names it; no list of algorithms has to be changed."""
 
     inner: InnerLoop
 

@@ -98,8 +98,8 @@ def refuse(need: Need, executions: Iterable[str], chosen: str, free: int, recipe
 
 
 def _fix(ways_out: list[str], keys: list[str]) -> str:
-    lower = f"ower {' or '.join(keys)}"
-    return f"Use {' or '.join(ways_out)} or l{lower}" if ways_out else f"L{lower}"
+    lower = f"lower {' or '.join(keys)}"
+    return f"Use {' or '.join([*ways_out, lower])}" if ways_out else f"L{lower[1:]}"
 
 
 def _probe(subject: Subject, steps: int) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 from fewstep.commands.front import TRUST, reading, run, trusted
 from fewstep.config.checks import Check, count
 from fewstep.config.keys import Key, help_of
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, some
 
 
 ABOUT = """\
@@ -93,8 +93,7 @@ def _adapt(values: dict[str, Any]) -> int:
         draw(folder / "expected.png", found, expected, reading_of(values))
     counts = sorted(map(len, found.values()))
     each = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
-    names = ", ".join(list(found)[:12]) + (", ..." if len(found) > 12 else "")
-    made = [f"{len(found)} classes of {each} pictures: {names}", *lines]
+    made = [f"{len(found)} classes of {each} pictures: {some([*found], 12)}", *lines]
     if expected:
         made.append(str(expected))
     written = "classifier.json, weights.safetensors" + (", expected.png" if expected else "")

@@ -12,7 +12,7 @@ from typing import Any
 
 from fewstep.disk.files import CannotWrite, replacing
 from fewstep.messages.complaint import complain
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, first_line
 from fewstep.messages.options import Options
 from fewstep.messages.printable import printable
 from fewstep.report.sections import Section
@@ -25,7 +25,7 @@ Writes the comparison dashboard of a W&B project as a workspace: meta-test and m
 meta-iterations, tasks and time, gathered by algorithm and shots; adaptation curves; final figures;
 training. Each SWEEP that is named (outputs/sweeps/NAME) becomes one run beside those of its jobs:
 means over seeds with their intervals, and its adaptation curves, which the dashboard draws in one
-chart. Told again, it is the same run.
+chart. Running it again updates the same run.
 
   --offline FILE.json   neither account nor network: the workspace goes into the file, and the runs
                         of sweeps under SWEEP/wandb, for wandb sync
@@ -159,10 +159,9 @@ def _saved(entity: str, project: str, *more: Any) -> str:
         entity = entity or wandb.Api().default_entity or ""
         return layout(entity, project, *more).save().url
     except Exception as error:  # of W&B, its network, its answer: no common class
-        reason = str(error).partition("\n")[0] or type(error).__name__
         raise ConfigError(
-            f"{printable(project)}: W&B has not taken the workspace ({printable(reason)}). Without "
-            "account or network: --offline FILE.json"
+            f"{printable(project)}: W&B has not taken the workspace "
+            f"({printable(first_line(error))}). Without account or network: --offline FILE.json"
         ) from None
 
 

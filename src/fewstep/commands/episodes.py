@@ -12,6 +12,7 @@ from fewstep.config.keys import Key, help_of, read
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
+from fewstep.messages.words import overridden
 
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
     from fewstep.disk.files import CannotWrite
 
     words = sys.argv[1:] if words is None else words
-    own = [word for word in words if word.partition("=")[0].lstrip("+~") in KEYS]
+    own = [word for word in words if overridden(word) in KEYS]
     try:
         values = read("episodes", KEYS, own)
         print(_write(values, [word for word in words if word not in own]))

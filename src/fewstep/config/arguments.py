@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 
 from fewstep.config.groups import groups, options
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, first_line
 from fewstep.messages.words import typed
 
 
@@ -141,7 +141,7 @@ def parsed(word: str) -> Override:
     except HydraException as error:
         key, _, value = word.partition("=")
         raise ConfigError(
-            f"{word}: cannot be parsed ({str(error).splitlines()[0]}). Close its brackets, or "
+            f"{word}: cannot be parsed ({first_line(error)}). Close its brackets, or "
             f"quote it if it is a text: {typed(key, value)}"
         ) from None
     if not override.key_or_group:

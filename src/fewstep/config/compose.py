@@ -20,7 +20,7 @@ from fewstep.config.explain import explained, no_plugin
 from fewstep.config.groups import at_least, initialized, search_path
 from fewstep.config.names import network_part
 from fewstep.config.own_conf import UNREADABLE, check_all, check_chosen
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, first_line
 
 
 MANDATORY = {
@@ -118,8 +118,8 @@ def _check_complete(config: DictConfig) -> None:
         missing = sorted(OmegaConf.missing_keys(config))
         OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
-        key, first = error.full_key or "configuration", str(error).splitlines()[0]
-        raise ConfigError(f"{key}: {first}. Give it a value, as {key}=...") from None
+        key = error.full_key or "configuration"
+        raise ConfigError(f"{key}: {first_line(error)}. Give it a value, as {key}=...") from None
     for key in missing:
         own = key.replace("dataset", str(config.get("dataset", {}).get("name")), 1)
         what = MANDATORY.get(own) or MANDATORY.get(key, "it has no default")

@@ -17,6 +17,7 @@ from fewstep.config.groups import groups, initialized, options
 from fewstep.config.instantiate import locate
 from fewstep.config.limits import LATER
 from fewstep.messages.errors import ConfigError, did_you_mean
+from fewstep.messages.words import overridden
 
 
 PLUGINS = ("joblib", "submitit", "ray", "optuna")
@@ -36,7 +37,7 @@ def foreign(name: str, override: str) -> str:
     """What to say of an override that a command other than train does not take."""
     with initialized():
         known = [key for key, _ in flatten(_defaults(name, [], ""))]
-    hint = did_you_mean(_key(override), known)
+    hint = did_you_mean(overridden(override), known)
     return (
         f"{override}: {name} keeps what the checkpoint was trained with, and takes settings of the "
         f"evaluation alone: {', '.join(k for k in known if k.startswith(('eval.', 'dataset.')))}, "
@@ -61,7 +62,7 @@ def explained(name: str, overrides: list[str], error: Exception) -> str:
     unknown = re.search(r"Could not override '([^']+)'", text)
     if unknown and text.startswith("Could not"):
         key = unknown.group(1)
-        override = next((o for o in overrides if _key(o) == key), key)
+        override = next((o for o in overrides if overridden(o) == key), key)
         if name != "train":
             return foreign(name, override)
         composed = _defaults(name, overrides, override)
@@ -80,7 +81,7 @@ def explained(name: str, overrides: list[str], error: Exception) -> str:
     if merged := re.match(r"Error merging override \+*([\w/.@-]+)=", text):
         override = next((o for o in overrides if o in text), text)
         return f"{override}: has keys of its own. Give them as {merged[1]}.KEY=VALUE"
-    override = next((o for o in overrides if o in text or f"'{_key(o)}'" in text), "")
+    override = next((o for o in overrides if o in text or f"'{overridden(o)}'" in text), "")
     return ": ".join(part for part in (override, " ".join(text.split())) if part)
 
 
@@ -105,10 +106,10 @@ def _inside(key: str, known: list[str]) -> list[str]:
 
 def _only_elsewhere(override: str, overrides: list[str]) -> str:
     """What to say of a key that the defaults have, and a file that was chosen does not."""
-    group, _, rest = _key(override).partition(".")
+    group, _, rest = overridden(override).partition(".")
     chosen = next((o for o in overrides if o.startswith(f"{group}=")), "")
     if not rest or not chosen:
-        key = _key(override)
+        key = overridden(override)
         return f"{override}: gives {key} a new entry. Use +{key}.NAME=VALUE to add one"
     return (
         f"{override}: {chosen} has no {rest}. Leave it out, add it with +{override}, or let "
@@ -125,7 +126,3 @@ def _defaults(name: str, overrides: list[str], without: str) -> dict:
     except (HydraException, OmegaConfBaseException, ValueError):
         composed = compose(name)
     return cast(dict, OmegaConf.to_container(composed))
-
-
-def _key(override: str) -> str:
-    return override.lstrip("+~").partition("=")[0]

@@ -15,10 +15,9 @@ from pathlib import Path
 
 from fewstep.config.evaluation import EVALUATE
 from fewstep.config.groups import conf_dir
-from fewstep.config.limits import EVAL, MAML, MODEL, RUN, TRAIN
+from fewstep.config.limits import EVAL, GROUPS, MAML, MODEL, RUN, TRAIN
 
 
-GROUPS = ("algorithm", "dataset", "shots", "model", "trainer", "logger")
 LIMITS = {**EVALUATE, **MAML, **MODEL, **TRAIN, **RUN, **EVAL}
 TITLE = "# Configuration reference"
 HEAD = "| key | type and limits | default | what it does |\n|---|---|---|---|"

@@ -1,4 +1,4 @@
-"""What commit 43e8be0 wrote, read with today's words: the only file that knows yesterday's.
+"""What commit 43e8be0 wrote, read with today's words (`records.older` has what later ones added).
 
 Its run directories and checkpoints are evaluated, reported and resumed. Stored configurations pass
 through `current` wherever they are read; what they lack is what that commit did without it.

@@ -48,7 +48,8 @@ def check_lending(
         expected = _gradient(lambda: _seeded(module, x, taken), own)
     finally:
         _set(own, kept)
-        any(map(remember, layers, memory))
+        for layer, remembered in zip(layers, memory, strict=True):
+            remember(layer, remembered)
     largest = max((float(g.abs().max()) for g in expected.values() if g.numel()), default=0.0)
     for name, grad in expected.items() if found else ():
         tolerance = TOLERANCE.get(grad.dtype, EXACT) * largest

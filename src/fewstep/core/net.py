@@ -72,8 +72,7 @@ class Net:
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """The same as the module has them."""
-        first = {name: places[0] for name, places in self._slots.items()}
-        return {name: owner[local] for name, (owner, local) in first.items()}
+        return {name: owner[local] for name, ((owner, local), *_) in self._slots.items()}
 
     def constants(self) -> Params:
         """What the module has besides: buffers, and parameters that nobody moves."""

@@ -56,9 +56,9 @@ class OuterStep:
     learns is called `inner/*`. They fall as `lr` does."""
     aggregator: Aggregator = field(default_factory=Mean)
     clip: float | None = None
-    """The longest that the whole gradient may be; None lets it be."""
+    """The longest that the whole gradient may be. None: no limit."""
     clamp: float | None = None
-    """What no entry of a meta-batch's direction may exceed in size; None is no limit."""
+    """What no entry of a meta-batch's direction may exceed in size. None: no limit."""
     average: float | None = None
     """The decay of a moving average of the initializations, which is what is tested; None tests the
     last of them."""

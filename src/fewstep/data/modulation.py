@@ -131,11 +131,11 @@ class Modulation(Family):
             )
 
 
-def pulse(beta: float = BETA, span: int = SPAN, sps: int = SPS) -> np.ndarray:
-    """The root of a raised cosine, with unit energy: [span * sps + 1]."""
-    t = (np.arange(span * sps + 1) - span * sps / 2) / sps + 1e-9  # beside where it is 0 / 0
-    up = np.sin(np.pi * t * (1 - beta)) + 4 * beta * t * np.cos(np.pi * t * (1 + beta))
-    taps = up / (np.pi * t * (1 - (4 * beta * t) ** 2))
+def pulse() -> np.ndarray:
+    """The root of a raised cosine, with unit energy: [SPAN * SPS + 1]."""
+    t = (np.arange(SPAN * SPS + 1) - SPAN * SPS / 2) / SPS + 1e-9  # beside where it is 0 / 0
+    up = np.sin(np.pi * t * (1 - BETA)) + 4 * BETA * t * np.cos(np.pi * t * (1 + BETA))
+    taps = up / (np.pi * t * (1 - (4 * BETA * t) ** 2))
     return taps / np.linalg.norm(taps)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewstep.messages.errors import some
+
 
 SHOWN = 3
 """Of what is wrong, so many are named."""
@@ -63,10 +65,9 @@ def _reopened(x: np.memmap) -> np.ndarray:
 def _finite(rows: Tensor, what: str) -> Tensor:
     bad = (~torch.isfinite(rows).flatten(1).all(1)).nonzero().flatten().tolist()
     if bad:
-        first = ", ".join(map(str, bad[:SHOWN])) + (", ..." if len(bad) > SHOWN else "")
         raise ValueError(
             f"{what}: {len(bad)} of {len(rows)} examples hold values that are not finite (number "
-            f"{first}). Correct them or leave them out"
+            f"{some(bad, SHOWN)}). Correct them or leave them out"
         )
     return rows
 

@@ -17,6 +17,7 @@ from fewstep.data.images.decode import MODES
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
 from fewstep.data.rows import SHOWN, classes_of, inputs_of
+from fewstep.messages.errors import some
 
 
 PIXEL = 1 / 255
@@ -134,11 +135,9 @@ class TensorClasses:
                 raise ValueError(f"splits.{part}: names no class. List one at least")
             for label in labels:
                 if label not in self.class_names:
-                    known = ", ".join(self.class_names[:SHOWN])
                     raise ValueError(
                         f"splits.{part}: y has no example of class '{label}'. Its "
-                        f"{len(self.class_names)} classes are {known}"
-                        f"{', ...' if len(self.class_names) > SHOWN else ''}"
+                        f"{len(self.class_names)} classes are {some(self.class_names, SHOWN)}"
                     )
                 if label in seen:
                     raise ValueError(

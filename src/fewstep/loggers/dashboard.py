@@ -16,6 +16,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fewstep.disk.files import replacing
 from fewstep.loggers.scoreboard import labels, results_table, tasks_table
+from fewstep.messages.errors import first_line
 from fewstep.records import measures
 from fewstep.records.objective import objective
 
@@ -112,7 +113,7 @@ class Dashboard(Logger):
                 return wandb.init(resume="allow", **mode, **options)
             except (wandb.Error, OSError) as error:
                 log.warning(
-                    "W&B cannot be reached (%s): this run is logged offline", _first_line(error)
+                    "W&B cannot be reached (%s): this run is logged offline", first_line(error)
                 )
                 options["id"] = _run_id(self._folder, anew=True)  # W&B holds on to the other one
         return wandb.init(mode="offline", **options)
@@ -126,7 +127,7 @@ class Dashboard(Logger):
             if not self._lost:
                 log.warning(
                     "W&B has failed (%s): this goes on without; upload it later: wandb sync %s",
-                    _first_line(error),
+                    first_line(error),
                     self._folder / "wandb" / "latest-run",
                 )
             self._lost = True
@@ -194,7 +195,3 @@ def _run_id(folder: Path, anew: bool = False) -> str:
         with replacing(file) as aside:
             aside.write_text(given or secrets.token_hex(4))
     return file.read_text()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__

@@ -17,15 +17,12 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What begins a formula in a cell of a spreadsheet."""
 
 
-def printable(value: Any, keep: str = "") -> str:
-    """A text in one line, in which whatever would not be seen as it is is spelled: `\\x1b`.
-
-    `keep` are characters that stay, such as a line break where the text may have several.
-    """
+def printable(value: Any) -> str:
+    """A text in one line, in which whatever would not be seen as it is is spelled: `\\x1b`."""
     text = str(value)
     if text.isprintable():  # which nearly all are
         return text
-    return "".join(c if c in keep or _seen(c) else _spelled(c) for c in text)
+    return "".join(c if _seen(c) else _spelled(c) for c in text)
 
 
 def _seen(character: str) -> bool:

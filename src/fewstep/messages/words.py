@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def overridden(word: str) -> str:
+    """The key that an override sets, adds or takes away: `a.b` of `+a.b=1`."""
+    return word.lstrip("+~").partition("=")[0]
+
+
 def quoted(text: str) -> str:
     """A text as Hydra's grammar takes it, whatever is in it, and OmegaConf leaves it."""
     text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from fewstep.messages.words import overridden
 from fewstep.records.identity import config_of
 from fewstep.records.run_folders import OVERRIDES
 
@@ -30,9 +31,11 @@ def words_of(folder: Path) -> list[str] | None:
     words = _stored(folder)
     if words is None:
         return None
-    own = [w for w in words if _key(w) not in PLACED and not _key(w).startswith("hydra.")]
-    follows = LENGTH in map(_key, own) and _has_budget(own, folder)
-    return [word for word in own if not (follows and _key(word) == LENGTH)]
+    own = [
+        w for w in words if overridden(w) not in PLACED and not overridden(w).startswith("hydra.")
+    ]
+    follows = LENGTH in map(overridden, own) and _has_budget(own, folder)
+    return [word for word in own if not (follows and overridden(word) == LENGTH)]
 
 
 def kept_words(results: Path) -> Path:
@@ -52,15 +55,11 @@ def read_words(file: Path) -> list[str] | None:
 
 def _has_budget(words: Sequence[str], folder: Path) -> bool:
     """Whether a budget says how long a run is; that of a file stands in its configuration alone."""
-    given = [word.partition("=")[2] for word in words if _key(word).split(".")[0] == KEY]
+    given = [word.partition("=")[2] for word in words if overridden(word).split(".")[0] == KEY]
     if given:
         return any(value != "null" for value in given)
     budget = config_of(folder).get(KEY)
     return isinstance(budget, Mapping) and any(amount is not None for amount in budget.values())
-
-
-def _key(word: str) -> str:
-    return word.partition("=")[0].lstrip("+~")
 
 
 def _stored(folder: Path) -> list[str] | None:

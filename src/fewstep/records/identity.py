@@ -23,7 +23,7 @@ BEFORE_AUTO = 500
 OUR_MODELS = "fewstep.models."
 
 LATER_BASELINES = ("oracle", "start")
-"""Those that older runs lack, which is none."""
+"""Those that older configurations do not have: they were not run."""
 
 
 def hashed(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""progress.json in the folder of a run under way: how far it is and how fast, for who looks in."""
+"""progress.json in the folder of a run under way: how far it is and how fast, which
+`fewstep status` shows."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fewstep.messages.errors import ConfigError, did_you_mean
+from fewstep.messages.errors import ConfigError, did_you_mean, some
 from fewstep.messages.printable import printable
 from fewstep.records.two_way import holm
 from fewstep.report.best import ahead, groups, is_loss
@@ -58,10 +58,10 @@ def check_name(tables: Sequence[Sequence[Row]], name: str) -> None:
     if any(is_called(row, name) for table in tables for row in table):
         return
     near = did_you_mean(name, every)
-    listed = ", ".join(every[:SHOWN]) + (", ..." if len(every) > SHOWN else "")
+    known = printable(some(every, SHOWN)) or "there is none yet"
     raise ConfigError(
         f"--baseline {printable(name)}: no row is called so.{near} It must be an algorithm, a "
-        f"label, a run's name or a whole row: {printable(listed) or 'there is none yet'}"
+        f"label, a run's name or a whole row: {known}"
     )
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
+from fewstep.records.results import SCHEMA
 from fewstep.records.sizes import SIZES
 
-
-SCHEMA = 1
 
 SHOWN = 60
 """Characters of a bad value that are shown."""

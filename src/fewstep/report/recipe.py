@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from fewstep.config.checks import flatten
+from fewstep.messages.words import overridden
 from fewstep.records.identity import NOT_HASHED, hashed
 from fewstep.report.table import Row
 
@@ -59,7 +60,7 @@ def _by_command(experiment: str, words: Sequence[str]) -> list[str]:
     """Of a result without its configuration: every override that changes what is computed."""
     if f"experiment={experiment}" not in words:
         return ["its recipe is not recorded"]
-    keys = {word: word.lstrip("+~").partition("=")[0] for word in words if "=" in word}
+    keys = {word: overridden(word) for word in words if "=" in word}
     return [word for word, key in keys.items() if not _is_of(key, SAID + ELSEWHERE)]
 
 

@@ -1,6 +1,6 @@
 """From a checked configuration to an experiment: every part is built once, and held to the others.
 
-Below this file nobody reads a configuration.
+What trains and tests is given these parts, and asks no configuration.
 """
 
 from __future__ import annotations

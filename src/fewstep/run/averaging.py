@@ -14,7 +14,8 @@ from fewstep.core.types import Params
 
 class Average:
     """`a <- d a + (1 - d) phi` after every outer step, with `d` at most (1 + i) / (10 + i) after i
-    of them, so that it does not begin with the random initialization.
+    of them (the warm-up of TensorFlow's `ExponentialMovingAverage`), so that it does not begin with
+    the random initialization.
 
     Meta-validation and meta-test start from it; training goes on from phi.
     """

@@ -12,7 +12,7 @@ from fewstep.config.checks import flatten
 from fewstep.config.renamed import current
 from fewstep.core.rules import State
 from fewstep.core.types import Params
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, first_line
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
 from fewstep.records.identity import NOT_HASHED, NOT_HASHED_OF_DATASET
@@ -71,8 +71,7 @@ def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
         check_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler or zip reader does
-        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        reason = printable(first)
+        reason = printable(first_line(error)[:200])
         raise ConfigError(
             f"{key}={path}: cannot be read as a checkpoint, it may be truncated ({reason}). Use "
             "another one of the run, such as last.ckpt or best.ckpt"
@@ -84,16 +83,16 @@ def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
     return {**content, "fewstep": {**ours, "config": current(ours["config"])}}
 
 
-def restore(learner: MetaLearner, path: Path, key: str = "checkpoint") -> dict[str, Any]:
+def restore(learner: MetaLearner, path: Path) -> dict[str, Any]:
     """Give a learner the parameters and the inner rule's state of a checkpoint; its contents.
 
     Raises:
         ConfigError: the checkpoint is of another network, or of another number of ways, or of a
             training that has diverged.
     """
-    content = read(path, key)
-    match(learner, content, path, key)
-    check_finite(content, path, key)
+    content = read(path, "checkpoint")
+    match(learner, content, path, "checkpoint")
+    check_finite(content, path, "checkpoint")
     adopt(learner, content)
     return content
 

@@ -14,12 +14,9 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from fewstep.adapters.meta_test import Setting
+from fewstep.config.capacity import CHUNK
 from fewstep.core.types import Episode, EpisodeSpec, Split
 from fewstep.execution.collectives import local_share
-
-
-CHUNK = 32
-"""Tasks that meta-test hands to the executor at a time."""
 
 
 class MetaBatches(IterableDataset):

@@ -156,8 +156,9 @@ class MetaLearner(Measuring):
 
     def directions(
         self, episodes: Sequence[Episode], execution: Execution | None = None
-    ) -> tuple[Params, State, Metrics]:
-        """Sums over the meta-batch, of which `episodes` are this rank's share; the rule's state."""
+    ) -> tuple[Any, State, Metrics]:
+        """What the aggregator sums over the meta-batch, of which `episodes` are this rank's share
+        (see `hand_over`); the rule's state after it; and sums of the tasks' metrics."""
         return self._batch().total(execution or self.meet(episodes[0]), self.start(), episodes)
 
     def hand_over(self, total: Any) -> None:

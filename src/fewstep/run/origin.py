@@ -15,7 +15,7 @@ from typing import Any
 from fewstep.core.types import Split
 from fewstep.data.digest import classes_sha256, composed
 from fewstep.data.images.split import ImageSplit
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, some
 from fewstep.run import checkpoint
 from fewstep.run.build import build_source
 from fewstep.run.checkpoint_contents import BEFORE, trained_on
@@ -97,7 +97,8 @@ def _check_new(experiment: Experiment, trained: Sequence[str], key: str, fix: st
         if seen:
             raise ConfigError(
                 f"{key}: was trained on {len(seen)} of the {len(classes_of(split))} {name} classes "
-                f"of {experiment.source.place} ({some(seen)}), which would no longer be new. {fix}"
+                f"of {experiment.source.place} ({some(seen, SHOWN)}), which would no longer be "
+                f"new. {fix}"
             )
 
 
@@ -154,17 +155,12 @@ def among(split: Split, names: Sequence[str]) -> list[str]:
     return [name for name in classes_of(split) if composed(name) in wanted]
 
 
-def some(names: Sequence[str]) -> str:
-    """`a, b, c, ...`"""
-    return f"{', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}"
-
-
 def other_data(splits: Splits, source: Source, content: Content, key: str) -> ConfigError:
     """The refusal of data that a checkpoint was not trained on; `key` is how it was given."""
     split, classes = next(iter(splits.values())), content.get("classes") or {}
     names = [name for part in classes.values() for name in part]
     gone = absent(split, names) if isinstance(split, ImageSplit) else []
-    lost = f" and lacks {len(gone)} of its classes ({some(gone)})" if gone else ""
+    lost = f" and lacks {len(gone)} of its classes ({some(gone, SHOWN)})" if gone else ""
     was, here = build_source(content["config"]).place, source.place
     which = "what is there now" if was == here else here
     digests = short(content.get("data_sha256")), short(getattr(split, "data_sha256", None))

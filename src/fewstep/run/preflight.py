@@ -116,8 +116,8 @@ class Preflight:
         if is_own(algorithm):
             check_direction(copy.deepcopy(algorithm), self._problem(), self.start, episodes[0])
         run = self.learner.meet(episodes[0]) if whole else self.plain
-        batch = MetaBatch(algorithm, self.objective, recipe.outer.aggregator)
-        check_sound(place, self._trial.run(place, run, batch.total, episodes)[0])
+        work = MetaBatch(algorithm, self.objective, recipe.outer.aggregator).total
+        check_sound(place, self._trial.run(place, run, work, episodes)[0])
 
     def _measure(self, setting: Setting, split: Split, number: int) -> None:
         test = self.experiment.test

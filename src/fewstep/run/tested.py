@@ -9,7 +9,7 @@ from typing import Any
 
 from fewstep.core.types import Split
 from fewstep.data.images.split import ImageSplit
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, some
 from fewstep.run import build, origin, parts
 from fewstep.run.checkpoint_contents import trained_on
 from fewstep.run.dataset_contract import open_splits
@@ -97,7 +97,7 @@ def _own(experiment: Experiment, asked: Asked, content: Content) -> dict[str, Sp
     if gone := origin.absent(any_split, classes):
         raise ConfigError(
             f"{key}: {len(gone)} of its {len(classes)} {name} classes are not in "
-            f"{source.place} ({origin.some(gone)}). To test on the classes that are there, "
+            f"{source.place} ({some(gone, origin.SHOWN)}). To test on the classes that are there, "
             f"give dataset={source.name}, or dataset.split=all"
         )
     return {**splits, name: origin.chosen(any_split, name, classes)}
@@ -115,7 +115,7 @@ def unseen(split: Split, experiment: Experiment, asked: Asked, content: Content)
             out = f"benchmark={experiment.test.benchmark} asks for all. {FOR_BENCHMARK}"
         raise ConfigError(
             f"checkpoint={asked.path}: was trained on {len(seen)} of the {len(split.classes)} "
-            f"{split.name} classes of {experiment.source.place} ({origin.some(seen)}). {out}"
+            f"{split.name} classes of {experiment.source.place} ({some(seen, origin.SHOWN)}). {out}"
         )
     left = [i for i in split.classes if split.class_names[i] not in set(seen)]
     return split.having(split.name, left)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from fewstep.core.types import Params
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, some
 from fewstep.messages.printable import printable
 
 
@@ -60,8 +60,7 @@ class Weights:
     def told(self, module: nn.Module) -> str:
         """One line for the user: what starts from them, and what does not."""
         own = [name for name in module.state_dict() if name not in self.tensors]
-        some = f"{', '.join(own[:SHOWN])}{', ...' if len(own) > SHOWN else ''}"
-        rest = f"; {len(own)} begin as the network has them ({some})" if own else ""
+        rest = f"; {len(own)} begin as the network has them ({some(own, SHOWN)})" if own else ""
         return f"{KEY}={self.name}: {len(self.tensors)} tensors start from it{rest}"
 
 

@@ -21,7 +21,7 @@ from fewstep.theory.problem import (
     ALGORITHMS,
     KS,
     MINIBATCHES,
-    Problem,
+    FiniteProblem,
     algorithm,
     flat,
     in_paper_units,
@@ -54,7 +54,7 @@ def average_terms(gb: Tensor, hb: Tensor) -> tuple[Tensor, Tensor]:
     return gb.mean(dim=(0, 1)), torch.stack(inner).mean(dim=(0, 1)).squeeze(-1)
 
 
-def coefficients(problem: Problem) -> list[dict[str, Any]]:
+def coefficients(problem: FiniteProblem) -> list[dict[str, Any]]:
     """E[g] by least squares on AvgGrad and AvgGradInner, beside the paper's coefficients.
 
     The expectation is exact: every task, and every order of k different minibatches.
@@ -82,7 +82,7 @@ def coefficients(problem: Problem) -> list[dict[str, Any]]:
     return table
 
 
-def identity(problem: Problem) -> dict[str, float]:
+def identity(problem: FiniteProblem) -> dict[str, float]:
     """AvgGradInner against half the gradient of the expected inner product E[gb_1 . gb_2].
 
     The gradient is by central differences and so knows of no Hessian.
@@ -97,7 +97,7 @@ def identity(problem: Problem) -> dict[str, float]:
     return {"relative_difference": _distance(0.5 * slope, inner)}
 
 
-def _inner_product(problem: Problem, vector: Tensor) -> Tensor:
+def _inner_product(problem: FiniteProblem, vector: Tensor) -> Tensor:
     """E[gb_1 . gb_2] over tasks and pairs of different minibatches."""
     sizes = [p.numel() for p in problem.params.values()]
     parts = zip(problem.params.items(), vector.split(sizes), strict=True)
@@ -109,7 +109,7 @@ def _inner_product(problem: Problem, vector: Tensor) -> Tensor:
     return torch.stack(products).mean()
 
 
-def one_step(problem: Problem) -> dict[str, float]:
+def one_step(problem: FiniteProblem) -> dict[str, float]:
     """Reptile's expected direction, over the learning rate, against the gradient of the mean loss.
 
     For k = 1 they are the same, which is joint training; for k = 2, per gradient, they are not.

@@ -17,7 +17,7 @@ from fewstep.theory.problem import (
     ALGORITHMS,
     KS,
     MINIBATCHES,
-    Problem,
+    FiniteProblem,
     algorithm,
     flat,
     in_paper_units,
@@ -28,7 +28,7 @@ RATES = tuple(float(rate) for rate in np.geomspace(1e-5, 1e-3, 9))
 """Inner learning rates of the slopes: far above rounding, far below where a^3 counts."""
 
 
-def derivatives(problem: Problem) -> tuple[Tensor, Tensor]:
+def derivatives(problem: FiniteProblem) -> tuple[Tensor, Tensor]:
     """gb [tasks, M, P] and Hb [tasks, M, P, P] of every minibatch at the initialization."""
     leaves = {name: p.clone().requires_grad_() for name, p in problem.params.items()}
     gradients, hessians = [], []
@@ -59,7 +59,7 @@ def leading_order(name: str, lr: float, gb: Tensor, hb: Tensor) -> Tensor:
     return after - lr * hb[:-1].sum(dim=0) @ gb[-1] if name == "maml" else after
 
 
-def slopes(problem: Problem) -> list[dict[str, Any]]:
+def slopes(problem: FiniteProblem) -> list[dict[str, Any]]:
     """How fast direction and expansion part as the inner learning rate grows; 2 means O(a^2).
 
     `residuals` are norms, averaged over tasks; the slope is that of the least-squares line
@@ -77,7 +77,7 @@ def slopes(problem: Problem) -> list[dict[str, Any]]:
 
 
 def _residual(
-    problem: Problem, name: str, k: int, lr: float, terms: tuple[Tensor, Tensor]
+    problem: FiniteProblem, name: str, k: int, lr: float, terms: tuple[Tensor, Tensor]
 ) -> float:
     gb, hb = terms
     ours, order = algorithm(name, lr, k), range(k)

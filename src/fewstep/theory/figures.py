@@ -12,15 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fewstep.records.style import STYLE, logarithmic
+from fewstep.records.style import (
+    MARKERS,
+    NEUTRAL,
+    PALETTE,
+    STYLE,
+    color_of,
+    logarithmic,
+    marker_of,
+)
 from fewstep.theory.problem import ALGORITHMS
 from fewstep.theory.tables import ESTIMATES, NAMES
-
-
-COLORS = ("#0072b2", "#d55e00", "#009e73")
-"""Blue, vermilion and green of Okabe and Ito, which colour-blind readers tell apart."""
-MARKERS = ("o", "s", "^")
-NEUTRAL = "#6c757d"
 
 
 def draw(folder: Path, figures: Mapping[str, Any]) -> list[Path]:
@@ -44,7 +46,7 @@ def draw(folder: Path, figures: Mapping[str, Any]) -> list[Path]:
 def _slopes(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]]) -> None:
     for axes, name in zip(panels, ALGORITHMS, strict=True):
         own = [row for row in rows if row["algorithm"] == name]
-        for row, color, marker in zip(own, COLORS, MARKERS, strict=True):
+        for row, color, marker in zip(own, PALETTE, MARKERS, strict=False):
             label = f"k = {row['k']}, slope {row['slope']:.3f}"
             look = {"color": color, "marker": marker, "ms": 4, "lw": 1.2}
             axes.loglog(row["rates"], row["residuals"], label=label, **look)
@@ -60,8 +62,9 @@ def _slopes(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]]) -
 def _coefficients(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]]) -> None:
     titles = {"avg_grad": "AvgGrad", "avg_grad_inner": "AvgGradInner × inner learning rate"}
     for axes, (term, title) in zip(panels, titles.items(), strict=True):
-        looks = zip(ALGORITHMS, COLORS, MARKERS, (-0.05, 0.0, 0.05), strict=True)
-        for name, color, marker, aside in looks:  # side by side where values are equal
+        for place, name in enumerate(ALGORITHMS, -1):
+            color, marker = color_of(name), marker_of(name)
+            aside = 0.05 * place  # side by side where values are equal
             own = [row for row in rows if row["algorithm"] == name]
             ks = [row["k"] + aside for row in own]
             axes.plot(ks, [row[f"paper_{term}"] for row in own], color=color, lw=1.2)
@@ -78,10 +81,12 @@ def _coefficients(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, An
 
 def _manifolds(figure: Figure, panels: np.ndarray, found: Mapping[str, Any]) -> None:
     left, right = panels
-    left.semilogy(found["steps"], found["direction_error"], color=COLORS[0], marker="o", ms=4)
+    left.semilogy(
+        found["steps"], found["direction_error"], color=color_of("reptile"), marker="o", ms=4
+    )
     left.set(title="direction against φ − E[P(φ)]", xlabel="inner steps, k")
     left.set_ylabel("relative difference")
-    for training, color in zip(found["trainings"], COLORS, strict=True):
+    for training, color in zip(found["trainings"], PALETTE, strict=False):
         right.semilogy(training["distance"], color=color, lw=1.8, label=f"k = {training['k']}")
     right.set(title="training", xlabel="meta-iteration")
     right.set_ylabel("distance from the nearest point")
@@ -92,9 +97,10 @@ def _manifolds(figure: Figure, panels: np.ndarray, found: Mapping[str, Any]) -> 
 def _alignment(figure: Figure, panels: np.ndarray, found: Mapping[str, Any]) -> None:
     labels = {"inner_product": "inner product", "cosine": "cosine"}
     for axes, (term, label) in zip(panels, labels.items(), strict=True):
-        for training, color, marker in zip(found["trainings"], COLORS, MARKERS, strict=False):
-            name = NAMES[training["algorithm"]]
-            look = {"color": color, "marker": marker, "label": f"{name}, k = {training['k']}"}
+        for training in found["trainings"]:
+            name = training["algorithm"]
+            look = {"color": color_of(name), "marker": marker_of(name)}
+            look["label"] = f"{NAMES[name]}, k = {training['k']}"
             _band(axes, training["points"], term, look)
         axes.set(title=label, xlabel="meta-iteration")
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
@@ -112,7 +118,8 @@ def _estimators(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]
         for (name, told), ls in zip(ESTIMATES.items(), ("--", ":", "-."), strict=True):
             look = {"color": NEUTRAL, "ls": ls, "lw": 1.2, "marker": "x", "ms": 4}
             axes.loglog(bends, [row[name] for row in own], label=told, **look)
-        for kind, color, marker in zip(("binomial", "truncated"), COLORS, MARKERS, strict=False):
+        for kind in ("binomial", "truncated"):
+            color, marker = color_of(kind), marker_of(kind)
             for order, width in ((1, 0.9), (2, 1.6), (3, 2.3)):
                 errors = [row[kind][order - 1] for row in own]
                 look = {"color": color, "marker": marker, "ms": 4, "lw": width}

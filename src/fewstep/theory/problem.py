@@ -19,7 +19,7 @@ from fewstep.algorithms.maml import MAML
 from fewstep.algorithms.reptile import Reptile
 from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
-from fewstep.core.problem import Problem as Learning
+from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
 from fewstep.core.types import Episode, EpisodeSpec, Params, Start
 from fewstep.data.sine import Sine
@@ -39,7 +39,7 @@ ONE_STEP = InnerLoop(SGD(lr=1.0), steps=1)
 
 
 @dataclass(frozen=True)
-class Problem:
+class FiniteProblem:
     """Tasks of one network at one initialization, in float64."""
 
     net: Net
@@ -50,14 +50,14 @@ class Problem:
     """Their `batches` [M, B] are the disjoint minibatches of a task."""
 
     @property
-    def learning(self) -> Learning:
+    def problem(self) -> Problem:
         """What is learned in each task, with what."""
-        return Learning(self.net, self.objective)
+        return Problem(self.net, self.objective)
 
     def gradient(self, episode: Episode, minibatch: int, params: Params) -> Params:
         """L'_i at some parameters, differentiable when they are."""
-        examples = self.learning.minibatch(episode, episode.batches[minibatch])
-        return ONE_STEP.gradient(self.learning, params, examples)[1]
+        examples = self.problem.minibatch(episode, episode.batches[minibatch])
+        return ONE_STEP.gradient(self.problem, params, examples)[1]
 
     def direction(self, algorithm: Algorithm, episode: Episode, order: Sequence[int]) -> Tensor:
         """What an algorithm hands the outer optimizer [P] after minibatches in some order.
@@ -68,17 +68,17 @@ class Problem:
         query_x, query_y = episode.support_x[batches[-1]], episode.support_y[batches[-1]]
         path = batches[: algorithm.batches]
         one = Episode(episode.support_x, episode.support_y, query_x, query_y, path)
-        return flat(algorithm.direction(self.learning, Start(self.params, {}), one)[0])
+        return flat(algorithm.direction(self.problem, Start(self.params, {}), one)[0])
 
 
-def sine_problem(seed: int) -> Problem:
+def sine_problem(seed: int) -> FiniteProblem:
     """The first training waves of a seed, and a tanh network initialized from it."""
     torch.manual_seed(seed)
     net, data = Net(SineMLP(hidden=HIDDEN).double()), Sine()
     split = data.open()["train"].to("cpu", torch.float64)
     spec = EpisodeSpec(1, MINIBATCHES * POINTS, 0, MINIBATCHES, POINTS)
     episodes = [split.episode(spec, seed, index) for index in range(TASKS)]
-    return Problem(net, net.params(), data.objective, episodes)
+    return FiniteProblem(net, net.params(), data.objective, episodes)
 
 
 def algorithm(name: str, lr: float, k: int) -> Algorithm:

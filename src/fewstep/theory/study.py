@@ -15,10 +15,10 @@ from fewstep.theory.averages import coefficients, identity, one_step
 from fewstep.theory.expansions import slopes
 from fewstep.theory.manifolds import near_manifolds
 from fewstep.theory.parts import PARTS
-from fewstep.theory.problem import Problem, sine_problem
+from fewstep.theory.problem import FiniteProblem, sine_problem
 
 
-ENUMERATED: dict[str, Callable[[Problem], Any]] = {
+ENUMERATED: dict[str, Callable[[FiniteProblem], Any]] = {
     "slopes": slopes,
     "coefficients": coefficients,
     "identity": identity,

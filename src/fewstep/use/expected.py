@@ -13,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from tqdm import tqdm
 
+from fewstep.messages.errors import some
 from fewstep.records.intervals import exact_upper, wilson
 
 
@@ -76,8 +77,7 @@ class Expected:
         told = f"{self.right} of {self.of} pictures right when left out"
         if not self.single:
             return told
-        names = ", ".join(map(str, self.single[:3])) + (", ..." if self.single[3:] else "")
-        return f"{told}; of {names} there is one picture, which tells nothing"
+        return f"{told}; of {some(self.single, 3)} there is one picture, which tells nothing"
 
     def __str__(self) -> str:
         return f"{self.headline}: {self.basis}" if self.basis else self.headline

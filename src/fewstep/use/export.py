@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from fewstep import __version__
 from fewstep.disk.files import replacing
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, first_line
 from fewstep.use.classifier import Classifier
 from fewstep.use.forms import FORMS
 
@@ -94,10 +94,9 @@ def export(classifier: Classifier, to: Path) -> Exported:
                 run = answer(aside)
                 difference = _difference(run, pixels.numpy(), wanted)
         except Exception as error:  # whatever an exporter raises at somebody's network
-            first = (str(error) or type(error).__name__).splitlines()[0]
             raise ConfigError(
-                f"to={to}: this network cannot be written as {to.suffix} ({first[:300]}). Try the "
-                f"other of {' and '.join(FORMS)}"
+                f"to={to}: this network cannot be written as {to.suffix} "
+                f"({first_line(error)[:300]}). Try the other of {' and '.join(FORMS)}"
             ) from error
         if not difference <= TOLERANCE:
             raise ConfigError(

@@ -14,8 +14,8 @@ from fewstep.use.origin import Origin
 
 
 TOGETHER = 16
-"""Pictures that are answered in one pass, always so many: what one is answered hangs neither on the
-others nor on how many there are."""
+"""Pictures that are answered in one pass, always so many: an answer depends neither on the other
+pictures nor on how many there are."""
 
 Curve = list[tuple[int, float]]
 """`(inner step, mean loss on the given examples)`."""

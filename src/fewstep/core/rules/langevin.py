@@ -70,7 +70,7 @@ class Langevin(Rule):
     middle: float = 0.0
     clamp: float | None = None
     """The most that an entry moves in a step but for the noise. A rare task bends so much that
-    descent blows up in it; None lets it."""
+    descent blows up in it. None: no limit."""
 
     entrywise = False
     sums = True

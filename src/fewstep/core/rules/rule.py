@@ -16,7 +16,7 @@ from fewstep.core.types import Params
 
 
 class Rule(ABC):
-    """One inner optimizer. Pure: what goes in is never changed.
+    """One inner optimizer. Pure: only `step_` writes into what goes in.
 
     `init` and `step` are all that most rules need; every other method does nothing by default.
     """

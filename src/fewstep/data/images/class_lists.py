@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fewstep.data.images.name_lists import Names, read_names
 from fewstep.data.images.split import ImageSplit
+from fewstep.messages.errors import some
 
 
 SPLITS = ("train", "val", "test")
@@ -126,9 +127,8 @@ def check_present(parts: Parts, names: Iterable[str], where: str) -> None:
 
 
 def _refuse(missing: list[str], of: str, where: str, hint: str = "") -> NoReturn:
-    named = f"{', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
     raise ValueError(
-        f"dataset.root='{where}': {len(missing)} of {of} are missing ({named})"
+        f"dataset.root='{where}': {len(missing)} of {of} are missing ({some(missing, 3)})"
         f"{f' in {hint}' if hint else ''}; complete the data, or correct the list"
     )
 

@@ -98,11 +98,11 @@ def opened(data: bytes, where: str, reading: Reading = USUAL) -> Image.Image:
         ) from error
 
 
-def usual(image: Image.Image, white: float | None = None) -> Image.Image:
+def usual(image: Image.Image) -> Image.Image:
     """Of somebody's image one of 8 bits that turns into grey or colour: upright, and on white where
     it is transparent. Raises BadFile where nobody says what is white."""
     depth = Depth.of(image)
-    return _plain(eight_bits(ImageOps.exif_transpose(image), depth, white))
+    return _plain(eight_bits(ImageOps.exif_transpose(image), depth, None))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from fewstep.data.images.members import Members
 from fewstep.data.images.split import ImageSplit
 from fewstep.data.manifests import arrays
 from fewstep.disk.files import replacing
+from fewstep.messages.errors import first_line
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,7 @@ def read(path: Path) -> Manifest:
     except OSError:
         raise
     except Exception as error:  # whatever a file that is none does to its readers
-        first = str(error).partition("\n")[0]
-        raise ValueError(f"it cannot be read as a manifest ({first})") from None
+        raise ValueError(f"it cannot be read as a manifest ({first_line(error)})") from None
     named = zip(content["class_ids"].tolist(), content["class_names"].tolist(), strict=True)
     manifest = Manifest(about, tasks, dict(named))
     _check_hash(about, "episodes_sha256", manifest.sha256, "tasks have")

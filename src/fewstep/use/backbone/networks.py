@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fewstep.data.images.decode import RESAMPLES
 from fewstep.data.images.preparation import Preparation
-from fewstep.messages.errors import ConfigError, did_you_mean
+from fewstep.messages.errors import ConfigError, did_you_mean, first_line
 from fewstep.messages.printable import printable
 
 
@@ -190,10 +190,10 @@ def _read(file: Path) -> Mapping[str, Tensor]:
             raise ValueError("it holds more than tensors")
         return found
     except (OSError, SafetensorError, ValueError, RuntimeError, AttributeError, EOFError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        reason = getattr(error, "strerror", None) or first_line(error)
     except pickle.UnpicklingError:
         reason = "it is no file of tensors alone"
     raise ConfigError(
-        f"backbone.weights={file}: cannot be read ({printable(str(reason).splitlines()[0])}). Give "
+        f"backbone.weights={file}: cannot be read ({printable(reason)}). Give "
         "a .safetensors file, or a .pth one with nothing but tensors"
     )
