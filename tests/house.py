@@ -24,7 +24,7 @@ FLOORS: dict[str, str] = {
     "core": "messages programs",
     "records": "messages disk",
     "models": "core",
-    "adapters": "core",
+    "adapters": "core messages",
     "data": "core disk messages lazy",
     "algorithms": "adapters core",
     "execution": "algorithms adapters core programs messages",

@@ -11,8 +11,10 @@ import torch
 from PIL import Image
 
 from fewstep.data.images.preparation import Preparation
-from fewstep.use.inputs import pixels_of, vectors_of
+from fewstep.data.row_preparation import RowPreparation
+from fewstep.use.inputs import pixels_of
 from fewstep.use.labels import as_array, classes_of
+from fewstep.use.rows import vectors_of
 
 
 PLAIN = Preparation(6, 1, "nearest")
@@ -157,8 +159,8 @@ def test_rows_are_finite_numbers() -> None:
     for text, given in bad.items():
         with pytest.raises(ValueError, match=text):
             vectors_of(given)
-    with pytest.raises(ValueError, match="X has 2 features, but FewShotClassifier is expecting 3"):
-        vectors_of([[1, 2]], 3)
+    with pytest.raises(ValueError, match="X has 2 features, but Classifier is expecting 3"):
+        vectors_of([[1, 2]], RowPreparation((3,)))
 
 
 def test_tables_of_pandas(tmp_path) -> None:

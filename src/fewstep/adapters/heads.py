@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from fewstep.core.class_means import class_means
 from fewstep.core.problem import Problem
 from fewstep.core.types import Episode, Params
+from fewstep.messages.errors import ConfigError
 
 
 def trained(problem: Problem, params: Params, episode: Episode) -> Params:
@@ -75,6 +77,30 @@ def last_linear(module: nn.Module) -> tuple[str | None, nn.Module]:
     """The last linear layer and its path; None and the network itself where there is none."""
     layers = [(path, la) for path, la in module.named_modules() if isinstance(la, nn.Linear)]
     return layers[-1] if layers else (None, module)
+
+
+def check_called_last(problem: Problem, params: Params, episode: Episode) -> None:
+    """Refuse a network whose last linear layer, as it was defined, is not the last that it calls.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    net, called = problem.net, []
+    layers = {la: path for path, la in net.module.named_modules() if isinstance(la, nn.Linear)}
+    handles = [la.register_forward_hook(lambda la, *_: called.append(la)) for la in layers]
+    try:
+        with torch.no_grad(), net.answering():
+            net(params, episode.support_x, problem.given(episode))
+    finally:
+        for handle in handles:
+            handle.remove()
+    path = last_linear(net.module)[0]
+    if called and layers[called[-1]] != path:
+        raise ConfigError(
+            f"{type(net.module).__name__}: its last linear layer by definition is {path}, and the "
+            f"last that it calls is {layers[called[-1]]}, so that its head is not clear. Define "
+            "the head last in __init__"
+        )
 
 
 def _head(problem: Problem, params: Params) -> Params:

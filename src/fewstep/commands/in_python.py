@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+QUIET = ("pytorch_lightning", "lightning_fabric")
+"""Loggers that a training makes quieter."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class Trained:
 def train(overrides: Sequence[str] = ()) -> Trained:
     """Train and test, as `fewstep train` does with these words.
 
-    Hydra, logging, random numbers, threads and the module search path of the caller are as they
-    were afterwards.
+    Hydra, logging, filters of warnings, random numbers, threads and the module search path of the
+    caller are as they were afterwards.
 
     Args:
         overrides: `["algorithm=fomaml", "seed=1"]`: groups and keys.
@@ -62,22 +66,21 @@ def train(overrides: Sequence[str] = ()) -> Trained:
 @contextmanager
 def _untouched() -> Iterator[None]:
     """What the caller has set up, as it was."""
-    import numpy as np
     import torch
     from hydra.core.singleton import Singleton
 
-    root = logging.getLogger()
-    before = root.level, [*root.handlers], [*sys.path], torch.get_num_threads()
-    generators = random.getstate(), np.random.get_state()
+    from fewstep.core.chance import untouched
+
+    root, loud = logging.getLogger(), [logging.getLogger(name) for name in QUIET]
+    before = [*root.handlers], [*sys.path], torch.get_num_threads()
+    levels = [(logger, logger.level) for logger in (root, *loud)]
     hydra = Singleton.get_state()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with untouched(), warnings.catch_warnings():
             yield
     finally:
         Singleton.set_state(hydra)
-        random.setstate(generators[0])
-        np.random.set_state(generators[1])
-        root.setLevel(before[0])
-        root.handlers[:] = before[1]
-        sys.path[:] = before[2]
-        torch.set_num_threads(before[3])
+        for logger, level in levels:
+            logger.setLevel(level)
+        root.handlers[:], sys.path[:] = before[:2]
+        torch.set_num_threads(before[2])

@@ -7,7 +7,8 @@ for that task and is dropped with it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -46,6 +47,17 @@ def remember(layer: nn.Module, memory: Memory) -> None:
     for name in [name for name in vars(layer) if name not in MODULE and name not in attributes]:
         del layer.__dict__[name]
     layer.__dict__.update(copies(attributes))
+
+
+@contextmanager
+def forgetting(layers: Iterable[nn.Module]) -> Iterator[None]:
+    """What layers remember inside besides their parameters is forgotten afterwards."""
+    own = [(layer, memory_of(layer)) for layer in layers]
+    try:
+        yield
+    finally:
+        for layer, memory in own:
+            remember(layer, memory)
 
 
 def copies(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def traits_of(
 
 def _tried(module: nn.Module, x: Tensor, taken: Mapping[str, Tensor]) -> tuple[Traits, list[Any]]:
     """What two calls with the same random numbers show, and what they answered."""
-    before = _attributes(module)
+    before, x = _attributes(module), x.clone()
+    version = x._version
     kept = _values(module.parameters())
     buffers = _values(module.buffers())
     with noise(0, 0):
@@ -72,6 +73,11 @@ def _tried(module: nn.Module, x: Tensor, taken: Mapping[str, Tensor]) -> tuple[T
         one = module(x, **taken)
         draws = drew(at_start)
     writes = before != _attributes(module) or not _same(buffers, module.buffers())
+    if x._version != version:
+        raise ConfigError(
+            f"model: {type(module).__name__} writes into its input in forward, which would change "
+            "the examples for every step. Use x = x - 1 in the place of x.sub_(1), or x.clone()"
+        )
     with noise(0, 0):
         other = module(x, **taken)
     if not _same(kept, module.parameters()):

@@ -48,6 +48,8 @@ def _tensor(x: Any, what: str) -> Tensor:
     if array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     wide = array.dtype.kind in "iu" and array.dtype != np.uint8
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{what}: holds {array.max()}, beyond the whole numbers of int64")
     array = array.astype(np.int64) if wide else array
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     if isinstance(x, np.memmap) and isinstance(x.base, mmap) and np.may_share_memory(array, x):
@@ -103,12 +105,16 @@ def classes_of(y: Any, examples: int) -> tuple[list[str], np.ndarray]:
     known = sorted({*labels.tolist()}, key=lambda label: (type(label).__name__, label))
     place: dict[str, int] = {}
     for label in known:
-        place.setdefault(_name(label), len(place))
-    return [*place], np.array([place[_name(label)] for label in labels.tolist()], dtype=np.int64)
+        place.setdefault(name_of(label), len(place))
+    return [*place], np.array([place[name_of(label)] for label in labels.tolist()], dtype=np.int64)
 
 
-def _name(label: Any) -> str:
-    return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
+def name_of(label: Any) -> str:
+    """The name of the class that a label means: of a number, a text, bytes, or one in a tensor."""
+    plain = label.item() if isinstance(label, (Tensor, np.generic)) else label
+    if isinstance(plain, float) and plain.is_integer():
+        plain = int(plain)
+    return plain.decode(errors="replace") if isinstance(plain, bytes) else str(plain)
 
 
 def placed(values: Any, device: torch.device | str, dtype: torch.dtype) -> Tensor:

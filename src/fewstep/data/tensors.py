@@ -16,12 +16,9 @@ from fewstep.data.images.class_lists import SPLITS, Parts, shuffled
 from fewstep.data.images.decode import MODES
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
-from fewstep.data.rows import SHOWN, classes_of, inputs_of
+from fewstep.data.row_preparation import PIXEL, RowPreparation
+from fewstep.data.rows import SHOWN, classes_of, inputs_of, name_of
 from fewstep.messages.errors import some
-
-
-PIXEL = 1 / 255
-"""What bytes are multiplied by, which are pixels as a rule."""
 
 
 @dataclass(eq=False)
@@ -59,6 +56,11 @@ class TensorClasses:
     """Losses and metrics."""
 
     def __post_init__(self) -> None:
+        if self.scale is not None and not _is_factor(self.scale):
+            raise ValueError(
+                f"scale={self.scale}: must be a finite number other than 0, that inputs are "
+                "multiplied by. For example scale=0.01"
+            )
         self.x = inputs_of(self.x)
         self.class_names, self._place = classes_of(self.y, len(self.x))
         self._parts = self._cut() if self.splits is None else self._listed(self.splits)
@@ -71,6 +73,13 @@ class TensorClasses:
         pixels = self.x.dtype == torch.uint8 and self.scale is None
         square = len(shape) == 3 and shape[0] in MODES and shape[1] == shape[2]
         return Preparation(shape[1], shape[0]) if pixels and square else None
+
+    @property
+    def row_preparation(self) -> RowPreparation:
+        """How examples from elsewhere become inputs, where these are no pictures."""
+        kinds = {torch.uint8: "bytes", torch.int64: "whole"}
+        kind = kinds.get(self.x.dtype, "fractions")
+        return RowPreparation(tuple(self.x.shape[1:]), kind, self.scale)
 
     def open(self) -> dict[str, ImageSplit]:
         """The splits by name."""
@@ -108,7 +117,7 @@ class TensorClasses:
         """By fractions of the classes."""
         for key in ("val", "test"):
             share = getattr(self, key)
-            if not 0 <= share < 1 or (key == "test" and not share):
+            if not _is_number(share) or not 0 <= share < 1 or (key == "test" and not share):
                 raise ValueError(
                     f"{key}={share}: must be a fraction of the classes "
                     f"{'above' if key == 'test' else 'of at least'} 0 and below 1"
@@ -123,7 +132,12 @@ class TensorClasses:
 
     def _listed(self, splits: Mapping[str, Iterable[Any]]) -> Parts:
         """As they are listed."""
-        parts = {part: [str(label) for label in labels] for part, labels in splits.items()}
+        if not isinstance(splits, Mapping):
+            raise ValueError(
+                f"splits: is a {type(splits).__name__}, and must say which labels are in train and "
+                'in test, as {"train": [0, 1], "test": [2, 3]}'
+            )
+        parts = {part: _labels(part, labels) for part, labels in splits.items()}
         if not {"train", "test"} <= parts.keys() <= {*SPLITS}:
             raise ValueError(
                 f"splits has {', '.join(map(str, parts)) or 'nothing'}: its keys are train, test "
@@ -162,3 +176,20 @@ class TensorSplit(ImageSplit):
     def inputs(rows: Tensor) -> Tensor:
         """As they are."""
         return rows
+
+
+def _labels(part: str, labels: Any) -> list[str]:
+    """The names of the classes of a split, whose labels are in any form that `y` may have."""
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
+        raise ValueError(
+            f"splits.{part}={labels!r}: must be a list of labels, as {{'{part}': [{labels!r}]}}"
+        )
+    return [name_of(label) for label in labels]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _is_factor(value: Any) -> bool:
+    return _is_number(value) and bool(np.isfinite(value)) and value != 0

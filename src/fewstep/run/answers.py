@@ -74,6 +74,22 @@ def _numbers(place: Place) -> dict[str, float]:
     return {key: value for key, value in made.items() if isinstance(value, float)}
 
 
+def check_pictures(shift: int, place: Place) -> None:
+    """Refuse to move what is no picture (`eval.shift`).
+
+    Raises:
+        ConfigError: naming the inputs.
+    """
+    assert place.episode is not None
+    _, *sizes = place.episode.support_x.shape
+    if shift and len(sizes) != 3:
+        shape = "x".join(map(str, sizes)) or "no axes"
+        raise ConfigError(
+            f"eval.shift={shift}: moves pictures of [channels, height, width], and the inputs of "
+            f"dataset={place.dataset} are of {shape}. Use eval.shift=0"
+        )
+
+
 def form(value: Any) -> str:
     """`a tensor of [10, 5]`, or the kind of whatever else it is."""
     if isinstance(value, Tensor):

@@ -16,6 +16,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.heads import check_called_last
 from fewstep.adapters.meta_test import Setting, evaluate_task
 from fewstep.config.ranks import outside
 from fewstep.core.chance import untouched
@@ -28,8 +29,7 @@ from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.execution.serial import Serial
-from fewstep.messages.errors import ConfigError
-from fewstep.run.answers import check_answers, check_derivative, check_sound
+from fewstep.run.answers import check_answers, check_derivative, check_pictures, check_sound
 from fewstep.run.descent import check_descent
 from fewstep.run.diagnosis import Place, explained
 from fewstep.run.experiment import Experiment
@@ -157,6 +157,7 @@ class Preflight:
         if inner.head == "trained":
             return self.start.params
         with explained(place):
+            check_called_last(self._problem(), self.start.params, episode)
             return inner.start(self._problem(), self.start, episode).params
 
     def _check_room(self, place: Place, inner: InnerLoop, episode: Episode, at: Params) -> None:
@@ -182,19 +183,3 @@ class Preflight:
         with explained(place), torch.no_grad():
             outputs = self._problem().net(at, examples.x, examples.given)
         check_answers(place, outputs, examples, self.objective)
-
-
-def check_pictures(shift: int, place: Place) -> None:
-    """Refuse to move what is no picture (`eval.shift`).
-
-    Raises:
-        ConfigError: naming the inputs.
-    """
-    assert place.episode is not None
-    _, *sizes = place.episode.support_x.shape
-    if shift and len(sizes) != 3:
-        shape = "x".join(map(str, sizes)) or "no axes"
-        raise ConfigError(
-            f"eval.shift={shift}: moves pictures of [channels, height, width], and the inputs of "
-            f"dataset={place.dataset} are of {shape}. Use eval.shift=0"
-        )

@@ -9,6 +9,7 @@ from typing import Any
 
 from fewstep import __version__
 from fewstep.data.images.preparation import Preparation
+from fewstep.data.row_preparation import RowPreparation
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 
@@ -77,11 +78,12 @@ def _check(about: Mapping[str, Any], folder: Path) -> None:
         raise damaged(folder, ABOUT, "network must say how it is made")
     if node.get("outputs") != len(classes) or not isinstance(node.get("given"), dict):
         raise damaged(folder, ABOUT, f"network.outputs={node.get('outputs')}: must be the classes")
-    if about["preparation"] is not None:
-        try:
-            Preparation.of(about["preparation"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise damaged(folder, ABOUT, error) from None
+    for key, kind in (("preparation", Preparation), ("rows", RowPreparation)):
+        if about.get(key) is not None:  # older ones say nothing of rows
+            try:
+                kind.of(about[key])
+            except (ValueError, TypeError, KeyError) as error:
+                raise damaged(folder, ABOUT, error) from None
 
 
 def damaged(folder: Path, name: str, reason: Any) -> ConfigError:

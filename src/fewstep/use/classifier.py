@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.data.images.preparation import HALF, Preparation
+from fewstep.data.row_preparation import RowPreparation
 from fewstep.messages.errors import ConfigError
 from fewstep.use.expected import Expected, expect
 from fewstep.use.inputs import kept_of
@@ -65,11 +66,12 @@ class Classifier:
         return self.way.preparation
 
     @property
-    def features(self) -> int | None:
-        """The numbers of a row, where inputs are rows and it was adapted here."""
-        if self.preparation is not None or self._kept is None:
-            return None
-        return self._kept[0].shape[1]
+    def rows(self) -> RowPreparation | None:
+        """How rows become inputs: of their shape and kind in training, where that says so; else of
+        those that it was adapted to. None for pictures, and where neither is known."""
+        if self.preparation is not None or self.way.rows is not None or self._kept is None:
+            return self.way.rows
+        return RowPreparation(tuple(self._kept[0].shape[1:]))
 
     @property
     def origin(self) -> Origin:
@@ -121,7 +123,7 @@ class Classifier:
         Raises:
             ValueError: as `predict`.
         """
-        return kept_of(images, self.preparation, self.features)
+        return kept_of(images, self.preparation, self.rows)
 
     def probabilities(self, kept: Tensor) -> Tensor:
         """[n, N] float64 for what `kept` gives."""

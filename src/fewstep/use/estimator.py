@@ -64,8 +64,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         if self.calibrate:
             self.classifier_.evaluate()
         self.classes_ = self.classifier_.classes_
-        if (features := self.classifier_.features) is not None:
-            self.n_features_in_ = features
+        if (rows := self.classifier_.rows) is not None:
+            self.n_features_in_ = rows.shape[0]
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -9,19 +9,21 @@ from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.heads import HEADS
+from fewstep.core.memory import copied
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.core.rules import Rule
 from fewstep.core.types import Params, Start, State
 from fewstep.data.images.preparation import Preparation
+from fewstep.data.row_preparation import RowPreparation
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.use.classifier import Classifier
 from fewstep.use.inputs import kept_of
 from fewstep.use.labels import classes_of
-from fewstep.use.learning import Learner
+from fewstep.use.learning import Learner, Unfit
 from fewstep.use.origin import Origin
 from fewstep.use.regressor import Regressor
-from fewstep.use.settings import check_steps, warn_of_steps, whole
+from fewstep.use.settings import check_parts, check_steps, warn_of_steps, whole
 from fewstep.use.way import Way
 
 
@@ -42,6 +44,8 @@ class Initialization:
     origin: Origin
     card: str = ""
     """What it was trained on, how good it is, and its limits."""
+    rows: RowPreparation | None = None
+    """How rows become inputs, where there is no preparation and the training says it."""
 
     @classmethod
     def of(
@@ -56,15 +60,18 @@ class Initialization:
         """The initialization that a module's own parameters are.
 
         Args:
-            module: from inputs [B, *x] to logits [B, ways].
+            module: from inputs [B, *x] to logits [B, ways]; it is copied, and stays as it is.
             rule: the inner optimizer, as `fewstep.core.rules.SGD(0.05)`.
-            ways: outputs of the module.
+            ways: outputs of the module, two or more.
             preparation: how pictures become inputs; None for rows of numbers.
             settings: as `adapt` takes them; 50 steps on all examples where they are not given.
 
         Raises:
-            ValueError: a setting that there is not, or a value that it cannot have.
+            ValueError: a setting that there is not, a value that it cannot have, or what is no
+                network or no rule.
         """
+        check_parts(module, rule)
+        module, ways = copied(module), whole("ways", ways, 2)
         inner, params = InnerLoop(rule, 50), Net(module).params()
         start = start_of(module, inner, rule.learned(params), {})
         learner = Learner(module, start, inner, Classification(), ways, 50, None)
@@ -117,7 +124,7 @@ class Initialization:
         Raises:
             ValueError: what is no picture, by its place; or rows of another length.
         """
-        return kept_of(images, self.preparation)
+        return kept_of(images, self.preparation, self.rows)
 
     def adapt(self, images: Any, labels: Any, **settings: Any) -> Classifier:
         """A classifier of the given classes.
@@ -148,13 +155,8 @@ class Initialization:
         classes, y = classes_of(labels, len(kept))
         try:
             return Classifier.learned(self.way(), classes, kept, y)
-        except RuntimeError as error:  # whatever a network says of a shape that it does not take
-            shape, name = "x".join(map(str, kept.shape[1:])), self.origin.name
-            raise ConfigError(
-                f"init={name}: its network does not take examples of {shape} "
-                f"({str(error).partition(chr(10))[0][:120]}). Give them in the shape that it was "
-                "trained on"
-            ) from None
+        except Unfit as error:
+            raise ConfigError(f"init={self.origin.name}: {error}") from None
 
     def regress(self, x: Any, y: Any, **settings: Any) -> Regressor:
         """What adapts to points: the counterpart of `adapt` where tasks are regressions.
@@ -172,11 +174,15 @@ class Initialization:
                 f"init={self.origin.name}: was trained on classes, not on values. Use "
                 "adapt(images, labels)"
             )
-        return Regressor.learned(self.with_settings(**settings).learner, x, y)
+        try:
+            return Regressor.learned(self.with_settings(**settings).learner, x, y)
+        except Unfit as error:
+            raise ConfigError(f"init={self.origin.name}: {error}") from None
 
     def way(self) -> Way:
         """How its classifiers are learned and asked."""
-        return Way(self.preparation, self.learner.learn, self.learner.left_out, self.origin)
+        learner = self.learner
+        return Way(self.preparation, learner.learn, learner.left_out, self.origin, rows=self.rows)
 
 
 def start_of(module: nn.Module, inner: InnerLoop, learned: Params, state: State) -> Start:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,27 @@ from torch import Tensor
 
 from fewstep.data.images.decode import opened, usual
 from fewstep.data.images.preparation import Preparation
+from fewstep.data.row_preparation import RowPreparation
 from fewstep.disk.bad_files import BadFile
 from fewstep.messages.errors import ConfigError
+from fewstep.use.rows import array_of, vectors_of
 
 
 KINDS = "arrays [n, H, W(, C)] of uint8 or of numbers from 0 to 1, PIL images, paths or tensors"
 
 
-def kept_of(given: Any, preparation: Preparation | None, features: int | None = None) -> Tensor:
-    """What is kept of pictures or rows: pixels [n, S, S, C] uint8; without a preparation [n, d].
+def kept_of(
+    given: Any, preparation: Preparation | None, rows: RowPreparation | None = None
+) -> Tensor:
+    """What is kept of pictures or rows: pixels [n, S, S, C] uint8; without a preparation [n, *].
 
     Raises:
-        ValueError: what is no picture, by its place; or rows of another length than `features`.
+        ValueError: what is no picture, by its place; or rows of another shape, or with values that
+            the training cannot have had.
     """
-    return vectors_of(given, features) if preparation is None else pixels_of(given, preparation)
+    if preparation is not None:
+        return pixels_of(given, preparation)
+    return vectors_of(given, rows)
 
 
 def pixels_of(images: Any, preparation: Preparation) -> Tensor:
@@ -57,56 +64,6 @@ def pixels_of(images: Any, preparation: Preparation) -> Tensor:
     if not made:
         raise ConfigError(f"images: there are none. Give {KINDS}")
     return torch.from_numpy(np.stack(made))
-
-
-def vectors_of(rows: Any, features: int | None = None) -> Tensor:
-    """Rows of numbers [n, d], or examples of any shape [n, *] that a network was trained on as they
-    are, as float32.
-
-    Raises:
-        ValueError: no finite numbers, or of another number of columns than `features`.
-    """
-    found = array_of(rows, "X")
-    if found.dtype == object:
-        found = found.astype(np.float64)
-    if np.iscomplexobj(found):
-        raise ConfigError("Complex data not supported: X must be real numbers")
-    if found.ndim < 2:
-        raise ConfigError(
-            f"Expected 2D array, got {found.ndim}D array instead: X must be [n, d]. Reshape your "
-            "data using X.reshape(-1, 1), or X.reshape(1, -1) if it is one sample"
-        )
-    for axis, name in enumerate(("sample", "feature")):
-        if not found.shape[axis]:
-            raise ConfigError(
-                f"Found array with 0 {name}(s) (shape={found.shape}) while a minimum of 1 is "
-                "required: give some"
-            )
-    found = found.astype(np.float32)
-    if not np.isfinite(found).all():
-        raise ConfigError("X contains NaN or infinity. Leave these rows out, or fill them")
-    if features is not None and found.shape[1] != features:
-        raise ConfigError(
-            f"X has {found.shape[1]} features, but FewShotClassifier is expecting {features} "
-            "features as input"
-        )
-    return torch.from_numpy(found)
-
-
-def array_of(given: Any, name: str) -> np.ndarray:
-    """An array of whatever holds numbers: arrays, tensors on any device, tables, lists, generators.
-
-    Raises:
-        ValueError: lists of unequal lengths.
-    """
-    if isinstance(given, Tensor):
-        given = given.detach().cpu()
-        small = given.is_floating_point() and given.itemsize < 4
-        return (given.float() if small else given).numpy()  # NumPy has no bfloat16
-    try:
-        return np.asarray(list(given) if isinstance(given, Iterator) else given)
-    except ValueError:
-        raise ConfigError(f"{name}: has rows of unequal lengths. Give an array") from None
 
 
 def _listed(images: Any) -> Any:

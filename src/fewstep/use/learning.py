@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.heads import check_called_last
 from fewstep.adapters.meta_test import curve_steps, predict
+from fewstep.core.memory import copied
 from fewstep.core.net import Net
-from fewstep.core.objectives import Objective
+from fewstep.core.objectives import Classification, Objective
 from fewstep.core.problem import Problem
-from fewstep.core.traits import traits_of
+from fewstep.core.traits import Traits, traits_of
 from fewstep.core.types import NOTHING, Episode, EpisodeSpec, Params, Start
 from fewstep.data.sampler import Draws
 from fewstep.execution.choice import make_execution
-from fewstep.use.network import Fixed, frozen
+from fewstep.messages.errors import first_line
+from fewstep.use.network import Fixed, frozen, like_parameters
 from fewstep.use.threads import one_thread
 from fewstep.use.way import Curve
 from fewstep.use.ways import for_ways
@@ -25,6 +29,10 @@ from fewstep.use.ways import for_ways
 
 SIDE_BY_SIDE = 8
 """Tasks that are learned between two steps of a progress bar."""
+
+
+class Unfit(Exception):
+    """Examples that a network does not take, or does not learn from; its text says why."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +66,49 @@ class Learner:
             ways: how many classes there are, whether or not each has an example.
 
         Raises:
-            ConfigError: the network takes what there is not, or another kind of input.
+            ConfigError: the network takes what there is not.
+            Unfit: it takes another kind of input, or the inner loop diverges.
         """
-        module, start = self.network_for(ways)
-        episode = self._episode(x, y, ways)
-        net = Net(module)
-        problem = Problem(net, self.objective)
-        given = {name: problem.given(episode)[name] for name in net.takes}
-        net.traits = traits_of(module, [x], given)
-        problem = replace(problem, net=net.begin(episode))
-        with one_thread():
+        with torch.inference_mode(False), torch.enable_grad(), one_thread():
+            x = like_parameters(x, self.module).clone()  # of inference mode, it has no gradients
+            episode = self._episode(x, y, ways)
+            if ways != self.ways or self.inner.head != "trained":
+                self._check_head(episode)
+            module, start = self.network_for(ways)
+            net = Net(module)
+            problem = Problem(net, self.objective)
+            given = {name: problem.given(episode)[name] for name in net.takes}
+            net.traits = _tried(module, x, given)
+            problem = replace(problem, net=net.begin(episode))
+            self._check_outputs(problem, start, episode, ways)
             params, curve = self._followed(problem, start, episode)
-        return frozen(module, params, x, given), curve
+            _check_finite(params, curve)
+            # What the task's own network remembers is part of what it has learned.
+            return frozen(problem.net.module, params, x, given), curve
+
+    def _check_head(self, episode: Episode) -> None:
+        """The layer that is to have other rows is the one that answers."""
+        problem = Problem(Net(copied(self.module)), self.objective)
+        try:
+            check_called_last(problem, self.start.params, episode)
+        except RuntimeError:  # of the inputs, which is told where the network is tried
+            return
+
+    def _check_outputs(self, problem: Problem, start: Start, episode: Episode, ways: int) -> None:
+        """The network answers with a number a class, where it learns classes."""
+        here = self.inner.start(problem, start, episode)
+        with torch.no_grad():
+            outputs = predict(problem, self.inner.finish(here), episode, "support")
+        needed = (len(episode.query_x), ways)
+        if not isinstance(self.objective, Classification):
+            return
+        if not isinstance(outputs, Tensor) or outputs.shape != needed:
+            kind = type(outputs).__name__
+            gives = f"[n, {outputs.shape[-1]}]" if isinstance(outputs, Tensor) else f"a {kind}"
+            raise Unfit(
+                f"its network answers with {gives}, where logits [n, {ways}] are needed. Give the "
+                "network's own number of outputs as `ways`, and one that returns logits alone"
+            )
 
     def _followed(self, problem: Problem, start: Start, episode: Episode) -> tuple[Params, Curve]:
         """The inner loop, with the loss along it."""
@@ -123,3 +162,31 @@ class Learner:
         spec = EpisodeSpec(1, int(rest.sum()), 0, self.steps, self.examples_a_step(ways))
         batches, key = torch.from_numpy(draws.batches(spec)), torch.from_numpy(draws.key())
         return Episode(x[rest], y[rest], x[asked], y[asked], batches, key, NOTHING)
+
+
+def _tried(module: nn.Module, x: Tensor, given: Mapping[str, Tensor]) -> Traits:
+    """What the network does besides computing, found with the examples."""
+    try:
+        return traits_of(module, [x], given)
+    except (RuntimeError, IndexError, TypeError) as error:  # what it says of other inputs
+        shape = "x".join(map(str, x.shape[1:]))
+        raise Unfit(
+            f"its network does not take examples of {shape} ({first_line(error)[:120]}). Give them "
+            "in the shape that it was trained on"
+        ) from None
+
+
+def _check_finite(params: Params, curve: Curve) -> None:
+    """Refuse what an inner loop that blew up has left.
+
+    Raises:
+        Unfit: naming the inner step.
+    """
+    lost = next((step for step, loss in curve if not math.isfinite(loss)), None)
+    if lost is None and not all(torch.isfinite(p).all() for p in params.values()):
+        lost = curve[-1][0]
+    if lost is not None:
+        raise Unfit(
+            f"its inner loop diverges: at step {lost} the loss or a weight is not finite. Use "
+            "fewer steps or a lower inner rate, or look at what the network answers"
+        )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fewstep.adapters.partition import matches
 from fewstep.config.trust import check_stored
+from fewstep.core.chance import untouched
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.messages.errors import ConfigError
@@ -127,7 +128,8 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
             "becomes an input. Give its class a property `preparation`, a fewstep.data.images."
             "preparation.Preparation, or None where inputs are rows of numbers"
         )
-    module = parts.build_model(config["model"])
+    with untouched():  # the weights that it is made with are drawn
+        module = parts.build_model(config["model"])
     inner = parts.build_algorithm(config["algorithm"]).inner
     for path, parameter in module.named_parameters():
         parameter.requires_grad_(parameter.requires_grad and not matches(path, inner.frozen))
@@ -150,6 +152,7 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
         getattr(dataset, "preparation", None),
         Origin(name, digest(tensors), config["model"]),
         card,
+        getattr(dataset, "row_preparation", None),
     )
 
 

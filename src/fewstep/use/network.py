@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fewstep.core.channels import channels_last
 from fewstep.core.frozen_norm import norms, statistics
-from fewstep.core.memory import copied, without_running_statistics
+from fewstep.core.memory import copied, forgetting, without_running_statistics
 from fewstep.core.types import Params
 from fewstep.messages.errors import ConfigError
 
@@ -27,7 +27,14 @@ class Fixed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits [B, N] of inputs [B, *x]."""
-        return self.module(x, **{name: self.get_buffer(f"given_{name}") for name in self.names})
+        given = {name: self.get_buffer(f"given_{name}") for name in self.names}
+        return self.module(like_parameters(x, self.module), **given)
+
+
+def like_parameters(x: Tensor, module: nn.Module) -> Tensor:
+    """Fractions in the precision of a network's parameters; whole numbers as they are."""
+    kinds = [p.dtype for p in module.parameters() if p.is_floating_point()]
+    return x.to(kinds[0]) if kinds and x.is_floating_point() else x
 
 
 def frozen(module: nn.Module, params: Params, support_x: Tensor, given: Params) -> Fixed:
@@ -61,9 +68,11 @@ def frozen(module: nn.Module, params: Params, support_x: Tensor, given: Params) 
         for buffer, value in zip(("running_mean", "running_var"), statistics(*inputs), strict=True):
             layer.get_buffer(buffer).copy_(value)
 
-    handles = [layer.register_forward_pre_hook(measure) for layer in norms(made)]
+    measured = {*norms(made)}
+    handles = [layer.register_forward_pre_hook(measure) for layer in measured]
+    others = [layer for layer in made.modules() if layer not in measured]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), forgetting(others):
             fixed(support_x)
     finally:
         for handle in handles:
@@ -78,7 +87,7 @@ def with_statistics(module: nn.Module) -> nn.Module:
         layer.track_running_stats = True
         layer.register_buffer("num_batches_tracked", torch.tensor(0))
         for name, value in (("running_mean", 0.0), ("running_var", 1.0)):
-            like = next(layer.parameters(), None)
+            like = next(layer.parameters(), next(module.parameters(), None))
             kind = torch.get_default_dtype() if like is None else like.dtype
             layer.register_buffer(name, torch.full((layer.num_features,), value, dtype=kind))
     return channels_last(module)

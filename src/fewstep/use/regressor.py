@@ -9,16 +9,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fewstep.messages.errors import ConfigError
-from fewstep.use.inputs import array_of, vectors_of
-from fewstep.use.learning import Learner
+from fewstep.core.chance import untouched
+from fewstep.core.memory import copied, forgetting
+from fewstep.data.row_preparation import RowPreparation
+from fewstep.messages.errors import ConfigError, first_line
+from fewstep.use.learning import Learner, Unfit
+from fewstep.use.network import like_parameters
+from fewstep.use.rows import numbers_of, vectors_of
 from fewstep.use.way import Curve
 
 
 class Regressor:
     """What a few points have made of an initialization: by `fewstep.load(...).regress(...)`."""
 
-    def __init__(self, network: nn.Module, curve: Curve, scalar: bool) -> None:
+    def __init__(
+        self, network: nn.Module, curve: Curve, scalar: bool, rows: RowPreparation
+    ) -> None:
+        self.rows = rows
+        """What points look like."""
         self.network = network
         """From inputs [B, d] to values [B, D]; in evaluation mode."""
         self.curve = curve
@@ -39,16 +47,17 @@ class Regressor:
             raise ConfigError(f"y: there are {len(values)} values, and {len(inputs)} points")
         given = values[:, None] if values.ndim == 1 else values
         answer = getattr(learner.objective, "answer", None)
-        with torch.no_grad():
-            first = learner.module(inputs[:1])
-            shape = tuple((answer(first) if answer else first).shape[1:])
+        first = _tried(learner.module, inputs[:1])
+        shape = tuple((answer(first) if answer else first).shape[1:])
         if given.shape[1:] != shape:
             raise ConfigError(
                 f"y: a value has shape {tuple(given.shape[1:])}, and the network was trained to "
                 f"give {shape}. Give y as {['n', *shape]}"
             )
         network, curve = learner.learn(inputs, given, learner.ways)
-        return cls(Answering(network, answer) if answer else network, curve, values.ndim == 1)
+        network = Answering(network, answer) if answer else network
+        rows = RowPreparation(tuple(inputs.shape[1:]))
+        return cls(network, curve, values.ndim == 1, rows)
 
     @torch.no_grad()
     def predict(self, x: Any) -> np.ndarray:
@@ -58,9 +67,10 @@ class Regressor:
             x: rows of numbers [n, d], or n numbers for d = 1.
 
         Raises:
-            ValueError: no finite numbers.
+            ValueError: no finite numbers, or of another dimension than it has learned.
         """
-        values = self.network(points_of(x)).numpy()
+        with forgetting(self.network.modules()):
+            values = self.network(points_of(x, self.rows)).float().numpy()
         return values[:, 0] if self.scalar else values
 
     def score(self, x: Any, y: Any) -> float:
@@ -87,18 +97,32 @@ class Answering(nn.Module):
         return self.answer(self.network(x))
 
 
-def points_of(x: Any) -> Tensor:
+def _tried(module: nn.Module, x: Tensor) -> Tensor:
+    """What a copy of the network answers, in evaluation mode."""
+    one = copied(module).eval()
+    try:
+        with torch.no_grad(), untouched():
+            return one(like_parameters(x, one))
+    except RuntimeError as error:
+        shape = "x".join(map(str, x.shape[1:]))
+        raise Unfit(
+            f"its network does not take points of {shape} ({first_line(error)[:120]}). Give x in "
+            "the shape that it was trained on"
+        ) from None
+
+
+def points_of(x: Any, rows: RowPreparation | None = None) -> Tensor:
     """Points [n, d] float32, of rows of numbers or of n numbers.
 
     Raises:
-        ValueError: no finite numbers.
+        ValueError: no finite numbers, or of another shape than `rows`.
     """
-    found = array_of(x, "x")
-    return vectors_of(found[:, None] if found.ndim == 1 else found)
+    found = numbers_of(x, "x")
+    return vectors_of(found[:, None] if found.ndim == 1 else found, rows)
 
 
 def _values(y: Any) -> Tensor:
-    found = array_of(y, "y").astype(np.float32)
+    found = numbers_of(y, "y").astype(np.float32)
     if found.ndim not in (1, 2):
         raise ConfigError(f"y: an array of shape {found.shape}, where [n] or [n, D] is needed")
     if not np.isfinite(found).all():

@@ -13,7 +13,9 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from fewstep.config.trust import check_stored
+from fewstep.core.chance import untouched
 from fewstep.data.images.preparation import Preparation
+from fewstep.data.row_preparation import RowPreparation
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.run import parts
@@ -54,13 +56,14 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
         network.load_state_dict(tensors)
     except RuntimeError as error:
         raise damaged(folder, WEIGHTS, str(error).splitlines()[-1].strip()) from None
-    told = about["preparation"]
+    told, rows = about["preparation"], about.get("rows")  # which older ones do not have
     way = Way(
         None if told is None else Preparation.of(told),
         _learns_no_more,
         _learns_no_more,
         Origin(about["initialization"]["name"], about["initialization"]["sha256"], node["model"]),
         frozen_part(network),
+        rows=None if rows is None else RowPreparation.of(rows),
     )
     made = Classifier(way, about["classes"], network.eval().requires_grad_(False))
     made.temperature = about["temperature"]
@@ -109,7 +112,8 @@ def _network(node: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Pat
     if missing := [n for n in node["given"] if f"given_{n}" not in tensors]:
         raise damaged(folder, ABOUT, f"network.given: {WEIGHTS} has no {printable(missing[0])}")
     try:
-        module = with_outputs(parts.build_model(node["model"]), node["outputs"])
+        with untouched():
+            module = with_outputs(parts.build_model(node["model"]), node["outputs"])
     except ConfigError as error:
         raise damaged(folder, ABOUT, error) from None
     return Fixed(with_statistics(module), {n: tensors[f"given_{n}"] for n in node["given"]})

@@ -13,6 +13,7 @@ from torch import nn
 
 from fewstep import __version__
 from fewstep.data.images.preparation import Preparation
+from fewstep.data.row_preparation import RowPreparation
 from fewstep.disk.files import replacing
 from fewstep.messages.errors import ConfigError
 from fewstep.records.results import write_json
@@ -33,6 +34,11 @@ class Kept(Protocol):
     @property
     def preparation(self) -> Preparation | None:
         """How pictures become inputs."""
+        ...
+
+    @property
+    def rows(self) -> RowPreparation | None:
+        """How rows become inputs."""
         ...
 
     @property
@@ -68,6 +74,7 @@ def save(classifier: Kept, folder: Path) -> Path:
         "schema": SCHEMA,
         "classes": classifier.classes,
         "preparation": preparation.told() if preparation else None,
+        "rows": rows.told() if (rows := classifier.rows) else None,
         "network": described(classifier),
         "initialization": {"name": origin.name, "sha256": origin.sha256},
         "temperature": classifier.temperature,

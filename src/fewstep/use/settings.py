@@ -6,6 +6,9 @@ import warnings
 from operator import index
 from typing import Any
 
+import torch
+from torch import nn
+
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.core.rules import Rule
 from fewstep.messages.errors import ConfigError
@@ -24,6 +27,27 @@ def whole(name: str, value: Any, least: int) -> int:
     if number < least:
         raise ConfigError(f"{name}={value}: must be a whole number of at least {least}")
     return number
+
+
+def check_parts(module: Any, rule: Any) -> None:
+    """Refuse what is no network, or no rule, to learn with.
+
+    Raises:
+        ConfigError: naming what it is, and what to give.
+    """
+    kind = type(module).__name__
+    if not isinstance(module, nn.Module):
+        raise ConfigError(f"module: a {kind} is no torch.nn.Module. Give a network")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ConfigError(f"module: a {kind} cannot be lent parameters. Give it before scripting")
+    if any(isinstance(p, nn.UninitializedParameter) for p in module.parameters()):
+        raise ConfigError(f"module: {kind} has lazy layers. Call it once on some inputs before")
+    if not any(p.requires_grad for p in module.parameters()):
+        raise ConfigError(f"module: {kind} has no parameter with requires_grad=True to learn")
+    if not isinstance(rule, Rule):
+        raise ConfigError(
+            f"rule={rule!r}: is no inner rule. For example fewstep.core.rules.SGD(0.05)"
+        )
 
 
 def check_steps(rule: Rule, steps: int, name: str) -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from fewstep.core.memory import forgetting
 from fewstep.data.images.preparation import Preparation
+from fewstep.data.row_preparation import RowPreparation
 from fewstep.use.expected import LeftOut
 from fewstep.use.origin import Origin
 
@@ -36,6 +38,8 @@ class Way:
     """A frozen network whose features are what is learned from; None: the inputs themselves."""
     features: Callable[[Tensor], Tensor] | None = None
     """What `represent` says of what is kept, remembered; None where nothing is learned any more."""
+    rows: RowPreparation | None = None
+    """How rows become inputs, where the training says it; None for pictures."""
 
     def inputs(self, kept: Tensor) -> Tensor:
         """What a network is given for pixels [n, S, S, C] or rows [n, d] that are kept."""
@@ -54,8 +58,11 @@ class Way:
 def answers(
     network: nn.Module, kept: Tensor, inputs: Callable[[Tensor], Tensor]
 ) -> Iterator[Tensor]:
-    """What a network says to what is kept, `TOGETHER` at a time."""
+    """What a network says to what is kept, `TOGETHER` at a time; what it remembers of it in buffers
+    is forgotten after each."""
     for some in kept.split(TOGETHER):
         missing = TOGETHER - len(some)
         full = torch.cat([some, some[:1].expand(missing, *some.shape[1:])]) if missing else some
-        yield network(inputs(full))[: len(some)]
+        with forgetting(network.modules()):
+            said = network(inputs(full))
+        yield said[: len(some)]
