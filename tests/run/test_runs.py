@@ -288,6 +288,7 @@ def test_evaluate_reproduces_the_results_as_a_module_in_a_shell(first, tmp_path)
     assert again.results["checkpoint"] == str(first.folder / "checkpoints" / "best.ckpt")
     assert again.results["config_hash"] == first.results["config_hash"]
     assert again.results["meta_iterations"] == first.checkpoint("best")["fewstep"]["meta_iteration"]
+    assert again.results["peak_bytes"] == first.checkpoint("best")["callbacks"]["Peak"]["bytes"] > 0
     assert (folder / "curves.png").exists()
     assert (folder / again.trained[0]["per_task_file"]).exists()
     assert "5-way 1-shot" in done.stdout

@@ -190,3 +190,11 @@ def stopwatch(content: Content, path: Path, key: str) -> Mapping[str, Any] | Non
             f"meta-iterations of the training. {ANOTHER}"
         )
     return said
+
+
+def peak(content: Content) -> int | None:
+    """The bytes that a checkpoint's training took at its peak; None if it does not say."""
+    callbacks = content.get("callbacks")
+    said = callbacks.get("Peak") if isinstance(callbacks, Mapping) else None
+    most = said.get("bytes") if isinstance(said, Mapping) else None
+    return most if type(most) is int and most >= 0 else None

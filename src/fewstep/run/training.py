@@ -24,7 +24,7 @@ from fewstep.run.bars import Progress, TestProgress
 from fewstep.run.baselines import as_it_started, joint_baseline, own_baselines, untrained
 from fewstep.run.build import build_tasks
 from fewstep.run.callbacks import Checkpoints, Measure
-from fewstep.run.checkpoint_contents import stopwatch
+from fewstep.run.checkpoint_contents import peak, stopwatch
 from fewstep.run.chosen import selected_by
 from fewstep.run.episodes import TaskModule
 from fewstep.run.experiment import Experiment
@@ -86,7 +86,7 @@ def evaluate(
     report |= environment(experiment)
     watch, said = Stopwatch(), stopwatch(content, path, "checkpoint")
     watch.load_state_dict(said or watch.state_dict())
-    report |= progress(watch, experiment)
+    report |= progress(watch, experiment) | {"peak_bytes": peak(content)}
     report |= {} if said else {"train_seconds": None}
     report["results"] = results
     report |= benchmarked(experiment, results, folder, tested.trained_on)
