@@ -109,6 +109,12 @@ def _same(before: list[Tensor], now: Iterable[Tensor]) -> bool:
     )
 
 
+def stamp(module: nn.Module) -> list[Any]:
+    """Another one after a call that wrote into buffers or attributes; cheap."""
+    versions = [(id(b), 0 if b.is_inference() else b._version) for b in module.buffers()]
+    return [*versions, *_attributes(module)]
+
+
 def _attributes(module: nn.Module) -> list[Any]:
     """What all layers keep besides parameters and buffers, and how often tensors among it were
     written into."""

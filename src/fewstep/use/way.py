@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.core.memory import forgetting
+from fewstep.core.traits import stamp
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.row_preparation import RowPreparation
 from fewstep.use.expected import LeftOut
@@ -59,10 +60,13 @@ def answers(
     network: nn.Module, kept: Tensor, inputs: Callable[[Tensor], Tensor]
 ) -> Iterator[Tensor]:
     """What a network says to what is kept, `TOGETHER` at a time; what it remembers of it in buffers
-    is forgotten after each."""
+    is forgotten after each. Whether it remembers anything, the first ones tell."""
+    forgets = True
     for some in kept.split(TOGETHER):
         missing = TOGETHER - len(some)
         full = torch.cat([some, some[:1].expand(missing, *some.shape[1:])]) if missing else some
-        with forgetting(network.modules()):
+        with forgetting(network.modules() if forgets else ()):
+            before = stamp(network) if forgets else None
             said = network(inputs(full))
+            forgets = forgets and stamp(network) != before
         yield said[: len(some)]
