@@ -25,6 +25,7 @@ REPORT = re.compile(
 )
 PEERS = re.compile(r"<!-- benchmarks/results/peers -->\n(\|.*\n)+")
 GATES = re.compile(r"<!-- family\.run -->\n(?:- .*\n)*")
+RATES = re.compile(r"<!-- family\.rates -->\n(\|.*\n)*")
 SYSTEMS = re.compile(r"<!-- systems (?P<name>\w+) -->\n(\|.*\n)*")
 HANDS_OF_ALL = re.compile(r"<!-- hands\.(?P<part>\w+) -->\n(\|.*\n)+")
 LAKE = re.compile(r"<!-- lake (?P<part>\w+) -->\n(\|.*\n)*")
@@ -57,6 +58,7 @@ def refreshed(text: str) -> str:
     text = HANDS.sub(_hands, text)
     text = HANDS_OF_ALL.sub(_hands_of_all, text)
     text = GATES.sub(lambda _: _gates(), text)
+    text = RATES.sub(lambda _: _rates(), text)
     text = SYSTEMS.sub(_systems, text)
     text = LAKE.sub(_lake, text)
     return THEORY.sub(_theory, text)
@@ -98,6 +100,13 @@ def _gates() -> str:
 
     told = [line for name in kept() for line in lines(PARTS[name]())]
     return "\n".join(["<!-- family.run -->", *(f"- {line}" for line in told), ""])
+
+
+def _rates() -> str:
+    """Meta-validation by outer rate, of each algorithm of the family."""
+    from family.rates import FILE, table
+
+    return f"<!-- family.rates -->\n{table(json.loads(FILE.read_text()))}\n"
 
 
 def _lake(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the cards of the algorithms say of the small cut of the family follows from its files."""
+"""What the cards of the algorithms say of the family follows from its files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def figure(label: str) -> str:
 def paragraph(card: str) -> str:
     """The one that tells of it, in one line."""
     text = (ROOT / "docs" / "algorithms" / f"{card}.md").read_text()
-    (found,) = (part for part in text.split("\n\n") if "small cut of `sweep=family`" in part)
+    (found,) = (part for part in text.split("\n\n") if "of `sweep=family`" in part)
     return " ".join(found.split())
 
 
