@@ -21,6 +21,7 @@ from fewstep.launch.stopping import how_to_go_on
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted, typed
 from fewstep.records.places import REPORT, check_output, check_run, check_sweep
+from made_files import FINISHED
 
 
 CONFIG = plain(compose_config("train", []))
@@ -75,8 +76,10 @@ def test_what_a_killed_start_has_left_is_begun_again(files: dict, tmp_path: Path
         ({"config.yaml": "- 1"}, "the configuration of something else"),
         ({"config.yaml": "[broken"}, "the configuration of something else"),
         ({"config.yaml": OTHER, "metrics.csv": ""}, "the configuration of something else"),
-        ({"config.yaml": OURS, "results.json": "{}"}, "holds a finished run, which would be"),
-        ({"results.json": "a user's own"}, "holds a finished run"),
+        ({"config.yaml": OURS, "results.json": FINISHED}, "holds a finished run, which would be"),
+        ({"results.json": FINISHED}, "holds a finished run"),
+        ({"config.yaml": OURS, "results.json": ""}, "is not empty, it holds results.json"),
+        ({"results.json": "a user's own"}, "is not empty, it holds results.json"),
         ({"config.yaml": OURS, "checkpoints/last.ckpt": ""}, "fewstep train resume="),
         ({"checkpoints/best.ckpt": ""}, "holds a run that was cut off"),
         ({"src/model.py": ""}, "holds src"),
@@ -131,7 +134,8 @@ def settle(*words: str, more: dict | None = None) -> Path | None:
 
 @pytest.mark.slow
 def test_the_folder_of_a_user_stays_as_it_is(here: Path, capfd: pytest.CaptureFixture) -> None:
-    files = {"config.yaml": "mine: 1\n", "results.json": "{}", "checkpoints/last.ckpt": "weights"}
+    files = {"config.yaml": "mine: 1\n", "checkpoints/last.ckpt": "weights"}
+    files["results.json"] = FINISHED
     filled(here, files)
     assert train.main(["hydra.run.dir=.", "trainer=cpu", "dataset.classes=60"]) == 2
     assert capfd.readouterr().err.startswith("fewstep: hydra.run.dir=.: holds a finished run")

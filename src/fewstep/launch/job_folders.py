@@ -20,6 +20,7 @@ from fewstep.messages.printable import printable
 from fewstep.records import data_record
 from fewstep.records.identity import config_hash, hash_of
 from fewstep.records.job_record import read_record
+from fewstep.records.outcome import finished
 
 
 Dataset = Mapping[str, Any]
@@ -54,7 +55,7 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        return (self.folder / "results.json").exists()
+        return finished(self.folder)
 
     @property
     def objective(self) -> float | None:

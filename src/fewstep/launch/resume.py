@@ -21,6 +21,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import quoted
 from fewstep.records.identity import config_hash, config_of, hash_of
+from fewstep.records.outcome import finished
 from fewstep.records.run_folders import OVERRIDES, run_folder
 
 
@@ -99,7 +100,7 @@ def unfinished(overrides: Sequence[str], in_place: bool, length: Length = no_len
     folders = [here] if in_place else sorted(here.parent.glob("*/"), reverse=True)
     same = [f for f in folders if hash_of(f) == config_hash(config)]
     for folder in same:
-        if (folder / "results.json").exists():
+        if finished(folder):
             continue
         if any((folder / "checkpoints").glob("*.ckpt")) or in_use(folder):
             check_free(folder)
@@ -108,7 +109,7 @@ def unfinished(overrides: Sequence[str], in_place: bool, length: Length = no_len
     found = (
         f"{same[0]} has no checkpoint" if same else f"no run of this configuration in {here.parent}"
     )
-    if any((folder / "results.json").exists() for folder in same):
+    if any(map(finished, same)):
         found = f"{same[0]} is finished"
     print(f"resume=auto: {printable(found)}; starting a new run")
     return None

@@ -16,6 +16,7 @@ from fewstep.disk.lock import check_free
 from fewstep.disk.plain import plain_yaml
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
+from fewstep.records.outcome import finished
 
 
 START = (LOCK, "config.yaml", "overrides.yaml", ".hydra", "metrics.csv", "checkpoints")
@@ -47,7 +48,7 @@ def check_run(folder: Path, config: Mapping[str, Any]) -> None:
         return
     check_free(folder)
     fix = "Choose another folder with hydra.run.dir=..., or leave that out"
-    if (folder / "results.json").exists():
+    if finished(folder):
         raise ConfigError(f"{key}: holds a finished run, which would be overwritten. {fix}")
     if any((folder / "checkpoints").glob("*.ckpt")):
         from fewstep.messages.words import (

@@ -14,10 +14,6 @@ from fewstep.records import words
 from fewstep.records.intervals import finite, show
 
 
-SCHEMA = 1
-"""The version of results.json, which it says itself."""
-
-
 def read_per_task(file: Path) -> dict[str, list[float]]:
     """The figures of each task, in the order of the tasks."""
     with file.open(newline="") as lines:

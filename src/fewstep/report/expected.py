@@ -10,7 +10,7 @@ from typing import Any
 
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
-from fewstep.records.results import SCHEMA
+from fewstep.records.outcome import SCHEMA
 from fewstep.records.sizes import SIZES
 
 
