@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -197,6 +198,39 @@ def test_results_that_are_none_are_damaged(content: str, sweep: Path, capsys) ->
     assert not job.finished
     (sweep / "0" / "results.json").write_text(FINISHED)
     assert job.finished
+
+
+SIDE_FILES = ("config.yaml", "overrides.yaml", "metrics.csv", "job.json", "progress.json")
+
+
+@pytest.mark.parametrize("name", [*SIDE_FILES, "results.json"])
+def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(name: str, sweep: Path, capsys) -> None:
+    (sweep / "6" / name).unlink(missing_ok=True)
+    os.mkfifo(sweep / "6" / name)
+    said = _said(capsys, str(sweep))
+    assert "11 jobs: 1 finished, 1 failed, " in said
+    damaged = "damaged: outputs/sweeps/mine/6/results.json: is no results.json of a run (it is no "
+    assert (f"{damaged}plain file)" in said) == (name == "results.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 3000, "[" * 200_000, "\0", "\ufeff"], ids=range(4))
+@pytest.mark.parametrize("name", SIDE_FILES)
+def test_a_record_that_cannot_be_read_is_none(name: str, text: str, sweep: Path, capsys) -> None:
+    (sweep / "6" / name).write_text(text)
+    assert "11 jobs: 1 finished, 1 failed, 9 stopped" in _said(capsys, str(sweep))
+
+
+def test_a_field_without_end_is_no_number(sweep: Path, capsys) -> None:
+    (sweep / "4" / "metrics.csv").write_text("meta_iteration\n" + "1" * 140_000 + "\n")
+    assert re.search("^4 +stopped +seed=4$", _said(capsys, str(sweep)), re.M)
+
+
+@pytest.mark.parametrize("value", ["NaN", "-1", "-Infinity", "Infinity", "1e400", "1" * 400, "0.5"])
+def test_no_run_is_at_a_number_that_is_none(value: str, sweep: Path) -> None:
+    note = '{"meta_iteration": VALUE, "of": 5, "tasks_per_second": 2.5, "seconds_left": VALUE}'
+    (sweep / "2" / "progress.json").write_text(note.replace("VALUE", value))
+    left = 0.5 if value == "0.5" else None
+    assert read_pace(sweep / "2") == Pace(None, 5, 2.5, left)
 
 
 def test_it_is_a_command_with_help_and_completion(capsys) -> None:

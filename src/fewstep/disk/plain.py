@@ -42,9 +42,17 @@ def plain_yaml(file: Path) -> Any:
     Raises:
         OSError, ValueError: as `plain_text`, or it is no YAML.
     """
+    return yaml_of(plain_text(file))
+
+
+def yaml_of(text: str) -> Any:
+    """What a YAML text says.
+
+    Raises:
+        ValueError: it is no YAML.
+    """
     import yaml
 
-    text = plain_text(file)
     fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return yaml.load(text, fast if _levels(text) <= DEEPEST else yaml.SafeLoader)

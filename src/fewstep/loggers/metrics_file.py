@@ -10,7 +10,7 @@ from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fewstep.disk.files import plain_file, replacing, writing
-from fewstep.records.metrics import AXES, read_metrics
+from fewstep.records.metrics import AXES, read_history
 
 
 class MetricsFile(Logger):
@@ -58,9 +58,13 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def cut_back(self, meta_iteration: int) -> None:
-        """Read the file again and forget what came after `meta_iteration`."""
+        """Read the file again and forget what came after `meta_iteration`.
+
+        Raises:
+            ConfigError: it is something else, and stays as it is.
+        """
         if self.path.exists():
-            self._columns, rows = read_metrics(self.path)
+            self._columns, rows = read_history(self.path, "resume")
             kept = (row for row in rows if row["meta_iteration"] <= meta_iteration)
             self._rows = {int(row["meta_iteration"]): row for row in kept}
             self._rewrite()

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.disk.files import CannotWrite, replacing
+from fewstep.disk.plain import plain_json
 
 
 def read_note(file: Path) -> dict[str, Any]:
     """What the file says; empty where it is not there, or is no such record."""
     try:
-        content = json.loads(file.read_text())
+        content = plain_json(file)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

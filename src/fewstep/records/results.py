@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fewstep.disk.files import replacing
+from fewstep.disk.plain import plain_text
 from fewstep.messages.columns import aligned
 from fewstep.records import words
 from fewstep.records.intervals import finite, show
@@ -16,8 +18,7 @@ from fewstep.records.intervals import finite, show
 
 def read_per_task(file: Path) -> dict[str, list[float]]:
     """The figures of each task, in the order of the tasks."""
-    with file.open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
+    rows = list(csv.DictReader(io.StringIO(plain_text(file))))
     return {name: [float(row[name]) for row in rows] for name in rows[0] if name != "task"}
 
 

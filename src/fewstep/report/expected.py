@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fewstep.disk.plain import plain_json
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.records.outcome import SCHEMA
@@ -90,8 +90,8 @@ def read_results(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: is no plain file. Name run directories or sweeps")
     try:
         # What is not a finite number is null, as we write it.
-        content = json.loads(file.read_text(), parse_constant=lambda _: None)
-    except (OSError, ValueError, RecursionError) as error:
+        content = plain_json(file, lambda _: None)
+    except (OSError, ValueError) as error:
         raise ConfigError(
             f"{file}: cannot be read as results ({printable(error)}). Leave it out, or run it again"
         ) from None
