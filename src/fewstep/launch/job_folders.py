@@ -102,7 +102,7 @@ class Folders:
         folder = self.sweep / str(number)
         folder.mkdir()
         with replacing(folder / "config.yaml") as aside:
-            aside.write_text(yaml.safe_dump(config, sort_keys=False))
+            aside.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
         data_record.given(folder, dataset, files)
         return folder
 

@@ -35,7 +35,7 @@ def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None
     """
     for name, content in (("config.yaml", config), (OVERRIDES, list(overrides))):
         with replacing(folder / name) as aside:
-            aside.write_text(OmegaConf.to_yaml(content))
+            aside.write_text(OmegaConf.to_yaml(content), encoding="utf-8")
 
 
 def cut_off(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:

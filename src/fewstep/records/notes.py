@@ -24,4 +24,4 @@ def read_note(file: Path) -> dict[str, Any]:
 def write_note(file: Path, content: Mapping[str, Any]) -> None:
     """Write it whole; on a full disk it goes unsaid, and can be found out in other ways."""
     with suppress(CannotWrite), replacing(file) as aside:
-        aside.write_text(json.dumps(content, indent=1) + "\n")
+        aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -26,7 +26,7 @@ def write_json(path: Path, content: Any) -> None:
     """Null for what is not finite, for which JSON has no word."""
     text = json.dumps(finite_only(content), indent=1, allow_nan=False, default=str)
     with replacing(path) as aside:
-        aside.write_text(text + "\n")
+        aside.write_text(text + "\n", encoding="utf-8")
 
 
 def finite_only(content: Any) -> Any:
@@ -58,7 +58,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
 
 def write_per_task(file: Path, per_task: Mapping[str, Sequence[float]]) -> None:
     """A CSV file with a row a task, as `read_per_task` reads it."""
-    with replacing(file) as aside, aside.open("w", newline="") as out:
+    with replacing(file) as aside, aside.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(["task", *per_task])
         writer.writerows([i, *row] for i, row in enumerate(zip(*per_task.values(), strict=True)))

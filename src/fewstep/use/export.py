@@ -106,7 +106,7 @@ def export(classifier: Classifier, to: Path) -> Exported:
     files, size = (to,), to.stat().st_size
     if to.suffix == ".onnx":
         with replacing(example_of(to)) as aside:
-            aside.write_text(example(classifier, to))
+            aside.write_text(example(classifier, to), encoding="utf-8")
         files = (to, example_of(to))
     return Exported(files, size, len(pixels), difference)
 
