@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewstep.config.checks import Check, count
 from fewstep.config.keys import Key, help_of, read
+from fewstep.disk.homes import expanded
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
@@ -85,7 +85,7 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
     from fewstep.data.manifests import manifest
     from fewstep.run import assembly
 
-    experiment, path = assembly.assemble(config), Path(values["to"]).expanduser()
+    experiment, path = assembly.assemble(config), expanded(values["to"], "to")
     setting, split = _setting(experiment, values["setting"]), _split(experiment, values["split"])
     try:
         split.check(setting.spec)

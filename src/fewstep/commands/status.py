@@ -11,6 +11,7 @@ from typing import Any
 from fewstep.commands.front import run
 from fewstep.config.checks import Check
 from fewstep.config.keys import Key, help_of
+from fewstep.disk.homes import expanded
 from fewstep.launch.stopping import how_to_go_on
 from fewstep.messages.columns import padded
 from fewstep.messages.errors import ConfigError
@@ -62,7 +63,7 @@ def _key_value(word: str) -> str:
 
 
 def _status(values: dict[str, Any]) -> int:
-    path, watch = Path(values["folder"]).expanduser(), values["watch"]
+    path, watch = expanded(values["folder"], "folder"), values["watch"]
     folder, found = _found(path)
     print(text(folder, found))
     while watch and any(state.state in (states.RUNNING, states.WAITING) for state in found):

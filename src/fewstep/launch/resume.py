@@ -15,6 +15,7 @@ from fewstep.config.compose import compose_run, own_part, plain
 from fewstep.config.ranks import outside
 from fewstep.config.stored_overrides import check_added, read_overrides
 from fewstep.disk.files import replacing
+from fewstep.disk.homes import expanded
 from fewstep.disk.lock import check_free, in_use
 from fewstep.launch.job_folders import Length, no_length
 from fewstep.messages.errors import ConfigError
@@ -68,7 +69,7 @@ def resumed(arguments: Arguments, length: Length = no_length) -> Arguments:
         rest = [word for word in arguments.overrides if word != given["resume"]]
         folder = unfinished(rest, "hydra.run.dir" in given, length)
         return replace(arguments, overrides=[*rest, *_resume(folder)])
-    folder = _run_of(Path(path).expanduser())
+    folder = _run_of(expanded(path, "resume"))
     if not others or others.rank == 0:  # which is at work in it for all of them
         check_free(folder)
     files = [folder / OVERRIDES, folder / ".hydra" / OVERRIDES]  # the second of older runs

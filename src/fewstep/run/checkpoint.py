@@ -11,6 +11,7 @@ from fewstep.config.checks import flatten
 from fewstep.config.renamed import current
 from fewstep.core.rules import State
 from fewstep.core.types import Params
+from fewstep.disk.homes import expanded
 from fewstep.disk.plain import plain_json
 from fewstep.messages.errors import ConfigError, first_line
 from fewstep.messages.printable import printable
@@ -33,7 +34,7 @@ def find(path: str | Path, key: str = "checkpoint") -> Path:
     Raises:
         ConfigError: there is none.
     """
-    path = Path(path).expanduser()
+    path = expanded(path, key)
     if path.is_dir():
         folder = run_folder(path, key)
         names = ["last", "best"] if key == "resume" else ["best", "last"]

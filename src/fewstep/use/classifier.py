@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.data.images.preparation import HALF, Preparation
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.use.expected import Expected, expect
 from fewstep.use.inputs import kept_of
@@ -162,4 +163,4 @@ class Classifier:
                 configuration.
             CannotWrite: naming the path, the reason and the fix.
         """
-        return save(self, Path(folder).expanduser())
+        return save(self, expanded(folder, "folder"))

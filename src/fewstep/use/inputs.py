@@ -14,6 +14,7 @@ from torch import Tensor
 from fewstep.data.images.decode import opened, usual
 from fewstep.data.images.preparation import Preparation
 from fewstep.disk.bad_files import BadFile
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 
 
@@ -121,7 +122,7 @@ def _listed(images: Any) -> Any:
 
 def _image(one: Any, place: int) -> Image.Image:
     if isinstance(one, str | Path):
-        path = Path(one).expanduser()
+        path = expanded(one, f"images[{place}]")
         try:
             return opened(path.read_bytes(), str(path))
         except OSError as error:
