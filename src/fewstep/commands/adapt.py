@@ -11,6 +11,7 @@ from typing import Any
 from fewstep.commands.front import TRUST, reading, run, trusted
 from fewstep.config.checks import Check, count
 from fewstep.config.keys import Key, help_of
+from fewstep.disk.files import check_place
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError, some
 
@@ -114,5 +115,7 @@ def _folder(values: dict[str, Any]) -> Path:
                 f"classifier={given}: is there already, and nothing of yours is overwritten. Name "
                 "a folder that is not there, or remove it"
             )
-        return folder
-    return Path("outputs", "classifiers", name, f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
+    else:
+        folder = Path("outputs", "classifiers", name, f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
+    check_place(folder, "classifier")
+    return folder

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fewstep.commands.front import TRUST, reading, run, trusted
 from fewstep.config.checks import Check
 from fewstep.config.keys import Key, help_of
+from fewstep.disk.files import check_file
 from fewstep.disk.homes import expanded
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
@@ -124,4 +125,5 @@ def _out(name: str) -> Path:
             raise ConfigError(
                 f"out={name}: is another file, which is not overwritten. Name one that is not there"
             )
+    check_file(path, "out")
     return path
