@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import ClassVar
 
 
+FINISHED = '{"schema": 1, "results": [{}]}'
+"""The least by which a results.json says that its run has finished."""
+
+
 def laid_out(root: Path, content: Mapping[str, bytes]) -> Path:
     """Files by their path under a folder."""
     for name, data in content.items():

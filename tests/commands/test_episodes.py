@@ -72,6 +72,32 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert not list(Path().iterdir())
 
 
+UNWRITABLE = "Make room there, see to its permissions, or choose another place with to=..."
+
+
+def test_where_it_goes_is_tried_before_the_work(capsys, monkeypatch) -> None:
+    """And another file than one of tasks is kept."""
+    monkeypatch.setattr("fewstep.run.assembly.assemble", None)
+    Path("mine.npz").write_text("precious")
+    Path("below").mkdir()
+    for place, told in {
+        "mine.npz": "is another file, which is not overwritten. Name one that is not there",
+        "below": "is a folder. Name a file, as to=below/tasks.npz",
+        "mine.npz/tasks.npz": f"cannot be written to (mine.npz: Not a directory). {UNWRITABLE}",
+        "/proc/no/tasks.npz": f"cannot be written to (/proc: No such file or directory). "
+        f"{UNWRITABLE}",
+    }.items():
+        assert episodes.main([*SMALL, f"to={place}"]) == 2
+        assert capsys.readouterr().err == f"fewstep: to={place}: {told}\n"
+    assert Path("mine.npz").read_text() == "precious"
+
+
+def test_tasks_take_the_place_of_tasks(capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in (0, 1):
+        assert episodes.main([*SMALL, f"eval.seed={seed}", "to=own.npz"]) == 0
+    assert manifest.read(Path("own.npz")).about["seed"] == 1
+
+
 def test_keys_that_nothing_reads_and_tasks_that_fit_nowhere_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from fewstep.records.pace import Pace, read_pace, write_pace
 from fewstep.records.run_folders import jobs
 from fewstep.report.gather import Run
 from fewstep.report.sections import Section
+from made_files import FINISHED
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         words += ["max_meta_iterations=400", "resume=there"] if number < 5 else []
         (job / "overrides.yaml").write_text(json.dumps(words))
     (folder / "multirun.yaml").touch()
-    (folder / "0" / "results.json").write_text("{}")
+    (folder / "0" / "results.json").write_text(FINISHED)
     write_record(folder / "1", "failed", "OSError: no space left on device")
     write_pace(folder / "2", Pace(100, 400, 81.25, 725.0))
     write_pace(folder / "3", Pace(400, 400, 90.0, None))
@@ -114,7 +116,7 @@ def test_a_run_and_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
         run = Path("outputs", "runs", "mine", date)
         run.mkdir(parents=True)
         (run / "config.yaml").write_text("max_meta_iterations: 400\n")
-    (run / "results.json").write_text("{}")
+    (run / "results.json").write_text(FINISHED)
     name = str(run.parent)
     assert "1 finished" in _said(capsys, str(run))
     newest = Path(name, "2026-01-02_00-00-00-000000")
@@ -150,7 +152,7 @@ def test_watching_ends_when_all_have_ended(sweep: Path, monkeypatch, capsys) -> 
     def finish(seconds: float) -> None:
         assert seconds == 5.0
         for job in jobs(sweep):
-            (job / "results.json").write_text("{}")
+            (job / "results.json").write_text(FINISHED)
 
     monkeypatch.setattr(status.time, "sleep", finish)
     with held(sweep):
@@ -169,6 +171,66 @@ def test_strange_records_are_unknown(sweep: Path, capsys) -> None:
     assert "11 jobs: 1 finished, 1 failed, 9 stopped" in _said(capsys, str(sweep))
     assert read_pace(sweep / "3") == Pace()
     assert read_pace(sweep / "8") == Pace()
+
+
+NO_RESULTS = {
+    "": "it is empty",
+    '{"schema": 1, "results": [': "Expecting value: line 1 column 27 (char 26)",
+    "mine": "Expecting value: line 1 column 1 (char 0)",
+    "[" * 3000: "maximum recursion depth exceeded while decoding",
+    "[]": "it is no record",
+    '{"acc": 1}': "schema=None, and this version reads 1",
+    '{"schema": 2, "results": [{}]}': "schema=2, and this version reads 1",
+    '{"schema": 1, "results": []}': "it has no results",
+}
+
+
+@pytest.mark.parametrize("content", NO_RESULTS, ids=range(len(NO_RESULTS)))
+def test_results_that_are_none_are_damaged(content: str, sweep: Path, capsys) -> None:
+    (sweep / "0" / "results.json").write_text(content)
+    said = _said(capsys, str(sweep))
+    assert re.search(r"^0 +damaged +seed=0$", said, re.M)
+    assert "11 jobs: 1 failed, 9 stopped, 1 damaged" in said
+    reason = f"is no results.json of a run ({NO_RESULTS[content]}"
+    assert f"damaged: outputs/sweeps/mine/0/results.json: {reason}" in said
+    assert "The command of the sweep again runs what is left." in said
+    job = Job(sweep / "0", ["seed=0"])
+    assert not job.finished
+    (sweep / "0" / "results.json").write_text(FINISHED)
+    assert job.finished
+
+
+SIDE_FILES = ("config.yaml", "overrides.yaml", "metrics.csv", "job.json", "progress.json")
+
+
+@pytest.mark.parametrize("name", [*SIDE_FILES, "results.json"])
+def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(name: str, sweep: Path, capsys) -> None:
+    (sweep / "6" / name).unlink(missing_ok=True)
+    os.mkfifo(sweep / "6" / name)
+    said = _said(capsys, str(sweep))
+    assert "11 jobs: 1 finished, 1 failed, " in said
+    damaged = "damaged: outputs/sweeps/mine/6/results.json: is no results.json of a run (it is no "
+    assert (f"{damaged}plain file)" in said) == (name == "results.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 3000, "[" * 200_000, "\0", "\ufeff"], ids=range(4))
+@pytest.mark.parametrize("name", SIDE_FILES)
+def test_a_record_that_cannot_be_read_is_none(name: str, text: str, sweep: Path, capsys) -> None:
+    (sweep / "6" / name).write_text(text)
+    assert "11 jobs: 1 finished, 1 failed, 9 stopped" in _said(capsys, str(sweep))
+
+
+def test_a_field_without_end_is_no_number(sweep: Path, capsys) -> None:
+    (sweep / "4" / "metrics.csv").write_text("meta_iteration\n" + "1" * 140_000 + "\n")
+    assert re.search("^4 +stopped +seed=4$", _said(capsys, str(sweep)), re.M)
+
+
+@pytest.mark.parametrize("value", ["NaN", "-1", "-Infinity", "Infinity", "1e400", "1" * 400, "0.5"])
+def test_no_run_is_at_a_number_that_is_none(value: str, sweep: Path) -> None:
+    note = '{"meta_iteration": VALUE, "of": 5, "tasks_per_second": 2.5, "seconds_left": VALUE}'
+    (sweep / "2" / "progress.json").write_text(note.replace("VALUE", value))
+    left = 0.5 if value == "0.5" else None
+    assert read_pace(sweep / "2") == Pace(None, 5, 2.5, left)
 
 
 def test_it_is_a_command_with_help_and_completion(capsys) -> None:

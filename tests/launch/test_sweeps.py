@@ -33,6 +33,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.records.job_record import read_record, write_record
 from fewstep.run.libraries import check_trainer
+from made_files import FINISHED
 
 
 TINY = [
@@ -138,7 +139,7 @@ class Recorder:
             if values["seed"] == "2":
                 write_record(folder, "failed", "OSError: no space left on device")
             elif values["seed"] != "3":
-                (folder / "results.json").write_text("{}")
+                (folder / "results.json").write_text(FINISHED)
                 write_record(folder, "finished", objective=int(values["seed"]) / 10)
         if self.gives_up:
             raise RuntimeError("a process was killed\nexit code -9")
@@ -455,7 +456,8 @@ def test_auto_takes_the_newest_run_of_the_configuration_that_is_not_finished(whe
     assert resume.unfinished([], in_place=False) is None
     made("2026-01-01", CUT_OFF)
     newest = made("2026-01-02", CUT_OFF)
-    done = made("2026-01-03", CUT_OFF, "results.json")
+    done = made("2026-01-03", CUT_OFF)
+    (done / "results.json").write_text(FINISHED)
     made("2026-01-04", CUT_OFF, words=["seed=1"])
     empty = made("2026-01-05", "metrics.csv")
     assert resume.unfinished(["logger=wandb"], in_place=False) == newest
@@ -471,6 +473,25 @@ def test_auto_takes_the_newest_run_of_the_configuration_that_is_not_finished(whe
         f"resume=auto: {done} is finished; starting a new run",
         f"resume=auto: {empty} has no checkpoint; starting a new run",
     ]
+
+
+def test_auto_goes_on_with_a_run_whose_results_are_cut_short(where, capsys) -> None:
+    cut = made("2026-01-01", CUT_OFF)
+    (cut / "results.json").write_text(FINISHED[:-1])
+    assert resume.unfinished([], in_place=False) == cut
+
+
+def test_a_job_whose_results_are_empty_is_done_again(tmp_path: Path) -> None:
+    supervised(Recorder(), tmp_path, [1])
+    job = tmp_path / "swept" / "0"
+    (job / "results.json").write_text("")
+    (job / "checkpoints").mkdir()
+    (job / CUT_OFF).touch()
+    again = Recorder()
+    _, (done,) = supervised(again, tmp_path, [1])
+    assert f"resume='{job}'" in again.given[0]
+    assert not done.before
+    assert done.finished
 
 
 def test_auto_refuses_a_run_that_is_at_work(where: Path) -> None:

@@ -54,6 +54,34 @@ def test_nobody_who_reads_is_nobodys_error(words, status, says, tmp_path):
     assert bool(said) == bool(says)
 
 
+ASCII = ("LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0", "PYTHONIOENCODING=ascii")
+
+
+@pytest.mark.parametrize("setting", ASCII)
+def test_what_a_terminal_cannot_write_is_spelled(setting, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from fewstep.processes import console\n"
+        "from fewstep.records.results import read_per_task, write_json\n"
+        "def main(words):\n"
+        "    write_json(Path('a.json'), {'name': '\u00b1'}); print('80 \u00b1 2')\n"
+        "    return print('\u00b1', file=sys.stderr) or 0\n"
+        "sys.exit(console.run(main))"
+    )
+    (tmp_path / "it.py").write_text(code, encoding="utf-8")
+    assert shell(f"{setting} {sys.executable} it.py >out 2>err", tmp_path) == ([0], "\\xb1\n")
+    assert (tmp_path / "out").read_text() == "80 \\xb1 2\n"
+
+
+def test_another_spelling_that_was_asked_for_is_kept(tmp_path):
+    (tmp_path / "it.py").write_text(
+        "import sys; from fewstep.processes import console\n"
+        "sys.exit(console.run(lambda words: print('\u00b1') or 0))"
+    )
+    line = f"PYTHONIOENCODING=ascii:replace {sys.executable} it.py >out"
+    assert shell(line, tmp_path) == ([0], "")
+    assert (tmp_path / "out").read_text() == "?\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("streams", ["2>err | head -0", ">&- 2>&- <&-", "2>&1 | head -1"])
 def test_a_training_that_nobody_reads_reaches_its_end(streams, tmp_path):

@@ -21,10 +21,12 @@ from fewstep.launch.stopping import how_to_go_on
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted, typed
 from fewstep.records.places import REPORT, check_output, check_run, check_sweep
+from made_files import FINISHED
 
 
 CONFIG = plain(compose_config("train", []))
 OURS = yaml.safe_dump(CONFIG)
+UNSAID = ", without the config.yaml of a run. Choose"
 OTHER = yaml.safe_dump({**CONFIG, "seed": 1})
 
 
@@ -53,7 +55,8 @@ def test_a_folder_that_is_no_number_is_none_of_a_sweeps(tmp_path: Path) -> None:
         {},
         {".lock": "pid 1 on there"},
         {".hydra/config.yaml": "", ".hydra/overrides.yaml": ""},
-        {"config.yaml": ""},
+        {".hydra/config.yaml": OURS, ".hydra/hydra.yaml": "x: 1", "train.log": ""},
+        {"config.yaml": "", "config.yaml.part": "seed", "evaluate.log": ""},
         {"config.yaml": OURS, "overrides.yaml": "[]", ".hydra/hydra.yaml": "", "train.log": ""},
         {"config.yaml": OURS, "metrics.csv": "", "checkpoints/last.part": "", "config.part": ""},
         {"config.yaml": OURS, "wandb/run_id": "x", "tensorboard/events": ""},
@@ -73,11 +76,22 @@ def test_what_a_killed_start_has_left_is_begun_again(files: dict, tmp_path: Path
         ({"config.yaml": "- 1"}, "the configuration of something else"),
         ({"config.yaml": "[broken"}, "the configuration of something else"),
         ({"config.yaml": OTHER, "metrics.csv": ""}, "the configuration of something else"),
-        ({"config.yaml": OURS, "results.json": "{}"}, "holds a finished run, which would be"),
-        ({"results.json": "a user's own"}, "holds a finished run"),
+        ({"config.yaml": OURS, "results.json": FINISHED}, "holds a finished run, which would be"),
+        ({"results.json": FINISHED}, "holds a finished run"),
+        ({"config.yaml": OURS, "results.json": ""}, "is not empty, it holds results.json"),
+        ({"results.json": "a user's own"}, "is not empty, it holds results.json"),
         ({"config.yaml": OURS, "checkpoints/last.ckpt": ""}, "fewstep train resume="),
         ({"checkpoints/best.ckpt": ""}, "holds a run that was cut off"),
         ({"src/model.py": ""}, "holds src"),
+        ({"metrics.csv": "mine"}, f"it holds metrics.csv{UNSAID}"),
+        ({"train.log": "mine"}, f"it holds train.log{UNSAID}"),
+        ({"checkpoints/mine.txt": ""}, f"it holds checkpoints{UNSAID}"),
+        ({"config.yaml": "", "metrics.csv": "mine"}, f"it holds metrics.csv{UNSAID}"),
+        ({"overrides.yaml": "- mine", "mine.part": ""}, f"mine.part, overrides.yaml{UNSAID}"),
+        ({".hydra/config.yaml": "mine: 1"}, f"it holds .hydra{UNSAID}"),
+        ({".hydra/hydra.yaml": "mine: 1"}, f"it holds .hydra{UNSAID}"),
+        ({".hydra": "mine"}, f"it holds .hydra{UNSAID}"),
+        ({"config.yaml/mine": ""}, "the configuration of something else"),
         ({".git/HEAD": ""}, "holds .git"),
     ],
 )
@@ -120,7 +134,8 @@ def settle(*words: str, more: dict | None = None) -> Path | None:
 
 @pytest.mark.slow
 def test_the_folder_of_a_user_stays_as_it_is(here: Path, capfd: pytest.CaptureFixture) -> None:
-    files = {"config.yaml": "mine: 1\n", "results.json": "{}", "checkpoints/last.ckpt": "weights"}
+    files = {"config.yaml": "mine: 1\n", "checkpoints/last.ckpt": "weights"}
+    files["results.json"] = FINISHED
     filled(here, files)
     assert train.main(["hydra.run.dir=.", "trainer=cpu", "dataset.classes=60"]) == 2
     assert capfd.readouterr().err.startswith("fewstep: hydra.run.dir=.: holds a finished run")
@@ -165,6 +180,7 @@ def test_no_folder_is_ignored_in_silence(words: Sequence[str], reason: str, here
         {".lock": "", "0/config.yaml": "", "12/results.json": ""},
         {"multirun.yaml": "", "0/config.yaml": "", "notes.md": "", "report.html": ""},
         {"multirun.yaml": "", ".submitit/log": "", "optimization_results.yaml": ""},
+        {"multirun.yaml": "hydra: {}", "optimization_results.yaml": "name: optuna"},
     ],
 )
 def test_a_sweep_goes_on_in_its_folder(files: dict, tmp_path: Path) -> None:
@@ -186,6 +202,18 @@ def test_a_sweep_in_a_folder_of_others_is_refused(files: dict, shown: str, here:
         settle("-m", "seed=1,2", "hydra.sweep.dir=.")
     assert f"hydra.sweep.dir=.: is not a sweep's folder, it holds {shown}" in str(refusal.value)
     assert "name=..." in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["multirun.yaml", "optimization_results.yaml"])
+@pytest.mark.parametrize("text", ["mine: 1", "mine", "- 1", "[" * 20_000])
+def test_a_file_of_others_by_a_sweeps_name_is_kept(name: str, text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        check_sweep(filled(tmp_path, {name: text}))
+    assert str(refusal.value) == (
+        f"hydra.sweep.dir={tmp_path}: is not a sweep's folder, its {name} is of something else, and"
+        " would be overwritten. Choose another one with hydra.sweep.dir=..., or a name for the "
+        "sweep with name=..."
+    )
 
 
 @pytest.mark.parametrize("main", [theory.main, report_command.main])

@@ -69,18 +69,30 @@ CHANGES = {
     "true iterations": ({"meta_iterations": True}, "meta_iterations=True: must be a whole number"),
     "a list as command": ({"command": []}, "command=[]: must be a text"),
     "a list as config": ({"config": [1]}, "config=[1]: must be a configuration"),
-    "a text of seconds": ({"train_seconds": "x"}, "train_seconds=x: must be a number or null"),
+    "a text of seconds": ({"train_seconds": "x"}, "train_seconds=x: must be a number of at least"),
     "a text of tasks": ({"tasks_seen": "x"}, "tasks_seen=x: must be a whole number"),
     "half a gradient": ({"gradients_taken": 0.5}, "gradients_taken=0.5: must be a whole number"),
     "a list of episodes": ({"its__episodes_sha256": []}, "results[0].episodes_sha256=[]: must be"),
     "no protocol": ({"its__protocol": ...}, "results[0].protocol is missing"),
     "no figure": ({"its__acc": ...}, "results[0]: must have acc or loss"),
-    "a text as figure": ({"its__acc": "80"}, "results[0].acc=80: must be a number or null"),
+    "a text as figure": (
+        {"its__acc": "80"},
+        "results[0].acc=80: must be a number from 0 to 1 or null",
+    ),
+    "percent": ({"its__acc": 17.0}, "results[0].acc=17.0: must be a number from 0 to 1 or null."),
+    "less than chance": ({"its__acc": -0.5}, "results[0].acc=-0.5: must be a number from 0 to 1"),
+    "no tasks": ({"its__tasks": 0}, "results[0].tasks=0: must be a whole number of at least 1."),
+    "fewer tasks": ({"its__tasks": -5}, "results[0].tasks=-5: must be a whole number of at least"),
+    "no ways": ({"its__ways": 0}, "results[0].ways=0: must be a whole number of at least 1"),
+    "steps back": ({"its__steps": -1}, "results[0].steps=-1: must be a whole number of at least 0"),
+    "no width": ({"its__acc_ci95": -0.1}, "acc_ci95=-0.1: must be a number of at least 0 or null"),
+    "a curve in percent": ({"curve__acc": [20, 80]}, "results[0].curve.acc: must have a number fr"),
+    "time turned": ({"train_seconds": -1.0}, "train_seconds=-1.0: must be a number of at least 0"),
     "a list as tasks": ({"its__tasks": [1]}, "results[0].tasks=[1]: must be a whole number"),
     "a text as half-width": ({"its__acc_ci95": "x"}, "results[0].acc_ci95=x: must be a number"),
     "half a step": ({"its__steps": 1.5}, "results[0].steps=1.5: must be a whole number"),
     "a list as curve": ({"its__curve": [1]}, "results[0].curve: must have steps"),
-    "a short curve": ({"curve__acc": [0.1]}, "results[0].curve.acc: must have a number or null"),
+    "a short curve": ({"curve__acc": [0.1]}, "curve.acc: must have a number from 0 to 1 or null"),
     "a curve without": ({"curve__acc_ci95": ...}, "results[0].curve.acc_ci95: must have a number"),
     "a curve of texts": ({"curve__acc": ["a", "b"]}, "results[0].curve.acc: must have a number"),
     "a path outside": ({"its__per_task_file": "../x"}, "must be a path in the run directory"),
@@ -104,6 +116,12 @@ def test_results_that_cannot_be_used(tmp_path, capsys, text, message):
 
 def test_the_good_one_is_reported(tmp_path, capsys):
     (tmp_path / "results.json").write_text(json.dumps(GOOD))
+    assert report_command.main([str(tmp_path)]) == 0
+    assert "| 80.00 ± 2.00 |" in capsys.readouterr().out
+
+
+def test_a_mark_in_front_is_no_fault(tmp_path, capsys):
+    (tmp_path / "results.json").write_text(json.dumps(GOOD), encoding="utf-8-sig")
     assert report_command.main([str(tmp_path)]) == 0
     assert "| 80.00 ± 2.00 |" in capsys.readouterr().out
 

@@ -11,6 +11,8 @@ from typing import Any
 from fewstep.commands.front import TRUST, reading, run, trusted
 from fewstep.config.checks import Check, count
 from fewstep.config.keys import Key, help_of
+from fewstep.disk.files import check_place
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError, some
 
 
@@ -105,13 +107,15 @@ def _adapt(values: dict[str, Any]) -> int:
 
 def _folder(values: dict[str, Any]) -> Path:
     """Where the classifier goes; refused before anything is computed."""
-    name = Path(values["pictures"]).expanduser().resolve().stem or "pictures"
+    name = expanded(values["pictures"], "pictures").resolve().stem or "pictures"
     if given := values["classifier"]:
-        folder = Path(given).expanduser()
+        folder = expanded(given, "classifier")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ConfigError(
                 f"classifier={given}: is there already, and nothing of yours is overwritten. Name "
                 "a folder that is not there, or remove it"
             )
-        return folder
-    return Path("outputs", "classifiers", name, f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
+    else:
+        folder = Path("outputs", "classifiers", name, f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
+    check_place(folder, "classifier")
+    return folder

@@ -54,8 +54,13 @@ def _cleared(value: str) -> list[str]:
     """What `fewstep cache clear=` may be followed by."""
     from fewstep.disk.cache.cache import cache_dir
     from fewstep.disk.cache.contents import contents
+    from fewstep.messages.errors import ConfigError
 
-    kept = {name for one in contents(cache_dir()) for name in (one.dataset, one.name)}
+    try:
+        found = contents(cache_dir())
+    except ConfigError:  # of a home folder that is not known
+        found = ()
+    kept = {name for one in found for name in (one.dataset, one.name)}
     return [f"clear={word} " for word in _begun(["all", "invalid", *sorted(kept)], value)]
 
 

@@ -103,7 +103,7 @@ def _check(given: argparse.Namespace) -> None:
     if file and file.exists():
         from fewstep.loggers.layout import NAME
 
-        if not file.is_file() or NAME not in file.read_text(errors="replace"):
+        if not file.is_file() or NAME not in file.read_text(encoding="utf-8", errors="replace"):
             raise ConfigError(
                 f"--offline {file}: is there already and is no dashboard of fewstep. Name another"
             )
@@ -145,7 +145,7 @@ def _write(entity: str, project: str, swept: Sequence[Section], file: Path | Non
     if file:
         text = as_json(layout(entity, project, metrics, keys))
         with replacing(file) as aside:
-            aside.write_text(text)
+            aside.write_text(text, encoding="utf-8")
         return f"{printable(file)}: the workspace as W&B would be sent it"
     return f"the workspace: {_saved(entity, project, metrics, keys)}"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from fewstep.commands.front import TRUST, run, trusted
 from fewstep.config.checks import Check, count
 from fewstep.config.keys import Key, help_of
 from fewstep.disk.files import check_place
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 
 
@@ -72,7 +72,7 @@ def _check(values: dict[str, Any]) -> None:
             f"port={values['port']}: must be at most {HIGHEST_PORT}. For example port=0"
         )
     if values["keep"]:
-        check_place(Path(values["keep"]).expanduser(), "keep")
+        check_place(expanded(values["keep"], "keep"), "keep")
 
 
 def _serve(values: dict[str, Any]) -> int:
@@ -90,7 +90,7 @@ def _serve(values: dict[str, Any]) -> int:
                 f"init={values['init']}: is for rows of numbers, not for drawings. For example "
                 "init=omniglot"
             )
-        keep = Path(values["keep"]).expanduser() if values["keep"] else None
+        keep = expanded(values["keep"], "keep") if values["keep"] else None
         serve(application(init, values["init"], keep), socket, show=values["open"])
     print("stopped; nothing was kept" if keep is None else "stopped")
     return 0

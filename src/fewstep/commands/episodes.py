@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fewstep.config.checks import Check, count
 from fewstep.config.keys import Key, help_of, read
+from fewstep.disk.homes import expanded
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
@@ -85,7 +86,8 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
     from fewstep.data.manifests import manifest
     from fewstep.run import assembly
 
-    experiment, path = assembly.assemble(config), Path(values["to"]).expanduser()
+    path = _target(values["to"])
+    experiment = assembly.assemble(config)
     setting, split = _setting(experiment, values["setting"]), _split(experiment, values["split"])
     try:
         split.check(setting.spec)
@@ -99,6 +101,25 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
         f"{printable(path)}: {test.tasks} tasks, {tasks.described}, of the {split.name} split of "
         f"{split.dataset}\n{size:.1f} kB, episodes_sha256 {tasks.sha256}"
     )
+
+
+def _target(name: str) -> Path:
+    """The file to write: a new one, or one of tasks in whose place these may be written."""
+    from fewstep.data.manifests import manifest
+    from fewstep.disk.files import check_file
+
+    path = expanded(name, "to")
+    if path.is_dir():
+        raise ConfigError(f"to={name}: is a folder. Name a file, as to={name}/tasks.npz")
+    if path.exists():
+        try:
+            manifest.read(path)
+        except (OSError, ValueError):
+            raise ConfigError(
+                f"to={name}: is another file, which is not overwritten. Name one that is not there"
+            ) from None
+    check_file(path, "to")
+    return path
 
 
 def _setting(experiment: Experiment, number: int) -> Any:

@@ -69,13 +69,14 @@ def prepared(arguments: Arguments) -> Arguments:
 def _dated(word: str) -> str:
     """The newest run's folder for its name, which may soon mean the evaluation itself."""
     from fewstep.config.arguments import parsed
+    from fewstep.disk.homes import expanded
     from fewstep.messages.words import quoted
     from fewstep.records.run_folders import newest
 
     override = parsed(word)
     if override.key_or_group != "checkpoint" or not override.value():
         return word
-    found = newest(path := Path(str(override.value())).expanduser())
+    found = newest(path := expanded(str(override.value()), "checkpoint"))
     saved = found != path and any((found / "checkpoints").glob("*.ckpt"))
     return f"checkpoint={quoted(str(found))}" if saved else word
 

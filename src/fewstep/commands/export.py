@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from fewstep.commands.front import TRUST, run, trusted
 from fewstep.config.checks import Check
 from fewstep.config.keys import Key, help_of
+from fewstep.disk.homes import expanded
 
 
 ABOUT = """\
@@ -43,7 +43,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _export(values: dict[str, Any]) -> int:
-    to = Path(values["to"]).expanduser()
+    to = expanded(values["to"], "to")
     from fewstep.use.export import check_target, export
     from fewstep.use.saved import load_classifier
 

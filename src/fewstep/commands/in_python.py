@@ -60,7 +60,7 @@ def train(overrides: Sequence[str] = ()) -> Trained:
         line = shlex.join(["fewstep", "train", *words])
         folder = run_one(made, arguments.overrides, line)
     assert folder is not None, "this process is one of several ranks"
-    return Trained(folder, json.loads((folder / "results.json").read_text()))
+    return Trained(folder, json.loads((folder / "results.json").read_text(encoding="utf-8")))
 
 
 @contextmanager

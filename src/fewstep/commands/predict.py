@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from fewstep.commands.front import TRUST, reading, run, trusted
 from fewstep.config.checks import Check
 from fewstep.config.keys import Key, help_of
+from fewstep.disk.files import check_file
+from fewstep.disk.homes import expanded
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 
@@ -111,7 +113,7 @@ def _rows(
 
 def _out(name: str) -> Path:
     """The table to write: a new one, or one that this command wrote before."""
-    path = Path(name).expanduser()
+    path = expanded(name, "out")
     if path.is_dir():
         raise ConfigError(f"out={name}: is a folder. Name a file, as out={name}/predictions.csv")
     if path.exists() and not path.is_file():  # a pipe, which nobody may read from
@@ -123,4 +125,5 @@ def _out(name: str) -> Path:
             raise ConfigError(
                 f"out={name}: is another file, which is not overwritten. Name one that is not there"
             )
+    check_file(path, "out")
     return path

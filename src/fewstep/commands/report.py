@@ -111,7 +111,7 @@ def write(
         write_csv(aside / "report.csv", found)
         texts["report.html"] = page(told, album, folder, subtitle)
         for name, content in texts.items():
-            (aside / name).write_text(content)
+            (aside / name).write_text(content, encoding="utf-8")
     return [*REPORT, *album.told(), *(more or {})]
 
 

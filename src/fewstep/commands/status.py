@@ -11,6 +11,7 @@ from typing import Any
 from fewstep.commands.front import run
 from fewstep.config.checks import Check
 from fewstep.config.keys import Key, help_of
+from fewstep.disk.homes import expanded
 from fewstep.launch.stopping import how_to_go_on
 from fewstep.messages.columns import padded
 from fewstep.messages.errors import ConfigError
@@ -24,7 +25,8 @@ ABOUT = """\
 fewstep status FOLDER [--watch]   how far a sweep or a run is
 
 A line for each job of a sweep, with what it was asked for: finished, running (how far, how fast,
-how long it still takes), waiting, failed with its reason, or stopped. A run's folder has one line,
+how long it still takes), waiting, failed with its reason, stopped, or damaged, where its results
+cannot be read. A run's folder has one line,
 and a name alone, as outputs/runs/NAME, means its newest run. Only looks at what is on the disk.
 """
 
@@ -61,7 +63,7 @@ def _key_value(word: str) -> str:
 
 
 def _status(values: dict[str, Any]) -> int:
-    path, watch = Path(values["folder"]).expanduser(), values["watch"]
+    path, watch = expanded(values["folder"], "folder"), values["watch"]
     folder, found = _found(path)
     print(text(folder, found))
     while watch and any(state.state in (states.RUNNING, states.WAITING) for state in found):
@@ -107,8 +109,11 @@ def text(folder: Path, found: Sequence[State]) -> str:
     for state in found:
         if state.state == states.FAILED:
             lines.append(f"failed: {state.folder}: {state.reason}")
+        if state.state == states.DAMAGED:
+            lines.append(f"damaged: {state.reason}")
     at_work = counts[states.RUNNING] + counts[states.WAITING]
-    stopped = [state.folder for state in found if state.state == states.STOPPED]
+    cut_off = (states.STOPPED, states.DAMAGED)
+    stopped = [state.folder for state in found if state.state in cut_off]
     if stopped and is_run(folder):
         lines.append(how_to_go_on(stopped[0]))
     elif not at_work and (stopped or counts[states.FAILED]):

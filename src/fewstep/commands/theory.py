@@ -154,6 +154,6 @@ def _write(folder: Path, figures: dict[str, Any]) -> None:
     table = markdown(figures)
     with filling(folder) as aside:
         write_json(aside / "theory.json", figures)
-        (aside / "theory.md").write_text(table + "\n")
+        (aside / "theory.md").write_text(table + "\n", encoding="utf-8")
         draw(aside, figures)
     print(f"{table}\n\n{folder}")

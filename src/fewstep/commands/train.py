@@ -130,7 +130,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     from fewstep.run import assembly, checkpoint, handover
     from fewstep.run.cautions import warn
     from fewstep.run.preflight import Preflight
-    from fewstep.run.resumable import check_resumable
+    from fewstep.run.resumable import check_history, check_resumable
     from fewstep.run.splits import check_validation
 
     experiment = assembly.draft(config)
@@ -140,6 +140,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
         checkpoint.match(experiment.learner, content, path, "resume")
         checkpoint.same_recipe(experiment, content, path)
         check_resumable(experiment.learner, content, path)
+        check_history(path)
     experiment = assembly.with_data(experiment)
     check_validation(experiment)
     warn(experiment)

@@ -19,7 +19,7 @@ def guide(command: str, examples: str, file: str) -> str:
         parts += [f"  {g:<15}{', '.join(options(g))}" for g in groups() if options(g)]
         parts.append("")
     parts.append(f"Keys (key=value; fewstep {file} --cfg job prints all, with the groups' own)")
-    lines = (conf_dir() / f"{file}.yaml").read_text().splitlines()
+    lines = (conf_dir() / f"{file}.yaml").read_text(encoding="utf-8").splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith(("name:", "checkpoint:")))
     end = lines.index("hydra:")
     parts += [f"  {line}" for line in lines[start:end] if line.strip()]

@@ -56,7 +56,7 @@ class Key:
 
 def keys(file: Path, group: str = "") -> Iterator[Key]:
     """The keys of a file by their whole names, those of `group` without it in the file."""
-    lines = file.read_text().splitlines()
+    lines = file.read_text(encoding="utf-8").splitlines()
     inside = "" if not group or "# @package _global_" in lines else f"{group}."
     path: list[tuple[int, str]] = []
     for number, line in enumerate(lines):
@@ -91,7 +91,9 @@ def reference() -> str:
 
 def _about(file: Path) -> list[str]:
     """What a file says of itself."""
-    lines = [line for line in file.read_text().splitlines() if not line.startswith("# @")]
+    lines = [
+        line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("# @")
+    ]
     count = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return [" ".join(line.lstrip("# ") for line in lines[:count]), ""] if count else []
 

@@ -47,7 +47,9 @@ def size(count: float) -> str:
 
 def counts(path: Path) -> dict[str, int]:
     """The counts in a file of lines `Name: count kB`, or `name count`."""
-    pairs = (line.replace(":", "").split()[:2] for line in path.read_text().splitlines())
+    pairs = (
+        line.replace(":", "").split()[:2] for line in path.read_text(encoding="utf-8").splitlines()
+    )
     return {name: int(value) for name, value in filter(_counted, pairs)}
 
 
@@ -66,7 +68,7 @@ def most_resident() -> int:
 
 def forget_most() -> None:
     """Start the high-water mark of this process anew."""
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def _counted(pair: list[str]) -> bool:
@@ -76,7 +78,7 @@ def _counted(pair: list[str]) -> bool:
 def _left_by_groups(root: Path) -> Iterator[int]:
     """What each control group around this process has left; nothing where there are no limits."""
     file = root / "proc/self/cgroup"
-    for line in file.read_text().splitlines() if file.exists() else ():
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
         _, controllers, own = line.split(":", 2)
         for name, place, limit, use, reclaimable in GROUPS:
             if name in controllers.split(","):
@@ -92,8 +94,10 @@ def _upwards(top: Path, own: str) -> list[Path]:
 
 
 def _left(group: Path, limit: str, use: str, reclaimable: str) -> list[int]:
-    most = (group / limit).read_text().strip()
+    most = (group / limit).read_text(encoding="utf-8").strip()
     if not most.isdigit():  # "max"
         return []
-    used = int((group / use).read_text()) - counts(group / "memory.stat").get(reclaimable, 0)
+    used = int((group / use).read_text(encoding="utf-8")) - counts(group / "memory.stat").get(
+        reclaimable, 0
+    )
     return [int(most) - used]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -17,6 +16,7 @@ from fewstep.config.compose import RESOLVERS, compose_config
 from fewstep.config.groups import options
 from fewstep.config.renamed import renamed_word
 from fewstep.config.trust import KEY, check_stored, check_trust, names
+from fewstep.disk.plain import plain_yaml
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 
@@ -34,8 +34,8 @@ def read_overrides(file: Path) -> dict[str, str]:
         ConfigError: no list of overrides, or one that reaches beyond the configuration.
     """
     try:
-        words = yaml.safe_load(file.read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        words = plain_yaml(file)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{file}: cannot be read as overrides ({printable(error)})") from None
     words = [] if words is None else words
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):

@@ -18,6 +18,7 @@ from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
 from fewstep.data.layouts import pickled_images, places, published
 from fewstep.disk.cache.cache import cache_dir
+from fewstep.disk.homes import expanded
 
 
 STEMS = ("cifarfs",)
@@ -77,7 +78,7 @@ class CifarFS:
     def _others(self, parts: class_lists.Parts) -> tuple[Tensor, list[str], np.ndarray, str]:
         """Pixels, names, counts and digest out of folders or archives of images, or of pickles."""
         assert self.root is not None, "without one there is the official archive"
-        root, where = pickled_images.folder_of(Path(self.root).expanduser()), str(self.root)
+        root, where = pickled_images.folder_of(expanded(self.root, "dataset.root")), str(self.root)
         listed = sorted(name for part in parts.values() for name in part)
         if root.is_dir() and not published.complete(root, listed):
             files = pickled_images.find(places.near(root, frozenset(listed)), STEMS)
@@ -99,7 +100,7 @@ class CifarFS:
         """CIFAR-100's folder or archive; None if `root` holds images or other pickles."""
         if self.root is None:
             return cifar100.downloaded()
-        root = Path(self.root).expanduser()
+        root = expanded(self.root, "dataset.root")
         if not root.exists():
             raise FileNotFoundError(
                 f"dataset.root='{self.root}' does not exist; point it to the folder that holds "

@@ -16,6 +16,7 @@ from fewstep.data.recall import IGNORED, Answers
 from fewstep.data.rows import placed
 from fewstep.data.sampler import Draws, check_counts
 from fewstep.disk.array_files import UNREADABLE
+from fewstep.disk.homes import expanded
 
 
 PARTS = ("tokens", "responses")
@@ -51,7 +52,7 @@ class Conversations:
     @cached_property
     def rows(self) -> np.ndarray:
         """[n, 2, T] int64."""
-        path = None if self.file is None else Path(self.file).expanduser()
+        path = None if self.file is None else expanded(self.file, "dataset.file")
         if path is None or not path.is_file():
             raise FileNotFoundError(
                 f"dataset.file={self.file}: bring conversations of your own, an .npz file with "

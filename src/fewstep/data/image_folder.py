@@ -20,6 +20,7 @@ from fewstep.data.images.split import ImageSplit
 from fewstep.data.layouts import layouts
 from fewstep.data.layouts.given_splits import Found
 from fewstep.disk.bad_files import BadFiles
+from fewstep.disk.homes import expanded
 
 
 @dataclass
@@ -108,7 +109,7 @@ class ImageFolder:
 
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
-        found = layouts.find(Path(self.root).expanduser())
+        found = layouts.find(expanded(self.root, "dataset.root"))
         parts = self._parts(found)
         listed = {name for part in parts.values() for name in part}
         classes = {name: files for name, files in found.classes.items() if name in listed}

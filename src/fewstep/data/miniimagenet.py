@@ -18,6 +18,7 @@ from fewstep.data.images.pictures import Classes
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.images.split import ImageSplit
 from fewstep.data.layouts import pickled_images, places, published
+from fewstep.disk.homes import expanded
 
 
 SIZE = 84
@@ -72,7 +73,7 @@ class MiniImageNet:
 
     @cached_property
     def _splits(self) -> dict[str, ImageSplit]:
-        root = Path(self.root).expanduser() if self.root else None
+        root = expanded(self.root, "dataset.root") if self.root else None
         if root is None or not root.exists():
             raise FileNotFoundError(
                 f"dataset.root={'null' if root is None else repr(str(self.root))}: Mini-ImageNet "

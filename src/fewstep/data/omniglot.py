@@ -26,6 +26,7 @@ from fewstep.data.omniglot_names import characters, evaluation_alphabets, turned
 from fewstep.disk.archives import archive
 from fewstep.disk.cache.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
 from fewstep.disk.downloads import fetched
+from fewstep.disk.homes import expanded
 
 
 PARTS = {"images_background": 964, "images_evaluation": 659}
@@ -141,7 +142,7 @@ class Omniglot:
         """The zip file or folder of each part."""
         if self.root is None:
             return [_downloaded(part) for part in PARTS]
-        root = Path(self.root).expanduser()
+        root = expanded(self.root, "dataset.root")
         sources = []
         for part in PARTS:
             places = root / part, root / "omniglot-py" / part

@@ -24,4 +24,4 @@ def evaluation_alphabets() -> list[str]:
 
 
 def _lines(file: str) -> list[str]:
-    return (files("fewstep") / "data/splits" / file).read_text().splitlines()
+    return (files("fewstep") / "data/splits" / file).read_text(encoding="utf-8").splitlines()

@@ -20,6 +20,7 @@ from fewstep.data.family import FamilySplit
 from fewstep.data.sampler import IMAGES, Draws
 from fewstep.data.subjects import Brains, Retrieval, between
 from fewstep.disk.array_files import UNREADABLE
+from fewstep.disk.homes import expanded
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class SubjectFiles(Brains):
         Raises:
             ValueError: a folder without files, too few of them, or a file that is none.
         """
-        files = sorted(Path(self.root).expanduser().glob("*.npz"))
+        files = sorted(expanded(self.root, "dataset.root").glob("*.npz"))
         if not 1 <= self.test_subjects < len(files):
             raise ValueError(
                 f"dataset.root='{self.root}', dataset.test_subjects={self.test_subjects}: has "

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
+
+from fewstep.disk.homes import expanded
 
 
 UNREADABLE = (
@@ -23,7 +24,7 @@ def read_numbers(file: str, key: str, kind: str) -> np.ndarray:
     Raises:
         ValueError: naming the key: no such file, or none of that kind.
     """
-    if not (path := Path(file).expanduser()).is_file():
+    if not (path := expanded(file, key)).is_file():
         raise ValueError(f"{key}={file}: no such file. It is a .npy of {kind}")
     try:
         with path.open("rb") as stream:

@@ -128,9 +128,24 @@ def check_place(folder: Path, key: str) -> None:
             f"{key}={printable(folder)}: {printable(odd)} is a link or no plain file, and what is "
             f"written there would go elsewhere. Remove it, or choose another place with {key}=..."
         )
+    _check_written(folder, folder / DEEPEST, f"{key}={folder}", key)
+
+
+def check_file(path: Path, key: str) -> None:
+    """Try whether a file could be written by `replacing`; leaves nothing behind.
+
+    Raises:
+        ConfigError: naming the key that gives the file, and what the system says of its place.
+    """
+    aside = path.with_name(path.name + PART) if path.name else path
+    _check_written(path.parent, aside, f"{key}={path}", key)
+
+
+def _check_written(folder: Path, deepest: Path, shown: str, key: str) -> None:
+    """Raises ConfigError where a folder cannot be made and written to, down to `deepest`."""
     there = folder
     try:
-        (folder / DEEPEST).exists()  # the whole of which may be too long, or a name on the way
+        deepest.exists()  # the whole of which may be too long, or a name on the way
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         for name in folder.parts:
             (there / name).exists()
@@ -140,11 +155,11 @@ def check_place(folder: Path, key: str) -> None:
         reason = getattr(error, "strerror", None) or error
         if getattr(error, "errno", None) == errno.ENAMETOOLONG:
             raise ConfigError(
-                f"{key}={folder}: {reason}: a file system takes names of some 255 bytes and paths "
+                f"{shown}: {reason}: a file system takes names of some 255 bytes and paths "
                 f"of some 4000. Choose a shorter name=... or {key}=..."
             ) from None
         raise ConfigError(
-            f"{key}={folder}: cannot be written to ({there}: {reason}). Make room "
+            f"{shown}: cannot be written to ({there}: {reason}). Make room "
             f"there, see to its permissions, or choose another place with {key}=..."
         ) from None
 

@@ -32,7 +32,9 @@ def held(folder: Path) -> Iterator[None]:
     with _taken(folder, PATIENCE) as taken:
         if not taken:
             raise _refusal(folder)
-        with open(folder / NAME, "w", opener=plain_file) as file:
+        with open(
+            folder / NAME, "w", encoding="utf-8", errors="replace", opener=plain_file
+        ) as file:
             file.write(f"pid {os.getpid()} on {os.uname().nodename}")
         yield
 
@@ -83,7 +85,7 @@ def _check_plain(file: Path) -> None:
 
 
 def _refusal(folder: Path) -> ConfigError:
-    with open(folder / NAME, opener=plain_file) as file:
+    with open(folder / NAME, encoding="utf-8", errors="replace", opener=plain_file) as file:
         who = printable(file.read(LONGEST)) or "of an unknown number"
     return ConfigError(
         f"{folder}: another process is at work in it ({who}). Wait for it or stop it, or give "

@@ -26,6 +26,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.processes import children, console, signals, tether
 from fewstep.processes.rank_watch import RankFailed
 from fewstep.records.job_record import CUT_SHORT, RECORD, read_record, write_record
+from fewstep.records.outcome import finished
 
 
 PATIENCE = 30
@@ -54,7 +55,7 @@ def run(module: str, folder: Path, line: str) -> float | None:
         child.communicate()  # it is over, and the pipe to it is closed
     signals.proceed()
     tether.leave_with(folder.parent)
-    if not read_record(folder) and not (folder / "results.json").exists():
+    if not read_record(folder) and not finished(folder):
         write_record(folder, "failed", _end(status))
     return read_record(folder).get("objective")
 

@@ -20,6 +20,7 @@ from fewstep.messages.printable import printable
 from fewstep.records import data_record
 from fewstep.records.identity import config_hash, hash_of
 from fewstep.records.job_record import read_record
+from fewstep.records.outcome import finished
 
 
 Dataset = Mapping[str, Any]
@@ -54,7 +55,7 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        return (self.folder / "results.json").exists()
+        return finished(self.folder)
 
     @property
     def objective(self) -> float | None:
@@ -101,7 +102,7 @@ class Folders:
         folder = self.sweep / str(number)
         folder.mkdir()
         with replacing(folder / "config.yaml") as aside:
-            aside.write_text(yaml.safe_dump(config, sort_keys=False))
+            aside.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
         data_record.given(folder, dataset, files)
         return folder
 

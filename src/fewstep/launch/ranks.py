@@ -75,7 +75,7 @@ def run(target: str, config: Config, folder: Path, line: str) -> dict[str, Any]:
         if told:
             raise SystemExit(1)
         raise RankFailed(cause(statuses))
-    return json.loads((folder / "results.json").read_text())
+    return json.loads((folder / "results.json").read_text(encoding="utf-8"))
 
 
 def _free_port() -> int:

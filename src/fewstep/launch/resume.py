@@ -15,12 +15,14 @@ from fewstep.config.compose import compose_run, own_part, plain
 from fewstep.config.ranks import outside
 from fewstep.config.stored_overrides import check_added, read_overrides
 from fewstep.disk.files import replacing
+from fewstep.disk.homes import expanded
 from fewstep.disk.lock import check_free, in_use
 from fewstep.launch.job_folders import Length, no_length
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import quoted
 from fewstep.records.identity import config_hash, config_of, hash_of
+from fewstep.records.outcome import finished
 from fewstep.records.run_folders import OVERRIDES, run_folder
 
 
@@ -34,7 +36,7 @@ def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None
     """
     for name, content in (("config.yaml", config), (OVERRIDES, list(overrides))):
         with replacing(folder / name) as aside:
-            aside.write_text(OmegaConf.to_yaml(content))
+            aside.write_text(OmegaConf.to_yaml(content), encoding="utf-8")
 
 
 def cut_off(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
@@ -67,7 +69,7 @@ def resumed(arguments: Arguments, length: Length = no_length) -> Arguments:
         rest = [word for word in arguments.overrides if word != given["resume"]]
         folder = unfinished(rest, "hydra.run.dir" in given, length)
         return replace(arguments, overrides=[*rest, *_resume(folder)])
-    folder = _run_of(Path(path).expanduser())
+    folder = _run_of(expanded(path, "resume"))
     if not others or others.rank == 0:  # which is at work in it for all of them
         check_free(folder)
     files = [folder / OVERRIDES, folder / ".hydra" / OVERRIDES]  # the second of older runs
@@ -99,7 +101,7 @@ def unfinished(overrides: Sequence[str], in_place: bool, length: Length = no_len
     folders = [here] if in_place else sorted(here.parent.glob("*/"), reverse=True)
     same = [f for f in folders if hash_of(f) == config_hash(config)]
     for folder in same:
-        if (folder / "results.json").exists():
+        if finished(folder):
             continue
         if any((folder / "checkpoints").glob("*.ckpt")) or in_use(folder):
             check_free(folder)
@@ -108,7 +110,7 @@ def unfinished(overrides: Sequence[str], in_place: bool, length: Length = no_len
     found = (
         f"{same[0]} has no checkpoint" if same else f"no run of this configuration in {here.parent}"
     )
-    if any((folder / "results.json").exists() for folder in same):
+    if any(map(finished, same)):
         found = f"{same[0]} is finished"
     print(f"resume=auto: {printable(found)}; starting a new run")
     return None

@@ -25,6 +25,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted
 from fewstep.processes import signals
 from fewstep.records.job_record import RECORD, read_record
+from fewstep.records.outcome import finished
 from fewstep.records.run_folders import OVERRIDES
 
 
@@ -129,7 +130,7 @@ class Supervised(Launcher):
             length = self.sweep.length(config, [])
         folder = self.folders.claim({**config, **length}, number)
         again = config.get("resume") == "auto"  # as every job of a sweep does by itself
-        before = (folder / "results.json").exists()
+        before = finished(folder)
         if not (folder / OVERRIDES).exists():  # so that it is known what a job is that waits
             keep(folder, {**config, **length}, words)
         return Job(folder, [*words, *["resume=null"] * again], length, before)

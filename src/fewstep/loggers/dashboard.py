@@ -193,5 +193,5 @@ def _run_id(folder: Path, anew: bool = False) -> str:
     if anew or not file.exists():
         given = None if anew else os.environ.get("WANDB_RUN_ID")
         with replacing(file) as aside:
-            aside.write_text(given or secrets.token_hex(4))
-    return file.read_text()
+            aside.write_text(given or secrets.token_hex(4), encoding="utf-8")
+    return file.read_text(encoding="utf-8")

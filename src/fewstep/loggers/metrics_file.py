@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fewstep.disk.files import plain_file, replacing, writing
-from fewstep.records.metrics import AXES, read_metrics
+from fewstep.records.metrics import AXES, read_history
 
 
 class MetricsFile(Logger):
@@ -51,22 +51,29 @@ class MetricsFile(Logger):
         row.update(metrics)
         self._columns += [name for name in metrics if name not in self._columns]
         if grown and self.path.exists():
-            with writing(self.path), open(self.path, "a", newline="", opener=plain_file) as file:
+            with writing(self.path), self._at_its_end() as file:
                 csv.DictWriter(file, self._columns).writerow(row)
         else:
             self._rewrite()
 
     @rank_zero_only
     def cut_back(self, meta_iteration: int) -> None:
-        """Read the file again and forget what came after `meta_iteration`."""
+        """Read the file again and forget what came after `meta_iteration`.
+
+        Raises:
+            ConfigError: it is something else, and stays as it is.
+        """
         if self.path.exists():
-            self._columns, rows = read_metrics(self.path)
+            self._columns, rows = read_history(self.path, "resume")
             kept = (row for row in rows if row["meta_iteration"] <= meta_iteration)
             self._rows = {int(row["meta_iteration"]): row for row in kept}
             self._rewrite()
 
+    def _at_its_end(self) -> TextIO:
+        return open(self.path, "a", newline="", encoding="utf-8", opener=plain_file)
+
     def _rewrite(self) -> None:
-        with replacing(self.path) as aside, aside.open("w", newline="") as file:
+        with replacing(self.path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(self._rows.values())

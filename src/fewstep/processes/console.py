@@ -61,7 +61,7 @@ def _open_streams() -> Stream:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     streams = []
     for number, name in ((1, "stdout"), (2, "stderr")):
         before = getattr(sys, name)
@@ -71,13 +71,19 @@ def _open_streams() -> Stream:
         text = io.TextIOWrapper(
             io.BufferedWriter(stream),
             encoding=getattr(before, "encoding", "utf-8"),
-            errors=getattr(before, "errors", "backslashreplace"),
+            errors=_spelling(getattr(before, "errors", None)),
             line_buffering=name == "stderr" or stream.isatty(),
             write_through=False,
         )
         setattr(sys, name, text)
         streams.append(stream)
     return streams[0]
+
+
+def _spelling(errors: str | None) -> str:
+    """What becomes of a character that the terminal's encoding lacks, as `±` in ASCII: it is
+    spelled, unless the user has chosen something else that ends no command."""
+    return "backslashreplace" if errors in (None, "strict", "surrogateescape") else errors
 
 
 def _ended(out: Stream, status: int) -> int:

@@ -45,7 +45,7 @@ def leave_with(sweep: Path) -> None:
     if not cut(sweep):
         return
     try:
-        os.kill(int((sweep / NAME).read_text().split()[1]), 0)
+        os.kill(int((sweep / NAME).read_text(encoding="utf-8").split()[1]), 0)
     except ProcessLookupError:
         os._exit(1)
     except (OSError, ValueError, IndexError):
@@ -68,8 +68,8 @@ def _here(sweep: Path) -> bool:
     if os.environ.get("SUBMITIT_EXECUTOR") == "slurm":
         return False
     try:
-        return (sweep / NAME).read_text().endswith(f" on {os.uname().nodename}")
-    except OSError:
+        return (sweep / NAME).read_text(encoding="utf-8").endswith(f" on {os.uname().nodename}")
+    except (OSError, ValueError):
         return False
 
 

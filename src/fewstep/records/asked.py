@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
+from fewstep.disk.plain import plain_yaml
 from fewstep.messages.words import overridden
 from fewstep.records.identity import config_of
 from fewstep.records.run_folders import OVERRIDES
@@ -46,8 +45,8 @@ def kept_words(results: Path) -> Path:
 def read_words(file: Path) -> list[str] | None:
     """The words in a file; None where it has none."""
     try:
-        words = yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, ValueError, yaml.YAMLError):
+        words = plain_yaml(file)
+    except (OSError, ValueError):
         return None
     told = isinstance(words, list) and all(isinstance(word, str) for word in words)
     return words if told else None

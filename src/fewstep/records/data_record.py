@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fewstep.disk.homes import expanded
+from fewstep.messages.errors import ConfigError
 from fewstep.records.notes import read_note, write_note
 
 
@@ -32,15 +34,15 @@ def files_of(dataset: Mapping[str, Any]) -> str | None:
     from fewstep.disk.cache.cache import TooMany, fingerprint, folder_fingerprint
 
     named = [dataset.get("root"), dataset.get("file"), *(dataset.get("split_files") or {}).values()]
-    paths = [Path(str(path)).expanduser() for path in named if path]
     try:
+        paths = [expanded(str(path), "dataset.root") for path in named if path]
         found = [
             folder_fingerprint(p, MANY) if p.is_dir() else [str(p.resolve()), *fingerprint(p)]
             for p in paths
         ]
     except TooMany:
         return ""
-    except OSError:
+    except (OSError, ConfigError):  # which its job will say
         return None
     return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16] if found else None
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from fewstep.disk.plain import plain_yaml
 from fewstep.records import older
 
 
@@ -69,8 +68,8 @@ def hash_of(folder: Path) -> str | None:
 def config_of(folder: Path) -> dict[str, Any]:
     """The configuration of a run directory; empty where it cannot be read."""
     try:
-        content = yaml.safe_load((folder / "config.yaml").read_text())
-    except (OSError, ValueError, yaml.YAMLError):
+        content = plain_yaml(folder / "config.yaml")
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

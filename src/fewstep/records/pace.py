@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fewstep.disk.plain import plain_yaml
 from fewstep.records.metrics import read_metrics
 from fewstep.records.notes import read_note, write_note
 
 
 RECORD = "progress.json"
+MEASURED = ("tasks_per_second", "seconds_left")
+MOST = 10**12
+"""Of anything that is counted or measured here."""
 
 
 @dataclass(frozen=True)
@@ -34,28 +37,30 @@ def read_pace(folder: Path) -> Pace:
     """How far a run is, as it has said itself, or as its metrics.csv and its configuration do."""
     note = read_note(folder / RECORD)
     if note:
-        return Pace(**{name: _number(note, name) for name in Pace.__dataclass_fields__})
+        counts = {name: _whole(note.get(name)) for name in ("meta_iteration", "of")}
+        return Pace(**counts, **{name: _number(note.get(name)) for name in MEASURED})
     return Pace(_last(folder / "metrics.csv"), _length(folder / "config.yaml"))
 
 
-def _number(note: Mapping[str, Any], name: str) -> Any:
-    value = note.get(name)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+def _number(value: Any) -> Any:
+    """A number that a run can have got to; nobody knows what any other thing in its place means."""
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MOST
+    return value if known else None
+
+
+def _whole(value: Any) -> int | None:
+    return _number(value) if isinstance(value, int) else None
 
 
 def _last(file: Path) -> int | None:
     try:
-        return int(read_metrics(file)[1][-1]["meta_iteration"])
+        return _whole(read_metrics(file)[1][-1]["meta_iteration"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
 def _length(file: Path) -> int | None:
-    import yaml
-
     try:
-        content = yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        length = content["max_meta_iterations"]
-    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
+        return _whole(plain_yaml(file)["max_meta_iterations"])
+    except (OSError, ValueError, LookupError, TypeError):
         return None
-    return length if isinstance(length, int) else None

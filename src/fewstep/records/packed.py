@@ -37,7 +37,7 @@ def pack(results: Path, folder: Path) -> Path:
         OSError: a per-task file is missing.
     """
     lines = io.StringIO()
-    content: dict[str, Any] = json.loads(results.read_text())
+    content: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
     every = [read_per_task(folder / entry["per_task_file"]) for entry in content["results"]]
     names = list(dict.fromkeys(name for figures in every for name in figures))
     writer = csv.writer(lines, lineterminator="\n")
@@ -59,7 +59,7 @@ def unpack(file: Path) -> dict[int, Figures]:
         OSError, EOFError, zlib.error, LookupError, TypeError, ValueError: it is damaged.
     """
     found: dict[int, Figures] = {}
-    with gzip.open(file, "rt", newline="") as text:
+    with gzip.open(file, "rt", newline="", encoding="utf-8") as text:
         for row in csv.DictReader(text):
             figures = found.setdefault(int(row.pop(PLACE)), {})
             if (task := int(row.pop("task"))) != len(next(iter(figures.values()), [])):

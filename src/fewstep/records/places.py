@@ -10,20 +10,27 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fewstep.disk.files import PART
 from fewstep.disk.lock import NAME as LOCK
 from fewstep.disk.lock import check_free
+from fewstep.disk.plain import plain_yaml
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
+from fewstep.records.outcome import finished
 
 
 START = (LOCK, "config.yaml", "overrides.yaml", ".hydra", "metrics.csv", "checkpoints")
 START += ("wandb", "tensorboard", "train.log", "evaluate.log", "progress.json", "*.part")
-"""What a run has before its first checkpoint: if it was killed then, it may begin again there."""
+"""What a run has before its first checkpoint: if it was killed then, it may begin again there. The
+names alone prove nothing, and count beside a configuration of the same run."""
+FIRST = (LOCK, "config.yaml", "config.yaml.part")
+"""What it has before it has said its configuration, beside what Hydra makes."""
+LOGS = ("train.log", "evaluate.log")
+"""Which Hydra opens first of all, and which nothing is written to before that."""
 SWEEP = (LOCK, "multirun.yaml", "optimization_results.yaml", ".submitit", "*.log", "*.part")
 SWEEP += ("wandb",)  # of `fewstep dashboard`
+OF_A_SWEEP = {"multirun.yaml": "hydra", "optimization_results.yaml": "name"}
+"""What a sweep writes anew in its folder, each with a key that it has."""
 REPORT = ("report.md", "report.csv", "report.html")
 """Names by which an earlier report is known, in whose place a new one may be written."""
 SHOWN = 3
@@ -41,7 +48,7 @@ def check_run(folder: Path, config: Mapping[str, Any]) -> None:
         return
     check_free(folder)
     fix = "Choose another folder with hydra.run.dir=..., or leave that out"
-    if (folder / "results.json").exists():
+    if finished(folder):
         raise ConfigError(f"{key}: holds a finished run, which would be overwritten. {fix}")
     if any((folder / "checkpoints").glob("*.ckpt")):
         from fewstep.messages.words import (
@@ -54,7 +61,13 @@ def check_run(folder: Path, config: Mapping[str, Any]) -> None:
         )
     if foreign := [n for n in names if not _matches(n, START)]:
         raise ConfigError(f"{key}: is not empty, it holds {_listed(foreign)}. {fix}")
-    if not _same(folder / "config.yaml", config):
+    if _nothing_in(folder / "config.yaml"):
+        if foreign := [n for n in names if not _at_first(folder / n, config)]:
+            raise ConfigError(
+                f"{key}: is not empty, it holds {_listed(foreign)}, without the config.yaml of a "
+                f"run. {fix}"
+            )
+    elif not _same(folder / "config.yaml", config):
         raise ConfigError(f"{key}: holds the configuration of something else. {fix}")
 
 
@@ -65,12 +78,19 @@ def check_sweep(folder: Path) -> None:
         ConfigError: naming what is there, and the keys to change.
     """
     names = _inside(folder)
+    another = "Choose another one with hydra.sweep.dir=..., or a name for the sweep with name=..."
     foreign = [n for n in names if not n.isdecimal() and not _matches(n, SWEEP)]
     if foreign and ("multirun.yaml" not in names or "config.yaml" in names):
         raise ConfigError(
             f"hydra.sweep.dir={folder}: is not a sweep's folder, it holds {_listed(foreign)}. "
-            "Choose another one with hydra.sweep.dir=..., or a name for the sweep with name=..."
+            f"{another}"
         )
+    for name, key in OF_A_SWEEP.items():
+        if name in names and not _has(folder / name, key):
+            raise ConfigError(
+                f"hydra.sweep.dir={folder}: is not a sweep's folder, its {name} is of something "
+                f"else, and would be overwritten. {another}"
+            )
 
 
 def check_output(folder: Path, key: str, own: tuple[str, ...] = ()) -> None:
@@ -105,17 +125,49 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _same(file: Path, config: Mapping[str, Any]) -> bool:
-    """Whether a configuration that was left is of the same run, or is not there yet."""
+def _nothing_in(file: Path) -> bool:
+    """Whether a file is not there, or is an empty one."""
+    return not file.exists() or (file.is_file() and file.stat().st_size == 0)
+
+
+def _at_first(path: Path, config: Mapping[str, Any]) -> bool:
+    """Whether something is what a start leaves that was killed before it wrote its config.yaml."""
+    if path.name == ".hydra":
+        return _of_hydra(path / "config.yaml", config)
+    if path.name in LOGS:
+        return _nothing_in(path)
+    return path.name in FIRST and not path.is_dir()
+
+
+def _of_hydra(file: Path, config: Mapping[str, Any]) -> bool:
+    """Whether Hydra's own record has the keys of a configuration, or is not there yet: it is
+    written in place, and its values are not settled."""
     try:
-        left = yaml.safe_load(file.read_text())
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError, yaml.YAMLError):
+        if _nothing_in(file):
+            return file.exists() or not any(file.parent.iterdir())
+        return {*plain_yaml(file)} == {*config}
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _has(file: Path, key: str) -> bool:
+    """Whether a file is a record with a key, or an empty one, as a kill may leave it."""
+    try:
+        found = plain_yaml(file)
+    except (OSError, ValueError):
+        return False
+    return found is None or (isinstance(found, dict) and key in found)
+
+
+def _same(file: Path, config: Mapping[str, Any]) -> bool:
+    """Whether a configuration that was left is of the same run."""
+    try:
+        left = plain_yaml(file)
+    except (OSError, ValueError):
         return False
     if "algorithm" not in config:  # of an evaluation
-        return left in (None, dict(config))
+        return left == dict(config)
     try:
-        return left is None or config_hash(left) == config_hash(config)
+        return config_hash(left) == config_hash(config)
     except (LookupError, TypeError, AttributeError):
         return False

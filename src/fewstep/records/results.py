@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fewstep.disk.files import replacing
+from fewstep.disk.plain import plain_text
 from fewstep.messages.columns import aligned
 from fewstep.records import words
 from fewstep.records.intervals import finite, show
 
 
-SCHEMA = 1
-"""The version of results.json, which it says itself."""
-
-
 def read_per_task(file: Path) -> dict[str, list[float]]:
     """The figures of each task, in the order of the tasks."""
-    with file.open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
+    rows = list(csv.DictReader(io.StringIO(plain_text(file))))
     return {name: [float(row[name]) for row in rows] for name in rows[0] if name != "task"}
 
 
@@ -29,7 +26,7 @@ def write_json(path: Path, content: Any) -> None:
     """Null for what is not finite, for which JSON has no word."""
     text = json.dumps(finite_only(content), indent=1, allow_nan=False, default=str)
     with replacing(path) as aside:
-        aside.write_text(text + "\n")
+        aside.write_text(text + "\n", encoding="utf-8")
 
 
 def finite_only(content: Any) -> Any:
@@ -61,7 +58,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
 
 def write_per_task(file: Path, per_task: Mapping[str, Sequence[float]]) -> None:
     """A CSV file with a row a task, as `read_per_task` reads it."""
-    with replacing(file) as aside, aside.open("w", newline="") as out:
+    with replacing(file) as aside, aside.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(["task", *per_task])
         writer.writerows([i, *row] for i, row in enumerate(zip(*per_task.values(), strict=True)))

@@ -10,13 +10,14 @@ from fewstep.disk.lock import in_use
 from fewstep.messages.errors import ConfigError
 from fewstep.records.asked import words_of
 from fewstep.records.job_record import read_record
+from fewstep.records.outcome import damage, finished
 from fewstep.records.pace import Pace, read_pace
 from fewstep.records.run_folders import jobs
 
 
 UNKNOWN = Pace()
-FINISHED, RUNNING, WAITING, FAILED, STOPPED = STATES = (
-    "finished", "running", "waiting", "failed", "stopped",
+FINISHED, RUNNING, WAITING, FAILED, STOPPED, DAMAGED = STATES = (
+    "finished", "running", "waiting", "failed", "stopped", "damaged",
 )  # fmt: skip
 
 
@@ -29,7 +30,7 @@ class State:
     """One of `STATES`."""
     pace: Pace = UNKNOWN
     reason: str = ""
-    """Why it failed."""
+    """Why it failed, or what is damaged."""
     words: tuple[str, ...] = ()
     """What it was asked for."""
 
@@ -46,7 +47,7 @@ def of_sweep(sweep: Path) -> list[State]:
 def of_run(folder: Path, in_a_sweep: bool = False) -> State:
     """Of one run; `in_a_sweep` that is at work, which comes to it if it has not yet."""
     words = tuple(words_of(folder) or ())
-    if (folder / "results.json").exists():
+    if finished(folder):
         return State(folder, FINISHED, words=words)
     pace, record = read_pace(folder), read_record(folder)
     if _at_work(folder):
@@ -54,6 +55,8 @@ def of_run(folder: Path, in_a_sweep: bool = False) -> State:
     pace = Pace(pace.meta_iteration, pace.of)
     if record.get("state") == FAILED:
         return State(folder, FAILED, pace, str(record.get("reason") or "no reason is known"), words)
+    if (wrong := damage(folder)) and record.get("state") != STOPPED:
+        return State(folder, DAMAGED, pace, wrong, words)
     stopped = record.get("state") == STOPPED or not in_a_sweep
     return State(folder, STOPPED if stopped else WAITING, pace, words=words)
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fewstep.disk.plain import plain_json
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
-from fewstep.records.results import SCHEMA
+from fewstep.records.outcome import SCHEMA
 from fewstep.records.sizes import SIZES
 
 
 SHOWN = 60
 """Characters of a bad value that are shown."""
+ROUNDING = 1e-6
 
 
 def _number(value: Any) -> bool:
@@ -31,6 +32,23 @@ def _measured(value: Any) -> bool:
     return value is None or (_number(value) and math.isfinite(value))
 
 
+def _counted(value: Any) -> bool:
+    return _whole(value) and value >= 0
+
+
+def _some(value: Any) -> bool:
+    return _whole(value) and value >= 1
+
+
+def _width(value: Any) -> bool:
+    return _measured(value) and (value is None or value >= 0)
+
+
+def _share(value: Any) -> bool:
+    """An accuracy; a mean of floats may end a rounding above 1."""
+    return _measured(value) and (value is None or -ROUNDING <= value <= 1 + ROUNDING)
+
+
 def _text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -44,21 +62,31 @@ Check = Callable[[Any], bool]
 
 NOUNS: dict[Check, str] = {
     _whole: "a whole number",
+    _counted: "a whole number of at least 0",
+    _some: "a whole number of at least 1",
     _measured: "a number or null",
+    _width: "a number of at least 0 or null",
+    _share: "a number from 0 to 1 or null",
     _text: "a text",
     _inside: "a path in the run directory",
 }
 
+FIGURES: dict[str, Check] = {
+    "acc": _share,
+    "loss": _measured,
+    **dict.fromkeys(("acc_ci95", "loss_ci95"), _width),
+}
 RUN: dict[str, Check] = {
     "seed": _whole,
-    "meta_iterations": _whole,
+    "meta_iterations": _counted,
     "name": _text,
     "algorithm": _text,
     "dataset": _text,
 }
 ENTRY: dict[str, Check] = {
     **dict.fromkeys(("protocol", "init"), _text),
-    **dict.fromkeys(("ways", "shots", "steps", "tasks"), _whole),
+    **dict.fromkeys(("ways", "tasks"), _some),
+    **dict.fromkeys(("shots", "steps"), _counted),
 }
 """What is needed."""
 
@@ -70,11 +98,10 @@ MAY: dict[str, Check] = {
         ("dataset_split", "config_hash", "split", "checkpoint", "unit", "interval"), _text
     ),
     "episodes_sha256": _text,
-    **dict.fromkeys(("queries", "batch_size", "eval_seed", "shift"), _whole),
-    **dict.fromkeys(COUNTED, _whole),
-    **dict.fromkeys(
-        ("acc", "acc_ci95", "loss", "loss_ci95", "train_seconds", "tasks_per_second"), _measured
-    ),
+    "eval_seed": _whole,
+    **dict.fromkeys(("queries", "batch_size", "shift", *COUNTED), _counted),
+    **FIGURES,
+    **dict.fromkeys(("train_seconds", "tasks_per_second"), _width),
     "per_task_file": _inside,
 }
 """What may be null or missing, of a run or of one of its results."""
@@ -90,8 +117,8 @@ def read_results(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: is no plain file. Name run directories or sweeps")
     try:
         # What is not a finite number is null, as we write it.
-        content = json.loads(file.read_text(), parse_constant=lambda _: None)
-    except (OSError, ValueError, RecursionError) as error:
+        content = plain_json(file, lambda _: None)
+    except (OSError, ValueError) as error:
         raise ConfigError(
             f"{file}: cannot be read as results ({printable(error)}). Leave it out, or run it again"
         ) from None
@@ -143,16 +170,13 @@ def _wrong_curve(curve: Any, figure: str | None, key: str) -> Iterator[str]:
     if curve is None:
         return
     steps = curve.get("steps") if isinstance(curve, Mapping) else None
-    if not isinstance(steps, list) or not all(map(_whole, steps)):
+    if not isinstance(steps, list) or not all(map(_counted, steps)):
         yield f"{key}: must have steps, a list of whole numbers"
         return
-    for name in (figure, f"{figure}_ci95"):
-        values = curve.get(name)
-        fits = (
-            isinstance(values, list) and len(values) == len(steps) and all(map(_measured, values))
-        )
-        if not fits:
-            yield f"{key}.{name}: must have a number or null for each of its steps"
+    for name in (figure or "loss", f"{figure or 'loss'}_ci95"):
+        values, check = curve.get(name), FIGURES[name]
+        if not (isinstance(values, list) and len(values) == len(steps) and all(map(check, values))):
+            yield f"{key}.{name}: must have {NOUNS[check]} for each of its steps"
 
 
 def _wrong_groups(groups: Any, size: str, figure: str | None, where: str) -> Iterator[str]:
@@ -162,7 +186,8 @@ def _wrong_groups(groups: Any, size: str, figure: str | None, where: str) -> Ite
     if not isinstance(groups, list) or not all(isinstance(group, Mapping) for group in groups):
         yield f"{where}.by_{size}={_short(groups)}: must be a list of groups of tasks"
         return
-    needed = {size: _whole, "tasks": _whole, f"{figure}": _measured, f"{figure}_ci95": _measured}
+    figures = {name: check for name, check in FIGURES.items() if name.startswith(f"{figure}")}
+    needed = {size: _counted, "tasks": _some, **figures}
     for place, group in enumerate(groups):
         yield from _wrong(group, needed, f"{where}.by_{size}[{place}].")
 

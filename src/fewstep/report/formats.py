@@ -48,7 +48,7 @@ FIGURES = ("protocol", "metric", "mean", "ci95_over_tasks", "ci95_over_seeds", "
 
 def write_csv(file: Path, parts: Iterable[Section]) -> None:
     """One line for each row and protocol, in fractions as in results.json, nothing rounded."""
-    with file.open("w", newline="") as out:
+    with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         head = ["section", "run", "recipe", *SAME, "seeds", *FIGURES]
         writer.writerow([*head, "best", *SPENT, "objective", "commands"])

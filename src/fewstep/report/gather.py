@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from fewstep.disk.plain import plain_yaml
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.records.identity import hashed, recipe_hash
@@ -121,8 +119,8 @@ def _config(beside: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        config = yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        config = plain_yaml(file)
+    except (OSError, ValueError) as error:
         raise ConfigError(
             f"{file}: cannot be read as a configuration ({printable(error)}). Leave it out"
         ) from None
@@ -161,7 +159,7 @@ def _explained(file: Path) -> Iterator[Path]:
     """Name the file whose text is not what it should be."""
     try:
         yield file
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise ConfigError(
             f"{file}: is no metrics.csv of a run ({printable(error)}). Remove it, or leave this "
             "run out"

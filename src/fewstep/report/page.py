@@ -59,7 +59,7 @@ def page(told: Sequence[Part], album: Album, folder: Path, subtitle: str) -> str
         .render(
             title="fewstep report",
             subtitle=subtitle,
-            style=Markup(files("fewstep.report").joinpath("page.css").read_text()),
+            style=Markup(files("fewstep.report").joinpath("page.css").read_text(encoding="utf-8")),
             parts=told,
             contents=contents,
             called=_called,

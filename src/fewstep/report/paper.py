@@ -36,7 +36,9 @@ NOTES = (
 @cache
 def published() -> Mapping[str, Any]:
     """The paper's cells, and for each of their trainings its budget and recipe."""
-    return json.loads(files("fewstep.report").joinpath("paper_tables.json").read_text())
+    return json.loads(
+        files("fewstep.report").joinpath("paper_tables.json").read_text(encoding="utf-8")
+    )
 
 
 @dataclass(frozen=True)

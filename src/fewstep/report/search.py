@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from matplotlib.axes import Axes
 
+from fewstep.disk.plain import plain_yaml, yaml_of
 from fewstep.records import layout, measures, words
 from fewstep.records.job_record import read_record
 from fewstep.records.lines import CHANCE
@@ -101,8 +101,8 @@ def _objective(folder: Path) -> float:
 def _overrides(folder: Path) -> dict[str, Any]:
     """What the job was told; nothing where that cannot be read."""
     try:
-        told = yaml.safe_load((folder / "overrides.yaml").read_text())
-    except (OSError, ValueError, yaml.YAMLError):
+        told = plain_yaml(folder / "overrides.yaml")
+    except (OSError, ValueError):
         return {}
     if not isinstance(told, list):
         return {}
@@ -112,8 +112,8 @@ def _overrides(folder: Path) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return yaml_of(text)
+    except ValueError:
         return text
 
 

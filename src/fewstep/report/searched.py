@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fewstep.disk.plain import plain_text
 from fewstep.records.job_record import read_record
 from fewstep.report.gather import Run
 
@@ -29,7 +30,7 @@ def proposed(job: Path) -> bool:
     if (job.parent / RESULTS).exists():
         return True
     try:
-        found = SWEEPER.search((job / ".hydra" / "hydra.yaml").read_text())
+        found = SWEEPER.search(plain_text(job / ".hydra" / "hydra.yaml"))
     except (OSError, ValueError):
         return False
     return bool(found) and not found["target"].endswith("BasicSweeper")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ from fewstep.config.checks import flatten
 from fewstep.config.renamed import current
 from fewstep.core.rules import State
 from fewstep.core.types import Params
+from fewstep.disk.homes import expanded
+from fewstep.disk.plain import plain_json
 from fewstep.messages.errors import ConfigError, first_line
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
@@ -33,7 +34,7 @@ def find(path: str | Path, key: str = "checkpoint") -> Path:
     Raises:
         ConfigError: there is none.
     """
-    path = Path(path).expanduser()
+    path = expanded(path, key)
     if path.is_dir():
         folder = run_folder(path, key)
         names = ["last", "best"] if key == "resume" else ["best", "last"]
@@ -51,7 +52,7 @@ def find(path: str | Path, key: str = "checkpoint") -> Path:
 def _reported(folder: Path) -> str | None:
     """The checkpoint that a run was tested with; of one that did not finish, what it was to be."""
     try:
-        return json.loads((folder / "results.json").read_text())["results"][0]["checkpoint"]
+        return plain_json(folder / "results.json")["results"][0]["checkpoint"]
     except (OSError, ValueError, LookupError, TypeError):
         pass
     try:

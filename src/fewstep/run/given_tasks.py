@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from fewstep.adapters.meta_test import Setting
 from fewstep.core.types import Split
@@ -12,6 +11,7 @@ from fewstep.data.images.split import ImageSplit
 from fewstep.data.manifests import lake, manifest
 from fewstep.data.manifests.listed import listed
 from fewstep.data.manifests.manifest import Manifest
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.run.experiment import Experiment, MetaTest
 from fewstep.run.ways import HEADS, any_ways, check_any_ways, execution_for, prepare
@@ -36,7 +36,7 @@ def given(experiment: Experiment, name: str = "test", every: bool = False) -> Ex
     key = f"eval.manifest={test.manifest}"
     split = _images(experiment, name, key)
     try:
-        tasks = manifest.read(Path(test.manifest).expanduser())
+        tasks = manifest.read(expanded(test.manifest, "eval.manifest"))
         if len(tasks.tasks) < 2:
             raise ValueError("it has one task, and an interval is of two or more")
         splits = {**experiment.splits, name: listed(split, tasks)}

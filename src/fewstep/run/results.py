@@ -17,7 +17,8 @@ from fewstep.data.digest import episodes_sha256
 from fewstep.execution.base import CPU_THREADS
 from fewstep.records import benchmarks
 from fewstep.records.identity import config_hash, git_commit, hashed, recipe_hash
-from fewstep.records.results import SCHEMA, write_per_task
+from fewstep.records.outcome import SCHEMA
+from fewstep.records.results import write_per_task
 from fewstep.run.by_size import by_size, sizes
 from fewstep.run.experiment import Experiment
 from fewstep.run.peak import Peak
@@ -33,7 +34,7 @@ def device_name(device: torch.device) -> str:
 
 def _processor() -> str:
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     except OSError:

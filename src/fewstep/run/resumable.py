@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
+from fewstep.records.metrics import read_history
 from fewstep.run.checkpoint_contents import ANOTHER, stopwatch
 from fewstep.run.learner import MetaLearner
 
@@ -50,6 +51,18 @@ def check_resumable(learner: MetaLearner, content: Config, path: Path) -> None:
                 f"resume={path}: {name} cannot be restored ({type(error).__name__}: {reason}). "
                 f"{ANOTHER}"
             ) from None
+
+
+def check_history(path: Path) -> None:
+    """Refuse a run directory in which going on from a checkpoint would write over a metrics.csv
+    that cannot be read.
+
+    Raises:
+        ConfigError: naming the file.
+    """
+    file = path.resolve().parent.with_name("metrics.csv")
+    if path.resolve().parent.name == "checkpoints" and file.exists():
+        read_history(file, f"resume={path}")
 
 
 def _only(items: Any) -> Any:

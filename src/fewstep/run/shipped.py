@@ -21,7 +21,7 @@ def names() -> list[str]:
 
 def about(name: str) -> dict[str, Any]:
     """What it says of itself."""
-    return json.loads((FOLDER / f"{name}.json").read_text())
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def content(name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.messages.printable import printable
 from fewstep.run import checkpoint, parts, shipped
@@ -29,7 +30,7 @@ def stored(name: str, known: tuple[str, ...] = ()) -> tuple[dict[str, Any], Path
     """
     if name in shipped.names():
         return shipped.content(name), None
-    path, choices = Path(name).expanduser(), [*shipped.names(), *known]
+    path, choices = expanded(name, KEY), [*shipped.names(), *known]
     if not path.exists():
         raise ConfigError(
             f"{KEY}={printable(name)}: there is no such initialization, run or checkpoint."

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from fewstep.data.images.preparation import HALF, Preparation
 from fewstep.data.row_preparation import RowPreparation
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.use.expected import Expected, expect
 from fewstep.use.inputs import kept_of
@@ -164,4 +165,4 @@ class Classifier:
                 configuration.
             CannotWrite: naming the path, the reason and the fix.
         """
-        return save(self, Path(folder).expanduser())
+        return save(self, expanded(folder, "folder"))

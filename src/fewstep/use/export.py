@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep import __version__
-from fewstep.disk.files import replacing
+from fewstep.disk.files import check_file, replacing
 from fewstep.messages.errors import ConfigError, first_line
 from fewstep.use.classifier import Classifier
 from fewstep.use.forms import FORMS
@@ -60,13 +60,15 @@ def check_target(to: Path) -> None:
     """Refuse what cannot be written, before anything is read.
 
     Raises:
-        ConfigError: another ending, a file that is there, or a package that is not installed.
+        ConfigError: another ending, a file that is there, a place that cannot be written to, or a
+            package that is not installed.
     """
     if to.suffix not in FORMS:
         raise ConfigError(f"to={to}: must end in {' or '.join(FORMS)}. For example to=model.onnx")
     for file in (to, example_of(to)) if to.suffix == ".onnx" else (to,):
         if file.exists():
             raise ConfigError(f"to={to}: {file} is there already. Name a file that is not there")
+    check_file(to, "to")
     if to.suffix == ".onnx" and (missing := [n for n in NEEDS if find_spec(n) is None]):
         raise ConfigError(
             f"to={to}: needs {', '.join(missing)}, not installed here: pip install "
@@ -106,7 +108,7 @@ def export(classifier: Classifier, to: Path) -> Exported:
     files, size = (to,), to.stat().st_size
     if to.suffix == ".onnx":
         with replacing(example_of(to)) as aside:
-            aside.write_text(example(classifier, to))
+            aside.write_text(example(classifier, to), encoding="utf-8")
         files = (to, example_of(to))
     return Exported(files, size, len(pixels), difference)
 

@@ -15,6 +15,7 @@ from fewstep.data.images.decode import opened, usual
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.row_preparation import RowPreparation
 from fewstep.disk.bad_files import BadFile
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.use.rows import array_of, vectors_of
 
@@ -78,7 +79,7 @@ def _listed(images: Any) -> Any:
 
 def _image(one: Any, place: int) -> Image.Image:
     if isinstance(one, str | Path):
-        path = Path(one).expanduser()
+        path = expanded(one, f"images[{place}]")
         try:
             return opened(path.read_bytes(), str(path))
         except OSError as error:

@@ -13,6 +13,7 @@ from fewstep.config.trust import check_stored
 from fewstep.core.chance import untouched
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.run import parts, shipped
@@ -63,7 +64,7 @@ def load(
 
         return Backbone.named(name.removeprefix(BACKBONE), weights, size)
     _check_own(name, weights, size)
-    path = Path(init).expanduser()
+    path = expanded(init, "init")
     if name not in shipped.names() and (path / "classifier.json").is_file():
         from fewstep.use.about import read
         from fewstep.use.backbone.backbone import NODE, Backbone

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from fewstep.data.layouts import layouts
 from fewstep.disk.archives import archive
 from fewstep.disk.bad_files import BadFile
 from fewstep.disk.folders import below
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 
 
@@ -28,7 +28,7 @@ def by_class(root: str) -> dict[str, list[Picture]]:
         ConfigError: there is no such thing, fewer than two classes, or a class without a picture.
     """
     try:
-        found = layouts.find(Path(root).expanduser()).classes
+        found = layouts.find(expanded(root, "pictures")).classes
     except (OSError, ValueError) as error:
         raise ConfigError(own_words(str(error))) from None
     for name, pictures in found.items():
@@ -70,7 +70,7 @@ def one_by_one(sources: Sequence[str]) -> list[Picture]:
     """
     found: list[Picture] = []
     for source in sources:
-        path = Path(source).expanduser()
+        path = expanded(source, "pictures")
         if path.is_dir():
             try:
                 inside = [Picture(file) for file in below(path, nowhere=True)]

@@ -16,6 +16,7 @@ from fewstep.config.trust import check_stored
 from fewstep.core.chance import untouched
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.row_preparation import RowPreparation
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.run import parts
@@ -40,7 +41,7 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
         ValueError: files that are missing, damaged, cut short, of a later version, or that do not
             fit each other; or a network that is not trusted.
     """
-    folder = Path(folder).expanduser()
+    folder = expanded(folder, "classifier")
     about = read(folder)
     node = about["network"]
     check_stored({"model": node["model"]}, f"classifier={folder}", trust)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fewstep.data.images.name_lists import Names, read_names
 from fewstep.data.images.split import ImageSplit
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import some
 
 
@@ -53,7 +54,8 @@ def from_files(paths: Mapping[str, str | Path], present: Iterable[str], where: s
         )
     names, parts, seen = Names(present), {}, {}
     for split, path in paths.items():
-        file, key = Path(path).expanduser(), f"dataset.split_files.{split}='{path}'"
+        key = f"dataset.split_files.{split}"
+        file, key = expanded(path, key), f"{key}='{path}'"
         if not file.is_file():
             raise FileNotFoundError(f"{key} does not exist")
         entries = read_names(file, key, names)

@@ -25,7 +25,7 @@ SPEC = EpisodeSpec(ways=20, shots=1, queries=1, steps=0)
 
 def rows() -> list[dict[str, str]]:
     """The list, a drawing a row: run, role, item, class, alphabet, character, drawing."""
-    text = (files("fewstep") / "data/splits/lake_runs.csv").read_text()
+    text = (files("fewstep") / "data/splits/lake_runs.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 

@@ -27,12 +27,15 @@ import numpy as np
 
 from fewstep.disk.cache import building, entries
 from fewstep.disk.cache.entries import Content
+from fewstep.disk.homes import expanded, home
 
 
 __all__ = ["Content", "TooMany", "cache_dir", "cached", "fingerprint", "folder_fingerprint"]
 
 NAME_LENGTH = 200
 """The most bytes that a dataset's name may have, so that it can begin the name of a file."""
+
+NO_HOME = "Set FEWSTEP_CACHE to a folder for the cache"
 
 END = struct.Struct("<4s8xI6x")
 """The end of a zip file: its mark, and the bytes of the directory in front of it."""
@@ -41,10 +44,14 @@ BETWEEN = 76
 
 
 def cache_dir() -> Path:
-    """$FEWSTEP_CACHE, else $XDG_CACHE_HOME/fewstep, else ~/.cache/fewstep; may not exist yet."""
+    """$FEWSTEP_CACHE, else $XDG_CACHE_HOME/fewstep, else ~/.cache/fewstep; may not exist yet.
+
+    Raises:
+        ConfigError: a home folder that is not known.
+    """
     if chosen := os.environ.get("FEWSTEP_CACHE"):
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return expanded(chosen, "FEWSTEP_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or home(NO_HOME) / ".cache"
     return Path(base) / "fewstep"
 
 

@@ -104,7 +104,7 @@ def _state(path: Path, files: list[Path], card: dict) -> str:
 
 def _card(path: Path) -> dict:
     try:
-        card = json.loads(path.with_suffix(".json").read_text())
+        card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         card = None
     return card if isinstance(card, dict) else {"format": entries.FORMAT}

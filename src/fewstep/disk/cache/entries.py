@@ -78,7 +78,7 @@ def sums(rows: np.ndarray, counts: Sequence[int]) -> list[str]:
 def read(path: Path) -> Entry | None:
     """An entry; None where there is none, or none that is whole and holds what was written."""
     try:
-        card = json.loads(path.with_suffix(".json").read_text())
+        card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         # Copy-on-write rather than read-only: torch warns about arrays it could not write to.
         array = np.load(path, mmap_mode="c")
         if card["format"] != FORMAT or list(array.shape) != card["shape"]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from fewstep.data.images.decode import RESAMPLES
 from fewstep.data.images.preparation import Preparation
+from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError, did_you_mean, first_line
 from fewstep.messages.printable import printable
 
@@ -81,7 +82,7 @@ def pretrained(name: str, size: int, weights: str | Path | None) -> nn.Module:
     Raises:
         ConfigError: as `untrained`; weights that are not there, cannot be read, or do not fit.
     """
-    told, file = _told(name), Path(weights).expanduser() if weights else _cached(name)
+    told, file = _told(name), expanded(weights, "backbone.weights") if weights else _cached(name)
     if file is None:
         raise ConfigError(
             f"init=timm:{name}: its weights ({told['hf_hub_id'] or told['url'] or 'none are known'}"

@@ -29,5 +29,5 @@ def keep(examples: Examples, folder: Path) -> Path:
                 Image.fromarray(picture(drawing)).save(place / name / f"{number}.png")
     strokes = dict(zip(examples.names, examples.drawings, strict=True))
     with writing(folder):
-        place.with_suffix(".json").write_text(json.dumps(strokes))
+        place.with_suffix(".json").write_text(json.dumps(strokes), encoding="utf-8")
     return place

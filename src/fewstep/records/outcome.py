@@ -1,0 +1,58 @@
+"""Whether a run has finished: results.json, whole and of a version that is known.
+
+An empty or a cut file, as a full disk or a copy that broke off leaves it, is no result, and neither
+is a file of somebody else's by that name. Everybody who asks for a run's end asks here.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from fewstep.disk.plain import plain_json
+from fewstep.messages.errors import first_line
+
+
+RESULTS = "results.json"
+SCHEMA = 1
+"""The version of results.json, which it says itself."""
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run directory has results that can be read."""
+    return _seen(folder) == ""
+
+
+def damage(folder: Path) -> str:
+    """What is wrong with the results of a run directory, naming the file; empty where nothing is,
+    or where there are none."""
+    wrong = _seen(folder)
+    return f"{folder / RESULTS}: is no results.json of a run ({wrong})" if wrong else ""
+
+
+def _seen(folder: Path) -> str | None:
+    """What is wrong with the results, empty where nothing is; None where there are none."""
+    file = folder / RESULTS
+    try:
+        known = file.stat()
+    except OSError:  # or they are behind a folder that nobody may look into
+        return None
+    return _wrong(file.absolute(), known.st_ino, known.st_mtime_ns, known.st_size)
+
+
+@lru_cache(maxsize=10_000)
+def _wrong(file: Path, *known: int) -> str:
+    """What is wrong with a file, which is read once for as long as it stays `known`: a sweep of
+    hundreds of jobs asks again and again."""
+    try:
+        content = plain_json(file)
+    except OSError as error:
+        return error.strerror or first_line(error)
+    except ValueError as error:
+        return "it is empty" if not known[-1] else first_line(error)
+    if not isinstance(content, dict):
+        return "it is no record"
+    if content.get("schema") != SCHEMA:
+        return f"schema={str(content.get('schema'))[:60]}, and this version reads {SCHEMA}"
+    results = content.get("results")
+    return "" if isinstance(results, list) and results else "it has no results"
