@@ -180,7 +180,7 @@ NO_RESULTS = {
     "[" * 3000: "maximum recursion depth exceeded while decoding",
     "[]": "it is no record",
     '{"acc": 1}': "schema=None, and this version reads 1",
-    '{"schema": 2, "results": [{}]}': "schema=2, and this version reads 1",
+    '{"schema": 0, "results": [{}]}': "schema=0, and this version reads 1",
     '{"schema": 1, "results": []}': "it has no results",
 }
 

@@ -20,6 +20,7 @@ from fewstep.launch.settling import Command, check_folder_keys, settled, settled
 from fewstep.launch.stopping import how_to_go_on
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted, typed
+from fewstep.records.outcome import damage, finished
 from fewstep.records.places import REPORT, check_output, check_run, check_sweep
 from made_files import FINISHED
 
@@ -309,3 +310,9 @@ def test_the_command_that_goes_on_names_the_folder(name: str, tmp_path: Path) ->
     assert compose_hydra("train", [f"hydra.run.dir={quoted(str(folder))}"]).hydra.run.dir == str(
         folder
     )
+
+
+def test_results_of_a_later_version_are_not_done_again(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text('{"schema": 2, "results": [{}]}')
+    assert finished(tmp_path)
+    assert not damage(tmp_path)

@@ -1,4 +1,4 @@
-"""Whether a run has finished: results.json, whole and of a version that is known.
+"""Whether a run has finished: results.json, whole and of this version or a later one.
 
 An empty or a cut file, as a full disk or a copy that broke off leaves it, is no result, and neither
 is a file of somebody else's by that name. Everybody who asks for a run's end asks here.
@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 def finished(folder: Path) -> bool:
-    """Whether a run directory has results that can be read."""
+    """Whether a run directory has results."""
     return _seen(folder) == ""
 
 
@@ -52,7 +52,10 @@ def _wrong(file: Path, *known: int) -> str:
         return "it is empty" if not known[-1] else first_line(error)
     if not isinstance(content, dict):
         return "it is no record"
-    if content.get("schema") != SCHEMA:
-        return f"schema={str(content.get('schema'))[:60]}, and this version reads {SCHEMA}"
+    schema = content.get("schema")
+    if type(schema) is int and schema > SCHEMA:
+        return ""  # of a later version, whose results are not done again over
+    if schema != SCHEMA:
+        return f"schema={str(schema)[:60]}, and this version reads {SCHEMA}"
     results = content.get("results")
     return "" if isinstance(results, list) and results else "it has no results"
