@@ -136,6 +136,7 @@ def test_every_result_file_has_a_table() -> None:
     named = set(re.findall(r"<!-- fewstep report docs/results/(\S+)", ALL)) | {"theory"}
     named |= {f"theory_{part}" for part in re.findall(r"<!-- fewstep theory (\w+) -->", ALL)}
     named |= {f"systems/{name}" for name in re.findall(r"<!-- systems (\w+) -->", ALL)}
+    named |= {"family_rates"} if "<!-- family.rates -->" in ALL else set()
     if "<!-- lake challenge -->" in ALL and "<!-- lake within -->" in ALL:
         named |= {f"lake/{test}" for test in (*CHALLENGE, "within", "across")}
     results = ROOT / "docs" / "results"
