@@ -5,6 +5,8 @@ RFPrompt's own code was read; what is ours is said where it stands.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -119,23 +121,8 @@ class SignalTransformer(nn.Module):
         """
         super().__init__()
         sizes = {"patch": patch, "d": d, "layers": layers, "heads": heads, "hidden": hidden}
-        if small := [f"model.{name}={n}" for name, n in sizes.items() if n < 1]:
-            raise ValueError(f"{small[0]}: must be at least 1")
-        if samples < patch or samples % patch:
-            raise ValueError(
-                f"model.patch={patch}: a signal of {samples} samples is no whole number of "
-                "patches, at least one. Use one that divides it"
-            )
-        if d % heads:
-            raise ValueError(f"model.heads={heads}: must divide model.d={d}")
-        if where not in WHERE:
-            raise ValueError(f"model.where={where}: must be one of {', '.join(WHERE)}")
-        fewest = len(SHARES) if condition or weigh else 0
-        if prompts < fewest:
-            raise ValueError(
-                f"model.prompts={prompts}: must be at least {fewest}"
-                + (", one of each group" if fewest else "")
-            )
+        _check_sizes(sizes, samples)
+        _check_prompts(prompts, where, grouped=condition or weigh)
         self.patch, self.where = patch, where
         self.embed = nn.Linear(2 * patch, d)
         self.position = nn.Parameter(SPREAD * torch.randn(samples // patch, d))
@@ -160,3 +147,29 @@ class SignalTransformer(nn.Module):
             tokens = layer(torch.cat([before, content], 1))
             before, content = tokens.split([before.shape[1], content.shape[1]], 1)
         return self.head(self.norm(content).mean(1))
+
+
+def _check_sizes(sizes: Mapping[str, int], samples: int) -> None:
+    """Refuse sizes that do not fit each other."""
+    if small := [f"model.{name}={n}" for name, n in sizes.items() if n < 1]:
+        raise ValueError(f"{small[0]}: must be at least 1")
+    patch, d, heads = (sizes[name] for name in ("patch", "d", "heads"))
+    if samples < patch or samples % patch:
+        raise ValueError(
+            f"model.patch={patch}: a signal of {samples} samples is no whole number of "
+            "patches, at least one. Use one that divides it"
+        )
+    if d % heads:
+        raise ValueError(f"model.heads={heads}: must divide model.d={d}")
+
+
+def _check_prompts(prompts: int, where: str, grouped: bool) -> None:
+    """Refuse a place that there is not, and fewer prompts than groups where these matter."""
+    if where not in WHERE:
+        raise ValueError(f"model.where={where}: must be one of {', '.join(WHERE)}")
+    fewest = len(SHARES) if grouped else 0
+    if prompts < fewest:
+        raise ValueError(
+            f"model.prompts={prompts}: must be at least {fewest}"
+            + (", one of each group" if fewest else "")
+        )
