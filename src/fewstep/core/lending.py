@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from fewstep.core.memory import memory_of, remember
+from fewstep.core.memory import forgetting
 from fewstep.core.net import Net
 from fewstep.core.noise import noise
 from fewstep.core.traits import Traits
@@ -40,16 +40,15 @@ def check_lending(
     moved = {name: MOVED * p for name, p in lent.params().items()}
     leaves = {name: p.requires_grad_() for name, p in moved.items()}
     found = _gradient(lambda: lent(leaves, x, given), leaves)
-    own, layers = Net(module).parameters(), [*module.modules()]
+    own = Net(module).parameters()
     taken = {name: given[name] for name in getattr(module, "takes", ())}
-    kept, memory = {n: p.detach().clone() for n, p in own.items()}, [*map(memory_of, layers)]
-    try:
-        _set(own, moved)
-        expected = _gradient(lambda: _seeded(module, x, taken), own)
-    finally:
-        _set(own, kept)
-        for layer, remembered in zip(layers, memory, strict=True):
-            remember(layer, remembered)
+    kept = {n: p.detach().clone() for n, p in own.items()}
+    with forgetting(module.modules()):
+        try:
+            _set(own, moved)
+            expected = _gradient(lambda: _seeded(module, x, taken), own)
+        finally:
+            _set(own, kept)
     largest = max((float(g.abs().max()) for g in expected.values() if g.numel()), default=0.0)
     for name, grad in expected.items() if found else ():
         tolerance = TOLERANCE.get(grad.dtype, EXACT) * largest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -80,8 +81,7 @@ class Learner:
             given = {name: problem.given(episode)[name] for name in net.takes}
             net.traits = _tried(module, x, given)
             problem = replace(problem, net=net.begin(episode))
-            self._check_outputs(problem, start, episode, ways)
-            params, curve = self._followed(problem, start, episode)
+            params, curve = self._followed(problem, start, episode, ways)
             _check_finite(params, curve)
             # What the task's own network remembers is part of what it has learned.
             return frozen(problem.net.module, params, x, given), curve
@@ -94,23 +94,21 @@ class Learner:
         except RuntimeError:  # of the inputs, which is told where the network is tried
             return
 
-    def _check_outputs(self, problem: Problem, start: Start, episode: Episode, ways: int) -> None:
+    def _check_outputs(self, outputs: Any, needed: tuple[int, int]) -> None:
         """The network answers with a number a class, where it learns classes."""
-        here = self.inner.start(problem, start, episode)
-        with torch.no_grad():
-            outputs = predict(problem, self.inner.finish(here), episode, "support")
-        needed = (len(episode.query_x), ways)
         if not isinstance(self.objective, Classification):
             return
         if not isinstance(outputs, Tensor) or outputs.shape != needed:
             kind = type(outputs).__name__
             gives = f"[n, {outputs.shape[-1]}]" if isinstance(outputs, Tensor) else f"a {kind}"
             raise Unfit(
-                f"its network answers with {gives}, where logits [n, {ways}] are needed. Give the "
-                "network's own number of outputs as `ways`, and one that returns logits alone"
+                f"its network answers with {gives}, where logits [n, {needed[1]}] are needed. Give "
+                "the network's own number of outputs as `ways`, and one that returns logits alone"
             )
 
-    def _followed(self, problem: Problem, start: Start, episode: Episode) -> tuple[Params, Curve]:
+    def _followed(
+        self, problem: Problem, start: Start, episode: Episode, ways: int
+    ) -> tuple[Params, Curve]:
         """The inner loop, with the loss along it."""
         curve, done, here = [], 0, self.inner.start(problem, start, episode)
         for step in curve_steps(self.steps):
@@ -118,6 +116,7 @@ class Learner:
             done, params = step, self.inner.finish(here)
             with torch.no_grad():
                 outputs = predict(problem, params, episode, "support")
+                self._check_outputs(outputs, (len(episode.query_x), ways))
                 loss = problem.metrics(outputs, problem.queries(episode))["loss"]
             curve.append((step, float(loss)))
         return params, curve

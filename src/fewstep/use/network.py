@@ -33,8 +33,9 @@ class Fixed(nn.Module):
 
 def like_parameters(x: Tensor, module: nn.Module) -> Tensor:
     """Fractions in the precision of a network's parameters; whole numbers as they are."""
-    kinds = [p.dtype for p in module.parameters() if p.is_floating_point()]
-    return x.to(kinds[0]) if kinds and x.is_floating_point() else x
+    if not x.is_floating_point():
+        return x
+    return x.to(next((p.dtype for p in module.parameters() if p.is_floating_point()), x.dtype))
 
 
 def frozen(module: nn.Module, params: Params, support_x: Tensor, given: Params) -> Fixed:

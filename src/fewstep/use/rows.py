@@ -50,7 +50,7 @@ def vectors_of(given: Any, rows: RowPreparation | None = None) -> Tensor:
 
 
 def numbers_of(given: Any, name: str) -> np.ndarray:
-    """The same, where they must be numbers.
+    """An array of numbers, of whatever `array_of` takes.
 
     Raises:
         ValueError: lists of unequal lengths, or texts.
