@@ -22,8 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fewstep.data.classes import class_lists
 from fewstep.data.image_folder import ImageFolder
-from fewstep.data.images import class_lists
 from fewstep.data.images.decode import USUAL
 from fewstep.run import checkpoint
 from fewstep.use import pictures

@@ -27,9 +27,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.glyphs import Glyphs
 from fewstep.data.images.decode import USUAL
-from fewstep.data.images.split import ImageSplit
 from fewstep.data.omniglot import Omniglot
 from fewstep.records.intervals import wilson
 from fewstep.records.results import write_json
@@ -167,7 +167,7 @@ def _omniglot(part: str) -> tuple[Way, dict[int, Tensor]]:
     return load("omniglot").way(), {c: 255 * pixels for c, pixels in kept.items()}
 
 
-def _of(split: ImageSplit) -> dict[int, Tensor]:
+def _of(split: ClassSplit) -> dict[int, Tensor]:
     rows = split.pixels.permute(0, 2, 3, 1)
     starts, counts = split.starts, split.counts
     return {int(c): rows[starts[c] : starts[c] + counts[c]] for c in split.classes}

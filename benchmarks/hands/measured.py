@@ -11,8 +11,8 @@ from torch import Tensor
 
 from fewstep.adapters.meta_test import Setting, evaluate_task
 from fewstep.core.types import EpisodeSpec
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.glyphs import Glyphs
-from fewstep.data.images.split import ImageSplit
 from fewstep.data.omniglot import Omniglot
 from fewstep.execution.choice import make_execution
 from fewstep.use.learning import Learner
@@ -22,7 +22,7 @@ SEED = 0
 """Of the tasks."""
 
 
-def split_of(name: str, part: str) -> ImageSplit:
+def split_of(name: str, part: str) -> ClassSplit:
     """The classes that a shipped initialization was not trained on: `val` or `test`."""
     split = "with_val" if part == "val" else "authors"  # their test characters are the same
     data: Any = Glyphs() if name == "glyphs" else Omniglot(os.environ["FEWSTEP_DATA"], split=split)
@@ -37,7 +37,7 @@ def spec_of(learner: Learner, ways: int, shots: int, queries: int) -> EpisodeSpe
 
 def accuracies(
     learner: Learner,
-    split: ImageSplit,
+    split: ClassSplit,
     spec: EpisodeSpec,
     tasks: int,
     protocols: tuple[str, ...] = ("support",),

@@ -39,7 +39,7 @@ PARTS = {
         [*ONE_TASK, "maml_checkpointing", "oracle"],
     ),
     "learner": Part(("run/learner", "run/measuring", "execution/meta_batch", "core/outer"), RUNS),
-    "sampler": Part(("data/sampler", "data/images/split", "run/episodes"), [*TASKS, "oracle"]),
+    "sampler": Part(("data/sampler", "data/classes/split", "run/episodes"), [*TASKS, "oracle"]),
     "evaluation": Part(
         ("adapters/meta_test", "run/summary", "records/intervals", "run/chosen"),
         ["evaluation", "intervals", "oracle", "chosen"],
@@ -94,7 +94,7 @@ NAMED = {
         "self.inner.step(Start(adapted.params, start.state), grads)",
     ),
     "a query image is in the support": (
-        "data/images/members",
+        "data/classes/members",
         "query = [image for own in images for image in own[:queries]]",
         "query = [image for own in images for image in own[queries : 2 * queries]]",
     ),

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from fewstep.data.images.split import ImageSplit
+from fewstep.data.classes.split import ClassSplit
 
 
 def made_split(
-    names: Sequence[str], counts: Sequence[int] | int = 6, kind: type[ImageSplit] = ImageSplit
-) -> ImageSplit:
+    names: Sequence[str], counts: Sequence[int] | int = 6, kind: type[ClassSplit] = ClassSplit
+) -> ClassSplit:
     """Image j of class c has the pixel 20 c + j, of as many classes as there are names."""
     each = np.full(len(names), counts) if isinstance(counts, int) else np.array(counts)
     values = np.concatenate([20 * c + np.arange(n) for c, n in enumerate(each)])

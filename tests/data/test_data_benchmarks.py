@@ -14,7 +14,7 @@ from PIL import Image
 
 from fewstep.data import miniimagenet
 from fewstep.data.cifar_fs import CifarFS
-from fewstep.data.images import class_lists
+from fewstep.data.classes import class_lists
 from fewstep.data.miniimagenet import MiniImageNet
 
 

@@ -8,19 +8,19 @@ import torch
 from torch.utils import _pytree as pytree
 
 from fewstep.core.types import EpisodeSpec
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.digest import episodes_sha256
-from fewstep.data.images.split import ImageSplit
 
 
 CLASSES, IMAGES = 30, 12
 
 
-def split(name: str = "test", channels: int = 1, classes=None, counts=None) -> ImageSplit:
+def split(name: str = "test", channels: int = 1, classes=None, counts=None) -> ClassSplit:
     """Image j of class c has the value 20 * (c % 10) + j, its channels 0, 1 and 2 more."""
     counts = np.full(CLASSES, IMAGES) if counts is None else np.array(counts)
     values = np.concatenate([20 * (c % 10) + np.arange(n) for c, n in enumerate(counts)])
     pixels = torch.tensor(values)[:, None, None, None] + torch.arange(channels)[:, None, None]
-    return ImageSplit(
+    return ClassSplit(
         "made_up",
         name,
         pixels.expand(-1, -1, 4, 4).to(torch.uint8).contiguous(),

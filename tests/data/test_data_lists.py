@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fewstep.data.images import class_lists
+from fewstep.data.classes import class_lists
 
 
 COMPOSED = unicodedata.normalize("NFC", "café")

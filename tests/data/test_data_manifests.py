@@ -14,8 +14,8 @@ import torch
 from tests.data.made_splits import made_split
 
 from fewstep.core.types import EpisodeSpec
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.digest import episodes_sha256
-from fewstep.data.images.split import ImageSplit
 from fewstep.data.manifests import arrays, lake, manifest
 from fewstep.data.manifests.listed import listed
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SPEC = EpisodeSpec(ways=5, shots=2, queries=1, steps=3, batch_size=4)
 
 
-def split(images: int = 8) -> ImageSplit:
+def split(images: int = 8) -> ClassSplit:
     return made_split([f"class {c}" for c in range(12)], images)
 
 

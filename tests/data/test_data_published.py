@@ -13,8 +13,8 @@ from PIL import Image
 from fewstep.core.types import EpisodeSpec
 from fewstep.data import miniimagenet
 from fewstep.data.cifar_fs import CifarFS
+from fewstep.data.classes import class_lists
 from fewstep.data.digest import episodes_sha256
-from fewstep.data.images import class_lists
 from fewstep.data.miniimagenet import MiniImageNet
 from made_files import laid_out, python2, zipped
 

@@ -167,8 +167,8 @@ def test_no_function_has_more_than_five_arguments() -> None:
 
 OVERLONG = {
     "data.images.pictures.load",
-    "data.images.split.ImageSplit.__init__",
-    "data.images.class_lists.split_up",
+    "data.classes.split.ClassSplit.__init__",
+    "data.classes.class_lists.split_up",
     "data.images.decode.decode",
     "adapters.meta_test.evaluate_task",
 }

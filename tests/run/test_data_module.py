@@ -16,8 +16,8 @@ from torch.utils import _pytree as pytree
 from fewstep.adapters.meta_test import Setting, curve_steps
 from fewstep.config.groups import conf_dir
 from fewstep.core.types import Episode, EpisodeSpec
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.glyphs import Glyphs
-from fewstep.data.images.split import ImageSplit
 from fewstep.run.episodes import CHUNK, EvalTasks, MetaBatches, TaskModule
 
 
@@ -26,7 +26,7 @@ TEST_SEED = 3
 
 
 @pytest.fixture(scope="module")
-def splits() -> dict[str, ImageSplit]:
+def splits() -> dict[str, ClassSplit]:
     return Glyphs(classes=60).open()
 
 
@@ -35,7 +35,7 @@ def setting(shots: int = 1, steps: int = 3) -> Setting:
     return Setting(spec, curve_steps=curve_steps(steps))
 
 
-def module(splits: dict[str, ImageSplit], meta_iteration: int = 0, **changes) -> TaskModule:
+def module(splits: dict[str, ClassSplit], meta_iteration: int = 0, **changes) -> TaskModule:
     """A module as Lightning has it, with a learner that has come so far."""
     arguments = {"meta_batch": 2, "seed": 7, "settings": [setting()], "tasks": 6, "curve_tasks": 2}
     tasks = TaskModule(splits, TRAIN, eval_seed=TEST_SEED, **{**arguments, **changes})
@@ -61,7 +61,7 @@ def same(found: list[Episode], expected: list[Episode]) -> bool:
     )
 
 
-def direct(split: ImageSplit, spec: EpisodeSpec, seed: int, tasks: Iterable[int]) -> list[Episode]:
+def direct(split: ClassSplit, spec: EpisodeSpec, seed: int, tasks: Iterable[int]) -> list[Episode]:
     return [split.episode(spec, seed, task) for task in tasks]
 
 

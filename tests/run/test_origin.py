@@ -15,10 +15,10 @@ from PIL import Image
 
 from fewstep.commands import evaluate, train
 from fewstep.core.types import EpisodeSpec
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.digest import episodes_sha256
 from fewstep.data.glyphs import Glyphs
 from fewstep.data.image_folder import ImageFolder
-from fewstep.data.images.split import ImageSplit
 from fewstep.data.sine import Sine
 
 
@@ -39,7 +39,7 @@ def draw(root: Path, names: list[str] = NAMES, images: int = 3, seed: int = 0) -
     return root
 
 
-def opened(root: Path, **changed: object) -> dict[str, ImageSplit]:
+def opened(root: Path, **changed: object) -> dict[str, ClassSplit]:
     settings = {"size": 8, "channels": 1, "val": 0.2, "test": 0.25, **changed}
     return ImageFolder(root, **settings).open()
 

@@ -133,7 +133,7 @@ def _setting(experiment: Experiment, number: int) -> Any:
 
 
 def _split(experiment: Experiment, name: str) -> Any:
-    from fewstep.data.images.split import ImageSplit
+    from fewstep.data.classes.split import ClassSplit
 
     splits, source = experiment.splits, experiment.source
     if name not in splits:
@@ -142,7 +142,7 @@ def _split(experiment: Experiment, name: str) -> Any:
             "example split=test"
         )
     split = splits[name]
-    if not isinstance(split, ImageSplit):
+    if not isinstance(split, ClassSplit):
         raise ConfigError(
             f"dataset={source.name}: its tasks are no classes with images, and cannot be listed. "
             "Use a dataset with classes, for example dataset=glyphs"

@@ -13,9 +13,10 @@ from torch import Tensor
 from fewstep.core.objectives import Classification
 from fewstep.data import cifar100
 from fewstep.data.cifar100 import FOLDER, SIZE, TAR
-from fewstep.data.images import class_lists, pictures
+from fewstep.data.classes import class_lists
+from fewstep.data.classes.split import ClassSplit
+from fewstep.data.images import pictures
 from fewstep.data.images.preparation import Preparation
-from fewstep.data.images.split import ImageSplit
 from fewstep.data.layouts import pickled_images, places, published
 from fewstep.disk.cache.cache import cache_dir
 from fewstep.disk.homes import expanded
@@ -58,12 +59,12 @@ class CifarFS:
         """How a picture from elsewhere becomes one of these."""
         return Preparation(SIZE, 3)
 
-    def open(self) -> dict[str, ImageSplit]:
+    def open(self) -> dict[str, ClassSplit]:
         """The splits `train`, `val` and `test`."""
         return self._splits
 
     @cached_property
-    def _splits(self) -> dict[str, ImageSplit]:
+    def _splits(self) -> dict[str, ClassSplit]:
         parts = class_lists.published(self.name)
         if self.split == "all":
             parts = class_lists.together(parts)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fewstep.core.objectives import Objective, Regression
 from fewstep.core.types import Episode, EpisodeSpec
-from fewstep.data.images.class_lists import SPLITS
+from fewstep.data.classes.class_lists import SPLITS
 from fewstep.data.rows import inputs_of, placed
 from fewstep.data.sampler import Draws, check_counts
 

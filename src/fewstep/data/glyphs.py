@@ -15,11 +15,11 @@ import torch
 
 from fewstep.core.objectives import Classification
 from fewstep.data import strokes
+from fewstep.data.classes.class_lists import check_split
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.digest import source_sha256
-from fewstep.data.images.class_lists import check_split
 from fewstep.data.images.parallel import in_order
 from fewstep.data.images.preparation import Preparation
-from fewstep.data.images.split import ImageSplit
 from fewstep.disk.cache.cache import Content, cached
 
 
@@ -84,7 +84,7 @@ class Glyphs:
         """How a picture from elsewhere becomes one of these."""
         return Preparation(self.size, 1, paper="dark")
 
-    def open(self) -> dict[str, ImageSplit]:
+    def open(self) -> dict[str, ClassSplit]:
         """The splits `train`, `val` and `test`: consecutive classes, which are all alike."""
         return self._splits
 
@@ -109,14 +109,14 @@ class Glyphs:
         return {"train": (0, train), "val": (train, train + val), "test": (-test, None)}
 
     @cached_property
-    def _splits(self) -> dict[str, ImageSplit]:
+    def _splits(self) -> dict[str, ClassSplit]:
         settings = {"layout": 1, "classes": self.classes, "drawings": self.drawings}
         settings |= {"size": self.size, "seed": self.seed}
         pixels, _ = cached(self.name, settings, self._render)
         every = np.arange(self.classes)
         digest = source_sha256(self.name, settings)
         return {
-            name: ImageSplit(
+            name: ClassSplit(
                 self.name,
                 name,
                 torch.from_numpy(pixels),

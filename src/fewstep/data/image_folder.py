@@ -12,11 +12,12 @@ import numpy as np
 from torch import Tensor
 
 from fewstep.core.objectives import Classification
-from fewstep.data.images import class_lists, pictures
+from fewstep.data.classes import class_lists
+from fewstep.data.classes.split import ClassSplit
+from fewstep.data.images import pictures
 from fewstep.data.images.decode import MODES, RESAMPLES, USUAL, Reading
 from fewstep.data.images.pictures import Classes
 from fewstep.data.images.preparation import Preparation
-from fewstep.data.images.split import ImageSplit
 from fewstep.data.layouts import layouts
 from fewstep.data.layouts.given_splits import Found
 from fewstep.disk.bad_files import BadFiles
@@ -103,12 +104,12 @@ class ImageFolder:
         """How a picture from elsewhere becomes one of these."""
         return Preparation(self.size, self.channels, self.resample)
 
-    def open(self) -> dict[str, ImageSplit]:
+    def open(self) -> dict[str, ClassSplit]:
         """The splits by name: `train`, and `val` and `test` unless they are empty."""
         return self._splits
 
     @cached_property
-    def _splits(self) -> dict[str, ImageSplit]:
+    def _splits(self) -> dict[str, ClassSplit]:
         found = layouts.find(expanded(self.root, "dataset.root"))
         parts = self._parts(found)
         listed = {name for part in parts.values() for name in part}

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from fewstep.core.objectives import Classification
-from fewstep.data.images import class_lists, pictures
+from fewstep.data.classes import class_lists
+from fewstep.data.classes.split import ClassSplit
+from fewstep.data.images import pictures
 from fewstep.data.images.decode import RESAMPLES
 from fewstep.data.images.pictures import Classes
 from fewstep.data.images.preparation import Preparation
-from fewstep.data.images.split import ImageSplit
 from fewstep.data.layouts import pickled_images, places, published
 from fewstep.disk.homes import expanded
 
@@ -67,12 +68,12 @@ class MiniImageNet:
         """How a picture from elsewhere becomes one of these."""
         return Preparation(SIZE, 3, self.resample)
 
-    def open(self) -> dict[str, ImageSplit]:
+    def open(self) -> dict[str, ClassSplit]:
         """The splits `train`, `val` and `test`."""
         return self._splits
 
     @cached_property
-    def _splits(self) -> dict[str, ImageSplit]:
+    def _splits(self) -> dict[str, ClassSplit]:
         root = expanded(self.root, "dataset.root") if self.root else None
         if root is None or not root.exists():
             raise FileNotFoundError(

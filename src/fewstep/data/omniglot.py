@@ -17,10 +17,10 @@ import torch
 
 from fewstep.core.objectives import Classification
 from fewstep.data import omniglot_drawings as drawings
+from fewstep.data.classes.grouped import GroupedSplit
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.digest import data_sha256
 from fewstep.data.images.preparation import Preparation
-from fewstep.data.images.split import ImageSplit
-from fewstep.data.images.within import GroupedSplit
 from fewstep.data.omniglot_drawings import ROTATIONS, SIZE
 from fewstep.data.omniglot_names import characters, evaluation_alphabets, turned
 from fewstep.disk.archives import archive
@@ -84,7 +84,7 @@ class Omniglot:
                 "characters of any alphabets"
             )
 
-    def open(self) -> dict[str, ImageSplit]:
+    def open(self) -> dict[str, ClassSplit]:
         """The splits by name: `train`, `val` (in `with_val` only) and `test`."""
         return self._splits
 
@@ -95,11 +95,11 @@ class Omniglot:
         return [names[i] for i in self._parts(names).get("train", [])]
 
     @cached_property
-    def _splits(self) -> dict[str, ImageSplit]:
+    def _splits(self) -> dict[str, ClassSplit]:
         pixels, names, digest = self._store()
         classes, splits = len(names), {}
         for name, ids in self._parts(names).items():
-            splits[name] = (GroupedSplit if self.within else ImageSplit)(
+            splits[name] = (GroupedSplit if self.within else ClassSplit)(
                 self.name,
                 name,
                 pixels,

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from fewstep.core.objectives import Classification, Objective
-from fewstep.data.images.class_lists import SPLITS, Parts, shuffled
+from fewstep.data.classes.class_lists import SPLITS, Parts, shuffled
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.images.decode import MODES
 from fewstep.data.images.preparation import Preparation
-from fewstep.data.images.split import ImageSplit
 from fewstep.data.row_preparation import PIXEL, RowPreparation
 from fewstep.data.rows import SHOWN, classes_of, inputs_of, name_of
 from fewstep.messages.errors import some
@@ -81,12 +81,12 @@ class TensorClasses:
         kind = kinds.get(self.x.dtype, "fractions")
         return RowPreparation(tuple(self.x.shape[1:]), kind, self.scale)
 
-    def open(self) -> dict[str, ImageSplit]:
+    def open(self) -> dict[str, ClassSplit]:
         """The splits by name."""
         return self._opened
 
     @cached_property
-    def _opened(self) -> dict[str, ImageSplit]:
+    def _opened(self) -> dict[str, ClassSplit]:
         counts = np.bincount(self._place, minlength=len(self.class_names))
         order = np.argsort(self._place, kind="stable")
         sorts = (order[1:] < order[:-1]).any()  # else nothing is copied
@@ -162,7 +162,7 @@ class TensorClasses:
         return parts
 
 
-class TensorSplit(ImageSplit):
+class TensorSplit(ClassSplit):
     """Some of the classes of rows of any shape, as a source of tasks."""
 
     things = "examples"

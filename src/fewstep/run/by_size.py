@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from fewstep.core.types import EpisodeSpec, Split
-from fewstep.data.images.split import ImageSplit
+from fewstep.data.classes.split import ClassSplit
 from fewstep.records import measures
 from fewstep.records.intervals import mean_ci95
 
@@ -18,7 +18,7 @@ Figures = dict[str, list[float]]
 
 def sizes(split: Split, spec: EpisodeSpec, seed: int, tasks: int) -> Figures:
     """The `ways` of each task, and its `shots`: support images a class, on the mean."""
-    assert isinstance(split, ImageSplit), "its tasks have no ways"
+    assert isinstance(split, ClassSplit), "its tasks have no ways"
     found = [split.members(spec, seed, index) for index in range(tasks)]
     ways = [float(len(members.classes)) for members in found]
     return {"ways": ways, "shots": [len(m.support) / n for m, n in zip(found, ways, strict=True)]}

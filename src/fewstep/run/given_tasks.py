@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fewstep.adapters.meta_test import Setting
 from fewstep.core.types import Split
-from fewstep.data.images.split import ImageSplit
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.manifests import lake, manifest
 from fewstep.data.manifests.listed import listed
 from fewstep.data.manifests.manifest import Manifest
@@ -107,9 +107,9 @@ def _tested_on(
     return made
 
 
-def _images(experiment: Experiment, name: str, key: str) -> ImageSplit:
+def _images(experiment: Experiment, name: str, key: str) -> ClassSplit:
     split = experiment.splits[name]
-    if not isinstance(split, ImageSplit):
+    if not isinstance(split, ClassSplit):
         raise ConfigError(
             f"{key}: lists classes and images, and the tasks of "
             f"dataset={experiment.source.name} are none. Leave it out"

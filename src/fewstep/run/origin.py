@@ -7,14 +7,14 @@ refused, unless it is asked for.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fewstep.core.types import Split
+from fewstep.data.classes import by_name
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.digest import classes_sha256, composed
-from fewstep.data.images.split import ImageSplit
 from fewstep.messages.errors import ConfigError, some
 from fewstep.run import checkpoint
 from fewstep.run.build import build_source
@@ -36,9 +36,9 @@ def origin(splits: Splits) -> dict[str, Any]:
 
     Each is None where the dataset does not tell.
     """
-    own = {name: split for name, split in splits.items() if isinstance(split, ImageSplit)}
-    told = len(own) == len(splits) and all(len(_ids(s)) == len(s.class_names) for s in own.values())
-    classes = {name: classes_of(split) for name, split in own.items()}
+    own = {name: split for name, split in splits.items() if isinstance(split, ClassSplit)}
+    told = len(own) == len(splits) and all(by_name.unique(s) for s in own.values())
+    classes = {name: by_name.names_of(split) for name, split in own.items()}
     return {
         "data_sha256": getattr(next(iter(splits.values())), "data_sha256", None),
         "classes": classes if told else None,
@@ -116,37 +116,27 @@ def own_data(splits: Splits, content: Content) -> Splits | None:
     digest, classes = content.get("data_sha256"), content.get("classes")
     split = next(iter(splits.values()))
     same = digest in (None, getattr(split, "data_sha256", None))
-    if not classes or not isinstance(split, ImageSplit):
+    if not classes or not isinstance(split, ClassSplit):
         return splits if same else None
     if not same:
         wanted = [name for names in classes.values() for name in names]
-        if absent(split, wanted):
+        if by_name.absent(split, wanted):
             return None
-        split = _only(split, wanted)
+        split = by_name.only(split, wanted)
         if split.data_sha256 != digest:
             return None
-    gone = {name for names in classes.values() for name in absent(split, names)}  # of other data
+    gone = {
+        name for names in classes.values() for name in by_name.absent(split, names)
+    }  # of other data
     there = {name: [one for one in names if one not in gone] for name, names in classes.items()}
-    return {name: chosen(split, name, names) for name, names in there.items()}
-
-
-def chosen(split: ImageSplit, name: str, classes: Sequence[str]) -> ImageSplit:
-    """A split with these classes of a dataset, in their order; it has them all."""
-    ids = _ids(split)
-    return split.having(name, [ids[composed(one)] for one in classes])
-
-
-def absent(split: ImageSplit, names: Sequence[str]) -> list[str]:
-    """The names that no class of the dataset has."""
-    ids = _ids(split)
-    return [name for name in names if composed(name) not in ids]
+    return {name: by_name.chosen(split, name, names) for name, names in there.items()}
 
 
 def classes_of(split: Split) -> list[str]:
     """The names of a split's classes; none where it has none."""
-    if not isinstance(split, ImageSplit):
+    if not isinstance(split, ClassSplit):
         return []
-    return [split.class_names[int(i)] for i in split.classes]
+    return by_name.names_of(split)
 
 
 def among(split: Split, names: Sequence[str]) -> list[str]:
@@ -159,7 +149,7 @@ def other_data(splits: Splits, source: Source, content: Content, key: str) -> Co
     """The refusal of data that a checkpoint was not trained on; `key` is how it was given."""
     split, classes = next(iter(splits.values())), content.get("classes") or {}
     names = [name for part in classes.values() for name in part]
-    gone = absent(split, names) if isinstance(split, ImageSplit) else []
+    gone = by_name.absent(split, names) if isinstance(split, ClassSplit) else []
     lost = f" and lacks {len(gone)} of its classes ({some(gone, SHOWN)})" if gone else ""
     was, here = build_source(content["config"]).place, source.place
     which = "what is there now" if was == here else here
@@ -173,18 +163,3 @@ def other_data(splits: Splits, source: Source, content: Content, key: str) -> Co
 def short(digest: str | None) -> str:
     """The first digits of a digest, for people."""
     return digest[:8] if digest else "unknown"
-
-
-def _only(split: ImageSplit, names: Sequence[str]) -> ImageSplit:
-    """The dataset as if it had these classes alone: its ids, and so its episodes, are those of a
-    run that had no others."""
-    wanted = set(map(composed, names))
-    kept = [i for i, name in enumerate(split.class_names) if composed(name) in wanted]
-    made = copy.copy(split)
-    made.class_names = [split.class_names[i] for i in kept]
-    made.starts, made.counts, made.digest = split.starts[kept], split.counts[kept], None
-    return made
-
-
-def _ids(split: ImageSplit) -> dict[str, int]:
-    return {composed(name): i for i, name in enumerate(split.class_names)}

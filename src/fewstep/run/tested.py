@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.core.types import Split
-from fewstep.data.images.split import ImageSplit
+from fewstep.data.classes import by_name
+from fewstep.data.classes.split import ClassSplit
 from fewstep.messages.errors import ConfigError, some
 from fewstep.run import build, origin, parts
 from fewstep.run.checkpoint_contents import trained_on
@@ -92,22 +93,22 @@ def _own(experiment: Experiment, asked: Asked, content: Content) -> dict[str, Sp
         raise origin.other_data(splits, source, content, key)
     name, any_split = asked.split, next(iter(splits.values()))
     classes = (content.get("classes") or {}).get(name)
-    if not classes or not isinstance(any_split, ImageSplit):
+    if not classes or not isinstance(any_split, ClassSplit):
         return splits
-    if gone := origin.absent(any_split, classes):
+    if gone := by_name.absent(any_split, classes):
         raise ConfigError(
             f"{key}: {len(gone)} of its {len(classes)} {name} classes are not in "
             f"{source.place} ({some(gone, origin.SHOWN)}). To test on the classes that are there, "
             f"give dataset={source.name}, or dataset.split=all"
         )
-    return {**splits, name: origin.chosen(any_split, name, classes)}
+    return {**splits, name: by_name.chosen(any_split, name, classes)}
 
 
 def unseen(split: Split, experiment: Experiment, asked: Asked, content: Content) -> Split:
     """The split without classes that were trained on; what an older checkpoint was trained on
     nobody knows."""
     seen = origin.among(split, trained_on(content))
-    if not seen or not isinstance(split, ImageSplit):
+    if not seen or not isinstance(split, ClassSplit):
         return split
     if not asked.leaves_out:
         out = "Leave them out with eval.trained_classes=leave_out, or test on others"
@@ -138,7 +139,7 @@ def _check_tasks(split: Split, experiment: Experiment, elsewhere: bool) -> None:
         try:
             check_setting(split, experiment, place)
         except ValueError as error:
-            few = isinstance(split, ImageSplit) and len(split.classes) < setting.spec.ways
+            few = isinstance(split, ClassSplit) and len(split.classes) < setting.spec.ways
             more = few and elsewhere and experiment.source.split != "all"
             hint = ". Or take all of its classes with dataset.split=all" if more else ""
             raise ConfigError(f"{error}{hint}") from None
@@ -165,7 +166,7 @@ def check_inputs(experiment: Experiment, tested: Tested, path: Path) -> None:
     except ConfigError:
         if tested.trained_on is None:
             raise
-        assert isinstance(split, ImageSplit), "its tasks are of the kind that was trained on"
+        assert isinstance(split, ClassSplit), "its tasks are of the kind that was trained on"
         shape = "x".join(str(n) for n in split.pixels.shape[1:])
         raise ConfigError(
             f"checkpoint={path}: its network does not take the images of {shape} of "

@@ -8,7 +8,7 @@ from torch import nn
 
 from fewstep.core.objectives import Classification
 from fewstep.core.types import EpisodeSpec, Split
-from fewstep.data.images.split import ImageSplit
+from fewstep.data.classes.split import ClassSplit
 from fewstep.messages.errors import ConfigError
 from fewstep.run.experiment import Experiment, Machine
 from fewstep.run.lightning import device_of
@@ -86,7 +86,7 @@ def check_varied(splits: Mapping[str, Split], experiment: Experiment) -> None:
         ConfigError: naming the key.
     """
     varied = [key for key, spec in _specs(experiment) if spec.varies]
-    if varied and not all(isinstance(split, ImageSplit) for split in splits.values()):
+    if varied and not all(isinstance(split, ClassSplit) for split in splits.values()):
         raise ConfigError(
             f"{varied[0]}: dataset={experiment.source.name} draws its tasks itself. Leave it out, "
             "or use a dataset with classes of images"

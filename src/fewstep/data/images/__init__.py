@@ -1,1 +1,1 @@
-"""Datasets of images: files, pixels, classes and splits."""
+"""Pictures: their files, decoded and prepared."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fewstep.data.images.members import Members
+from fewstep.data.classes.members import Members
 
 
 FORMAT = 2

@@ -14,8 +14,8 @@ from importlib.resources import files
 import numpy as np
 
 from fewstep.core.types import EpisodeSpec
-from fewstep.data.images.members import Members
-from fewstep.data.images.split import ImageSplit
+from fewstep.data.classes.members import Members
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.manifests.manifest import Manifest, names_of
 
 
@@ -29,7 +29,7 @@ def rows() -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-def manifest(split: ImageSplit, listed: list[dict[str, str]] | None = None) -> Manifest:
+def manifest(split: ClassSplit, listed: list[dict[str, str]] | None = None) -> Manifest:
     """The runs as tasks of Omniglot's test split; `listed` are other rows than the package's.
 
     Raises:

@@ -6,12 +6,12 @@ import copy
 
 import numpy as np
 
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.digest import composed
-from fewstep.data.images.split import ImageSplit
 from fewstep.data.manifests.manifest import Manifest
 
 
-def listed(split: ImageSplit, manifest: Manifest) -> ImageSplit:
+def listed(split: ClassSplit, manifest: Manifest) -> ClassSplit:
     """The same data, and task i is the manifest's.
 
     Raises:
@@ -47,7 +47,7 @@ def listed(split: ImageSplit, manifest: Manifest) -> ImageSplit:
     return made
 
 
-def _check_names(split: ImageSplit, manifest: Manifest) -> None:
+def _check_names(split: ClassSplit, manifest: Manifest) -> None:
     """Raises ValueError where a class has another name than in the data: people read names."""
     there = split.class_names
     for one, name in manifest.names.items():

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from fewstep.core.types import EpisodeSpec
-from fewstep.data.images.members import Members
-from fewstep.data.images.split import ImageSplit
+from fewstep.data.classes.members import Members
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.manifests import arrays
 from fewstep.disk.files import replacing
 from fewstep.messages.errors import first_line
@@ -52,7 +52,7 @@ class Manifest:
         return tuple(own) == (spec.ways, spec.shots, spec.varies)
 
 
-def of(split: ImageSplit, spec: EpisodeSpec, seed: int, tasks: int) -> Manifest:
+def of(split: ClassSplit, spec: EpisodeSpec, seed: int, tasks: int) -> Manifest:
     """Tasks 0..tasks-1 of a split."""
     members = [split.members(spec, seed, index) for index in range(tasks)]
     about = {
@@ -65,7 +65,7 @@ def of(split: ImageSplit, spec: EpisodeSpec, seed: int, tasks: int) -> Manifest:
     return Manifest(about, members, names_of(split, members))
 
 
-def names_of(split: ImageSplit, tasks: Sequence[Members]) -> dict[int, str]:
+def names_of(split: ClassSplit, tasks: Sequence[Members]) -> dict[int, str]:
     """The names of the classes that are in some tasks, by their ids."""
     met = sorted({int(one) for members in tasks for one in members.classes})
     return {one: split.class_names[one] for one in met}

@@ -9,9 +9,9 @@ import pytest
 from tests.data.made_splits import made_split
 
 from fewstep.core.types import EpisodeSpec
+from fewstep.data.classes.grouped import GroupedSplit
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.digest import episodes_sha256
-from fewstep.data.images.split import ImageSplit
-from fewstep.data.images.within import GroupedSplit
 
 
 SIZES = {"Greek": 6, "Latin": 5, "Runes": 9}
@@ -19,11 +19,11 @@ NAMES = [f"{a}/{c:02}/rot{t}" for a, n in SIZES.items() for c in range(n) for t 
 SPEC = EpisodeSpec(ways=5, shots=2, queries=1, steps=0)
 
 
-def grouped() -> ImageSplit:
+def grouped() -> ClassSplit:
     return made_split(NAMES, kind=GroupedSplit)
 
 
-def groups_of(split: ImageSplit, index: int, spec: EpisodeSpec = SPEC) -> set[str]:
+def groups_of(split: ClassSplit, index: int, spec: EpisodeSpec = SPEC) -> set[str]:
     names = [split.class_names[i] for i in split.members(spec, 3, index).classes]
     return {f"{name.split('/')[0]}/{name.split('/')[-1]}" for name in names}
 

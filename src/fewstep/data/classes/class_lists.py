@@ -11,8 +11,8 @@ from typing import NoReturn
 import numpy as np
 from torch import Tensor
 
-from fewstep.data.images.name_lists import Names, read_names
-from fewstep.data.images.split import ImageSplit
+from fewstep.data.classes.name_lists import Names, read_names
+from fewstep.data.classes.split import ClassSplit
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import some
 
@@ -142,7 +142,7 @@ def split_up(
     counts: np.ndarray,
     pixels: Tensor,
     digest: str | None = None,
-) -> dict[str, ImageSplit]:
+) -> dict[str, ClassSplit]:
     """The splits of a dataset whose classes lie in `pixels` one after another.
 
     Args:
@@ -156,7 +156,7 @@ def split_up(
     ids = {name: i for i, name in enumerate(names)}
     starts = np.cumsum(counts) - counts
     return {
-        split: ImageSplit(
+        split: ClassSplit(
             dataset,
             split,
             pixels,

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from fewstep.core.types import EpisodeSpec
-from fewstep.data.images.split import ImageSplit
+from fewstep.data.classes.split import ClassSplit
 from fewstep.data.sampler import Draws
 
 
@@ -16,7 +16,7 @@ LEAST = 20
 """Characters of the smallest alphabet that Omniglot's background split tests."""
 
 
-class GroupedSplit(ImageSplit):
+class GroupedSplit(ClassSplit):
     """Some of a dataset's classes, of which a task takes those of one group: a group is drawn
     first, each as often as any other, and then classes of it. So task i is, as ever, a function of
     (seed, split, i).
@@ -33,7 +33,7 @@ class GroupedSplit(ImageSplit):
             found.setdefault(f"{first}/{last}", []).append(int(i))
         return {name: np.array(ids) for name, ids in found.items()}
 
-    def having(self, name: str, classes: Sequence[int]) -> ImageSplit:
+    def having(self, name: str, classes: Sequence[int]) -> ClassSplit:
         """A split of the same dataset with a name and classes, by their ids, of its own."""
         made = super().having(name, classes)
         made.__dict__.pop("groups", None)

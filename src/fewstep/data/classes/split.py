@@ -1,6 +1,6 @@
-"""Images as one uint8 tensor, and a split as a view of it (paper section 2.5).
+"""Examples in one tensor, class after class, and a split as a view of it (paper section 2.5).
 
-No file is opened while training: an episode is an index into the pixels, cast and scaled.
+No file is opened while training: an episode is an index into the examples, cast and scaled.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from fewstep.core.types import Episode, EpisodeSpec
-from fewstep.data import any_way
+from fewstep.data.classes import any_way
+from fewstep.data.classes.members import Members, drawn
 from fewstep.data.digest import data_sha256
-from fewstep.data.images.members import Members, drawn
 from fewstep.data.sampler import Draws, check_counts
 from fewstep.disk.cache.entries import sums
 
 
-class ImageSplit:
+class ClassSplit:
     """Some of a dataset's classes, as a source of tasks; implements `fewstep.core.types.Split`.
 
     Args:
@@ -67,7 +67,7 @@ class ImageSplit:
         shape = "x".join(str(n) for n in self.pixels.shape[1:])
         return f"<{self.name} split of {self.dataset}: {len(self.classes)} classes, {shape}>"
 
-    def having(self, name: str, classes: Sequence[int]) -> ImageSplit:
+    def having(self, name: str, classes: Sequence[int]) -> ClassSplit:
         """A split of the same dataset with a name and classes, by their ids, of its own."""
         made = copy.copy(self)
         made.name, made.classes = name, np.array(classes, dtype=np.int64)
@@ -84,7 +84,7 @@ class ImageSplit:
             self.digest = data_sha256(self.class_names, self.counts, parts)
         return self.digest
 
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> ImageSplit:
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> ClassSplit:
         """The same split with its pixels on a device and its episodes in a dtype.
 
         Pixels that are on the device already are shared (a memory-mapped file stays one); for

@@ -1,0 +1,1 @@
+"""Classes of examples: which are in which split, and tasks drawn from them."""
