@@ -162,7 +162,7 @@ def test_what_the_network_has_besides_keeps_its_beginning() -> None:
     given.give(module, "W")
     assert torch.equal(module.body.weight, torch.ones(2, 3))
     assert torch.equal(module.head.weight, before)
-    assert given.told(module) == (
+    assert given.summary(module) == (
         "init=FILE: 2 tensors start from it; 4 begin as the network has them (head.weight, "
         "head.bias, more.weight, more.bias)"
     )

@@ -14,7 +14,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.records.pace import RECORD, Pace, read_pace
 from fewstep.run import pace
-from fewstep.run.bars import told
+from fewstep.run.bars import figures_text
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from fewstep.run.bars import told
     ],
 )
 def test_the_bar_says_loss_and_accuracy(figures: dict[str, float], text: str) -> None:
-    assert told(figures) == text
+    assert figures_text(figures) == text
 
 
 def _config(*words: str) -> dict:
@@ -66,7 +66,7 @@ def test_jobs_that_were_finished_before_still_are() -> None:
 
 
 def test_the_limits_of_a_validation_are_told() -> None:
-    assert TRAIN["eval.val_every"].told == "a whole number of at least 1, auto or null"
+    assert TRAIN["eval.val_every"].limit == "a whole number of at least 1, auto or null"
     with pytest.raises(ConfigError) as refusal:
         check_training(_config("eval.val_every=0"))
     assert str(refusal.value) == (

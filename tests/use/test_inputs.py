@@ -115,13 +115,13 @@ def test_scaled_as_the_dataset_scales() -> None:
 
 def test_a_preparation_is_what_was_written_down() -> None:
     made = Preparation(28, 3, "nearest", True, 105, "light", (0.1, 0.2, 0.3), (1, 1, 1))
-    assert Preparation.of(made.told()) == made
+    assert Preparation.of(made.as_dict()) == made
     for name, value in {"size": 0, "channels": 2, "resample": "x", "paper": "wet"}.items():
         with pytest.raises(ValueError, match=name):
-            Preparation.of({**made.told(), name: value})
+            Preparation.of({**made.as_dict(), name: value})
     for name, value in {"mean": [1.0], "std": [0.0, 1, 1], "native": -1}.items():
         with pytest.raises(ValueError, match="must"):
-            Preparation.of({**made.told(), name: value})
+            Preparation.of({**made.as_dict(), name: value})
 
 
 def test_labels_of_any_kind() -> None:

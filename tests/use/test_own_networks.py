@@ -177,7 +177,7 @@ def test_rows_become_inputs_as_in_training(trained: Any, given: Any, fits: float
     found = how.inputs(given)
     assert found.unique().tolist() == pytest.approx([fits])
     assert (found.dtype == torch.int64) == isinstance(fits, int)
-    again = type(how).of(how.told())
+    again = type(how).of(how.as_dict())
     assert again == how
 
 

@@ -79,9 +79,9 @@ def check_partition(inner: Any, names: Iterable[str], frozen: Iterable[str]) -> 
             )
     if not any(map(inner.adapts, names)):
         held = [key for key in ("fixed", "frozen") if getattr(inner, key)]
-        told = " and ".join(written(inner, key) for key in held) or "model"
+        keys = " and ".join(written(inner, key) for key in held) or "model"
         fix = "Name fewer of them" if held else "Let some of its parameters require gradients"
-        raise ValueError(f"{told}: nothing is left for a task to learn. {fix}")
+        raise ValueError(f"{keys}: nothing is left for a task to learn. {fix}")
     if all(matches(name, inner.reset) for name in names) and not inner.rule.learns:
         raise ValueError(
             f"{written(inner, 'reset')}: leaves nothing for the outer step to learn. Start fewer "

@@ -107,8 +107,8 @@ def _rows(
                 continue
             best = next(found).topk(min(len(PLACES), len(classifier.classes)))
             pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
-            told = [x for p, i in pairs for x in (cell(classifier.classes[i]), f"{p:.4f}")]
-            yield [file, *told, *[""] * (len(HEAD) - 1 - len(told))]
+            ranked = [x for p, i in pairs for x in (cell(classifier.classes[i]), f"{p:.4f}")]
+            yield [file, *ranked, *[""] * (len(HEAD) - 1 - len(ranked))]
 
 
 def _out(name: str) -> Path:

@@ -66,11 +66,11 @@ def main(words: Sequence[str] | None = None) -> int:
         found = sections(read(given.paths))
         if given.baseline:
             check_name([section.rows for section in found], given.baseline)
-        told = list(parts(found, given.paper, given.baseline))
-        files = write(folder, found, told, Album.of(found), _more(found, given))
+        body = list(parts(found, given.paper, given.baseline))
+        files = write(folder, found, body, Album.of(found), _more(found, given))
     except (ConfigError, CannotWrite) as error:
         return complain(error)
-    print(f"{text(told)}\n\n{printable(folder)}: {', '.join(files)}")
+    print(f"{text(body)}\n\n{printable(folder)}: {', '.join(files)}")
     return 0
 
 
@@ -93,7 +93,7 @@ def options(words: Sequence[str]) -> argparse.Namespace:
 def write(
     folder: Path,
     found: Sequence[Section],
-    told: Sequence[Part],
+    body: Sequence[Part],
     album: Album,
     more: Mapping[str, str] | None = None,
 ) -> list[str]:
@@ -105,14 +105,14 @@ def write(
     """
     total = sum(len(section.runs) for section in found)
     subtitle = f"{total} runs, {time.strftime('%Y-%m-%d %H:%M')}"
-    texts = {"report.md": text(told, album) + "\n", **(more or {})}
+    texts = {"report.md": text(body, album) + "\n", **(more or {})}
     with filling(folder) as aside:
         album.write(aside)
         write_csv(aside / "report.csv", found)
-        texts["report.html"] = page(told, album, folder, subtitle)
+        texts["report.html"] = page(body, album, folder, subtitle)
         for name, content in texts.items():
             (aside / name).write_text(content, encoding="utf-8")
-    return [*REPORT, *album.told(), *(more or {})]
+    return [*REPORT, *album.files(), *(more or {})]
 
 
 def _more(found: Sequence[Section], given: argparse.Namespace) -> dict[str, str]:

@@ -103,9 +103,9 @@ def text(folder: Path, found: Sequence[State]) -> str:
     rows = [HEAD, *(_row(state) for state in found)]
     lines = padded(rows)
     counts = {name: sum(state.state == name for state in found) for name in states.STATES}
-    told = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
+    counted = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
     jobs = "" if is_run(folder) else f"{len(found)} job{'s' * (len(found) != 1)}: "
-    lines.append(f"{folder}: {jobs}{told or 'none has begun'}")
+    lines.append(f"{folder}: {jobs}{counted or 'none has begun'}")
     for state in found:
         if state.state == states.FAILED:
             lines.append(f"failed: {state.folder}: {state.reason}")

@@ -150,7 +150,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     handover.keep(config, experiment)
     if not path:
         if experiment.init and not outside():
-            print(experiment.init.told(experiment.learner.module))
+            print(experiment.init.summary(experiment.learner.module))
         return {}
     added = {"resume": str(path.resolve())}
     if path.resolve().parent.name == "checkpoints":

@@ -49,7 +49,7 @@ class Check:
         return f"must be {self._limit(too_large)}{note}{written}"
 
     @property
-    def told(self) -> str:
+    def limit(self) -> str:
         """What it may be, for the reference."""
         return self._limit(too_large=False)
 

@@ -49,7 +49,7 @@ class Key:
     def row(self) -> str:
         """Of the table."""
         check = LIMITS.get(self.name)
-        limit = check.told if check else ""
+        limit = check.limit if check else ""
         cells = (f"`{self.name}`", limit, f"`{self.default}`" if self.default else "", self.doc)
         return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 

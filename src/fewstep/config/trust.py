@@ -51,7 +51,7 @@ class Untrusted(ConfigError):
         )
 
 
-def told(error: ConfigError, command: str, words: Sequence[str]) -> str:
+def text_of(error: ConfigError, command: str, words: Sequence[str]) -> str:
     """What an error says, with the user's own command as it is to be where a file needs trust."""
     if not isinstance(error, Untrusted):
         return str(error)

@@ -61,8 +61,8 @@ class Family(ABC):
     def settings(self) -> dict[str, Any]:
         """What makes its tasks, for a digest: by default its version and all that it is given."""
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
-        told = {n: list(v) if isinstance(v, (list, tuple)) else v for n, v in given.items()}
-        return {"version": self.version, **told}
+        plain = {n: list(v) if isinstance(v, (list, tuple)) else v for n, v in given.items()}
+        return {"version": self.version, **plain}
 
     def open(self) -> dict[str, FamilySplit]:
         """The splits, each an endless row of tasks of its own."""

@@ -82,14 +82,14 @@ class Ground(Family):
                 f"{slowest / FEWEST_CELLS / self.dx:.2g} or less"
             )
         if own and (own[0] < mean - spread or own[1] > mean + spread):
-            told = f"has {own[0]:g} to {own[1]:g} m/s, which is more than a network answers by"
-            told += f" dataset.velocity={list(self.velocity)}: the rest stays an error. Widen that"
-            warnings.warn(f"dataset.file={self.file}: {told}", stacklevel=2)
+            reason = f"has {own[0]:g} to {own[1]:g} m/s, which is more than a network answers by"
+            fix = f"dataset.velocity={list(self.velocity)}: the rest stays an error. Widen that"
+            warnings.warn(f"dataset.file={self.file}: {reason} {fix}", stacklevel=2)
         for key in ("source_row", "receiver_rows"):
             rows = np.ravel(getattr(self, key))
             if len(outside := rows[(rows < 0) | (rows >= self.grid[0])]):
-                told = f"is outside of the grid, whose rows are 0 to {self.grid[0] - 1}"
-                raise ValueError(f"dataset.{key}={getattr(self, key)}: row {outside[0]} {told}")
+                reason = f"is outside of the grid, whose rows are 0 to {self.grid[0] - 1}"
+                raise ValueError(f"dataset.{key}={getattr(self, key)}: row {outside[0]} {reason}")
         places = tuple((row, x) for row in self.receiver_rows for x in range(0, self.grid[1], 2))
         survey = Survey(self.dx, self.dt, self.nt, self.freq, 1 / self.freq, places, float(fastest))
         self.objective = Inversion(survey, self.inner, self.outer, float(spread))

@@ -40,27 +40,27 @@ class RowPreparation:
             return _whole(found)
         return _of_bytes(found) if self.kind == "bytes" else _float(found)
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """As it is written down."""
         return asdict(self) | {"shape": list(self.shape)}
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> RowPreparation:
+    def of(cls, written: Mapping[str, Any]) -> RowPreparation:
         """What was written down.
 
         Raises:
             ValueError: it is not that of rows.
         """
-        if not isinstance(told, Mapping) or set(told) != {"shape", "kind", "scale"}:
+        if not isinstance(written, Mapping) or set(written) != {"shape", "kind", "scale"}:
             raise ValueError("rows must have kind, scale, shape")
-        shape, scale = told["shape"], told["scale"]
+        shape, scale = written["shape"], written["scale"]
         if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
             raise ValueError(f"rows' shape={shape} must be a list of whole numbers above 0")
-        if told["kind"] not in KINDS:
-            raise ValueError(f"rows' kind={told['kind']} must be one of {', '.join(KINDS)}")
+        if written["kind"] not in KINDS:
+            raise ValueError(f"rows' kind={written['kind']} must be one of {', '.join(KINDS)}")
         if scale is not None and not (type(scale) in (int, float) and math.isfinite(scale)):
             raise ValueError(f"rows' scale={scale} must be a number or null")
-        return cls(tuple(shape), told["kind"], scale)
+        return cls(tuple(shape), written["kind"], scale)
 
 
 def _float(found: np.ndarray) -> Tensor:

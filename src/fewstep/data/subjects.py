@@ -167,9 +167,9 @@ class Subjects(Brains):
 
     def settings(self) -> dict[str, Any]:
         """All but how many voxels of a test subject are looked at."""
-        told = super().settings()
-        del told["test_voxels"]
-        return told | {"images": told.pop("fewest_images")}
+        own = super().settings()
+        del own["test_voxels"]
+        return own | {"images": own.pop("fewest_images")}
 
     def drawn(self, draws: Draws, spec: EpisodeSpec) -> tuple[np.ndarray, np.ndarray]:
         """By random numbers of their own each, so that more of one shift none of another."""

@@ -127,13 +127,13 @@ def check_numbers(asked: Any) -> None:
         if not 0 < (value := getattr(asked, key)) < math.inf:
             raise ValueError(f"dataset.{key}={value}: must be a number above 0")
     real = (int, float)
-    for key, kind, told in (("grid", int, "whole numbers"), ("velocity", real, "numbers")):
+    for key, kind, kinds in (("grid", int, "whole numbers"), ("velocity", real, "numbers")):
         value = getattr(asked, key)
         if len(value) != 2 or not all(isinstance(n, kind) and 0 < n < math.inf for n in value):
-            raise ValueError(f"dataset.{key}={value}: must be two {told} above 0")
+            raise ValueError(f"dataset.{key}={value}: must be two {kinds} above 0")
     if asked.velocity[1] >= asked.velocity[0]:
-        told = "the second is the largest distance from the first, the mean, and must be less"
-        raise ValueError(f"dataset.velocity={list(asked.velocity)}: {told}")
+        reason = "the second is the largest distance from the first, the mean, and must be less"
+        raise ValueError(f"dataset.velocity={list(asked.velocity)}: {reason}")
     if not asked.receiver_rows or not all(type(r) is int for r in asked.receiver_rows):
         raise ValueError(f"dataset.receiver_rows={asked.receiver_rows}: must be whole numbers")
 
@@ -144,8 +144,8 @@ def read_models(file: str, grid: Sequence[int]) -> np.ndarray:
     found = read_numbers(file, "dataset.file", "models in m/s")
     found = found[None] if found.ndim == 2 else found
     if found.ndim != 3 or not len(found) or found.shape[1:] != tuple(grid):
-        told = f"{len(found)} models of {list(found.shape[1:])}"
-        raise ValueError(f"{key}: holds {told}. Set dataset.grid to these cells, or cut them")
+        here = f"{len(found)} models of {list(found.shape[1:])}"
+        raise ValueError(f"{key}: holds {here}. Set dataset.grid to these cells, or cut them")
     if len(holes := found[~np.isfinite(found) | (found <= 0)]):
         raise ValueError(
             f"{key}: holds {holes[0]:g} in {len(holes)} of {found.size} cells, and a speed is "

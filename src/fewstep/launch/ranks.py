@@ -62,17 +62,17 @@ def run(target: str, config: Config, folder: Path, line: str) -> dict[str, Any]:
         )
         for n in range(ranks)
     ]
-    told: list[float] = []
+    stops: list[float] = []
     try:
-        with signals.instead(lambda: tell(processes, told)):
-            wait(processes, told)
+        with signals.instead(lambda: tell(processes, stops)):
+            wait(processes, stops)
             statuses = [process.poll() for process in processes]
     finally:
         for process in processes:
             process.kill()  # also one that is stopped and hears of nothing else
             process.communicate()  # it is over, and the pipe to it is closed
     if any(statuses) or None in statuses:
-        if told:
+        if stops:
             raise SystemExit(1)
         raise RankFailed(cause(statuses))
     return json.loads((folder / "results.json").read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from fewstep.config.arguments import read
 from fewstep.config.compose import compose_config, own_part, plain
 from fewstep.config.ranks import outside
-from fewstep.config.trust import told
+from fewstep.config.trust import text_of
 from fewstep.disk.files import CannotWrite
 from fewstep.disk.lock import held
 from fewstep.launch import through_hydra
@@ -54,7 +54,7 @@ def _launch(command: Command, words: Sequence[str]) -> int:
             return _sweep(command, arguments.overrides, line)
         run_one(command, arguments.overrides, line)
     except ConfigError as error:
-        return complain(told(error, command.name, words))
+        return complain(text_of(error, command.name, words))
     except (CannotWrite, RankFailed) as error:
         return complain(error, status=1)
     except KeyboardInterrupt:

@@ -23,10 +23,10 @@ class RankFailed(Exception):
     """A rank that did not reach its end; its text is all that the user needs to see."""
 
 
-def tell(processes: Sequence[subprocess.Popen], told: list[float]) -> None:
+def tell(processes: Sequence[subprocess.Popen], stops: list[float]) -> None:
     """Have rank zero save and stop. The others hear nothing: they would leave it waiting for their
     share, and one that somebody has stopped is waited for, unless it goes on."""
-    told.append(time.monotonic())
+    stops.append(time.monotonic())
     for process in processes:
         process.send_signal(signal.SIGCONT)
     processes[0].send_signal(signal.SIGINT)
@@ -44,18 +44,18 @@ def cause(statuses: Sequence[int | None]) -> str:
     return f"the {len(statuses)} ranks have lost each other: one hangs, or the network between them"
 
 
-def wait(processes: Sequence[subprocess.Popen], told: Sequence[float]) -> None:
+def wait(processes: Sequence[subprocess.Popen], stops: Sequence[float]) -> None:
     """Wait for all to end, for rank zero and not much longer where one fails, and not for ever
-    where they were `told` to stop."""
+    where `stops` says when they were told to stop."""
     deadline = float("inf")
     while True:
         now, bad = time.monotonic(), [process.poll() for process in processes if process.poll()]
         if bad and deadline == float("inf"):
             deadline = now + GRACE
-        if told and now > told[0] + ANSWER:
+        if stops and now > stops[0] + ANSWER:
             for process in processes[1:]:
                 process.kill()
-            deadline = told[0] + ANSWER + LAST
+            deadline = stops[0] + ANSWER + LAST
         ended = all(process.poll() is not None for process in processes)
         at_fault = processes[0].poll() not in (None, 0, LEFT)
         if ended or at_fault or now > deadline:

@@ -48,8 +48,8 @@ def read_words(file: Path) -> list[str] | None:
         words = plain_yaml(file)
     except (OSError, ValueError):
         return None
-    told = isinstance(words, list) and all(isinstance(word, str) for word in words)
-    return words if told else None
+    all_texts = isinstance(words, list) and all(isinstance(word, str) for word in words)
+    return words if all_texts else None
 
 
 def _has_budget(words: Sequence[str], folder: Path) -> bool:

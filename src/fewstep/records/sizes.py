@@ -15,7 +15,7 @@ SIZES = ("ways", "shots")
 class Cell(NamedTuple):
     """One figure of such a table."""
 
-    told: Mapping[str, str]
+    columns: Mapping[str, str]
     """Whose it is, by column."""
     size: int
     tasks: int
@@ -30,11 +30,13 @@ def varies(result: Mapping[str, Any]) -> bool:
 
 def grid(size: str, cells: Sequence[Cell]) -> list[list[str]]:
     """Head and body, protocols side by side; a column that is the same in all rows is left out."""
-    names = [n for n in (cells[0].told if cells else ()) if len({c.told[n] for c in cells}) > 1]
+    names = [
+        n for n in (cells[0].columns if cells else ()) if len({c.columns[n] for c in cells}) > 1
+    ]
     protocols = sorted({cell.protocol for cell in cells})
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for cell in cells:
-        row = (*(cell.told[n] for n in names), str(cell.size), f"{cell.tasks:,}")
+        row = (*(cell.columns[n] for n in names), str(cell.size), f"{cell.tasks:,}")
         rows.setdefault(row, {})[cell.protocol] = cell.figure
     body = [[*row, *(own.get(p, "") for p in protocols)] for row, own in rows.items()]
     return [[*names, size, "tasks", *protocols], *body]
@@ -49,7 +51,7 @@ def grids(results: Sequence[Mapping[str, Any]]) -> list[list[list[str]]]:
 
 
 def _cells(result: Mapping[str, Any], size: str) -> list[Cell]:
-    told = {
+    columns = {
         "initialization": result["init"],
         "checkpoint": result["checkpoint"] or "-",
         "setting": setting(result["ways"], result["shots"], "acc", varies=True),
@@ -57,4 +59,4 @@ def _cells(result: Mapping[str, Any], size: str) -> list[Cell]:
         "batch": str(result["batch_size"] or "all"),
     }
     groups = result.get(f"by_{size}", ())
-    return [Cell(told, g[size], g["tasks"], result["protocol"], show(g)) for g in groups]
+    return [Cell(columns, g[size], g["tasks"], result["protocol"], show(g)) for g in groups]

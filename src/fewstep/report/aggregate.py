@@ -54,13 +54,13 @@ def _figure(row: Row, protocol: str, entries: Sequence[Entry]) -> Figure:
     mean, seeds, tasks = (
         None if value is None else value / scale for value in (one.mean, one.seeds, one.tasks)
     )
-    told = {**row.columns, "init": row["init"], "setting": row.setting, "protocol": protocol}
+    of_row = {**row.columns, "init": row["init"], "setting": row.setting, "protocol": protocol}
     own = [value for value in row.columns.values() if value is not None]
     own += [] if row["init"] == "trained" else [row["init"]]
     size = f"{row['ways']}w{row['shots']}s"
     words = [*map(str, own), f"any_{size}" if row["varies"] else size, protocol]
     name = re.sub(r"\W+", "_", "_".join(dict.fromkeys(words)))
-    columns = {**told, "tasks": row["tasks"], "seeds": len(by_seed(entries, one.metric))}
+    columns = {**of_row, "tasks": row["tasks"], "seeds": len(by_seed(entries, one.metric))}
     return Figure(name, columns, one.metric, mean, seeds, tasks, dict(_curve(entries, one.metric)))
 
 

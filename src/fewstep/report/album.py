@@ -44,7 +44,7 @@ class Album:
             }
         )
 
-    def told(self) -> list[str]:
+    def files(self) -> list[str]:
         """The files in few words: `final.png/.pdf/.svg`."""
         endings = "/.".join(FORMATS)
         return [f"{stem}.{endings}" for _, stem in self.pictures.values()]

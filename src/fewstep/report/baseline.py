@@ -42,7 +42,7 @@ def compared(table: Sequence[Row], name: str) -> list[list[str]]:
     found = [ahead(row, baseline, protocol) for row, baseline, protocol, _ in pairs]
     adjusted = holm([one.p for one in found])
     body = [
-        [_title(row), setting, protocol, *_told(one, p, is_loss(row, protocol))]
+        [_title(row), setting, protocol, *_cells(one, p, is_loss(row, protocol))]
         for (row, _, protocol, setting), one, p in zip(pairs, found, adjusted, strict=True)
     ]
     return [HEAD, *body]
@@ -69,8 +69,8 @@ def names(row: Row) -> list[str]:
     """What a row may be called, the shortest first."""
     if row["init"] != "trained":
         return [row["init"], f"{row.label} {row['init']}"]
-    told = dict.fromkeys([row["algorithm"], row["label"], row["name"], row.brief, row.label])
-    return [text for text in told if text]
+    every = dict.fromkeys([row["algorithm"], row["label"], row["name"], row.brief, row.label])
+    return [text for text in every if text]
 
 
 def is_called(row: Row, name: str) -> bool:
@@ -83,10 +83,10 @@ def _pairs(table: Sequence[Row], name: str) -> Iterator[tuple[Row, Row, str, str
     for (_, protocol), rows in groups(table).items():
         called = [row for row in rows if is_called(row, name)]
         if len(called) > len({row["steps"] for row in called}):
-            told = "; ".join(f"{_title(row)}, {row.setting}" for row in called[:SHOWN])
+            titles = "; ".join(f"{_title(row)}, {row.setting}" for row in called[:SHOWN])
             raise ConfigError(
                 f"--baseline {printable(name)}: {len(called)} rows of one setting are called so: "
-                f"{printable(told)}. Name one of them as it stands here, or report on fewer runs"
+                f"{printable(titles)}. Name one of them as it stands here, or report on fewer runs"
             )
         for row in rows:
             own = [one for one in called if len(called) == 1 or one["steps"] == row["steps"]]
@@ -99,7 +99,7 @@ def _title(row: Row) -> str:
     return row.spoken if row["init"] == "trained" else f"{row.spoken} {row['init']}"
 
 
-def _told(one: Contrast, p: float, loss: bool) -> list[str]:
+def _cells(one: Contrast, p: float, loss: bool) -> list[str]:
     effect = "" if one.effect is None else f"{one.effect:+.2f}"
     found = difference(one, 4 if loss else 2)
     return [found, effect, p_value(p), _verdict(one, p, loss), one.basis]

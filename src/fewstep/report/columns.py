@@ -44,19 +44,19 @@ def columns(table: Sequence[Row]) -> list[Column]:
     """Whatever is known of the rows, accuracies in percent and losses as they are."""
     every = dict.fromkeys(name for row in table for name in row.columns)
     own = [name for name in every if not all(row.says(name) for row in table)]
-    told = [Column(words.named(name), [_own(row, name) for row in table]) for name in own]
-    told += [Column(name, [of(row) for row in table], text) for name, text, of in _CONTEXT]
+    found = [Column(words.named(name), [_own(row, name) for row in table]) for name in own]
+    found += [Column(name, [of(row) for row in table], text) for name, text, of in _CONTEXT]
     spent = [work(row) for row in table]
-    told += [Column(name, [of(s) for s in spent], text) for name, text, of in _SPENT]
-    told = [column for column in told if any(column.cells) and not _of_first_order(column)]
+    found += [Column(name, [of(s) for s in spent], text) for name, text, of in _SPENT]
+    found = [column for column in found if any(column.cells) and not _of_first_order(column)]
     if any(row.objective is not None for row in table):
-        told.append(Column("objective", [_objective(row) for row in table]))
+        found.append(Column("objective", [_objective(row) for row in table]))
     marked = best(table)
     for protocol in PROTOCOLS:
         if any(protocol in row.cells for row in table):
             cells = [_figure(row, protocol, (id(row), protocol) in marked) for row in table]
-            told.append(Column(protocol, cells))
-    return [*told, *(Column(name, cells) for name, cells in further(table).items())]
+            found.append(Column(protocol, cells))
+    return [*found, *(Column(name, cells) for name, cells in further(table).items())]
 
 
 def _of_first_order(column: Column) -> bool:
@@ -74,15 +74,15 @@ def grid(table: Sequence[Row]) -> list[list[str]]:
 def caption(table: Sequence[Row]) -> str:
     """One line for the columns that do not; empty where all do."""
     same = [c for c in columns(table) if c.constant and c.cells[0]]
-    told = "; ".join(_phrase(c) for c in same)
+    phrases = "; ".join(_phrase(c) for c in same)
     prefix = "Same in all rows: " if len(table) > 1 else ""
-    return f"{prefix}{told}." if told else ""
+    return f"{prefix}{phrases}." if phrases else ""
 
 
 def _phrase(column: Column) -> str:
-    (told, *_), phrase = column.cells, str(column.phrase)
-    alone = column.name == "seeds" and "," not in told
-    return (phrase.replace("seeds", "seed") if alone else phrase).format(told)
+    (value, *_), phrase = column.cells, str(column.phrase)
+    alone = column.name == "seeds" and "," not in value
+    return (phrase.replace("seeds", "seed") if alone else phrase).format(value)
 
 
 def _own(row: Row, name: str) -> str:

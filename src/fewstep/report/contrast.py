@@ -44,19 +44,19 @@ class Contrast:
     """In standard deviations of one difference; None where no per-task figures are there."""
 
     @property
-    def told(self) -> bool:
+    def told_apart(self) -> bool:
         """Whether it is told apart from zero."""
         return self.p < LEVEL
 
     @property
     def above(self) -> bool:
         """Whether it is above zero beyond its interval."""
-        return self.told and self.mean > 0
+        return self.told_apart and self.mean > 0
 
     @property
     def below(self) -> bool:
         """Whether it is below zero beyond its interval."""
-        return self.told and self.mean < 0
+        return self.told_apart and self.mean < 0
 
 
 def contrast(weights: Weights, curves: Curves) -> Contrast:

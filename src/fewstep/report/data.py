@@ -33,8 +33,8 @@ class Data:
         if not entry.get("data_sha256") and len(known) == 1:
             (found,) = known
         trained = entry.get("trained_on") or {}
-        told = [trained.get("dataset"), str(trained.get("data_sha256") or "")[:DIGITS]]
-        text = " ".join(str(word) for word in told if word)
+        other = [trained.get("dataset"), str(trained.get("data_sha256") or "")[:DIGITS]]
+        text = " ".join(str(word) for word in other if word)
         return {**dict(zip(COLUMNS, found, strict=True)), "trained_on": text or None}
 
 

@@ -20,8 +20,8 @@ from fewstep.report.work import SPENT, work
 
 def markdown(table: Sequence[Row]) -> str:
     """The rows as a Markdown table, under a line for what is the same in all of them."""
-    told = [markdown_text(caption(table)), markdown_table(grid(table))]
-    return "\n\n".join(filter(None, told))
+    pieces = [markdown_text(caption(table)), markdown_table(grid(table))]
+    return "\n\n".join(filter(None, pieces))
 
 
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:
@@ -32,8 +32,8 @@ def markdown_table(lines: Sequence[Sequence[str]]) -> str:
 
 
 def _markdown_cell(text: str) -> str:
-    told = markdown_text(text).replace("|", "\\|")
-    return f"**{told}**" if isinstance(text, Best) else told
+    cell = markdown_text(text).replace("|", "\\|")
+    return f"**{cell}**" if isinstance(text, Best) else cell
 
 
 def markdown_text(text: str) -> str:

@@ -22,13 +22,13 @@ def further(table: Sequence[Row]) -> dict[str, list[str]]:
     several = len({protocol for protocol, _ in found}) > 1
     return {
         measures.measured(name) + (f", {protocol}" if several else ""): [
-            _told(row.cells.get(protocol, ()), name) for row in table
+            _cell(row.cells.get(protocol, ()), name) for row in table
         ]
         for protocol, name in found
     }
 
 
-def _told(entries: Sequence[Entry], name: str) -> str:
+def _cell(entries: Sequence[Entry], name: str) -> str:
     """`27.08 (seeds ± 3.20)`; empty where there is no such figure."""
     known = [entry for entry in entries if entry.get(name) is not None]
     values = [measures.scale(name) * value for value in by_seed(known, name).values()]

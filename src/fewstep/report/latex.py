@@ -64,15 +64,15 @@ INTERVALS = (
 def latex(found: Sequence[Section], baseline: str | None = None) -> str:
     """A table for each section that has rows, and one of its differences to the baseline, as a part
     of a document."""
-    told = [HEAD]
+    pieces = [HEAD]
     shown = [section for section in found if section.rows]
     for rows, label in zip((s.rows for s in shown), _labels(shown), strict=True):
         percent = ["In percent."] if any(PERCENT in text for text in note(rows)) else []
-        told.append(_table([caption(rows), *percent, INTERVALS], label, grid(rows)))
+        pieces.append(_table([caption(rows), *percent, INTERVALS], label, grid(rows)))
         if baseline and (lines := compared(rows, baseline))[1:]:
             says = [f"Differences to {baseline}.", NOTE]
-            told.append(_table(says, f"{label}-differences", lines))
-    return "\n".join(told)
+            pieces.append(_table(says, f"{label}-differences", lines))
+    return "\n".join(pieces)
 
 
 def _labels(found: Sequence[Section]) -> list[str]:
@@ -87,9 +87,9 @@ def _labels(found: Sequence[Section]) -> list[str]:
 
 def _table(says: Sequence[str], label: str, lines: Sequence[Sequence[str]]) -> str:
     head, *body = lines
-    told = "\n".join(f"    {' & '.join(map(cell, line))} \\\\" for line in body)
+    inner = "\n".join(f"    {' & '.join(map(cell, line))} \\\\" for line in body)
     text = escaped(" ".join(filter(None, says)))
-    return TABLE % (text, label, _kinds(body), " & ".join(map(escaped, head)), told)
+    return TABLE % (text, label, _kinds(body), " & ".join(map(escaped, head)), inner)
 
 
 def _kinds(body: Sequence[Sequence[str]]) -> str:
@@ -102,12 +102,12 @@ def cell(text: str) -> str:
     if found := TINY.fullmatch(text):
         digit, places = found[1], int(found[2])
         return f"$< 10^{{-{LEAST}}}$" if places > LEAST else rf"${digit} \cdot 10^{{-{places}}}$"
-    told = re.sub(r"^-(?=\d)", "$-$", escaped(text.replace("(seeds ±", "(±")))
-    return rf"\textbf{{{told}}}" if isinstance(text, Best) else told
+    shown = re.sub(r"^-(?=\d)", "$-$", escaped(text.replace("(seeds ±", "(±")))
+    return rf"\textbf{{{shown}}}" if isinstance(text, Best) else shown
 
 
 def escaped(text: str) -> str:
     """A text from anywhere that LaTeX sets as it is; what its default fonts lack is a question
     mark."""
-    told = "".join(SPELLED.get(character, character) for character in printable(text))
-    return "".join(c if c.isascii() or "\u00a0" < c < "\u0250" else "?" for c in told)
+    spelled = "".join(SPELLED.get(character, character) for character in printable(text))
+    return "".join(c if c.isascii() or "\u00a0" < c < "\u0250" else "?" for c in spelled)

@@ -34,7 +34,7 @@ def exported(found: Sequence[Section]) -> str:
             algorithms = tasks.setdefault(f"{row.setting}{tested}, {protocol}", {})
             for entry in entries:
                 run = next(run for run in row.runs if run.folder == entry["folder"])
-                seeds = algorithms.setdefault(_told(row), {})
+                seeds = algorithms.setdefault(_candidate(row), {})
                 seeds.setdefault(f"seed_{entry['seed']}", _seed(run, entry))
     for tasks in content.values():
         _even([seed for rows in tasks.values() for row in rows.values() for seed in row.values()])
@@ -55,13 +55,13 @@ def _even(seeds: Sequence[dict[str, Any]]) -> None:
 
 def _tested(row: Row, table: Sequence[Row]) -> str:
     """How it was tested, where a row that is called the same was tested otherwise."""
-    alike = [r for r in table if (_told(r), r.setting) == (_told(row), row.setting)]
+    alike = [r for r in table if (_candidate(r), r.setting) == (_candidate(row), row.setting)]
     names = {"steps": "{} test steps", "shift": "shift {}", "tasks": "{} test tasks"}
     more = [name for name in names if len({other[name] for other in alike}) > 1]
     return "".join(f", {names[name].format(row[name])}" for name in more)
 
 
-def _told(row: Row) -> str:
+def _candidate(row: Row) -> str:
     """The row without what its task says already."""
     own = {n: v for n, v in row.columns.items() if not n.startswith("shots") and v is not None}
     return "; ".join(f"{v}".replace(",", ";") for v in own.values()) or row["algorithm"]
@@ -73,8 +73,8 @@ def _seed(run: Run, entry: Entry) -> dict[str, Any]:
     final = [entry[name]] if figures is None else [float(f"{value:.7g}") for value in figures]
     steps = next((found for split in CURVES if (found := logged(run, f"{split}/{name}"))), [])
     points = [(x, [value]) for x, value, _ in steps] or [(entry["meta_iterations"], final)]
-    told = {
+    by_step = {
         f"step_{place}": {"step_count": x, METRICS[name]: values}
         for place, (x, values) in enumerate(points)
     }
-    return {**told, "absolute_metrics": {METRICS[name]: final}}
+    return {**by_step, "absolute_metrics": {METRICS[name]: final}}

@@ -52,13 +52,13 @@ def note(table: Sequence[Row]) -> list[str]:
     """What the figures of all tables are, and what their intervals speak of."""
     metrics = {measures.metric_of(e[0]) for row in table for e in row.cells.values()}
     few = [FEW_TASKS] if any(row["tasks"] < FEW for row in table) else []
-    told = [" ".join([OVER, *few, BANDS, *([PERCENT] if "acc" in metrics else [])])]
-    told += [BEST] if best(table) else []
+    sentences = [" ".join([OVER, *few, BANDS, *([PERCENT] if "acc" in metrics else [])])]
+    sentences += [BEST] if best(table) else []
     whose: dict[str, dict[str, None]] = {}
     for row in table:
         whose.setdefault(kind(row), {})[words.dataset(row["dataset"])] = None
     alone = len(whose) == 1
-    return told + [
+    return sentences + [
         text if alone else f"Of {', '.join(whose[name])}: {text}"
         for name, text in KINDS.items()
         if name in whose

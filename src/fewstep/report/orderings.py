@@ -101,16 +101,16 @@ def decide(contrasts: Sequence[Contrast]) -> Decision:
 def grid(found: Mapping[str, Sequence[Entry]]) -> list[list[str]]:
     """Head and body: each claim, whether it holds, and the difference that decides it."""
     lacking = [_lacking(claim, found) for claim in CLAIMS]
-    told = [
+    decisions = [
         None if reason else decide([contrast(weights, found) for weights in claim.contrasts])
         for claim, reason in zip(CLAIMS, lacking, strict=True)
     ]
-    adjusted = iter(holm([one.p for one in told if one]))
+    adjusted = iter(holm([one.p for one in decisions if one]))
     return [
         HEAD,
         *(
-            [claim.text, *(_told(one, next(adjusted)) if one else _untold(reason))]
-            for claim, reason, one in zip(CLAIMS, lacking, told, strict=True)
+            [claim.text, *(_decided(one, next(adjusted)) if one else _undecided(reason))]
+            for claim, reason, one in zip(CLAIMS, lacking, decisions, strict=True)
         ),
     ]
 
@@ -125,9 +125,9 @@ def _lacking(claim: Claim, found: Mapping[str, Sequence[Entry]]) -> str:
     return "; ".join(reasons)
 
 
-def _told(one: Decision, adjusted: float) -> list[str]:
+def _decided(one: Decision, adjusted: float) -> list[str]:
     return [one.verdict(adjusted), difference(one.shown), p_value(adjusted), one.shown.basis]
 
 
-def _untold(reason: str) -> list[str]:
+def _undecided(reason: str) -> list[str]:
     return ["cannot be told", reason, "", ""]

@@ -41,7 +41,7 @@ SETTING = re.compile(r"\d+-way \d+-shot")
 class Origin:
     """Where the figures of one run come from."""
 
-    told: str
+    title: str
     link: str
     folder: str
     command: str
@@ -49,9 +49,9 @@ class Origin:
     """Commit, device and seconds."""
 
 
-def page(told: Sequence[Part], album: Album, folder: Path, subtitle: str) -> str:
+def page(body: Sequence[Part], album: Album, folder: Path, subtitle: str) -> str:
     """The whole page, for a file in a folder from which the links to the runs go out."""
-    contents = _contents(told, album)
+    contents = _contents(body, album)
     anchors = {id(part): f"part-{number}" for number, part in enumerate(contents, 1)}
     return (
         _templates()
@@ -60,7 +60,7 @@ def page(told: Sequence[Part], album: Album, folder: Path, subtitle: str) -> str
             title="fewstep report",
             subtitle=subtitle,
             style=Markup(files("fewstep.report").joinpath("page.css").read_text(encoding="utf-8")),
-            parts=told,
+            parts=body,
             contents=contents,
             called=_called,
             anchor=lambda part: anchors.get(id(part)),
@@ -76,12 +76,12 @@ def page(told: Sequence[Part], album: Album, folder: Path, subtitle: str) -> str
     )
 
 
-def _contents(told: Sequence[Part], album: Album) -> list[Part]:
+def _contents(body: Sequence[Part], album: Album) -> list[Part]:
     """What the list of contents leads to: the sections, or what the only one consists of."""
-    headings = [part for part in told if isinstance(part, Heading)]
+    headings = [part for part in body if isinstance(part, Heading)]
     if len(headings) > 1:
         return [*headings]
-    return [part for part in told if isinstance(part, Table | Origins) or _drawn(part, album)]
+    return [part for part in body if isinstance(part, Table | Origins) or _drawn(part, album)]
 
 
 def _drawn(part: Part, album: Album) -> bool:
@@ -131,11 +131,11 @@ def _kind(text: str) -> str:
 
 def _jointed(text: str) -> Markup:
     """A text with places to break the line in its long words, behind what joins their parts."""
-    told = (
+    pieces = (
         re.sub(r"(?<=[_./=:])(?=\w)", "\0", word) if len(word) > LONG else word
         for word in re.split(r"(\s+)", printable(text))
     )
-    return Markup("<wbr>").join("".join(told).split("\0"))
+    return Markup("<wbr>").join("".join(pieces).split("\0"))
 
 
 def _pieces(text: str) -> list[str]:
@@ -151,13 +151,13 @@ def _origins(section: Section, folder: Path) -> list[Origin]:
         first.setdefault(row.recipe, (row, series.words))
     places = Counter(recipe for recipe, _ in {(row.recipe, place(row)) for row in section.rows})
     return [
-        _origin(run, told if places[row.recipe] > 1 else f"{told}, {place(row)}", folder)
-        for row, told in first.values()
+        _origin(run, title if places[row.recipe] > 1 else f"{title}, {place(row)}", folder)
+        for row, title in first.values()
         for run in row.runs
     ]
 
 
-def _origin(run: Run, told: str, folder: Path) -> Origin:
+def _origin(run: Run, title: str, folder: Path) -> Origin:
     says = run.content
     seconds = says.get("train_seconds")
     commit = (says.get("git_commit") or "")[:10]
@@ -165,7 +165,7 @@ def _origin(run: Run, told: str, folder: Path) -> Origin:
     facts.append(None if seconds is None else f"trained for {seconds:,.0f} s")
     link = quote(Path(os.path.relpath(run.folder.resolve(), folder.resolve())).as_posix())
     return Origin(
-        f"{told}, seed {says['seed']}",
+        f"{title}, seed {says['seed']}",
         f"{link}/",
         str(run.folder),
         single(run),

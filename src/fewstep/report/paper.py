@@ -86,19 +86,19 @@ def unmatched(found: Iterable[Match]) -> list[Cell]:
 
 def differences(cell: Cell, row: Row, entry: Entry) -> list[str]:
     """What a result rests on that the paper's does not, in words."""
-    told, experiment = [], cell["training"]
+    found, experiment = [], cell["training"]
     done, budget = row["meta_iterations"], published()["trainings"][experiment]["meta_iterations"]
     if done != budget:
-        told.append(f"{done:,} of {budget:,} meta-iterations")
+        found.append(f"{done:,} of {budget:,} meta-iterations")
     tested = {"checkpoint": of_experiment(experiment)["eval.checkpoint"], **cell["evaluation"]}
     for name, wanted in tested.items():
         if name == "tasks":
-            told += [f"{entry['tasks']:,} of {wanted:,} tasks"] if entry["tasks"] < wanted else []
+            found += [f"{entry['tasks']:,} of {wanted:,} tasks"] if entry["tasks"] < wanted else []
         elif entry.get(name, wanted) != wanted:
-            told.append(f"{name}={typed(entry[name])}, not {typed(wanted)}")
+            found.append(f"{name}={typed(entry[name])}, not {typed(wanted)}")
     if row["shift"]:  # with copies of each picture, which no published test has
-        told.append(f"eval.shift={row['shift']}, not 0")
-    return told + otherwise(experiment, row)
+        found.append(f"eval.shift={row['shift']}, not 0")
+    return found + otherwise(experiment, row)
 
 
 def grid(found: Sequence[Match]) -> list[list[str]]:

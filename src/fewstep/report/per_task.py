@@ -48,8 +48,8 @@ def per_task(entry: Entry, metric: str) -> np.ndarray | None:
         return None
     try:
         changed = file.stat().st_mtime_ns
-        told = _own(file, changed) if file == own else _kept(file, changed)[entry["place"]]
-        return np.asarray(told[metric])
+        figures = _own(file, changed) if file == own else _kept(file, changed)[entry["place"]]
+        return np.asarray(figures[metric])
     except (OSError, *DAMAGED) as error:
         raise ConfigError(
             f"{file}: has no {metric} for each task ({printable(error)}). Remove it, or leave "

@@ -45,15 +45,15 @@ def otherwise(experiment: str, row: Row) -> list[str]:
         return _by_command(experiment, row.words)
     recipe = of_experiment(experiment)
     own = LEFT_OUT | dict(flatten(config))
-    told = []
+    lines = []
     for name in {**recipe, **own}:
         wanted, found = (None if c.get(name) in ([], {}) else c.get(name) for c in (recipe, own))
         if found == wanted or _is_of(name, SAID + PROPOSED + BESIDE):
             continue
         known = name in own or any(key.startswith(f"{name}.") for key in own)
-        told += [f"{name}={typed(own[name])}, not {typed(recipe.get(name))}"] if known else []
-        told += [] if known else [f"{name} is not recorded"]
-    return told
+        lines += [f"{name}={typed(own[name])}, not {typed(recipe.get(name))}"] if known else []
+        lines += [] if known else [f"{name} is not recorded"]
+    return lines
 
 
 def _by_command(experiment: str, words: Sequence[str]) -> list[str]:

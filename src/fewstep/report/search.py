@@ -79,8 +79,8 @@ def search_of(section: Section) -> Search | None:
     tried = {run.folder: _overrides(run.folder) for run in jobs}
     scale = measures.scale(metric)
     trials = [Trial(run, tried[run.folder], scale * _objective(run.folder)) for run in jobs]
-    told = dict.fromkeys(key for trial in trials for key in trial.tried)
-    keys = [key for key in told if _varies(trials, key)]
+    every = dict.fromkeys(key for trial in trials for key in trial.tried)
+    keys = [key for key in every if _varies(trials, key)]
     if not keys or not any(math.isfinite(trial.objective) for trial in trials):
         return None
     return Search(
@@ -101,12 +101,12 @@ def _objective(folder: Path) -> float:
 def _overrides(folder: Path) -> dict[str, Any]:
     """What the job was told; nothing where that cannot be read."""
     try:
-        told = plain_yaml(folder / "overrides.yaml")
+        given = plain_yaml(folder / "overrides.yaml")
     except (OSError, ValueError):
         return {}
-    if not isinstance(told, list):
+    if not isinstance(given, list):
         return {}
-    pairs = (str(word).lstrip("+~").partition("=") for word in told)
+    pairs = (str(word).lstrip("+~").partition("=") for word in given)
     return {key: _value(text) for key, _, text in pairs}
 
 

@@ -58,8 +58,8 @@ def _section(title: str, jobs: Sequence[Run]) -> Section:
 
 def _without_results(run: Run, swept: Sequence[str]) -> str:
     own: dict[str, Any] = {**values(run.config, swept), "seed": run.config.get("seed")}
-    told = ", ".join(words.assigned(name, value) for name, value in own.items())
+    overrides = ", ".join(words.assigned(name, value) for name, value in own.items())
     far = f"at meta-iteration {reached(run):,} of {run.config['max_meta_iterations']:,}"
     state = "stopped" if run.stopped else "unfinished"
     state = state if run.failure is None else f"failed ({run.failure})"
-    return f"{run.folder} ({told}): {state}, {far}"
+    return f"{run.folder} ({overrides}): {state}, {far}"

@@ -70,12 +70,12 @@ def series_of(table: Sequence[Row], keys: Sequence[str] = ()) -> list[Series]:
     """
     firsts = [_first(row) for row in table]
     of = {first: keys or _differing(table, firsts, first) for first in dict.fromkeys(firsts)}
-    told = [[first, *_values(row, of[first])] for row, first in zip(table, firsts, strict=True)]
+    words_of = [[first, *_values(row, of[first])] for row, first in zip(table, firsts, strict=True)]
     for candidate in (_baseline, *CANDIDATES):
-        told = _apart(table, told, candidate)
+        words_of = _apart(table, words_of, candidate)
     return [
         Series(", ".join(filter(None, said)), _family(row))
-        for row, said in zip(table, told, strict=True)
+        for row, said in zip(table, words_of, strict=True)
     ]
 
 
@@ -95,12 +95,12 @@ def _differing(table: Sequence[Row], firsts: Sequence[str], first: str) -> list[
     panels: dict[str, dict[str, Mapping[str, Any]]] = {}
     for row, own in zip(table, firsts, strict=True):
         if own == first:
-            panels.setdefault(place(row), {})[row.recipe] = _told(row)
+            panels.setdefault(place(row), {})[row.recipe] = _keys(row)
     found = (distinguishing(list(recipes.values())) for recipes in panels.values())
     return list(dict.fromkeys(key for keys in found for key in keys))
 
 
-def _told(row: Row) -> Mapping[str, Any]:
+def _keys(row: Row) -> Mapping[str, Any]:
     """Of its configuration what is not said elsewhere."""
     flat = flatten(row.runs[0].config)
     return {key: v for key, v in flat if key not in SAID and not key.startswith(ELSEWHERE)}
@@ -110,7 +110,7 @@ def _values(row: Row, keys: Sequence[str]) -> list[str]:
     """What tells its recipe and its data apart."""
     if row["init"] not in ("trained", "joint"):
         return []
-    flat = _told(row)
+    flat = _keys(row)
     said = [words.assigned(key, flat[key]) for key in keys if flat.get(key) is not None]
     for name in ("data", "classes", "trained on"):
         if row.columns.get(name):
@@ -136,17 +136,17 @@ CANDIDATES: tuple[Callable[[Row], str], ...] = (
 
 
 def _apart(
-    table: Sequence[Row], told: Sequence[list[str]], more: Callable[[Row], str]
+    table: Sequence[Row], words_of: Sequence[list[str]], more: Callable[[Row], str]
 ) -> list[list[str]]:
     """With more words where those so far are not enough, and these do tell rows apart."""
-    at = [(place(row), tuple(said)) for row, said in zip(table, told, strict=True)]
+    at = [(place(row), tuple(said)) for row, said in zip(table, words_of, strict=True)]
     taken = Counter(at)
     known: dict[Any, set[str]] = {}
     for row, key in zip(table, at, strict=True):
         known.setdefault(key, set()).add(more(row))
     return [
         [*said, more(row)] if taken[key] > 1 and len(known[key]) > 1 else list(said)
-        for row, said, key in zip(table, told, at, strict=True)
+        for row, said, key in zip(table, words_of, at, strict=True)
     ]
 
 

@@ -20,7 +20,7 @@ def by_size(table: Sequence[Row]) -> Iterator[tuple[str, list[list[str]]]]:
 
 
 def _of_row(row: Row, size: str) -> Iterator[Cell]:
-    told = {
+    columns = {
         "run": row.spoken,
         "initialization": str(row["init"]),
         "checkpoint": str(row["checkpoint"] or ""),
@@ -30,7 +30,7 @@ def _of_row(row: Row, size: str) -> Iterator[Cell]:
     }
     for protocol, entries in row.cells.items():
         for value, groups in _groups(entries, size).items():
-            yield Cell(told, value, groups[0]["tasks"], protocol, show(estimate(groups)))
+            yield Cell(columns, value, groups[0]["tasks"], protocol, show(estimate(groups)))
 
 
 def _groups(entries: Sequence[Entry], size: str) -> dict[int, list[Mapping[str, Any]]]:

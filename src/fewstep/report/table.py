@@ -79,8 +79,8 @@ class Row:
     def spoken(self) -> str:
         """The brief one as tables and pictures say it: `Reptile`, `inner learning rate 0.01`."""
         kept = {name: v for name, v in self.columns.items() if not self.says(name)}
-        told = {name: v for name, v in (kept or self.columns).items() if v is not None}
-        return ", ".join(words.assigned(name, v) for name, v in told.items())
+        known = {name: v for name, v in (kept or self.columns).items() if v is not None}
+        return ", ".join(words.assigned(name, v) for name, v in known.items())
 
     def says(self, name: str) -> bool:
         """Whether its setting has the value of a swept key: it was tested as it was trained."""
@@ -89,10 +89,10 @@ class Row:
 
 
 def _in_words(columns: Mapping[str, Any]) -> str:
-    told = {name: value for name, value in columns.items() if value is not None}
-    if "run" in told:
-        return ", ".join([told.pop("run"), *(f"{n} {v}" for n, v in told.items())])
-    return ", ".join(v if n == "label" else f"{n}={v}" for n, v in told.items())
+    known = {name: value for name, value in columns.items() if value is not None}
+    if "run" in known:
+        return ", ".join([known.pop("run"), *(f"{n} {v}" for n, v in known.items())])
+    return ", ".join(v if n == "label" else f"{n}={v}" for n, v in known.items())
 
 
 def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
@@ -129,8 +129,8 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
 
 def _objective(row: Row) -> float | None:
     found = [objective(run) for run in row.runs] if row["init"] == "trained" else []
-    told = [value for value in found if value is not None]
-    return statistics.fmean(told) if told else None
+    known = [value for value in found if value is not None]
+    return statistics.fmean(known) if known else None
 
 
 def _distinct(cells: Mapping[str, list[Entry]]) -> dict[str, list[Entry]]:
@@ -160,8 +160,8 @@ def _name(row: Row, table: Sequence[Row]) -> str:
     name = ": ".join(part for part in (prefix, row["label"]) if part)
     if len(alike) == 1:
         return name
-    told = _by_keys if all(r.runs[0].config for r in alike.values()) else _by_words
-    own = told(row, alike)
+    telling = _by_keys if all(r.runs[0].config for r in alike.values()) else _by_words
+    own = telling(row, alike)
     return f"{name} [{' '.join(own)}]" if own else name
 
 

@@ -9,9 +9,9 @@ from fewstep.report.formats import markdown_table, markdown_text
 from fewstep.report.parts import Heading, Origins, Part, Pictures, Table, Words
 
 
-def text(told: Sequence[Part], album: Album | None = None) -> str:
+def text(body: Sequence[Part], album: Album | None = None) -> str:
     """The report in Markdown, with the pictures that are written beside it."""
-    return "\n\n".join(filter(None, (_markdown(part, album or Album()) for part in told)))
+    return "\n\n".join(filter(None, (_markdown(part, album or Album()) for part in body)))
 
 
 def _markdown(part: Part, album: Album) -> str:

@@ -87,12 +87,12 @@ def differences(table: Iterable[Row]) -> str:
     compared = [group for group in groups.values() if len(group) > 1]
     if not compared:
         return ""
-    told = [text for name, of in GIVEN.items() if (text := _differ(name, of, compared))]
-    if not told:
+    apart = [text for name, of in GIVEN.items() if (text := _differ(name, of, compared))]
+    if not apart:
         given = {n: [of(row) for group in compared for row in group] for n, of in GIVEN.items()}
         known = [n for n, values in given.items() if None not in values and any(values)]
         return f"Compared rows are equal in {', '.join(known)}."
-    return f"Compared rows differ in: {', '.join(told)}."
+    return f"Compared rows differ in: {', '.join(apart)}."
 
 
 def _differ(name: str, of: Any, groups: Sequence[Sequence[Row]]) -> str:

@@ -49,7 +49,7 @@ class Progress(pl.Callback):
             self._validation = f", val {show(self.measure.newest)}"
         speed = self.stopwatch.tasks_per_second(learner.meta_batch)
         if self.stopwatch.meta_iterations:  # before, there is no speed to show
-            text = f"{told(learner.training)}{speed:.0f} tasks/s{self._validation}"
+            text = f"{figures_text(learner.training)}{speed:.0f} tasks/s{self._validation}"
             self._bar.set_postfix_str(text, refresh=False)
         self._bar.update()
 
@@ -59,7 +59,7 @@ class Progress(pl.Callback):
             self._bar = None
 
 
-def told(figures: Mapping[str, float]) -> str:
+def figures_text(figures: Mapping[str, float]) -> str:
     """`loss 0.532, acc 81.2 %, `; nothing before anything was logged."""
     loss = f"loss {figures['loss']:.3g}, " if "loss" in figures else ""
     return loss + (f"acc {figures['acc']:.1%}, ".replace("%", " %") if "acc" in figures else "")

@@ -33,5 +33,5 @@ def check_descent(experiment: Experiment, split: Split) -> None:
     split = split.to("cpu", next(learner.parameters()).dtype)
     for index in range(min(TRIED, experiment.schedule.meta_batch)):
         path = Path(one, learner.problem, learner.start(), split.episode(spec, 0, index))
-        if told := inner.rule.overshoots(float(largest_curvature(path))):
-            raise ConfigError(told)
+        if complaint := inner.rule.overshoots(float(largest_curvature(path))):
+            raise ConfigError(complaint)

@@ -37,11 +37,11 @@ def origin(splits: Splits) -> dict[str, Any]:
     Each is None where the dataset does not tell.
     """
     own = {name: split for name, split in splits.items() if isinstance(split, ClassSplit)}
-    told = len(own) == len(splits) and all(by_name.unique(s) for s in own.values())
+    named = len(own) == len(splits) and all(by_name.unique(s) for s in own.values())
     classes = {name: by_name.names_of(split) for name, split in own.items()}
     return {
         "data_sha256": getattr(next(iter(splits.values())), "data_sha256", None),
-        "classes": classes if told else None,
+        "classes": classes if named else None,
     }
 
 

@@ -41,9 +41,9 @@ def check_direction(algorithm: Algorithm, problem: Problem, start: Start, episod
             "from. Make new tensors: p - x in place of p.sub_(x)"
         )
     if not isinstance(found, tuple) or len(found) != 3:
-        told = f"{len(found)} things" if isinstance(found, tuple) else f"a {type(found).__name__}"
+        given = f"{len(found)} things" if isinstance(found, tuple) else f"a {type(found).__name__}"
         raise ConfigError(
-            f"{name}: its direction must return (direction, state, metrics), and returns {told}. "
+            f"{name}: its direction must return (direction, state, metrics), and returns {given}. "
             "For example return direction, adapted.state, adapted.metrics"
         )
     direction, state, metrics = found
@@ -52,9 +52,9 @@ def check_direction(algorithm: Algorithm, problem: Problem, start: Start, episod
     _check_mapping(name, "metrics", metrics, "{} or adapted.metrics")
     for key, value in metrics.items():
         if not isinstance(value, Tensor) or value.dim():
-            told = f"shape {list(value.shape)}" if isinstance(value, Tensor) else repr(value)[:40]
+            given = f"shape {list(value.shape)}" if isinstance(value, Tensor) else repr(value)[:40]
             raise ConfigError(
-                f"{name}: metrics[{key!r}] must be a scalar tensor, and is {told}. For example "
+                f"{name}: metrics[{key!r}] must be a scalar tensor, and is {given}. For example "
                 "torch.as_tensor(x).mean()"
             )
 
@@ -70,10 +70,10 @@ def _check_direction(name: str, direction: Any, start: Start) -> None:
             )
         value = direction[key]
         if not isinstance(value, Tensor) or value.shape != p.shape:
-            told = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            given = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ConfigError(
                 f"{name}: direction[{key!r}] must have the parameter's shape {list(p.shape)}, and "
-                f"has {told}"
+                f"has {given}"
             )
     if more := [key for key in direction if key not in start.params]:
         raise ConfigError(f"{name}: its direction has {more[0]}, which no parameter is called")

@@ -45,9 +45,9 @@ def direction(configs: Sequence[Config], given: Any) -> str:
     kinds = {json.dumps(config.get("dataset"), sort_keys=True): config for config in configs}
     figures = {figure(c): build_source(c).name for c in kinds.values()}
     if len(figures) > 1:
-        told = " and ".join(f"dataset={name} of {f}" for f, name in figures.items())
+        each = " and ".join(f"dataset={name} of {f}" for f, name in figures.items())
         raise ConfigError(
-            f"a search goes by one figure, but the validation on {told} is better in another "
+            f"a search goes by one figure, but the validation on {each} is better in another "
             "direction. Search on each by itself"
         )
     (found,) = figures

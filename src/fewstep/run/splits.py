@@ -51,8 +51,8 @@ def _check(split: Split, spec: EpisodeSpec, experiment: Experiment, own: str) ->
     except ValueError as error:
         if spec.ways == experiment.ways:
             raise
-        told = str(error).replace(f"shots.ways={spec.ways}:", f"{own}={spec.ways}:", 1)
-        raise ValueError(told) from None
+        text = str(error).replace(f"shots.ways={spec.ways}:", f"{own}={spec.ways}:", 1)
+        raise ValueError(text) from None
 
 
 def check_splits(splits: Mapping[str, Split], experiment: Experiment) -> None:

@@ -57,7 +57,7 @@ class Weights:
             )
         module.load_state_dict(self.tensors, strict=False)
 
-    def told(self, module: nn.Module) -> str:
+    def summary(self, module: nn.Module) -> str:
         """One line for the user: what starts from them, and what does not."""
         own = [name for name in module.state_dict() if name not in self.tensors]
         rest = f"; {len(own)} begin as the network has them ({some(own, SHOWN)})" if own else ""

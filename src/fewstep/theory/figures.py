@@ -115,9 +115,9 @@ def _estimators(figure: Figure, panels: np.ndarray, rows: list[Mapping[str, Any]
     for axes, (case, trained) in zip(panels, groups, strict=True):
         own = [row for row in rows if (row["case"], row["trained"]) == (case, trained)]
         bends = [row["curvature"] for row in own]
-        for (name, told), ls in zip(ESTIMATES.items(), ("--", ":", "-."), strict=True):
+        for (name, label), ls in zip(ESTIMATES.items(), ("--", ":", "-."), strict=True):
             look = {"color": NEUTRAL, "ls": ls, "lw": 1.2, "marker": "x", "ms": 4}
-            axes.loglog(bends, [row[name] for row in own], label=told, **look)
+            axes.loglog(bends, [row[name] for row in own], label=label, **look)
         for kind in ("binomial", "truncated"):
             color, marker = color_of(kind), marker_of(kind)
             for order, width in ((1, 0.9), (2, 1.6), (3, 2.3)):

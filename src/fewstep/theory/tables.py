@@ -67,9 +67,9 @@ def _estimators(rows: Sequence[Mapping[str, Any]]) -> str:
         when = "trained" if row["trained"] else "untrained"
         cells = []
         for pair in zip(row["binomial"], row["truncated"], strict=True):
-            told = [f"{error:.2g}" for error in pair]
-            told[pair[0] > pair[1]] = f"**{told[pair[0] > pair[1]]}**"
-            cells.append(", ".join(told))
+            texts = [f"{error:.2g}" for error in pair]
+            texts[pair[0] > pair[1]] = f"**{texts[pair[0] > pair[1]]}**"
+            cells.append(", ".join(texts))
         own = [f"{row['rate']:g}", f"{row['curvature']:.2g}"]
         own += [f"{row[name]:.2g}" for name in ESTIMATES]
         lines.append([f"{row['case']}, {when}", *own, *cells])

@@ -74,10 +74,10 @@ class Expected:
         """What it rests on; nothing where nothing can be estimated."""
         if not self.of:
             return ""
-        told = f"{self.right} of {self.of} pictures right when left out"
+        hits = f"{self.right} of {self.of} pictures right when left out"
         if not self.single:
-            return told
-        return f"{told}; of {some(self.single, 3)} there is one picture, which tells nothing"
+            return hits
+        return f"{hits}; of {some(self.single, 3)} there is one picture, which tells nothing"
 
     def __str__(self) -> str:
         return f"{self.headline}: {self.basis}" if self.basis else self.headline
@@ -100,22 +100,22 @@ def expect(
         progress: show a bar on stderr.
     """
     parts, ways = folds(y), len(classes)
-    told: list[Any] = [None] * len(y)
+    answers: list[Any] = [None] * len(y)
     logits, truth = [], []
     said = left_out(x, y, ways, parts) if parts else ()
     bar = tqdm(said, "leaving out", len(parts), leave=False, disable=not progress, delay=1)
     for part, answered in zip(parts, bar, strict=True):
         for place, row in zip(part.tolist(), answered, strict=True):
-            told[place] = classes[int(row.argmax())]
+            answers[place] = classes[int(row.argmax())]
         logits.append(answered)
         truth.append(y[part])
     counts = torch.bincount(y, minlength=ways)
     single = tuple(classes[c] for c in range(ways) if counts[c] == 1)
     if not parts:
-        return Expected(0, 0, tuple(told), 1.0, single)
+        return Expected(0, 0, tuple(answers), 1.0, single)
     found, right = torch.cat(logits), torch.cat(truth)
     hits = int((found.argmax(1) == right).sum())
-    return Expected(hits, len(right), tuple(told), temperature(found, right), single)
+    return Expected(hits, len(right), tuple(answers), temperature(found, right), single)
 
 
 def interval(right: int, of: int) -> tuple[float, float]:

@@ -142,7 +142,7 @@ def _metadata(classifier: Classifier) -> dict[str, str]:
     assert classifier.preparation is not None
     return {
         "classes": json.dumps(classifier.classes),
-        "preparation": json.dumps(classifier.preparation.told()),
+        "preparation": json.dumps(classifier.preparation.as_dict()),
         "made_by": f"fewstep {__version__}",
     }
 

@@ -92,7 +92,7 @@ def _best(found: Found, values: Mapping[str, Any]) -> tuple[Classifier, list[str
         classifier = _fit(_with_settings(make(), values), pictures, values)
         tried.append((name, classifier, classifier.expected))
     place = auto.best(tried) if len(tried) > 1 else 0
-    lines = [auto.told(tried)] if len(tried) > 1 else []
+    lines = [auto.comparison(tried)] if len(tried) > 1 else []
     if colour and not any(name.startswith(BACKBONE) for name, *_ in tried):
         lines.append(
             "these are colour pictures, and no pretrained network is at hand, which tells "

@@ -57,9 +57,9 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
         network.load_state_dict(tensors)
     except RuntimeError as error:
         raise damaged(folder, WEIGHTS, str(error).splitlines()[-1].strip()) from None
-    told, rows = about["preparation"], about.get("rows")  # which older ones do not have
+    preparation, rows = about["preparation"], about.get("rows")  # which older ones do not have
     way = Way(
-        None if told is None else Preparation.of(told),
+        None if preparation is None else Preparation.of(preparation),
         _learns_no_more,
         _learns_no_more,
         Origin(about["initialization"]["name"], about["initialization"]["sha256"], node["model"]),

@@ -73,8 +73,8 @@ def save(classifier: Kept, folder: Path) -> Path:
     about = {
         "schema": SCHEMA,
         "classes": classifier.classes,
-        "preparation": preparation.told() if preparation else None,
-        "rows": rows.told() if (rows := classifier.rows) else None,
+        "preparation": preparation.as_dict() if preparation else None,
+        "rows": rows.as_dict() if (rows := classifier.rows) else None,
         "network": described(classifier),
         "initialization": {"name": origin.name, "sha256": origin.sha256},
         "temperature": classifier.temperature,

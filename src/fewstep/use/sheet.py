@@ -61,8 +61,8 @@ def draw(
             for column, picture in enumerate(pictures[:columns]):
                 corner = (GAP + 130 + column * cell, top)
                 data = bytes_of(picture, archives, reading.max_bytes)
-                told = expected.answers[place + column]
-                _put(sheet, pen, corner, opened(data, str(picture), reading), (name, told))
+                answer = expected.answers[place + column]
+                _put(sheet, pen, corner, opened(data, str(picture), reading), (name, answer))
             place += len(pictures)
     with replacing(file) as aside:
         sheet.save(aside, "PNG")
@@ -80,15 +80,15 @@ def _put(
     image = image.convert("RGB")
     image.thumbnail((SIDE, SIDE))
     sheet.paste(image, (x + (SIDE - image.width) // 2, y + (SIDE - image.height) // 2))
-    name, told = names
-    if told is None:
+    name, answer = names
+    if answer is None:
         pen.text((x, y + SIDE + 2), "not left out", FAINT, _font(11))
         return
-    good = told == name
+    good = answer == name
     pen.rectangle(
         (x - 2, y - 2, x + SIDE + 1, y + SIDE + 1), outline=RIGHT if good else WRONG, width=2
     )
-    text = _short(str(told), 14) if good else f"not {_short(str(told), 10)}"
+    text = _short(str(answer), 14) if good else f"not {_short(str(answer), 10)}"
     pen.text((x, y + SIDE + 2), text, RIGHT if good else WRONG, _font(11))
 
 

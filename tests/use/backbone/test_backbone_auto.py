@@ -49,7 +49,7 @@ def test_the_heads_of_a_network_and_what_is_shipped(
     assert len({id(one.features) for one in made}) == 1  # asked once for all
     images, labels = pictures("ab", 2)
     adapted = [(n, one.adapt(images, labels)) for (n, _), one in zip(by_name, made, strict=True)]
-    text = auto.told([(n, c, c.evaluate()) for n, c in adapted])
+    text = auto.comparison([(n, c, c.evaluate()) for n, c in adapted])
     assert [line.split("  ")[1].strip() for line in text.splitlines()[1:4]] == TIMM
 
 
@@ -72,7 +72,7 @@ def test_the_best_is_chosen_and_of_equals_the_simpler() -> None:
     assert auto.best(rows) == 1
     assert auto.best(rows[:1]) == 0
     assert auto.paired(rows[1], rows[2]) == (1, 1, 10)
-    assert auto.told(rows) == (
+    assert auto.comparison(rows) == (
         "10 pictures, each left out, by what they were told from:\n"
         "  x   80 % (49 to 99 %), 8 of 10\n"
         "  y   90 % (60 to 100 %), 9 of 10\n"
@@ -83,11 +83,11 @@ def test_the_best_is_chosen_and_of_equals_the_simpler() -> None:
 
 def test_by_how_much_the_best_wins_is_told_of_the_same_pictures() -> None:
     rows = [tried("x", "bbbbbaaaab"), tried("y", "aaaaabbbbb"), tried("z", "aaaabbbbbb")]
-    assert auto.told([rows[0], rows[1]]).splitlines()[-1] == (
+    assert auto.comparison([rows[0], rows[1]]).splitlines()[-1] == (
         "y is chosen: +90 points over x (95 % interval +71 to +100; 9 right that the other has "
         "wrong, 0 the other way)"
     )
-    assert auto.told(rows).splitlines()[-1] == (
+    assert auto.comparison(rows).splitlines()[-1] == (
         "y is chosen: +10 points over z (95 % interval -9 to +29; 1 right that the other has "
         "wrong, 0 the other way); so few pictures do not tell them apart"
     )
@@ -96,7 +96,7 @@ def test_by_how_much_the_best_wins_is_told_of_the_same_pictures() -> None:
 def test_where_nothing_can_be_left_out_the_simplest_is_chosen() -> None:
     none = [(n, Given(["a", "b"]), Expected(0, 0, (None, None), 1.0, ("a", "b"))) for n in "xy"]
     assert auto.best(none) == 0
-    assert auto.told(none).splitlines()[-1] == "nothing to choose by: x, the simplest"
+    assert auto.comparison(none).splitlines()[-1] == "nothing to choose by: x, the simplest"
 
 
 def test_pictures_of_another_size_are_the_network_s_alone(tmp_path: Path, own_cache: Path) -> None:

@@ -73,36 +73,38 @@ class Preparation:
         turned = light != (self.paper == "light")
         return torch.where(turned[:, None, None, None], 255 - pixels, pixels)
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """As it is written down."""
         return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Preparation:
+    def of(cls, written: Mapping[str, Any]) -> Preparation:
         """What was written down.
 
         Raises:
             ValueError: it is not that of a picture.
         """
         known = {field.name for field in fields(cls)}
-        if not isinstance(told, Mapping) or set(told) != known:
+        if not isinstance(written, Mapping) or set(written) != known:
             raise ValueError(f"the preparation must have {', '.join(sorted(known))}")
-        sides = [told["size"], *([] if told["native"] is None else [told["native"]])]
+        sides = [written["size"], *([] if written["native"] is None else [written["native"]])]
         if not all(type(n) is int and 0 < n <= 4096 for n in sides):  # True is an int as well
-            raise ValueError(f"the preparation's size={told['size']} must be from 1 to 4096")
-        if told["channels"] not in tuple(MODES) or told["resample"] not in tuple(RESAMPLES):
+            raise ValueError(f"the preparation's size={written['size']} must be from 1 to 4096")
+        if written["channels"] not in tuple(MODES) or written["resample"] not in tuple(RESAMPLES):
             raise ValueError(
-                f"the preparation's channels={told['channels']} must be 1 or 3, and its resample="
-                f"{told['resample']} one of {', '.join(RESAMPLES)}"
+                f"the preparation's channels={written['channels']} must be 1 or 3, and its "
+                f"resample={written['resample']} one of {', '.join(RESAMPLES)}"
             )
-        if not isinstance(told["cut"], bool):
-            raise ValueError(f"the preparation's cut={told['cut']} must be true or false")
-        if told["paper"] not in (None, "light", "dark"):
-            raise ValueError(f"the preparation's paper={told['paper']} must be light, dark or null")
+        if not isinstance(written["cut"], bool):
+            raise ValueError(f"the preparation's cut={written['cut']} must be true or false")
+        if written["paper"] not in (None, "light", "dark"):
+            raise ValueError(
+                f"the preparation's paper={written['paper']} must be light, dark or null"
+            )
         for name in ("mean", "std"):
-            if not _numbers(told[name], told["channels"], above=0 if name == "std" else None):
+            if not _numbers(written[name], written["channels"], above=0 if name == "std" else None):
                 raise ValueError(f"the preparation's {name} must have a number a channel, or none")
-        return cls(**told)
+        return cls(**written)
 
 
 def _numbers(values: Any, channels: int, above: float | None) -> bool:

@@ -27,7 +27,7 @@ class Constellations:
             return  # signals of somebody's own
         channel, episode = family.channel_of(Draws(seed, split.name, 0)), finished.episode()
         wanted = episode.query_y.cpu()
-        told = [answer.argmax(1).cpu() == wanted for answer in finished.before_and_after(episode)]
+        hits = [answer.argmax(1).cpu() == wanted for answer in finished.before_and_after(episode)]
         with plt.rc_context(STYLE):
             size = (2 * len(family.modulations), 4.6)
             figure, (top, low) = plt.subplots(
@@ -40,7 +40,7 @@ class Constellations:
                     )
                     axes.set(xlim=(-2, 2), ylim=(-2, 2), aspect="equal", xticks=[], yticks=[])
                 top[i].set_title(name)
-                before, after = (right[wanted == i].float().mean().item() for right in told)
+                before, after = (right[wanted == i].float().mean().item() for right in hits)
                 low[i].set_xlabel(f"{100 * before:.0f} % told,\nadapted {100 * after:.0f} %")
             top[0].set_ylabel("sent")
             low[0].set_ylabel(f"received, {channel.snr:.0f} dB")

@@ -59,7 +59,7 @@ def best(found: Sequence[Tried]) -> int:
     return max(range(len(found)), key=lambda i: (found[i][2].right, -i))
 
 
-def told(found: Sequence[Tried]) -> str:
+def comparison(found: Sequence[Tried]) -> str:
     """Every candidate's accuracy with its interval, and by how much the best of them wins."""
     place, width = best(found), max(len(name) for name, *_ in found)
     lines = [f"{found[place][2].of} pictures, each left out, by what they were told from:"]

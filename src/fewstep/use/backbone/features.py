@@ -53,8 +53,8 @@ class Features:
     @property
     def entry(self) -> str:
         """How the entries of these features are called in the cache."""
-        told = {"weights": self.sha256, "preparation": self.preparation.told()}
-        return f"{self.name}_{cache.key(told)[:8]}"
+        origin = {"weights": self.sha256, "preparation": self.preparation.as_dict()}
+        return f"{self.name}_{cache.key(origin)[:8]}"
 
     def __call__(self, kept: Tensor) -> Tensor:
         """Features [n, D] float32 of pixels [n, S, S, C] uint8."""

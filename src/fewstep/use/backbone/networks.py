@@ -53,12 +53,12 @@ def preparation_of(name: str, size: int | None = None) -> Preparation:
     Raises:
         ConfigError: as `check_name`, or a size that no picture has.
     """
-    told = _told(name)
-    channels, *sides = told["input_size"]
+    about = _about(name)
+    channels, *sides = about["input_size"]
     if size is not None and not 1 <= size <= 4096:
         raise ConfigError(f"backbone.size={size}: must be from 1 to 4096 pixels")
-    resample = told["interpolation"] if told["interpolation"] in RESAMPLES else "bicubic"
-    mean, std = (tuple(map(float, told[key])) for key in ("mean", "std"))
+    resample = about["interpolation"] if about["interpolation"] in RESAMPLES else "bicubic"
+    mean, std = (tuple(map(float, about[key])) for key in ("mean", "std"))
     return Preparation(size or sides[0], channels, resample, mean=mean, std=std)
 
 
@@ -82,11 +82,12 @@ def pretrained(name: str, size: int, weights: str | Path | None) -> nn.Module:
     Raises:
         ConfigError: as `untrained`; weights that are not there, cannot be read, or do not fit.
     """
-    told, file = _told(name), expanded(weights, "backbone.weights") if weights else _cached(name)
+    about, file = _about(name), expanded(weights, "backbone.weights") if weights else _cached(name)
     if file is None:
         raise ConfigError(
-            f"init=timm:{name}: its weights ({told['hf_hub_id'] or told['url'] or 'none are known'}"
-            ") are not in timm's cache, and nothing is fetched here. Give backbone.weights=FILE, "
+            f"init=timm:{name}: its weights ("
+            f"{about['hf_hub_id'] or about['url'] or 'none are known'}) are not in timm's "
+            "cache, and nothing is fetched here. Give backbone.weights=FILE, "
             "or fetch them once where there is a network: "
             f"python -c \"import timm; timm.create_model('{name}', pretrained=True)\""
         )
@@ -122,15 +123,15 @@ def at_hand() -> list[str]:
 
 
 def _made(name: str, size: int, **how: Any) -> Any:
-    told = _told(name)
-    if told["fixed_input_size"] and size != told["input_size"][1]:
+    about = _about(name)
+    if about["fixed_input_size"] and size != about["input_size"][1]:
         how["img_size"] = size
     try:
         return _timm(name).create_model(name, **how)
     except (TypeError, AssertionError, ValueError) as error:
         raise ConfigError(
             f"backbone.size={size}: {name} does not take it ({printable(error)}). Leave it out "
-            f"for {told['input_size'][1]}"
+            f"for {about['input_size'][1]}"
         ) from None
 
 
@@ -140,13 +141,13 @@ def _features(network: Any) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def _told(name: str) -> dict[str, Any]:
+def _about(name: str) -> dict[str, Any]:
     """What timm says of pretrained weights."""
     check_name(name)
-    told = _timm(name).get_pretrained_cfg(name)
-    if told is None:
+    about = _timm(name).get_pretrained_cfg(name)
+    if about is None:
         raise ConfigError(f"init=timm:{name}: timm has no pretrained weights of it")
-    return vars(told)
+    return vars(about)
 
 
 def _timm(name: str) -> ModuleType:
@@ -164,14 +165,14 @@ def _cached(name: str) -> Path | None:
     """The file that timm has fetched before, in the hub's cache or torch's."""
     from huggingface_hub import try_to_load_from_cache
 
-    told = _told(name)
-    repository, _, revision = (told["hf_hub_id"] or "").partition("@")
-    own = told["hf_hub_filename"]
+    about = _about(name)
+    repository, _, revision = (about["hf_hub_id"] or "").partition("@")
+    own = about["hf_hub_filename"]
     for file in ((own,) if own else FILES) if repository else ():
         found = try_to_load_from_cache(repository, file, revision=revision or None)
         if isinstance(found, str):
             return Path(found)
-    fetched = Path(torch.hub.get_dir(), "checkpoints", (told["url"] or "").rpartition("/")[2])
+    fetched = Path(torch.hub.get_dir(), "checkpoints", (about["url"] or "").rpartition("/")[2])
     return fetched if fetched.is_file() else None
 
 

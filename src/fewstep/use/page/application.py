@@ -72,7 +72,7 @@ class _Talk:
 
     async def adapt(self, request: Request) -> Response:
         examples = asked.examples(await asked.content(request))
-        return JSONResponse(_told(await run_in_threadpool(self._fits.adapted, examples)))
+        return JSONResponse(_shown(await run_in_threadpool(self._fits.adapted, examples)))
 
     async def predict(self, request: Request) -> Response:
         given = await asked.content(request)
@@ -94,7 +94,7 @@ class _Talk:
         return JSONResponse({"where": str(where)})
 
 
-def _told(fit: Fit) -> dict[str, Any]:
+def _shown(fit: Fit) -> dict[str, Any]:
     """A classifier as the page shows it."""
     seen = map(_png, fit.seen)
     return {
