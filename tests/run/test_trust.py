@@ -21,7 +21,7 @@ from fewstep.config.arguments import Arguments
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import conf_dir
 from fewstep.config.stored_overrides import read_overrides
-from fewstep.config.trust import NAMED, Untrusted, check_stored, check_trust, told
+from fewstep.config.trust import NAMED, Untrusted, check_stored, check_trust, text_of
 from fewstep.launch.resume import resumed
 from fewstep.messages.errors import ConfigError
 from fewstep.run import assembly
@@ -188,7 +188,7 @@ def test_all_names_are_asked_about_at_once():
     assert "witness.run (model._target_), mine.rules.Rule (algorithm.inner.rule)" in str(
         caught.value
     )
-    again = shlex.split(told(caught.value, "evaluate", ["checkpoint=some.ckpt"]).split("]: ")[1])
+    again = shlex.split(text_of(caught.value, "evaluate", ["checkpoint=some.ckpt"]).split("]: ")[1])
     assert again == ["fewstep", "evaluate", "checkpoint=some.ckpt", "trust=[mine.rules,witness]"]
 
 

@@ -85,10 +85,9 @@ def pretrained(name: str, size: int, weights: str | Path | None) -> nn.Module:
     about, file = _about(name), expanded(weights, "backbone.weights") if weights else _cached(name)
     if file is None:
         raise ConfigError(
-            f"init=timm:{name}: its weights ("
-            f"{about['hf_hub_id'] or about['url'] or 'none are known'}) are not in timm's "
-            "cache, and nothing is fetched here. Give backbone.weights=FILE, "
-            "or fetch them once where there is a network: "
+            f"init=timm:{name}: its weights ({about['hf_hub_id'] or about['url'] or 'none known'}) "
+            "are not in timm's cache, and nothing is fetched here. Give backbone.weights=FILE, or "
+            "fetch them once where there is a network: "
             f"python -c \"import timm; timm.create_model('{name}', pretrained=True)\""
         )
     tensors = _read(file)
