@@ -25,6 +25,7 @@ MODULE = "fewstep.commands.evaluate"
 EXAMPLES = """\
   fewstep evaluate checkpoint=outputs/runs/NAME          the newest run of that name
   fewstep evaluate checkpoint=last.ckpt eval.tasks=10000
+  fewstep evaluate checkpoint=omniglot dataset.root=DATA   the initialization that is shipped
   fewstep evaluate checkpoint=last.ckpt eval.steps=0     the initialization as it is
   fewstep evaluate checkpoint=last.ckpt benchmark=lake   the twenty runs of the Omniglot challenge
   fewstep evaluate checkpoint=last.ckpt eval.manifest=tasks.npz   the tasks of a file

@@ -26,7 +26,7 @@ from fewstep.messages.errors import ConfigError, first_line
 MANDATORY = {
     "dataset.root": "a folder with one folder of images a class, or a zip or tar of one",
     "subject_files.root": "a folder of .npz files, a subject each, with betas and embeddings",
-    "checkpoint": "a .ckpt file, or a run directory of fewstep train",
+    "checkpoint": "a .ckpt file, a run directory of fewstep train, or glyphs or omniglot",
 }
 """What a value without a default is to be, for messages: by its key, or a dataset's name in it."""
 

@@ -19,6 +19,7 @@ from fewstep.messages.words import typed
 from fewstep.records.identity import NOT_HASHED, NOT_HASHED_OF_DATASET
 from fewstep.records.older import BEFORE
 from fewstep.records.run_folders import no_checkpoint, run_folder
+from fewstep.run import shipped
 from fewstep.run.build import fit_of
 from fewstep.run.checkpoint_contents import check_contents, check_file, check_finite, difference
 from fewstep.run.experiment import Experiment
@@ -29,11 +30,14 @@ def find(path: str | Path, key: str = "checkpoint") -> Path:
     """The checkpoint that a path names: a file, or one of a run directory; a run's name alone, as
     outputs/runs/NAME, means its newest.
 
-    To resume, that is its last one; to evaluate, the one whose results the run reported.
+    To resume, that is its last one; to evaluate, the one whose results the run reported, and the
+    name of an initialization that comes with the package is its file.
 
     Raises:
         ConfigError: there is none.
     """
+    if key == "checkpoint" and str(path) in shipped.names():
+        return shipped.file(str(path))
     path = expanded(path, key)
     if path.is_dir():
         folder = run_folder(path, key)
@@ -45,7 +49,8 @@ def find(path: str | Path, key: str = "checkpoint") -> Path:
             return there[0]
         raise ConfigError(f"{key}={path}: {no_checkpoint(path, folder)}")
     if not path.exists():
-        raise ConfigError(f"{key}={path}: no such file. Name a .ckpt file or a run directory")
+        more = f", or {' or '.join(shipped.names())}" if key == "checkpoint" else ""
+        raise ConfigError(f"{key}={path}: no such file. Name a .ckpt file or a run directory{more}")
     return path
 
 
@@ -63,11 +68,14 @@ def _reported(folder: Path) -> str | None:
 
 
 def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
-    """A checkpoint's contents, on the CPU; only tensors and plain values are ever unpickled.
+    """A checkpoint's contents, on the CPU; only tensors and plain values are ever unpickled. One
+    that comes with the package is read as if it were a checkpoint.
 
     Raises:
         ConfigError: a file that is truncated, or that fewstep did not write as it is.
     """
+    if path.parent == shipped.FOLDER:
+        return shipped.training(path.stem)
     try:
         check_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)

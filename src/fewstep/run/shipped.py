@@ -9,6 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
+from fewstep.run.checkpoint_contents import BEFORE
+from fewstep.run.parts import dataset_of
+
 
 FOLDER = Path(__file__).resolve().parents[1] / "initializations"
 """A `NAME.safetensors` and a `NAME.json` each; the second says where the first comes from."""
@@ -28,10 +31,28 @@ def content(name: str) -> dict[str, Any]:
     """A shipped training in the form of a checkpoint."""
     from safetensors.torch import load_file
 
-    parts = nested(load_file(FOLDER / f"{name}.safetensors"))
+    parts = nested(load_file(file(name)))
     state = {f"module.{n}": value for n, value in parts["weights"].items()}
     ours = {"config": about(name)["config"], "inner_state": parts.get("inner_state", {})}
     return {"state_dict": state, "fewstep": ours}
+
+
+def file(name: str) -> Path:
+    """Where its tensors are, by which a test of it is named."""
+    return FOLDER / f"{name}.safetensors"
+
+
+def training(name: str) -> dict[str, Any]:
+    """The same as a test needs it: with all keys of a training, which it has of its experiment
+    where it says none itself, its length, and the names of the classes that it has met."""
+    from fewstep.config.compose import compose_config, plain  # Hydra: nobody else waits for it
+
+    made, said = content(name), about(name)
+    own = said["config"]
+    config = _over(plain(compose_config("train", [f"experiment={own['name']}"])), own)
+    done, seen = said["meta_iterations"], dataset_of(config).trained_on
+    ours = {**made["fewstep"], "config": config, "meta_iteration": done, BEFORE: list(seen)}
+    return {**made, "fewstep": ours}
 
 
 def channels(name: str) -> int:
@@ -51,3 +72,9 @@ def nested(flat: Mapping[str, Tensor]) -> dict[str, Any]:
         else:
             parts.setdefault(part, {})[rest] = value
     return parts
+
+
+def _over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with what is `own`, key by key."""
+    trees = {n: _over(base[n], v) for n, v in own.items() if isinstance(v, dict) and base.get(n)}
+    return {**base, **own, **trees}
