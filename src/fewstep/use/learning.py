@@ -79,7 +79,7 @@ class Learner:
             net = Net(module)
             problem = Problem(net, self.objective)
             given = {name: problem.given(episode)[name] for name in net.takes}
-            net.traits = _tried(module, x, given)
+            net.traits = _traits(module, x, given)
             problem = replace(problem, net=net.begin(episode))
             params, curve = self._followed(problem, start, episode, ways)
             _check_finite(params, curve)
@@ -163,7 +163,7 @@ class Learner:
         return Episode(x[rest], y[rest], x[asked], y[asked], batches, key, NOTHING)
 
 
-def _tried(module: nn.Module, x: Tensor, given: Mapping[str, Tensor]) -> Traits:
+def _traits(module: nn.Module, x: Tensor, given: Mapping[str, Tensor]) -> Traits:
     """What the network does besides computing, found with the examples."""
     try:
         return traits_of(module, [x], given)

@@ -47,7 +47,7 @@ class Regressor:
             raise ConfigError(f"y: there are {len(values)} values, and {len(inputs)} points")
         given = values[:, None] if values.ndim == 1 else values
         answer = getattr(learner.objective, "answer", None)
-        first = _tried(learner.module, inputs[:1])
+        first = _first_answer(learner.module, inputs[:1])
         shape = tuple((answer(first) if answer else first).shape[1:])
         if given.shape[1:] != shape:
             raise ConfigError(
@@ -97,7 +97,7 @@ class Answering(nn.Module):
         return self.answer(self.network(x))
 
 
-def _tried(module: nn.Module, x: Tensor) -> Tensor:
+def _first_answer(module: nn.Module, x: Tensor) -> Tensor:
     """What a copy of the network answers, in evaluation mode."""
     one = copied(module).eval()
     try:
