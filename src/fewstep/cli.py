@@ -73,6 +73,14 @@ def main(words: Sequence[str] | None = None) -> int:
         known = ", ".join([*COMMANDS, "completion"])
         print(f"fewstep: there is no command {name!r}: choose one of {known}", file=sys.stderr)
         return 2
+    try:
+        os.getcwd()
+    except OSError as error:  # removed, or out of reach: what is read and written is relative to it
+        reason = (
+            f"the current folder is out of reach ({error.strerror}). Change to one that is there"
+        )
+        print(f"fewstep: {reason}, as with cd ~", file=sys.stderr)
+        return 2
     command = import_module(COMMANDS[name])
     if any(word in ("-h", "--help") for word in rest):
         print(command.help_text(), end="")

@@ -136,3 +136,14 @@ def test_completion_knows_bash_alone(capsys):
     assert capsys.readouterr().out == cli.BASH
     assert cli.main(["completion", "fish"]) == 2
     assert "bash" in capsys.readouterr().err
+
+
+def test_a_current_folder_that_is_gone(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.main(["report", "outputs"]) == 2
+    assert capsys.readouterr().err == (
+        "fewstep: the current folder is out of reach (No such file or directory). Change to one "
+        "that is there, as with cd ~\n"
+    )

@@ -13,6 +13,8 @@ from PIL import Image
 
 from fewstep.data.image_folder import ImageFolder
 from fewstep.data.images import pictures
+from fewstep.data.images.decoding import Picture, bytes_of
+from fewstep.disk.bad_files import BadFile
 from fewstep.disk.litter import is_litter
 from fewstep.records.identity import config_hash
 
@@ -262,3 +264,11 @@ def test_limits_are_no_part_of_what_a_run_is():
     assert with_keys(**usual | {"max_megapixels": 900, "max_file_mb": 1}) == config_hash(old)
     assert with_keys(**usual | {"white": 255}) != config_hash(old)
     assert with_keys(**usual | {"skip": [".txt"]}) != config_hash(old)
+
+
+def test_a_pipe_is_not_waited_for(root, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(BadFile, match=r"pipe\.png is no plain file; replace or remove it"):
+        bytes_of(Picture(tmp_path / "pipe.png"), {}, 10)
+    with pytest.raises(ValueError, match=r"pipe\.png' is neither a folder nor a plain file"):
+        ImageFolder(tmp_path / "pipe.png").open()

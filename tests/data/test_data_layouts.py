@@ -254,6 +254,9 @@ WRONG = {
                 "labels.csv, line 2: byte 0xe9 is not UTF-8; save the file as UTF-8"),
     "images beside the split": (files(PLAIN, **{"more/fox/1.png": b"?"}),
                                 "is split into test, train, val, and has images in more besides"),
+    "two folders of a split": (
+        files(PLAIN, **{"Valid/fox/1.png": b"?"}),
+        "dataset.root='{root}': Valid and val are both the val split; put their classes into one"),
     "images outside the classes": (files(PLAIN, **{"test/fox.png": b"?"}),
                                    "test has images outside the folders of its classes"),
 }  # fmt: skip
@@ -267,3 +270,9 @@ def test_what_is_wrong_is_named(name, tmp_path):
         opened(root)
     assert expected.format(root=root) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_two_folders_of_a_split_in_an_archive(tmp_path):
+    root = zipped(tmp_path / "photos.zip", files(PLAIN, **{"valid/fox/1.png": b"?"}))
+    with pytest.raises(ValueError, match=r"photos\.zip': val and valid are both the val split"):
+        opened(root)

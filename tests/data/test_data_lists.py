@@ -154,3 +154,10 @@ def test_the_published_lists(dataset, real_data):
     present = sorted(name for part in parts.values() for name in part)
     paths = {s: real_data / "splits" / f"{dataset}_{s}.txt" for s in parts}
     assert class_lists.from_files(paths, present, "here") == parts
+
+
+def test_a_list_that_is_no_file(tmp_path):
+    with pytest.raises(ValueError, match=r"^dataset\.split_files\.train=None: must be the path"):
+        class_lists.from_files({"train": None}, CLASSES, "photos")
+    with pytest.raises(FileNotFoundError, match=r"train='.+' is no plain file; name a text"):
+        read(tmp_path)

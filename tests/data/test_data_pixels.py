@@ -268,6 +268,12 @@ def test_whatever_a_decoder_raises_names_the_file(error, monkeypatch):
         decode(saved(flat(1, "u1"), "PNG"), "cat/1.png", 6, 1, "nearest")
 
 
+def test_a_beginning_of_an_image_is_not_said_to_be_one():
+    reason = r"\(it is a PNG image, damaged or of a sort that Pillow does not read\)"
+    with pytest.raises(ValueError, match=rf"cannot be read as an image {reason}; replace or"):
+        decode(b"\x89PNG\r\n\x1a\n", "cat/1.png", 6, 1, "nearest")
+
+
 def test_an_interrupt_is_no_fault_of_the_file(monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import math
+import pickle
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -51,6 +52,7 @@ def content() -> dict:
             "lr_schedulers": [schedule.state_dict()],
             "global_step": 3,
             "epoch": 0,
+            "pytorch-lightning_version": pl.__version__,
         }
     )
 
@@ -256,6 +258,10 @@ RESUMED = {
     "no schedule": ("lr_schedulers", ..., "lr_schedulers"),
     "no callbacks": ("callbacks", ..., "callbacks"),
     "half of them": ("callbacks", {"Checkpoints": {}}, "callbacks"),
+    "no version": ("pytorch-lightning_version", ..., "pytorch-lightning_version"),
+    "an odd version": ("pytorch-lightning_version", "x", "pytorch-lightning_version"),
+    "a text as peak": ("callbacks/Peak", "x", "callbacks"),
+    "a text as its bytes": ("callbacks/Peak", {"bytes": "x", "left": 3}, "callbacks"),
     "a list as best": ("callbacks/Checkpoints", [1], "callbacks"),
 }
 
@@ -267,3 +273,30 @@ def test_what_cannot_be_gone_on_with(key, value, name):
     check_resumable(learner(), good, Path("some.ckpt"))
     with pytest.raises(ConfigError, match=rf"^resume=some\.ckpt: {name}.* cannot be restored \("):
         check_resumable(learner(), put(good, key, value), Path("some.ckpt"))
+
+
+class Foreign:
+    """Of another program."""
+
+
+FILES = {
+    "a text": (b"hello", "it is a text file"),
+    "a pickle": (pickle.dumps({"a": 1}), "it is a Python pickle"),
+    "a beginning": (b"PK\x03\x04" + bytes(600), "its end is missing"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), FILES.values(), ids=FILES)
+def test_a_file_that_torch_did_not_write(data, reason, tmp_path, recwarn):
+    (tmp_path / "a.ckpt").write_bytes(data)
+    assert f"cannot be read as a checkpoint, it may be truncated ({reason}). " in refusal(
+        tmp_path / "a.ckpt"
+    )
+    assert not recwarn.list
+
+
+def test_nobody_is_told_to_run_what_a_file_holds(tmp_path):
+    torch.save({"fewstep": Foreign()}, tmp_path / "a.ckpt")
+    message = refusal(tmp_path / "a.ckpt")
+    assert "(it holds Python objects, and only tensors and plain values are ever made" in message
+    assert "weights_only" not in message

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fewstep.disk.files import plain_file
+from fewstep.disk.files import plain_file, writing
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 
@@ -28,14 +28,16 @@ def held(folder: Path) -> Iterator[None]:
 
     Raises:
         ConfigError: another process is in there, or the lock is a link to somewhere else.
+        CannotWrite: the lock cannot be made, as on a full disk.
     """
-    with _taken(folder, PATIENCE) as taken:
-        if not taken:
-            raise _refusal(folder)
-        with open(
-            folder / NAME, "w", encoding="utf-8", errors="replace", opener=plain_file
-        ) as file:
-            file.write(f"pid {os.getpid()} on {os.uname().nodename}")
+    with ExitStack() as stack:
+        with writing(folder / NAME):
+            if not stack.enter_context(_taken(folder, PATIENCE)):
+                raise _refusal(folder)
+            with open(
+                folder / NAME, "w", encoding="utf-8", errors="replace", opener=plain_file
+            ) as file:
+                file.write(f"pid {os.getpid()} on {os.uname().nodename}")
         yield
 
 

@@ -21,6 +21,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.config.groups import VERSION_BASE, conf_dir, initialized, search_path
+from fewstep.disk.files import writing
 from fewstep.launch.job_folders import Digests, Length, no_length
 from fewstep.launch.search import go_on
 from fewstep.launch.supervisor import Sweep, running, supervising
@@ -56,12 +57,17 @@ def set_keys(composed: DictConfig, values: Mapping[str, Any]) -> Mapping[str, An
 
 
 def run(composed: DictConfig, name: str, task: Task) -> Any:
-    """Run one job in its run directory; what it returns."""
+    """Run one job in its run directory; what it returns.
+
+    Raises:
+        CannotWrite: Hydra could not make its own files there; what the job raises comes as it is.
+    """
     with initialized(), read_write(composed.hydra):
         composed.hydra.mode = RunMode.RUN
         context = _context(composed)
         context.callbacks.on_run_start(config=composed, config_name=name)
-        done = run_job(task, composed, "hydra.run.dir", None, context)
+        with writing(Path(composed.hydra.run.dir)):  # what the job raises is in `done`
+            done = run_job(task, composed, "hydra.run.dir", None, context)
         context.callbacks.on_run_end(config=composed, config_name=name, job_return=done)
         return done.return_value
 

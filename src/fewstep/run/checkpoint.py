@@ -13,6 +13,7 @@ from fewstep.core.rules import State
 from fewstep.core.types import Params
 from fewstep.disk.homes import expanded
 from fewstep.disk.plain import plain_json
+from fewstep.disk.torch_files import check_file
 from fewstep.messages.errors import ConfigError, first_line
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
@@ -21,9 +22,14 @@ from fewstep.records.older import BEFORE
 from fewstep.records.run_folders import no_checkpoint, run_folder
 from fewstep.run import shipped
 from fewstep.run.build import fit_of
-from fewstep.run.checkpoint_contents import check_contents, check_file, check_finite, difference
+from fewstep.run.checkpoint_contents import check_contents, check_finite, difference
 from fewstep.run.experiment import Experiment
 from fewstep.run.learner import MetaLearner
+
+
+REFUSED = "Weights only load failed"
+"""How torch begins over what it does not unpickle, before it advises to run that after all."""
+FOREIGN = "it holds Python objects, and only tensors and plain values are ever made of a file"
 
 
 def find(path: str | Path, key: str = "checkpoint") -> Path:
@@ -80,7 +86,7 @@ def read(path: Path, key: str = "checkpoint") -> dict[str, Any]:
         check_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler or zip reader does
-        reason = printable(first_line(error)[:200])
+        reason = FOREIGN if REFUSED in str(error) else printable(first_line(error)[:200])
         raise ConfigError(
             f"{key}={path}: cannot be read as a checkpoint, it may be truncated ({reason}). Use "
             "another one of the run, such as last.ckpt or best.ckpt"

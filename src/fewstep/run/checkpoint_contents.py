@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,24 +23,6 @@ BEFORE = "trained_before"
 """The classes of the weights that a run began from, apart from `classes`: it goes on without."""
 
 ANOTHER = "Use another one of the run, such as last.ckpt or best.ckpt, or train it again"
-
-
-def check_file(path: Path) -> None:
-    """Refuse what would fill the memory, or is no file, before it is read.
-
-    Raises:
-        ValueError: what is wrong with the file.
-    """
-    if not path.is_file():
-        raise ValueError("it is a folder, or no plain file")
-    size = path.stat().st_size
-    if not size:
-        raise ValueError("the file is empty")
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as members:
-            unpacked = sum(member.file_size for member in members.infolist())
-        if unpacked > size:  # torch.save compresses nothing
-            raise ValueError(f"{size:,} bytes that would become {unpacked:,}")
 
 
 def check_contents(content: Content, path: Path, key: str) -> None:

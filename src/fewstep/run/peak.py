@@ -56,4 +56,5 @@ class Peak(pl.Callback):
         return {"bytes": self.bytes, "left": self._left}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.bytes, self._left = state["bytes"], state["left"]
+        most = state["bytes"]
+        self.bytes, self._left = None if most is None else int(most), int(state["left"])

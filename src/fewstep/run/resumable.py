@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.utilities.migration import migrate_checkpoint
 
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.records.metrics import read_history
 from fewstep.run.checkpoint_contents import ANOTHER, stopwatch
 from fewstep.run.learner import MetaLearner
+from fewstep.run.peak import Peak
 
 
 Config = Mapping[str, Any]
+
+VERSION = "pytorch-lightning_version"
+"""The entry by which Lightning brings a checkpoint of an older version up to its own."""
 
 
 def check_resumable(learner: MetaLearner, content: Config, path: Path) -> None:
@@ -32,6 +37,7 @@ def check_resumable(learner: MetaLearner, content: Config, path: Path) -> None:
         "callbacks": lambda: (
             dict(content["callbacks"]["Stopwatch"]),
             dict(content["callbacks"].get("Checkpoints", {})),  # nothing before a validation
+            Peak().load_state_dict(content["callbacks"].get("Peak") or Peak().state_dict()),
         ),
         "epoch": lambda: range(content["epoch"]),
         "loops": lambda: loops.load_state_dict(copy.deepcopy(content["loops"]["fit_loop"])),
@@ -42,6 +48,8 @@ def check_resumable(learner: MetaLearner, content: Config, path: Path) -> None:
             dict(_only(content["lr_schedulers"]))
         ),
     }
+    # Last, for to an old version Lightning makes anew what the others would have named.
+    steps[VERSION] = lambda: migrate_checkpoint(copy.deepcopy({**content, "state_dict": {}}))
     for name, restore in steps.items():
         try:
             restore()

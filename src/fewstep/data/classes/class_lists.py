@@ -55,9 +55,12 @@ def from_files(paths: Mapping[str, str | Path], present: Iterable[str], where: s
     names, parts, seen = Names(present), {}, {}
     for split, path in paths.items():
         key = f"dataset.split_files.{split}"
+        if not isinstance(path, str | Path):
+            raise ValueError(f"{key}={path}: must be the path of a file, or leave {split} out")
         file, key = expanded(path, key), f"{key}='{path}'"
         if not file.is_file():
-            raise FileNotFoundError(f"{key} does not exist")
+            wrong = "is no plain file" if file.exists() else "does not exist"
+            raise FileNotFoundError(f"{key} {wrong}; name a text file or a table")
         entries = read_names(file, key, names)
         if not entries:
             raise ValueError(f"{key} names no class")

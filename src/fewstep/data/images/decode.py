@@ -92,10 +92,17 @@ def opened(data: bytes, where: str, reading: Reading = USUAL) -> Image.Image:
         raise _too_large(where, int(pixels[1]) if pixels else 0, reading.max_pixels) from error
     except Exception as error:  # a decoder may raise anything at all on bytes that are damaged
         unknown = isinstance(error, UnidentifiedImageError)
-        reason = f"it is {kind(data[:512])}" if unknown else str(error) or type(error).__name__
+        reason = _unknown(data) if unknown else str(error) or type(error).__name__
         raise BadFile(
             where, f"cannot be read as an image ({reason})", "replace or remove it"
         ) from error
+
+
+def _unknown(data: bytes) -> str:
+    """What bytes are that Pillow does not know, though it may know others that begin so."""
+    found = kind(data[:512])
+    why = ", damaged or of a sort that Pillow does not read" if found.endswith(" image") else ""
+    return f"it is {found}{why}"
 
 
 def usual(image: Image.Image) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -80,7 +81,10 @@ def bytes_of(picture: Picture, archives: Mapping[Path, Archive], most: int) -> b
     if picture.member is not None:
         return archives[picture.path].read(PurePosixPath(picture.member), most)
     try:
-        size = picture.path.stat().st_size
+        found = picture.path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe, at which a reader would wait for ever
+            raise BadFile(str(picture), "is no plain file", "replace or remove it")
+        size = found.st_size
         if size > most:
             raise too_large(str(picture), size, most)
         return picture.path.read_bytes()

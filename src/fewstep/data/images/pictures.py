@@ -50,6 +50,10 @@ def find_classes(root: Path) -> Classes:
         raise FileNotFoundError(f"dataset.root='{root}' does not exist; point it to the images")
     if root.is_file():
         classes = _in_archive(root)
+    elif not root.is_dir():
+        raise ValueError(
+            f"dataset.root='{root}' is neither a folder nor a plain file; point it to the images"
+        )
     else:
         folders = folders_in(root)
         archives = [p for p in sorted(root.iterdir()) if archive.is_archive(p)]

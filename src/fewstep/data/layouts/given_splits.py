@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fewstep.data.images.pictures import Classes
@@ -29,6 +29,21 @@ count."""
 def split_of(name: str) -> str | None:
     """The split that is meant: `train` for `Meta-Training`; None if none is."""
     return SPELLINGS.get(re.sub(r"[\s_\-]", "", name.casefold()).removeprefix("meta"))
+
+
+def check_once(names: Iterable[str], where: str) -> None:
+    """Refuse folders of splits two of which are the same one, as `val` and `valid`.
+
+    Raises ValueError that names both: as classes, which they would be else, they are none.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        split = split_of(name)
+        if split and (other := seen.setdefault(split, name)) != name:
+            raise ValueError(
+                f"dataset.root='{where}': {other} and {name} are both the {split} split; put "
+                "their classes into one of them, or move the other away"
+            )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from fewstep.data.images import pictures
 from fewstep.data.images.pictures import Classes, Picture
 from fewstep.data.layouts import labelled, places
-from fewstep.data.layouts.given_splits import Found, split_of, together
+from fewstep.data.layouts.given_splits import Found, check_once, split_of, together
 
 
 def find(root: Path) -> Found:
@@ -71,7 +71,7 @@ def _in_archive(classes: Classes, root: Path) -> Found:
     if len(classes) > 1 and None in tops:
         return Found(classes)
     level = _top_level(found)
-    if splits := _split_members(found, level):
+    if splits := _split_members(found, level, root):
         return together(splits, str(root))
     return Found(_by_folder(found, level))
 
@@ -99,12 +99,16 @@ def _by_folder(found: Sequence[Picture], level: int) -> Classes:
     return dict(sorted(classes.items()))
 
 
-def _split_members(found: Sequence[Picture], level: int) -> dict[str, Classes] | None:
-    """The classes of each split, if the folders on this level are those of the splits."""
+def _split_members(found: Sequence[Picture], level: int, root: Path) -> dict[str, Classes] | None:
+    """The classes of each split, if the folders on this level are those of the splits.
+
+    Raises ValueError if two of them are of one split.
+    """
     tops = _by_folder(found, level)
     splits = {split: label for label in tops if (split := split_of(label))}
-    if len(splits) < max(2, len(tops)) or "train" not in splits:
+    if len(splits) < 2 or "train" not in splits or not all(map(split_of, tops)):
         return None
     if any(len(places.parts_inside(p)) < level + 3 for some in tops.values() for p in some):
         return None  # images straight in train: a class of that name
+    check_once(tops, str(root))
     return {split: _by_folder(tops[label], level + 1) for split, label in splits.items()}

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from fewstep.data.images.pictures import Picture
-from fewstep.data.layouts.given_splits import split_of
+from fewstep.data.layouts.given_splits import check_once, split_of
 from fewstep.disk.archives import archive
 
 
@@ -80,16 +80,14 @@ def top(root: Path, stop: Callable[[Path], bool]) -> Path:
 def split_folders(folder: Path) -> dict[str, Path] | None:
     """The folders of the splits, if there is one to train with and another.
 
-    None if a split has two folders, or if the one to train with holds no classes but images.
+    None if the one to train with holds no classes but images. Raises ValueError if a split has two
+    folders.
     """
-    found: dict[str, Path] = {}
-    for inside in subfolders(folder):
-        if (split := split_of(inside.name)) is not None:
-            if split in found:
-                return None
-            found[split] = inside
+    named = [inside for inside in subfolders(folder) if split_of(inside.name)]
+    found = {split_of(inside.name) or "": inside for inside in named}
     if len(found) < 2 or "train" not in found or not has_classes(found["train"]):
         return None
+    check_once([inside.name for inside in named], str(folder))
     return found
 
 
