@@ -136,7 +136,8 @@ class FunctionSplit:
 def _rows(part: Any, name: str, what: str) -> Tensor:
     """One number an example as a column; but whole numbers that are targets, which are classes."""
     array = part if isinstance(part, Tensor) else np.asarray(part)
-    rows = inputs_of(array[:, None] if array.ndim == 1 else array, what)
+    # A copy: a function may fill the same array for every task.
+    rows = inputs_of(array[:, None] if array.ndim == 1 else array, what).clone()
     classes = array.ndim == 1 and name.endswith("_y") and not rows.is_floating_point()
     return rows[:, 0].long() if classes else rows
 

@@ -69,7 +69,7 @@ def _numbers(place: Place) -> dict[str, float]:
     """Those with a fraction that the algorithm and its inner rule are made of, by their keys."""
     algorithm = place.experiment.recipe.algorithm
     made = {f"algorithm.inner.options.{n}": v for n, v in vars(algorithm.inner.rule).items()}
-    made["algorithm.inner.lr"] = made.pop("algorithm.inner.options.lr", algorithm.inner.rule.lr)
+    made["algorithm.inner.lr"] = made.pop("algorithm.inner.options.lr", None)
     made |= {f"algorithm.{n}": v for n, v in vars(algorithm).items()}
     return {key: value for key, value in made.items() if isinstance(value, float)}
 

@@ -15,9 +15,9 @@ from fewstep.messages.errors import ConfigError
 from fewstep.run.diagnosis import one_line
 
 
-def is_own(algorithm: Algorithm) -> bool:
-    """Whether it is none of fewstep's."""
-    return not type(algorithm).__module__.startswith("fewstep.")
+def is_own(part: object) -> bool:
+    """Whether an algorithm, or an inner rule, is none of fewstep's."""
+    return not type(part).__module__.startswith("fewstep.")
 
 
 def check_direction(algorithm: Algorithm, problem: Problem, start: Start, episode: Episode) -> None:

@@ -36,6 +36,7 @@ from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import device_of
 from fewstep.run.network_sizes import Graph, Graphs, check_copies, check_graphs
 from fewstep.run.own_algorithm import check_direction, is_own
+from fewstep.run.own_rule import check_rule
 from fewstep.run.trial import Trial, mapped
 
 
@@ -112,6 +113,8 @@ class Preflight:
         with explained(place):
             _, grads = algorithm.inner.whole.gradient(self._problem(), begun, examples)
         check_derivative(place, grads)
+        if is_own(algorithm.inner.rule):
+            check_rule(algorithm.inner, self._problem(), self.start, episodes[0])
         check_descent(asked, split)
         if is_own(algorithm):
             check_direction(copy.deepcopy(algorithm), self._problem(), self.start, episodes[0])
