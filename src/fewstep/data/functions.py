@@ -130,6 +130,13 @@ class FunctionSplit:
                     f"{needed} are needed. Draw as many as the spec asks for"
                 )
             parts.append(rows)
+        for support, queries, name in ((0, 2, "query_x"), (1, 3, "query_y")):
+            ours, theirs = (list(parts[i].shape[1:]) for i in (support, queries))
+            if ours != theirs:  # which a loss would broadcast, and measure something else
+                raise ValueError(
+                    f"{called}: {name}: its examples are of {theirs or 'one number'}, and those of "
+                    f"{PARTS[support]} of {ours or 'one number'}. Draw both alike"
+                )
         return parts
 
 
