@@ -24,6 +24,7 @@ from fewstep.core.memory import copied
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import place_state
+from fewstep.core.traits import PLAIN
 from fewstep.core.types import Episode, EpisodeSpec, Examples, Params, Split, Start
 from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
@@ -179,7 +180,8 @@ class Preflight:
         check_graphs(graphs, place.experiment.machine.accelerator)
 
     def _problem(self) -> Problem:
-        return Problem(Net(self.module).replica(), self.objective)
+        traits = PLAIN if self._plain is None else self._plain.traits
+        return Problem(Net(self.module, traits=traits).replica(), self.objective)
 
     def _answers(self, place: Place, examples: Examples, at: Params) -> None:
         """The network takes the data, and answers as its objective asks."""
