@@ -180,6 +180,21 @@ class FloatMetrics(Objective):
         return {n: float(v) for n, v in super().metrics(outputs, targets).items()}
 
 
+class WritesIntoTargets(Objective):
+    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return super().inner_loss(outputs, targets.clamp_(max=1))
+
+
+class RandomLoss(Objective):
+    def inner_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return super().inner_loss(outputs + torch.rand_like(outputs), targets)
+
+
+class TakenMetric(Objective):
+    def metrics(self, outputs: Tensor, targets: Tensor) -> Any:
+        return {**super().metrics(outputs, targets), "tasks": outputs.mean()}
+
+
 class MetricsOfEach(Objective):
     def metrics(self, outputs: Tensor, targets: Tensor) -> Any:
         return {**super().metrics(outputs, targets), "right": (outputs.argmax(1) == targets) * 1.0}

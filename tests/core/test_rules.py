@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.algorithms import MAML, Reptile
+from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import RULES, SGD, Adam, Langevin, MomentumDecay, Rule, total_of
 from fewstep.core.rules.learned import joined
@@ -165,3 +167,35 @@ def test_langevin_descent_leaves_nothing_fixed() -> None:
     with pytest.raises(ValueError, match=re.escape(told) + "$"):
         InnerLoop(rule, 3, loss="sum", fixed=["layers.0.*"])
     InnerLoop(rule, 3, loss="sum", frozen=["layers.0.*"])  # which no rule is shown
+
+
+class PutsIntoDictionaries(Rule):
+    """Descent with momentum that puts new tensors into the dictionaries that it is given."""
+
+    lr = 0.1
+
+    def begin(self, params, state, key):
+        state["s"] = {name: torch.zeros_like(p) for name, p in params.items()}
+        return params, state
+
+    def step(self, params, grads, state):
+        for name in params:
+            state["s"][name] = 0.5 * state["s"][name] - self.lr * grads[name]
+            params[name] = params[name] + state["s"][name]
+        return params, state
+
+
+@pytest.mark.parametrize("algorithm", [Reptile, MAML])
+@pytest.mark.parametrize("functional", [False, True])
+def test_a_rule_may_put_tensors_into_its_dictionaries(algorithm: type, functional: bool) -> None:
+    """The task's parameters stayed where they were so, and MAML's gradient was first order."""
+    found = []
+    for rule in (PutsIntoDictionaries(), MomentumDecay(0.1, momentum=0.5)):
+        net = small_net()
+        problem = Problem(Net(net.module, functional), REGRESSION)
+        start = Start(net.params(), {})
+        direction, _, _ = algorithm(InnerLoop(rule, 3)).direction(problem, start, small_episode())
+        assert not start.state
+        found.append(direction)
+    for name, value in found[0].items():
+        torch.testing.assert_close(value, found[1][name], rtol=1e-12, atol=0)

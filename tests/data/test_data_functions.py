@@ -114,6 +114,11 @@ def _lost(rng, spec):
     return tuple(np.log(part - 10) for part in lines(rng, spec))
 
 
+def _wide(rng, spec):
+    *others, query_y = lines(rng, spec)
+    return *others, np.stack([query_y, query_y], 1)
+
+
 REFUSED = {
     _raises: "_raises fails on EpisodeSpec(ways=1, shots=4, ",
     _three: "_three returns 3 values: must be support_x, support_y, query_x, query_y, four arrays",
@@ -122,6 +127,7 @@ REFUSED = {
     "many as the spec asks for",
     _impure: "_impure draws another task from the same generator: a run could not be repeated. "
     "Take all that is random from its first argument",
+    _wide: "_wide: query_y: its examples are of [2], and those of support_y of [1]",
     _lost: "_lost: support_x: 4 of 4 examples hold values that are not finite (number 0, 1, 2, ",
 }
 
@@ -137,3 +143,17 @@ def test_what_is_no_task_is_told(function: Callable) -> None:
 def test_what_is_no_function_is_told() -> None:
     with pytest.raises(ValueError, match=r"function: is a tuple\. Give a function"):
         FunctionTasks((1, 2))  # type: ignore[arg-type]
+
+
+def test_a_function_may_fill_one_array_for_every_task() -> None:
+    """As it may where arrays are large; the tasks of a meta-batch were all its last one."""
+    kept = np.zeros((10, 1), np.float32)
+
+    def filled(rng, spec):
+        kept[:] = rng.normal(size=(10, 1))
+        return kept[:4], kept[:4], kept[4:], kept[4:]
+
+    split = _train(filled)
+    first, again = split.episode(SPEC, 0, 0), split.episode(SPEC, 0, 0)
+    assert not torch.equal(first.support_x, split.episode(SPEC, 0, 1).support_x)
+    assert torch.equal(first.support_x, again.support_x)

@@ -162,3 +162,18 @@ def test_no_steps_are_no_batches(size):
 def test_senseless_counts_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         check_counts(spec(**changes))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint64, np.array])
+def test_numbers_of_numpy_draw_what_pythons_draw(kind) -> None:
+    assert (Draws(kind(3), "train", kind(4)).words(0, 3) == Draws(3, "train", 4).words(0, 3)).all()
+
+
+@pytest.mark.parametrize("value", [1.0, "1", None, True, float("nan")])
+def test_what_is_no_whole_number_is_told(value) -> None:
+    for name, seed, index in (("seed", value, 0), ("index", 0, value)):
+        with pytest.raises(ValueError, match=f"^{name}={value!r}: must be a whole number$"):
+            Draws(seed, "train", index)
+    for name in ("ways", "shots", "queries", "steps"):
+        with pytest.raises(ValueError, match=f"^{name}={value!r}: must be a whole number$"):
+            check_counts(spec(**{name: value}))

@@ -62,7 +62,7 @@ def test_what_a_grid_cannot_fill(spec, message):
         Sine().open()["train"].episode(spec, 0, 0)
 
 
-@pytest.mark.parametrize("fields", [{"points": 1}, {"low": 5.0}])
+@pytest.mark.parametrize("fields", [{"points": 1}, {"low": 5.0}, {"high": math.inf}])
 def test_senseless_grids(fields):
     with pytest.raises(ValueError, match=f"dataset.{next(iter(fields))}="):
         Sine(**fields)

@@ -228,3 +228,15 @@ def test_threads_give_back_what_a_task_raises() -> None:
 def test_unknown_execution() -> None:
     with pytest.raises(ValueError, match="execution='gpu': must be one of auto, serial, threads"):
         make_execution("gpu", SineMLP(), torch.device("cpu"))
+
+
+def test_tasks_whose_answers_have_other_names_are_not_added_up() -> None:
+    """In another order they would be, each to another one."""
+    orders = iter([("loss", "acc"), ("acc", "loss")])
+
+    def answer(net, episode):
+        return {name: torch.ones(()) for name in next(orders)}
+
+    execution = Serial(SineMLP())
+    with pytest.raises(ValueError, match="have other names, or names in another order, for one"):
+        execution.total(answer, (), [small_episode(), small_episode()])

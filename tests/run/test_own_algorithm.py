@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
+from torch import nn
 
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms import Algorithm
+from fewstep.core.net import Net
 from fewstep.core.problem import Problem
-from fewstep.core.rules import SGD
+from fewstep.core.rules import SGD, Adam
+from fewstep.core.traits import Traits
 from fewstep.core.types import Start
 from fewstep.messages.errors import ConfigError
 from fewstep.run.own_algorithm import check_direction, is_own
@@ -31,12 +36,33 @@ class Own(Algorithm):
         return self.spoil(way, adapted, start)
 
 
+def right(way, adapted, start):
+    return way, adapted.state, {}
+
+
 def writes(way, adapted, start):
     start.params["0.bias"].sub_(1.0)
     return way, adapted.state, adapted.metrics
 
 
+def draws(way, adapted, start):
+    return {n: v + torch.rand(()) for n, v in way.items()}, adapted.state, {}
+
+
+CALLS = itertools.count(1)
+
+
+def counts(way, adapted, start):
+    times = next(CALLS)
+    return {n: times * v for n, v in way.items()}, adapted.state, {}
+
+
 WRONG = {
+    "its direction is another one when it is asked again": draws,
+    "is another one when it is asked again, and must hang on its arguments alone": counts,
+    "direction['0.weight'] is in torch.float32, and the parameter in torch.float64": (
+        lambda d, a, s: ({n: v.float() for n, v in d.items()}, a.state, {})
+    ),
     "its direction must return (direction, state, metrics), and returns a dict": lambda d, a, s: d,
     "and returns 2 things": lambda d, a, s: (d, a.state),
     "its direction fails (AttributeError: 'Adapted' object has no attribute 'parms'": (
@@ -74,3 +100,25 @@ def test_one_that_is_right_passes() -> None:
     check_direction(fine, PROBLEM, Start(PARAMS, {}), small_episode())
     assert is_own(fine)
     assert not is_own(ALGORITHMS["reptile"](InnerLoop(SGD(0.1), 3)))
+
+
+def test_the_task_is_not_to_be_written_into_and_the_rule_keeps_its_memory() -> None:
+    class Doubles(Own):
+        def direction(self, problem, start, episode):
+            episode.support_y.mul_(2)
+            return super().direction(problem, start, episode)
+
+    with pytest.raises(ConfigError, match=r"its direction writes into episode\.support_y, which"):
+        check_direction(Doubles(right), PROBLEM, Start(PARAMS, {}), small_episode())
+    forgets = Own(lambda d, a, s: (d, {}, {}))
+    forgets.inner = InnerLoop(Adam(0.1), 3)
+    start = Start(PARAMS, forgets.inner.rule.init(PARAMS))
+    with pytest.raises(ConfigError, match="its state lacks v, which the inner rule remembers"):
+        check_direction(forgets, PROBLEM, start, small_episode())
+
+
+def test_noise_of_the_network_hangs_on_the_task_and_is_none_of_the_algorithms() -> None:
+    module = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2)).double()
+    net = Net(module, traits=Traits(draws=True))
+    fine = Own(right)
+    check_direction(fine, Problem(net, REGRESSION), Start(net.params(), {}), small_episode())

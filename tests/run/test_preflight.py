@@ -118,6 +118,9 @@ OBJECTIVES = [
     ("MetricsWithoutLoss", ["metrics gives a dictionary (acc)", "with a loss"]),
     ("NoMetrics", ["NoMetrics has no metrics", "inner_loss, outer_loss and metrics"]),
     ("MetricsThatFail", ["metrics fails on outputs of [10, 5] and targets of [10] (IndexError"]),
+    ("WritesIntoTargets", ["WritesIntoTargets.inner_loss writes into the outputs or the targets"]),
+    ("RandomLoss", ["RandomLoss.inner_loss gives something else when it is asked again"]),
+    ("TakenMetric", ["metrics gives tasks, which results.json has of its own. Call it something"]),
     ("LossWithoutSlope", ["no derivative leads from the loss", "in the losses of dataset=noise"]),
 ]
 

@@ -18,6 +18,7 @@ from fewstep.core.objectives import Objective, ask
 from fewstep.core.problem import Problem, anew
 from fewstep.core.rules import Rule
 from fewstep.core.rules.learned import joined, split, without
+from fewstep.core.rules.trees import own
 from fewstep.core.types import Episode, Examples, Metrics, Params, Start, State
 
 
@@ -107,7 +108,7 @@ class InnerLoop:
         params = anew(params, [n for n in params if matches(n, self.reset)], episode)
         params |= HEADS[self.head](problem, params, episode)
         state = joined(start.state, learned)
-        params, state = self.rule.begin(params, state, episode.key)
+        params, state = self.rule.begin(own(params), own(state), episode.key)
         return Start({**params, **learned}, without(state, learned))
 
     def adapt(
@@ -149,7 +150,7 @@ class InnerLoop:
     def step(self, start: Start, grads: Params) -> Start:
         """One update of the rule with a gradient that is at hand."""
         params, learned = split(start.params)
-        params, state = self.rule.step(params, grads, joined(start.state, learned))
+        params, state = self.rule.step(own(params), grads, own(joined(start.state, learned)))
         return Start({**params, **learned}, without(state, learned))
 
     def one_step(

@@ -76,7 +76,7 @@ def overhead(subject: Subject, meta_iteration: float, rounds: int) -> Overhead:
 def training(subject: Subject, iterations: int) -> tuple[float, float]:
     """Seconds of a meta-iteration of `fewstep train`, and of the inner loops in it."""
     learner, execution = subject.learner, subject.learner.execution
-    learner._execution = timed = _Timed(execution, subject.device)
+    learner.executing.made = timed = _Timed(execution, subject.device)
     learner.meta_iteration, learner.max_meta_iterations = 0, iterations
     own = subject.experiment
     quiet = replace(own.schedule, max_meta_iterations=iterations, val_every=None, test_every=None)
@@ -85,7 +85,7 @@ def training(subject: Subject, iterations: int) -> tuple[float, float]:
         with tempfile.TemporaryDirectory() as folder:
             watch, _ = fit(experiment, subject.tasks, Path(folder), "bench")
     finally:
-        learner._execution = execution
+        learner.executing.made = execution
     counted = timed.calls[WARM_UP * len(timed.calls) // iterations :]
     return watch.warm_seconds / watch.meta_iterations, sum(counted) / watch.meta_iterations
 

@@ -130,13 +130,21 @@ class FunctionSplit:
                     f"{needed} are needed. Draw as many as the spec asks for"
                 )
             parts.append(rows)
+        for support, queries, name in ((0, 2, "query_x"), (1, 3, "query_y")):
+            ours, theirs = (list(parts[i].shape[1:]) for i in (support, queries))
+            if ours != theirs:  # which a loss would broadcast, and measure something else
+                raise ValueError(
+                    f"{called}: {name}: its examples are of {theirs or 'one number'}, and those of "
+                    f"{PARTS[support]} of {ours or 'one number'}. Draw both alike"
+                )
         return parts
 
 
 def _rows(part: Any, name: str, what: str) -> Tensor:
     """One number an example as a column; but whole numbers that are targets, which are classes."""
     array = part if isinstance(part, Tensor) else np.asarray(part)
-    rows = inputs_of(array[:, None] if array.ndim == 1 else array, what)
+    # A copy: a function may fill the same array for every task.
+    rows = inputs_of(array[:, None] if array.ndim == 1 else array, what).clone()
     classes = array.ndim == 1 and name.endswith("_y") and not rows.is_floating_point()
     return rows[:, 0].long() if classes else rows
 

@@ -36,9 +36,10 @@ class Sine:
     def __post_init__(self) -> None:
         if self.points < 2:
             raise ValueError(f"dataset.points={self.points}: a grid has at least 2 points")
-        if not self.low < self.high:
+        if not -math.inf < self.low < self.high < math.inf:
             raise ValueError(
-                f"dataset.low={self.low}, dataset.high={self.high}: low must be below high"
+                f"dataset.low={self.low}, dataset.high={self.high}: low must be below high, and "
+                "both must be finite"
             )
 
     def open(self) -> dict[str, SineSplit]:

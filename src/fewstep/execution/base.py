@@ -50,5 +50,12 @@ class OneByOne:
         leaves, structure = pytree.tree_flatten(trees[0])
         sums = [leaf.clone() for leaf in leaves]
         for tree in trees[1:]:
-            torch._foreach_add_(sums, pytree.tree_leaves(tree))  # one call for some forty tensors
+            more, other = pytree.tree_flatten(tree)
+            if other != structure:
+                raise ValueError(
+                    "algorithm: its direction, state or metrics have other names, or names in "
+                    "another order, for one task than for another, and are added up over tasks. "
+                    "Give every task the same"
+                )
+            torch._foreach_add_(sums, more)  # one call for some forty tensors
         return pytree.tree_unflatten(sums, structure)

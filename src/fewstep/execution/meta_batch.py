@@ -62,6 +62,7 @@ class MetaBatch:
         """One task's contribution, what is kept of the rule's state, and metrics."""
         problem, inner = Problem(net, self.objective), self.algorithm.inner
         direction, end, metrics = self.algorithm.direction(problem, start, episode)
+        direction = {name: direction[name] for name in start.params}  # in one order on every rank
         contribution, kept = self.aggregator.contribution(direction, problem, episode), end
         if self.algorithm.uploads:
             there = {name: p - direction[name] for name, p in start.params.items()}

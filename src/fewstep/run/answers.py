@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from fewstep.adapters.gradient import detached
-from fewstep.core.objectives import Classification, Objective, Regression, ask
+from fewstep.core.objectives import Classification, Objective, Regression
 from fewstep.core.types import Examples, Params
 from fewstep.messages.errors import ConfigError
 from fewstep.run.diagnosis import Place, no_fit, one_line
+from fewstep.run.own_objective import ask_twice
+from fewstep.run.results import TAKEN
 
 
 def check_answers(place: Place, outputs: Any, examples: Examples, objective: Objective) -> None:
@@ -69,7 +70,7 @@ def _numbers(place: Place) -> dict[str, float]:
     """Those with a fraction that the algorithm and its inner rule are made of, by their keys."""
     algorithm = place.experiment.recipe.algorithm
     made = {f"algorithm.inner.options.{n}": v for n, v in vars(algorithm.inner.rule).items()}
-    made["algorithm.inner.lr"] = made.pop("algorithm.inner.options.lr", algorithm.inner.rule.lr)
+    made["algorithm.inner.lr"] = made.pop("algorithm.inner.options.lr", None)
     made |= {f"algorithm.{n}": v for n, v in vars(algorithm).items()}
     return {key: value for key, value in made.items() if isinstance(value, float)}
 
@@ -158,6 +159,11 @@ def _check_metrics(place: Place, objective: Objective, metrics: Any) -> None:
             'are reported. For example {"loss": losses.mean()}'
         )
     for name, value in metrics.items():
+        if name in TAKEN:
+            raise ConfigError(
+                f"{whose} gives {name}, which results.json has of its own. Call it something else, "
+                f"for example my_{name}"
+            )
         if not isinstance(value, Tensor) or value.ndim or not value.is_floating_point():
             found = form(value) if not isinstance(value, Tensor) or value.ndim else value.dtype
             raise ConfigError(
@@ -173,7 +179,9 @@ def _made(place: Place, objective: Objective, name: str, outputs: Any, examples:
             "metrics"
         )
     try:
-        return ask(objective, name, detached(outputs), examples.y, examples.given)
+        return ask_twice(objective, name, outputs, examples)
+    except ConfigError as error:
+        raise ConfigError(f"{_objective(place, objective)}.{name} {error}") from None
     except Exception as error:  # whatever somebody's objective raises
         raise ConfigError(
             f"{_objective(place, objective)}.{name} fails on {_shape(outputs)} and "

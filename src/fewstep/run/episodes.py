@@ -6,12 +6,13 @@ into it, so worker processes would only add copies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from fewstep.adapters.meta_test import Setting
 from fewstep.config.capacity import CHUNK
@@ -26,17 +27,25 @@ class MetaBatches(IterableDataset):
     """
 
     def __init__(
-        self, split: Split, spec: EpisodeSpec, seed: int, meta_batch: int, start: int
+        self,
+        split: Split,
+        spec: EpisodeSpec,
+        seed: int,
+        meta_batch: int,
+        start: int | Callable[[], int],
     ) -> None:
+        """`start`: the first meta-iteration, or what says it whenever somebody begins anew, as
+        Lightning does with each of its epochs."""
         self.split, self.spec, self.seed = split, spec, seed
         self.meta_batch, self.start = meta_batch, start
 
     def __iter__(self) -> Iterator[list[Episode]]:
-        index = self.start * self.meta_batch
-        while True:
+        start = self.start() if callable(self.start) else self.start
+        worker, workers = _place_among_workers()
+        for meta_iteration in count(start + worker, workers):
+            index = meta_iteration * self.meta_batch
             tasks = local_share(range(index, index + self.meta_batch))
             yield [self.split.episode(self.spec, self.seed, task) for task in tasks]
-            index += self.meta_batch
 
 
 class Chunk:
@@ -65,7 +74,8 @@ class EvalTasks(IterableDataset):
         return len(self._ranges())
 
     def __iter__(self) -> Iterator[Chunk]:
-        for chunk in self._ranges():
+        worker, workers = _place_among_workers()
+        for chunk in self._ranges()[worker::workers]:
             setting = self.setting if chunk.start < self.curve_tasks else self.setting.final
             spec = self.setting.spec
             yield Chunk(setting, [self.split.episode(spec, self.seed, task) for task in chunk])
@@ -92,7 +102,7 @@ class TaskModule(pl.LightningDataModule):
     eval_seed: int = 0
     tasks: int = 1000
     curve_tasks: int = 200
-    _placed: dict[str, Split] = field(default_factory=dict, repr=False)
+    _placed: dict[Hashable, Split] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -104,17 +114,27 @@ class TaskModule(pl.LightningDataModule):
         return trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
-    def _learner(self) -> pl.LightningModule:
+    def _trainer(self) -> pl.Trainer:
         assert self.trainer is not None, "no trainer was given these tasks"
-        return self.trainer.lightning_module
+        return self.trainer
+
+    @property
+    def _learner(self) -> pl.LightningModule:
+        return self._trainer.lightning_module
 
     def train_dataloader(self) -> DataLoader:
-        start = self._learner.meta_iteration
-        assert isinstance(start, int)
+        again = getattr(self._trainer, "overfit_batches", 0)  # the same tasks in every epoch
+        start = self._begins() if again else self._begins
         batches = MetaBatches(
             self._on_device("train"), self.train_spec, self.seed, self.meta_batch, start
         )
         return DataLoader(batches, batch_size=None)
+
+    def _begins(self) -> int:
+        """The meta-iteration that training goes on from."""
+        start = self._learner.meta_iteration
+        assert isinstance(start, int)
+        return start
 
     def val_dataloader(self) -> list[DataLoader]:
         return [self.loader("val", setting, self.tasks) for setting in self.settings]
@@ -129,10 +149,17 @@ class TaskModule(pl.LightningDataModule):
 
     def _on_device(self, name: str) -> Split:
         """The split on the device that trains, in the precision that trains."""
-        if name not in self._placed:
-            weight = next(p for p in self._learner.parameters() if p.requires_grad)
-            self._placed[name] = self.splits[name].to(weight.device, weight.dtype)
-        return self._placed[name]
+        weight = next(p for p in self._learner.parameters() if p.requires_grad)
+        key = name, weight.device, weight.dtype  # which another trainer may have otherwise
+        if key not in self._placed:
+            self._placed[key] = self.splits[name].to(weight.device, weight.dtype)
+        return self._placed[key]
 
     def transfer_batch_to_device(self, batch: object, device: torch.device, _: int) -> object:
         return batch  # episodes are made where they are used
+
+
+def _place_among_workers() -> tuple[int, int]:
+    """`(worker, workers)` of a loader's processes, which take turns: `(0, 1)` outside of them."""
+    info = get_worker_info()
+    return (info.id, info.num_workers) if info else (0, 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -20,11 +19,12 @@ from fewstep.core.problem import Problem
 from fewstep.core.rules import State, place_state, total_of
 from fewstep.core.types import Episode, Metrics, Params, Start
 from fewstep.execution.base import Execution
-from fewstep.execution.choice import make_execution
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.run.averaging import Average
+from fewstep.run.executing import Executing
 from fewstep.run.learned import Learned
 from fewstep.run.measuring import Measuring
+from fewstep.run.own_trainer import check_meta_batch, check_schedule
 
 
 class MetaLearner(Measuring):
@@ -67,7 +67,7 @@ class MetaLearner(Measuring):
         """What its checkpoints say of the data, by `fewstep.run.origin`."""
         self.training: dict[str, float] = {}
         """Loss and metrics of the training tasks, by `loss` and `acc`, as they were logged last."""
-        self._execution: Execution | None = None
+        self.executing = Executing(self.net)
         self._recent: list[Metrics] = []
 
     @property
@@ -100,23 +100,17 @@ class MetaLearner(Measuring):
     @property
     def execution(self) -> Execution:
         """What was chosen when the first task was met."""
-        assert self._execution is not None, "no task has been met yet"
-        return self._execution
+        assert self.executing.made is not None, "no task has been met yet"
+        return self.executing.made
 
     def meet(self, episode: Episode) -> Execution:
         """The execution; made for the first task, when the module is where it will train."""
-        if self._execution is None:
-            where = self.module, self.device, episode
-            self._execution = make_execution(self.execution_name, *where)
-        return self._execution
+        return self.executing.meet(self.execution_name, self.device, episode)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **more: Any) -> Any:
         """As a module does; the execution is made again where its copy of the network differs."""
-        before = {name: value.clone() for name, value in self.net.constants().items()}
-        done = super().load_state_dict(state_dict, *args, **more)
-        if any(not torch.equal(before[n], value) for n, value in self.net.constants().items()):
-            self._execution = None
-        return done
+        with self.executing.loading():
+            return super().load_state_dict(state_dict, *args, **more)
 
     def configure_optimizers(self) -> Any:
         options = {"lr": self.outer.lr, **self.outer.options}
@@ -130,6 +124,11 @@ class MetaLearner(Measuring):
             for group in optimizer.param_groups:
                 scale = self.outer.scale(self.meta_iteration, of=self.max_meta_iterations)
                 group["lr"] = group["initial_lr"] * scale
+        check_schedule(self.lr_schedulers()).last_epoch = self.meta_iteration  # a second fit's is 0
+
+    def settle(self) -> None:
+        self.executing.refresh()
+        self.place_state()
 
     def place_state(self) -> None:
         """Move the inner rule's state to where the parameters are, in their precisions."""
@@ -137,11 +136,11 @@ class MetaLearner(Measuring):
 
     def training_step(self, batch: list[Episode], batch_idx: int) -> None:
         """One meta-iteration: every task's direction, their mean, one outer step."""
+        check_meta_batch(len(batch), self.meta_batch)
         direction, state, metrics = self.directions(batch)
         self.hand_over(direction)
-        optimizer, schedule = self.optimizers(), self.lr_schedulers()
+        optimizer, schedule = self.optimizers(), check_schedule(self.lr_schedulers())
         assert isinstance(optimizer, LightningOptimizer)
-        assert isinstance(schedule, LambdaLR)
         optimizer.step()
         self.state = state
         schedule.step()  # Lightning leaves schedules alone in manual optimization

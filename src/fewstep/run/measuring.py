@@ -16,6 +16,7 @@ from fewstep.execution import collectives
 from fewstep.execution.base import Execution
 from fewstep.processes import signals
 from fewstep.run.episodes import Chunk, TaskModule
+from fewstep.run.own_trainer import check_trainer
 from fewstep.run.summary import records, summarize
 
 
@@ -42,8 +43,8 @@ class Measuring(pl.LightningModule):
         """What runs the tasks."""
 
     @abstractmethod
-    def place_state(self) -> None:
-        """Move the inner rule's state to where the parameters are."""
+    def settle(self) -> None:
+        """Be where the parameters are now, with all that is held beside them."""
 
     @property
     def tasks_seen(self) -> int:
@@ -67,7 +68,8 @@ class Measuring(pl.LightningModule):
 
     def on_test_start(self) -> None:
         signals.listen()  # Lightning's handlers take part in a collective wherever they interrupt
-        self.place_state()
+        check_trainer(self.trainer)
+        self.settle()
 
     on_validation_start = on_test_start
 

@@ -13,7 +13,7 @@ from fewstep.algorithms import Algorithm
 from fewstep.algorithms.direct import STILL
 from fewstep.config.instantiate import call, locate, make
 from fewstep.core.contents import check_contents
-from fewstep.core.rules import RULES
+from fewstep.core.rules import RULES, Rule
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.run.dataset_contract import check_dataset
 from fewstep.run.network_sizes import with_sizes
@@ -65,6 +65,11 @@ def build_inner(config: Config, key: str = "algorithm") -> InnerLoop:
         )
     make_rule = RULES.get(rule) or locate(f"{key}.inner.rule", rule)
     made_rule = call(make_rule, f"{key}.inner.options", {"lr": lr, **options})
+    if not isinstance(made_rule, Rule):
+        raise ConfigError(
+            f"{key}.inner.rule={rule}: gives a {type(made_rule).__name__}, which is no inner rule. "
+            "Let it inherit from fewstep.core.rules.Rule"
+        )
     target = inner.pop("_target_", None)
     make_loop = locate(f"{key}.inner._target_", target) if target else InnerLoop
     return call(make_loop, f"{key}.inner", {"rule": made_rule, **inner})

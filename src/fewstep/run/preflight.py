@@ -24,6 +24,7 @@ from fewstep.core.memory import copied
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import place_state
+from fewstep.core.traits import PLAIN
 from fewstep.core.types import Episode, EpisodeSpec, Examples, Params, Split, Start
 from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
@@ -36,6 +37,7 @@ from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import device_of
 from fewstep.run.network_sizes import Graph, Graphs, check_copies, check_graphs
 from fewstep.run.own_algorithm import check_direction, is_own
+from fewstep.run.own_rule import check_rule
 from fewstep.run.trial import Trial, mapped
 
 
@@ -112,6 +114,8 @@ class Preflight:
         with explained(place):
             _, grads = algorithm.inner.whole.gradient(self._problem(), begun, examples)
         check_derivative(place, grads)
+        if is_own(algorithm.inner.rule):
+            check_rule(algorithm.inner, self._problem(), self.start, episodes[0])
         check_descent(asked, split)
         if is_own(algorithm):
             check_direction(copy.deepcopy(algorithm), self._problem(), self.start, episodes[0])
@@ -176,7 +180,8 @@ class Preflight:
         check_graphs(graphs, place.experiment.machine.accelerator)
 
     def _problem(self) -> Problem:
-        return Problem(Net(self.module).replica(), self.objective)
+        traits = PLAIN if self._plain is None else self._plain.traits
+        return Problem(Net(self.module, traits=traits).replica(), self.objective)
 
     def _answers(self, place: Place, examples: Examples, at: Params) -> None:
         """The network takes the data, and answers as its objective asks."""

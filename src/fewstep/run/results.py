@@ -129,6 +129,12 @@ def result(
     }
 
 
+TAKEN = {"split", "init", "checkpoint", "ways", "shots", "queries", "protocol", "steps", "shift"}
+TAKEN |= {"batch_size", "tasks", "eval_seed", "per_task_file", "episodes_sha256", "selected_by"}
+TAKEN |= {"setting", "per_task", "curve", "loss_ci95", "acc_ci95"}
+"""Names in an entry that no metric may have."""
+
+
 def environment(experiment: Experiment) -> dict[str, Any]:
     """Where and how it ran, and where what the inner rule learns has come to."""
     learner = experiment.learner

@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from fewstep.core.fast.follow import Follow, to_the_end
 from fewstep.core.fast.layout import ALL, Layout
 from fewstep.core.rules import Rule, State
+from fewstep.core.rules.trees import own
 from fewstep.core.types import Examples, Params, Start
 from fewstep.programs.library import signature
 
@@ -144,5 +145,6 @@ def _anew(
         if descent.first_order:
             whole = {name: p.detach() for name, p in whole.items()}
         outputs, grads = descent.gradient(net, *descent.fixed, whole, examples)
-        params, state = descent.rule.step(params, layout.packed(grads) if layout else grads, state)
+        grads = layout.packed(grads) if layout else grads
+        params, state = descent.rule.step(own(params), grads, own(state))
     return End(params, state, outputs)

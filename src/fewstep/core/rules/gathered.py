@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fewstep.core.rules.rule import Rule
-from fewstep.core.rules.trees import State
+from fewstep.core.rules.trees import State, own
 from fewstep.core.types import Params
 
 
@@ -49,11 +49,11 @@ class Gathered(Rule):
         return state[SUM], {name: value for name, value in state.items() if name not in (MET, SUM)}
 
     def step(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
-        total, own = self.gathered(state)
-        moved, own = self.rule.step(params, grads, own)
+        total, kept = self.gathered(state)
+        moved, kept = self.rule.step(own(params), own(grads), own(kept))
         weight = self._weight(state[MET], grads)
         total = {name: total[name] + weight * g for name, g in grads.items()}
-        return moved if self.moves else params, {**own, MET: state[MET] + 1, SUM: total}
+        return moved if self.moves else params, {**kept, MET: state[MET] + 1, SUM: total}
 
     def _weight(self, met: Tensor, grads: Params) -> Any:
         """Of the gradient at hand, looked up without reading `met`, which a program could not."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from fewstep.core.rules.trees import State
+from fewstep.core.rules.trees import State, own
 from fewstep.core.types import Params
 
 
@@ -67,7 +67,7 @@ class Rule(ABC):
         The inner loop calls it with all parameters in one vector where the rule is `entrywise`. It
         may be overridden for speed; a test holds it to `step`.
         """
-        new_params, new_state = self.step(params, grads, state)
+        new_params, new_state = self.step(own(params), grads, own(state))
         for name, value in new_params.items():
             params[name].copy_(value)
         state.update(new_state)

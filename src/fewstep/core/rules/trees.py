@@ -19,6 +19,11 @@ def detach_state(state: State) -> State:
     }
 
 
+def own(tree: Any) -> Any:
+    """The same tensors in dictionaries of one's own, for somebody who may put others into them."""
+    return {name: own(value) for name, value in tree.items()} if isinstance(tree, dict) else tree
+
+
 def place_state(state: State, params: Params) -> State:
     """The same values where the parameters are, in the precision of each, or else of the first of
     them; counters stay integers."""

@@ -1,0 +1,59 @@
+"""What a Lightning trainer of a user's own must leave to the learner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from fewstep.execution.collectives import local_share
+from fewstep.messages.errors import ConfigError
+
+
+def check_trainer(trainer: pl.Trainer) -> None:
+    """Refuse a trainer under which tasks would be learned wrongly, or not at all.
+
+    Raises:
+        ConfigError: mixed precision, or inference mode.
+    """
+    precision = str(trainer.precision)
+    if "mixed" in precision:
+        raise ConfigError(
+            f"trainer.precision={precision}: mixed precision is one thread's and scales one loss, "
+            "and tasks are learned in several threads with a loss a step. Use precision=32"
+        )
+    if torch.is_inference_mode_enabled():
+        raise ConfigError(
+            "trainer.inference_mode=True: a task is learned by gradients, at meta-test too, and "
+            "inference mode has none. Use Trainer(inference_mode=False)"
+        )
+
+
+def check_meta_batch(tasks: int, meta_batch: int) -> None:
+    """Refuse another number of tasks than the learner takes the mean of.
+
+    Raises:
+        ConfigError: naming both numbers.
+    """
+    share = len(local_share(range(meta_batch)))
+    if tasks != share:
+        raise ConfigError(
+            f"meta_batch={meta_batch}: the data hand this process {tasks} tasks a meta-iteration, "
+            f"and {share} are its share of that many. Give the learner and its data one meta_batch"
+        )
+
+
+def check_schedule(schedule: Any) -> LambdaLR:
+    """The learner's own schedule, which a callback may have replaced.
+
+    Raises:
+        ConfigError: naming what is in its place.
+    """
+    if isinstance(schedule, LambdaLR):
+        return schedule
+    raise ConfigError(
+        f"trainer.callbacks: one has put {type(schedule).__name__} in the place of the schedule "
+        "of the outer step. Leave it out; OuterStep(average=0.99) tests an average of the weights"
+    )
