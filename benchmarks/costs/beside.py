@@ -12,7 +12,7 @@ from typing import Any
 from costs.record import in_own_process, table
 from fewstep.bench.subject import BareLoop, open_subject
 from fewstep.config.compose import compose_config, plain
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 
 
 ROUNDS, QUICK, EACH = 60, 3, 3

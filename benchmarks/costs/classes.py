@@ -17,7 +17,7 @@ from fewstep.bench.memory import process_peak
 from fewstep.bench.subject import BareLoop, open_subject
 from fewstep.config.compose import compose_config, plain
 from fewstep.data.glyphs import Glyphs
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 
 
 CLASSES, QUICK = (1_000, 100_000), (200, 2_000)

@@ -18,7 +18,7 @@ from costs.record import MIB, in_own_process, table
 from fewstep.bench.memory import tensor_peak
 from fewstep.bench.subject import open_subject
 from fewstep.config.compose import compose_config, plain
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 
 
 STEPS, LONG = 5, 20

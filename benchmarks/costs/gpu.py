@@ -28,7 +28,7 @@ from fewstep.execution.serial import Serial
 from fewstep.execution.vmap import every_task, in_plain_memory
 from fewstep.models.layers import SameConv2d, _same_padding
 from fewstep.programs.recording import record
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 from fewstep.run.learner import MetaLearner
 
 

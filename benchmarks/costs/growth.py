@@ -12,7 +12,7 @@ from costs.record import table
 from fewstep.bench.clocks import in_turn, quartiles
 from fewstep.bench.subject import BareLoop, open_subject
 from fewstep.config.compose import compose_config, plain
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 
 
 BASE = ["trainer=cpu", "meta_batch=4", "algorithm.inner.steps=5", "algorithm.inner.batch_size=10"]

@@ -16,7 +16,7 @@ from costs.record import MIB, in_own_process, table
 from fewstep.bench.memory import process_peak, tensor_peak
 from fewstep.bench.subject import open_subject
 from fewstep.config.compose import compose_config, plain
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 
 
 ROWS = {

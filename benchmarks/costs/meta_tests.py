@@ -15,9 +15,9 @@ from costs.record import MIB, in_own_process, table
 from fewstep.bench.subject import open_subject
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.room import resident
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 from fewstep.run.lightning import quiet_lightning
-from fewstep.run.results import Entrant
+from fewstep.run.testing.results import Entrant
 from fewstep.run.training import meta_test
 
 

@@ -11,9 +11,9 @@ from costs.record import table
 from fewstep.bench.overhead import bare_loop, overhead
 from fewstep.bench.subject import open_subject
 from fewstep.config.compose import compose_config, plain
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 from fewstep.run.lightning import quiet_lightning
-from fewstep.run.stopwatch import WARM_UP
+from fewstep.run.observers.stopwatch import WARM_UP
 
 
 WORDS = ["trainer=cpu", "algorithm=reptile", "shots=5w1s"]

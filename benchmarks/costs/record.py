@@ -16,7 +16,7 @@ import torch
 import fewstep
 from fewstep.records.identity import git_commit
 from fewstep.records.results import write_json
-from fewstep.run.results import device_name
+from fewstep.run.testing.results import device_name
 
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -28,7 +28,7 @@ from fewstep.core.types import Episode
 from fewstep.execution.base import PerTask
 from fewstep.execution.serial import Serial
 from fewstep.programs.library import Programs
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 
 
 matplotlib.use("Agg")

@@ -14,8 +14,8 @@ from typing import Any
 
 from fewstep.records.metrics import read_metrics
 from fewstep.records.results import write_json
-from fewstep.report.columns import Best
-from fewstep.report.formats import markdown_table
+from fewstep.report.tables.columns import Best
+from fewstep.report.tables.formats import markdown_table
 
 
 FILE = Path(__file__).parents[2] / "docs" / "results" / "family_rates" / "rates.json"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fewstep import report
-from fewstep.report.contrast import Contrast, contrast
+from fewstep.report.statistics.contrast import Contrast, contrast
 
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"

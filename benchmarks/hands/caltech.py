@@ -25,7 +25,7 @@ from torch import Tensor
 from fewstep.data.classes import class_lists
 from fewstep.data.image_folder import ImageFolder
 from fewstep.data.images.decode import USUAL
-from fewstep.run import checkpoint
+from fewstep.run.stored import checkpoint
 from fewstep.use import pictures
 from fewstep.use.backbone.backbone import Backbone
 from fewstep.use.initialization import Initialization

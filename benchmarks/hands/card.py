@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fewstep.config.limits import PROTOCOLS
-from fewstep.records.intervals import mean_ci95
 from fewstep.records.results import write_json
-from fewstep.run import shipped
+from fewstep.records.statistics.intervals import mean_ci95
+from fewstep.run.stored import shipped
 from fewstep.use.loading import load
 from hands.measured import accuracies, spec_of, split_of
 

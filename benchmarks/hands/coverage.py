@@ -31,9 +31,9 @@ from fewstep.data.classes.split import ClassSplit
 from fewstep.data.glyphs import Glyphs
 from fewstep.data.images.decode import USUAL
 from fewstep.data.omniglot import Omniglot
-from fewstep.records.intervals import wilson
 from fewstep.records.results import write_json
-from fewstep.run import shipped
+from fewstep.records.statistics.intervals import wilson
+from fewstep.run.stored import shipped
 from fewstep.use.backbone.backbone import Backbone
 from fewstep.use.classifier import Classifier
 from fewstep.use.expected import interval

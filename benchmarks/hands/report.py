@@ -12,9 +12,9 @@ from torch import Tensor
 
 import fewstep
 from fewstep.records.identity import git_commit
-from fewstep.records.intervals import mean_ci95
 from fewstep.records.results import write_json
-from fewstep.run.results import device_name
+from fewstep.records.statistics.intervals import mean_ci95
+from fewstep.run.testing.results import device_name
 from hands.tasks import Method, Task, shares
 
 

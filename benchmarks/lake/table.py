@@ -14,11 +14,11 @@ from pathlib import Path
 
 from fewstep import report
 from fewstep.records.benchmarks import BACKGROUND, LAKE
-from fewstep.report.columns import Best
-from fewstep.report.contrast import contrast
-from fewstep.report.formats import markdown_table
-from fewstep.report.intervals import difference
-from fewstep.report.table import Entry
+from fewstep.report.statistics.contrast import contrast
+from fewstep.report.statistics.intervals import difference
+from fewstep.report.tables.columns import Best
+from fewstep.report.tables.formats import markdown_table
+from fewstep.report.tables.table import Entry
 
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "lake"

@@ -41,7 +41,12 @@ PARTS = {
     "learner": Part(("run/learner", "run/measuring", "execution/meta_batch", "core/outer"), RUNS),
     "sampler": Part(("data/sampler", "data/classes/split", "run/episodes"), [*TASKS, "oracle"]),
     "evaluation": Part(
-        ("adapters/meta_test", "run/summary", "records/intervals", "run/chosen"),
+        (
+            "adapters/meta_test",
+            "run/testing/summary",
+            "records/statistics/intervals",
+            "run/stored/chosen",
+        ),
         ["evaluation", "intervals", "oracle", "chosen"],
     ),
 }
@@ -59,12 +64,12 @@ NAMED = {
         "chunk.episodes",
     ),
     "the largest loss is the best": (
-        "run/chosen",
+        "run/stored/chosen",
         'new["loss"] < best["loss"]',
         'new["loss"] > best["loss"]',
     ),
     "a loss that is not a number is the best": (
-        "run/chosen",
+        "run/stored/chosen",
         "if not _whole(new):",
         "if not new:",
     ),
@@ -79,7 +84,7 @@ NAMED = {
         "collectives.all_gather(outcomes), setting.protocols[-1]",
     ),
     "the record names the last protocol": (
-        "run/chosen",
+        "run/stored/chosen",
         '"protocol": setting.protocols[0]',
         '"protocol": setting.protocols[-1]',
     ),
@@ -99,7 +104,7 @@ NAMED = {
         "query = [image for own in images for image in own[queries : 2 * queries]]",
     ),
     "the stopwatch counts validation": (
-        "run/stopwatch",
+        "run/observers/stopwatch",
         "        self.stopwatch.resume()\n\n    def on_train_batch_end(self, *_: Any) -> None:\n"
         "        self.stopwatch.resume()\n",
         "        pass\n",

@@ -20,10 +20,10 @@ import numpy as np
 from fewstep import report
 from fewstep.config.checks import flatten
 from fewstep.records import measures
-from fewstep.records.two_way import Mean, holm, two_way
-from fewstep.report.contrast import LEVEL
-from fewstep.report.per_task import by_seed_and_task
-from fewstep.report.table import Entry, Row
+from fewstep.records.statistics.two_way import Mean, holm, two_way
+from fewstep.report.statistics.contrast import LEVEL
+from fewstep.report.statistics.per_task import by_seed_and_task
+from fewstep.report.tables.table import Entry, Row
 from systems.claim import Arm, Claim
 from systems.claims import CLAIMS
 from systems.misses import MISSES

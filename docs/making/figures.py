@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from fewstep import report
-from fewstep.report.pictures import draw
+from fewstep.report.figures.pictures import draw
 from fewstep.report.sections import sections
 from fewstep.theory import figures as theory
 

@@ -19,7 +19,7 @@ import yaml
 
 from fewstep.records.asked import kept_words, words_of
 from fewstep.records.packed import pack
-from fewstep.report.gather import Run
+from fewstep.report.runs.gather import Run
 
 
 def keep(run: Path, results: Path) -> Path:

@@ -66,7 +66,9 @@ def refreshed(text: str) -> str:
 
 def _report(found: re.Match[str]) -> str:
     from fewstep import report
-    from fewstep.report import baseline, formats, paper
+    from fewstep.report.reproduction import paper
+    from fewstep.report.statistics import baseline
+    from fewstep.report.tables import formats
 
     rows = report.rows(report.read([ROOT / found["folder"]]))
     beside = found["beside"] and formats.markdown_table(paper.grid(paper.matches(rows)))

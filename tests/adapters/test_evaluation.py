@@ -17,8 +17,8 @@ from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
 from fewstep.core.types import Episode, EpisodeSpec, Start
 from fewstep.models import OmniglotConv
-from fewstep.records.intervals import mean_ci95
-from fewstep.run.summary import summarize
+from fewstep.records.statistics.intervals import mean_ci95
+from fewstep.run.testing.summary import summarize
 from problems import CLASSIFICATION, REGRESSION, image_episode, small_episode, small_net
 
 

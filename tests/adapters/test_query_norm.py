@@ -26,7 +26,7 @@ from fewstep.execution.choice import EXECUTIONS
 from fewstep.messages.errors import ConfigError
 from fewstep.models import MAMLOmniglotConv, OmniglotConv, ProtoNet
 from fewstep.records.identity import config_hash
-from fewstep.run import assembly
+from fewstep.run.construction import assembly
 from problems import CLASSIFICATION, image_episode, largest_difference
 from tiers import slow_but
 

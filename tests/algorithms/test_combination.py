@@ -13,7 +13,7 @@ from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam, Rule
 from fewstep.core.types import Params, Start
 from fewstep.messages.errors import ConfigError
-from fewstep.run.parts import build_algorithm
+from fewstep.run.construction.parts import build_algorithm
 from problems import (
     REGRESSION,
     HalfSquare,

@@ -26,7 +26,7 @@ from fewstep.core.rules import LSLR, SGD, Adam, MetaSGD, Prox, Sign
 from fewstep.core.types import Episode, Params, Start
 from fewstep.messages.errors import ConfigError
 from fewstep.models import ContextMLP
-from fewstep.run import assembly
+from fewstep.run.construction import assembly
 from problems import (
     REGRESSION,
     HalfSquare,

@@ -20,8 +20,8 @@ from fewstep.execution.serial import Serial
 from fewstep.messages.errors import ConfigError
 from fewstep.models import OmniglotConv
 from fewstep.records.identity import config_hash
-from fewstep.run import assembly
-from fewstep.run.checkpoint import same_recipe
+from fewstep.run.construction import assembly
+from fewstep.run.stored.checkpoint import same_recipe
 from problems import CLASSIFICATION, image_episode, largest_difference
 
 

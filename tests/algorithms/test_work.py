@@ -27,7 +27,7 @@ from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Prox
 from fewstep.core.types import Episode, EpisodeSpec, Start
 from fewstep.data.sampler import Draws
-from fewstep.run.work import Tasks
+from fewstep.run.construction.work import Tasks
 
 
 WAYS, SHOTS, QUERIES, STEPS = 2, 3, 4, 3

@@ -22,9 +22,9 @@ from fewstep.config.room import size
 from fewstep.execution.base import CPU_THREADS
 from fewstep.execution.serial import Serial
 from fewstep.messages.errors import ConfigError
-from fewstep.run.assembly import assemble, draft
+from fewstep.run.construction.assembly import assemble, draft
 from fewstep.run.lightning import quiet_lightning
-from fewstep.run.stopwatch import Stopwatch
+from fewstep.run.observers.stopwatch import Stopwatch
 from fewstep.run.training import fit
 
 

@@ -77,7 +77,7 @@ UNWRITABLE = "Make room there, see to its permissions, or choose another place w
 
 def test_where_it_goes_is_tried_before_the_work(capsys, monkeypatch) -> None:
     """And another file than one of tasks is kept."""
-    monkeypatch.setattr("fewstep.run.assembly.assemble", None)
+    monkeypatch.setattr("fewstep.run.construction.assembly.assemble", None)
     Path("mine.npz").write_text("precious")
     Path("below").mkdir()
     for place, told in {

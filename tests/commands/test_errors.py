@@ -21,7 +21,7 @@ from fewstep.commands import evaluate, train
 from fewstep.config import compose
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import options
-from fewstep.run import assembly, libraries
+from fewstep.run.construction import assembly, libraries
 
 
 COMMANDS = {"train": train.main, "evaluate": evaluate.main}

@@ -14,7 +14,7 @@ from fewstep.commands import evaluate, train
 from fewstep.core.net import Net
 from fewstep.core.types import EpisodeSpec
 from fewstep.data import Glyphs
-from fewstep.run import shipped
+from fewstep.run.stored import shipped
 
 
 pytestmark = pytest.mark.usefixtures("undrawn")

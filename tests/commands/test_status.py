@@ -22,7 +22,7 @@ from fewstep.launch.job_folders import Job, summary
 from fewstep.records.job_record import write_record
 from fewstep.records.pace import Pace, read_pace, write_pace
 from fewstep.records.run_folders import jobs
-from fewstep.report.gather import Run
+from fewstep.report.runs.gather import Run
 from fewstep.report.sections import Section
 from made_files import FINISHED
 

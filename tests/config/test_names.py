@@ -13,7 +13,7 @@ from fewstep.config.names import USUAL, check_name, network_part
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import caption, printable
-from fewstep.run.libraries import check_logger
+from fewstep.run.construction.libraries import check_logger
 
 
 BAD = ["../../x", "..", ".", "a/../b", "/abs", "a//b", "a/", "", "a\nb", "a\x1b[31m", "a\u202eb"]

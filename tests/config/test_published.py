@@ -19,8 +19,8 @@ from fewstep.config.limits import LATER
 from fewstep.core.types import EpisodeSpec
 from fewstep.records.identity import config_hash, hashed
 from fewstep.records.older import BEFORE
-from fewstep.report import orderings, overlap
-from fewstep.run import assembly, parts
+from fewstep.report.reproduction import orderings, overlap
+from fewstep.run.construction import assembly, parts
 
 
 class Finn(NamedTuple):

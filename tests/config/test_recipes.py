@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import conf_dir, options
-from fewstep.run import assembly, parts
+from fewstep.run.construction import assembly, parts
 
 
 class Recipe(NamedTuple):

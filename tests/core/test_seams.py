@@ -35,7 +35,7 @@ from fewstep.execution.threads import Threads
 from fewstep.messages.errors import ConfigError
 from fewstep.models import ProtoNet, Prototypes
 from fewstep.programs.library import Programs
-from fewstep.run.consistency import check_fixed
+from fewstep.run.checks.consistency import check_fixed
 from fewstep.run.learner import MetaLearner
 from problems import (
     CLASSIFICATION,

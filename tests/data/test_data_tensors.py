@@ -14,7 +14,7 @@ from fewstep.core.objectives import Classification, Regression
 from fewstep.core.types import EpisodeSpec
 from fewstep.data import TensorClasses
 from fewstep.data.images.preparation import Preparation
-from fewstep.run.origin import digests
+from fewstep.run.stored.origin import digests
 
 
 SPEC = EpisodeSpec(ways=2, shots=2, queries=1, steps=3, batch_size=3)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from fewstep import report
-from fewstep.report import baseline
-from fewstep.report.contrast import contrast
-from fewstep.report.intervals import difference, estimate
+from fewstep.report.statistics import baseline
+from fewstep.report.statistics.contrast import contrast
+from fewstep.report.statistics.intervals import difference, estimate
 
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from fewstep.records.packed import packed_beside, unpack
-from fewstep.records.two_way import two_way
-from fewstep.report.command import single
-from fewstep.report.gather import Run
+from fewstep.records.statistics.two_way import two_way
+from fewstep.report.runs.command import single
+from fewstep.report.runs.gather import Run
 
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ import yaml
 
 import fewstep
 from fewstep import report
-from fewstep.report import paper
+from fewstep.report.reproduction import paper
 
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from fewstep import report
-from fewstep.records.two_way import holm
-from fewstep.report import orderings, overlap
-from fewstep.report.contrast import contrast
+from fewstep.records.statistics.two_way import holm
+from fewstep.report.reproduction import orderings, overlap
+from fewstep.report.statistics.contrast import contrast
 from peers.report import SIDES, least, loads, ratios, sittings
 
 

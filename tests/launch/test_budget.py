@@ -17,8 +17,8 @@ from fewstep.launch.settling import settled, settled_sweep
 from fewstep.launch.supervisor import Supervised, running
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
-from fewstep.report.command import single
-from fewstep.report.gather import Run
+from fewstep.report.runs.command import single
+from fewstep.report.runs.gather import Run
 
 
 def _config(*words: str) -> dict:

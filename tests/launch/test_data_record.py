@@ -18,7 +18,7 @@ from fewstep.config.compose import compose_config, plain
 from fewstep.data.image_folder import ImageFolder
 from fewstep.launch.job_folders import Folders
 from fewstep.records import data_record
-from fewstep.run.origin import digests
+from fewstep.run.stored.origin import digests
 from made_files import FINISHED
 
 

@@ -32,7 +32,7 @@ from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.records.job_record import read_record, write_record
-from fewstep.run.libraries import check_trainer
+from fewstep.run.construction.libraries import check_trainer
 from made_files import FINISHED
 
 

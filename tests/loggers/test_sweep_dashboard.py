@@ -15,10 +15,10 @@ from wandb_records import columns, rows, summary, whole
 from fewstep.commands import dashboard
 from fewstep.config.compose import compose_config, plain
 from fewstep.records.identity import recipe_hash
-from fewstep.report.aggregate import figures
-from fewstep.report.gather import read
-from fewstep.report.intervals import over_seeds
+from fewstep.report.runs.gather import read
 from fewstep.report.sections import sections
+from fewstep.report.statistics.aggregate import figures
+from fewstep.report.statistics.intervals import over_seeds
 
 
 pytest.importorskip("wandb_workspaces", reason="pip install 'fewstep[dashboard]'")

@@ -31,7 +31,9 @@ from fewstep.execution.choice import make_execution
 from fewstep.execution.serial import Serial
 from fewstep.execution.threads import Threads
 from fewstep.messages.errors import ConfigError
-from fewstep.run import assembly, tested, training
+from fewstep.run import training
+from fewstep.run.construction import assembly
+from fewstep.run.testing import tested
 from networks import LARGE, NETWORKS, REFUSED, SIZE, TRIED, Counting, named
 from problems import CLASSIFICATION, REGRESSION
 from tiers import slow_but

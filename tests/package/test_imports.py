@@ -220,18 +220,18 @@ def test_no_private_name_is_used_across_modules() -> None:
 READERS = ("config", "commands", "launch", "report", "cli", "__main__")
 """Packages whose business configurations are: they make them, or read stored ones."""
 READING = {
-    "run.build",
-    "run.parts",
-    "run.assembly",
-    "run.recipes",
-    "run.budget",  # which says how long a run is, before anything is made of it
+    "run.construction.build",
+    "run.construction.parts",
+    "run.construction.assembly",
+    "run.construction.recipes",
+    "run.construction.budget",  # which says how long a run is, before anything is made of it
     "run.handover",  # which holds two against each other
     "use.loading",  # which makes an initialization of a stored one
     "use.cards",
-    "run.shipped",
-    "run.starting",  # which says what weights a run begins with, before anything is made of it
-    "run.outer",
-    "run.checkpoint_contents",  # which looks whether a stranger's is one at all
+    "run.stored.shipped",
+    "run.stored.starting",  # which says what weights a run begins with, before it is made
+    "run.construction.outer",
+    "run.stored.checkpoint_contents",  # which looks whether a stranger's is one at all
     "records.identity",  # which hashes it
 }
 
@@ -253,8 +253,8 @@ def called(node: ast.AST) -> str | None:
 
 
 def test_nothing_below_the_experiment_reads_a_configuration() -> None:
-    assert subscripted("run.build")
-    assert subscripted("run.assembly")
+    assert subscripted("run.construction.build")
+    assert subscripted("run.construction.assembly")
     below = [n for n in modules() if floor(n) not in READERS and n not in READING]
     assert {name: lines for name in below if (lines := subscripted(name))} == {}
 

@@ -17,10 +17,10 @@ from test_survival import TINY, begun, content, left_by
 
 from fewstep.commands import train
 from fewstep.processes import signals
-from fewstep.run import checkpoint
-from fewstep.run.callbacks import Measure
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
+from fewstep.run.observers.callbacks import Measure
+from fewstep.run.stored import checkpoint
 
 
 pytestmark = [pytest.mark.run, pytest.mark.process, pytest.mark.usefixtures("undrawn")]

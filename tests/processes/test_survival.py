@@ -22,7 +22,7 @@ from fewstep.disk import files
 from fewstep.disk.files import CannotWrite, replacing
 from fewstep.loggers.metrics_file import MetricsFile
 from fewstep.records.metrics import read_metrics
-from fewstep.run import checkpoint
+from fewstep.run.stored import checkpoint
 
 
 pytestmark = [pytest.mark.run, pytest.mark.process]

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from fewstep.records.intervals import Z95, exact_upper, mean_ci95, show, widened, wilson
+from fewstep.records.statistics.intervals import Z95, exact_upper, mean_ci95, show, widened, wilson
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tests.report.made_rows import run
 
-from fewstep.records.curves import draw_curves, figure_of
-from fewstep.records.style import color_of
+from fewstep.records.figures.curves import draw_curves, figure_of
+from fewstep.records.figures.style import color_of
 
 
 TITLE = "learned by the inner rule"

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from fewstep.records.lines import Line
+from fewstep.records.figures.lines import Line
 from fewstep.records.measures import inside
 
 

@@ -10,7 +10,7 @@ import pytest
 from fewstep.loggers.metrics_file import MetricsFile
 from fewstep.messages.errors import ConfigError
 from fewstep.records.metrics import read_history, read_metrics
-from fewstep.run.resumable import check_history
+from fewstep.run.checks.resumable import check_history
 
 
 ROWS = ["meta_iteration,tasks_seen,train/acc", "1,5,0.5", "10,50,0.75"]

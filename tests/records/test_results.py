@@ -13,11 +13,11 @@ from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config, plain
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.glyphs import Glyphs
-from fewstep.records.curves import draw_curves
-from fewstep.records.intervals import show
+from fewstep.records.figures.curves import draw_curves
 from fewstep.records.results import table, write_json
-from fewstep.run import checkpoint
-from fewstep.run.results import Entrant, result
+from fewstep.records.statistics.intervals import show
+from fewstep.run.stored import checkpoint
+from fewstep.run.testing.results import Entrant, result
 
 
 NAN, INF = math.nan, math.inf

@@ -12,7 +12,7 @@ from fewstep.config.arguments import read
 from fewstep.launch.resume import resumed
 from fewstep.messages.errors import ConfigError
 from fewstep.records.run_folders import newest, run_folder
-from fewstep.run import checkpoint
+from fewstep.run.stored import checkpoint
 
 
 DATES = ("2025-12-31_23-59-59-000001", "2026-01-01_10-00-00", "2026-01-01_10-00-00-000002")

@@ -14,7 +14,7 @@ import yaml
 
 from fewstep.commands import report as report_command
 from fewstep.records.job_record import read_record
-from fewstep.report.gather import read
+from fewstep.report.runs.gather import read
 
 
 CURVE = {"steps": [0, 1], "acc": [0.2, 0.8], "acc_ci95": [0.01, 0.02], "tasks": 10}

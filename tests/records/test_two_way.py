@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from fewstep.records.student import quantile95, two_sided
-from fewstep.records.two_way import Spread, holm, mean_squares, two_way
+from fewstep.records.statistics.student import quantile95, two_sided
+from fewstep.records.statistics.two_way import Spread, holm, mean_squares, two_way
 
 
 TABLE = np.array([[1.0, 2.0, 6.0], [3.0, 2.0, 4.0]])

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from fewstep.records.identity import recipe_hash
-from fewstep.report.gather import Run
+from fewstep.report.runs.gather import Run
 from fewstep.report.sections import Section, sections
 
 

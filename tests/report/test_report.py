@@ -17,8 +17,8 @@ import pytest
 from fewstep import report
 from fewstep.commands import report as report_command
 from fewstep.records.identity import recipe_hash
-from fewstep.report.gather import Run, logged, reached
-from fewstep.report.intervals import estimate, show
+from fewstep.report.runs.gather import Run, logged, reached
+from fewstep.report.statistics.intervals import estimate, show
 
 
 def results(seed: int, acc: float | None, **changed) -> dict:
@@ -329,7 +329,7 @@ def test_a_report_that_cannot_be_ended_leaves_the_one_before(tmp_path: Path, mon
 
 
 def test_who_asks_for_a_picture_keeps_the_windows_that_they_have() -> None:
-    code = "import matplotlib, fewstep.records.curves, fewstep.report.pictures; "
+    code = "import matplotlib, fewstep.records.figures.curves, fewstep.report.figures.pictures; "
     code += "print(matplotlib.get_backend())"
     words = [sys.executable, "-c", code]
     done = subprocess.run(

@@ -14,9 +14,9 @@ from tests.report.made_rows import run
 
 from fewstep import report
 from fewstep.commands.report import write
-from fewstep.report.album import Album
-from fewstep.report.gather import Run
+from fewstep.report.figures.album import Album
 from fewstep.report.parts import parts
+from fewstep.report.runs.gather import Run
 from fewstep.report.sections import sections
 
 

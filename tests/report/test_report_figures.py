@@ -17,13 +17,13 @@ from matplotlib.transforms import Bbox
 from tests.report.made_rows import run, section_of, trial
 
 from fewstep.records import words
-from fewstep.records.curves import figure_of
-from fewstep.records.lines import Line
-from fewstep.records.style import FURTHER, PALETTE, color_of
-from fewstep.report.gather import Run
-from fewstep.report.pictures import Picture, draw
-from fewstep.report.search import search_of
-from fewstep.report.series import Series, looks_of, place, series_of
+from fewstep.records.figures.curves import figure_of
+from fewstep.records.figures.lines import Line
+from fewstep.records.figures.style import FURTHER, PALETTE, color_of
+from fewstep.report.figures.pictures import Picture, draw
+from fewstep.report.figures.series import Series, looks_of, place, series_of
+from fewstep.report.runs.gather import Run
+from fewstep.report.runs.search import search_of
 from tiers import slow_but
 
 

@@ -22,11 +22,11 @@ from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import options
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import hashed
-from fewstep.report import orderings, overlap, paper
-from fewstep.report.contrast import Contrast, contrast
-from fewstep.report.pictures import draw
+from fewstep.report.figures.pictures import draw
+from fewstep.report.reproduction import orderings, overlap, paper
 from fewstep.report.sections import sections
-from fewstep.report.table import rows
+from fewstep.report.statistics.contrast import Contrast, contrast
+from fewstep.report.tables.table import rows
 
 
 @pytest.fixture(autouse=True)

@@ -13,10 +13,11 @@ from fewstep.config.checks import check_settings
 from fewstep.messages.errors import ConfigError
 from fewstep.records import benchmarks, sizes
 from fewstep.records.results import table
-from fewstep.report import best, paper
-from fewstep.report.expected import read_results
-from fewstep.report.gather import Run
 from fewstep.report.parts import Table, parts
+from fewstep.report.reproduction import paper
+from fewstep.report.runs.expected import read_results
+from fewstep.report.runs.gather import Run
+from fewstep.report.tables import best
 from fewstep.report.text import text
 
 

@@ -13,9 +13,9 @@ from fewstep import report
 from fewstep.commands import report as report_command
 from fewstep.config.compose import compose_config, plain
 from fewstep.records.identity import hashed, recipe_hash
+from fewstep.report.figures.series import SHOWN_LINES
+from fewstep.report.runs.swept import distinguishing
 from fewstep.report.sections import sections
-from fewstep.report.series import SHOWN_LINES
-from fewstep.report.swept import distinguishing
 
 
 @pytest.fixture(autouse=True)

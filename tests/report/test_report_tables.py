@@ -24,11 +24,11 @@ from fewstep.config.compose import compose_config, plain
 from fewstep.records.identity import hashed, recipe_hash
 from fewstep.records.packed import pack, unpack
 from fewstep.records.results import write_per_task
-from fewstep.report.columns import caption, columns, grid
-from fewstep.report.latex import cell, escaped
 from fewstep.report.notes import CLOSED, FINITE, OPEN, PERCENT, note
 from fewstep.report.sections import sections
-from fewstep.report.work import counted, differences, work
+from fewstep.report.tables.columns import caption, columns, grid
+from fewstep.report.tables.latex import cell, escaped
+from fewstep.report.tables.work import counted, differences, work
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +152,7 @@ def test_rows_of_equal_work_are_said_to_be_equal(tmp_path: Path, configs) -> Non
     ],
 )
 def test_older_results_are_counted_as_the_algorithm_itself_counts(words: list[str]) -> None:
-    from fewstep.run.assembly import draft
+    from fewstep.run.construction.assembly import draft
 
     config = plain(compose_config("train", words))
     recipe = draft(config).recipe

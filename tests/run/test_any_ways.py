@@ -28,10 +28,10 @@ from fewstep.messages.errors import ConfigError
 from fewstep.models import OmniglotConv
 from fewstep.models.layers import norm
 from fewstep.records import benchmarks
-from fewstep.run import assembly
 from fewstep.run.averaging import Average, averaged, complaint
-from fewstep.run.given_tasks import given
-from fewstep.run.ways import check_any_ways
+from fewstep.run.checks.ways import check_any_ways
+from fewstep.run.construction import assembly
+from fewstep.run.testing.given_tasks import given
 
 
 PROTO = ("algorithm=proto_fomaml", "trainer=cpu", "model.channels=8", "+model.norm=group")

@@ -15,9 +15,9 @@ import torch
 from fewstep.commands.train import objective
 from fewstep.config.compose import compose_config, plain
 from fewstep.run import training
-from fewstep.run.assembly import assemble
-from fewstep.run.chosen import better
+from fewstep.run.construction.assembly import assemble
 from fewstep.run.learner import MetaLearner
+from fewstep.run.stored.chosen import better
 
 
 pytestmark = [pytest.mark.run, pytest.mark.usefixtures("undrawn")]

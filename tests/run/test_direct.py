@@ -11,7 +11,7 @@ import pytest
 import fewstep
 from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
-from fewstep.run import assembly
+from fewstep.run.construction import assembly
 from fewstep.run.pictures import draw_pictures
 
 

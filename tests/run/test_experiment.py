@@ -20,8 +20,9 @@ from fewstep.config.reference import reference
 from fewstep.config.renamed import current, renamed_word
 from fewstep.config.trust import check_stored
 from fewstep.messages.errors import ConfigError
-from fewstep.run import build, handover, parts, recipes
-from fewstep.run.assembly import assemble
+from fewstep.run import handover
+from fewstep.run.construction import build, parts, recipes
+from fewstep.run.construction.assembly import assemble
 
 
 pytestmark = pytest.mark.usefixtures("undrawn")

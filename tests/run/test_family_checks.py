@@ -35,9 +35,10 @@ from fewstep.core.rules import (
     Rule,
 )
 from fewstep.messages.errors import ConfigError
-from fewstep.run import assembly, consistency
-from fewstep.run.cautions import cautions, warn
-from fewstep.run.descent import check_descent
+from fewstep.run.checks import consistency
+from fewstep.run.checks.cautions import cautions, warn
+from fewstep.run.checks.descent import check_descent
+from fewstep.run.construction import assembly
 from fewstep.run.experiment import Experiment
 
 

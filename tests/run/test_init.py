@@ -18,10 +18,12 @@ from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
-from fewstep.run import assembly, baselines, checkpoint, origin, shipped, starting
-from fewstep.run.checkpoint_contents import trained_on
-from fewstep.run.tested import Asked, unseen
-from fewstep.run.weights import Weights, digest
+from fewstep.run.construction import assembly
+from fewstep.run.stored import checkpoint, origin, shipped, starting
+from fewstep.run.stored.checkpoint_contents import trained_on
+from fewstep.run.stored.weights import Weights, digest
+from fewstep.run.testing import baselines
+from fewstep.run.testing.tested import Asked, unseen
 
 
 SMALL = ["dataset.classes=60", "model.channels=4", "trainer=cpu"]

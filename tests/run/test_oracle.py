@@ -26,7 +26,7 @@ from torch import Tensor
 from fewstep.config.compose import compose_config, plain
 from fewstep.models import OmniglotConv
 from fewstep.run import training
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 
 
 pytestmark = pytest.mark.run

@@ -422,7 +422,7 @@ def test_an_older_checkpoint_is_tested_and_resumed_as_ever(trained, changed, tmp
 
 
 def test_the_ids_of_a_chosen_split_are_those_of_then(pictures, grown):
-    from fewstep.run.origin import origin, own_data
+    from fewstep.run.stored.origin import origin, own_data
 
     before, after = opened(pictures), opened(grown)
     own = own_data(after, origin(before) | {"config": {}})

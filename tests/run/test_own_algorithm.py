@@ -16,7 +16,7 @@ from fewstep.core.rules import SGD, Adam
 from fewstep.core.traits import Traits
 from fewstep.core.types import Start
 from fewstep.messages.errors import ConfigError
-from fewstep.run.own_algorithm import check_direction, is_own
+from fewstep.run.checks.own_algorithm import check_direction, is_own
 from problems import ALGORITHMS, REGRESSION, small_episode, small_net
 
 

@@ -13,8 +13,8 @@ from fewstep.commands import train
 from fewstep.core.objectives import Classification
 from fewstep.data import FunctionTasks, TensorClasses
 from fewstep.messages.errors import ConfigError
-from fewstep.run import parts
-from fewstep.run.dataset_contract import WAY_OUT, check_test, open_splits
+from fewstep.run.checks.dataset_contract import WAY_OUT, check_test, open_splits
+from fewstep.run.construction import parts
 
 
 Y = np.arange(60) % 12

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from fewstep.messages.errors import ConfigError
-from fewstep.run.outer import build_outer
+from fewstep.run.construction.outer import build_outer
 
 
 OUTER = {"optimizer": "SGD", "lr": 1.0, "final_lr": 0.0, "options": {}, "schedule": "linear"}

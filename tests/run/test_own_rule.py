@@ -10,7 +10,7 @@ from fewstep.core.problem import Problem
 from fewstep.core.rules import RULES, Rule
 from fewstep.core.types import Start
 from fewstep.messages.errors import ConfigError
-from fewstep.run.own_rule import check_rule
+from fewstep.run.checks.own_rule import check_rule
 from problems import REGRESSION, small_episode, small_net
 
 

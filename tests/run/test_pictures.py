@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from fewstep.records.style import color_of
+from fewstep.records.figures.style import color_of
 from fewstep.run.pictures.waves import Waves
 
 

@@ -17,8 +17,8 @@ from fewstep.core.types import EpisodeSpec
 from fewstep.data.manifests import manifest
 from fewstep.messages.errors import ConfigError
 from fewstep.run import handover
-from fewstep.run.assembly import assemble
-from fewstep.run.preflight import Preflight
+from fewstep.run.checks.preflight import Preflight
+from fewstep.run.construction.assembly import assemble
 
 
 FEW = ["dataset.classes=60", "trainer=cpu", "execution=serial", "model.channels=4"]

@@ -18,8 +18,8 @@ from fewstep.commands import evaluate, train
 from fewstep.config.groups import conf_dir
 from fewstep.disk import lock
 from fewstep.records.identity import config_hash, recipe_hash
-from fewstep.records.intervals import mean_ci95
-from fewstep.run import assembly
+from fewstep.records.statistics.intervals import mean_ci95
+from fewstep.run.construction import assembly
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 from tiers import slow_but

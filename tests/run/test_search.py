@@ -12,7 +12,7 @@ from fewstep.config.arguments import read
 from fewstep.config.compose import compose_config, compose_hydra, plain
 from fewstep.messages.errors import ConfigError
 from fewstep.records.job_record import read_record
-from fewstep.run.search import direction
+from fewstep.run.checks.search import direction
 
 
 VALIDATED = ["eval.val_every=2", "max_meta_iterations=2"]

@@ -13,7 +13,9 @@ from fewstep.commands import merging
 from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
-from fewstep.run import assembly, baselines, starting
+from fewstep.run.construction import assembly
+from fewstep.run.stored import starting
+from fewstep.run.testing import baselines
 
 
 WORDS = ["dataset.classes=60", "model.channels=4", "trainer=cpu", "baselines.start=true"]

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from fewstep.config.compose import compose_config, plain
-from fewstep.run import stopwatch, training
-from fewstep.run.assembly import assemble
+from fewstep.run import training
+from fewstep.run.construction.assembly import assemble
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
-from fewstep.run.peak import WATCHED, Peak
+from fewstep.run.observers import stopwatch
+from fewstep.run.observers.peak import WATCHED, Peak
 
 
 pytestmark = [pytest.mark.run, pytest.mark.usefixtures("undrawn")]

@@ -17,10 +17,11 @@ import torch
 from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
-from fewstep.run import assembly, checkpoint
-from fewstep.run.checkpoint_contents import stopwatch
+from fewstep.run.checks.resumable import check_resumable
+from fewstep.run.construction import assembly
 from fewstep.run.learner import MetaLearner
-from fewstep.run.resumable import check_resumable
+from fewstep.run.stored import checkpoint
+from fewstep.run.stored.spent import stopwatch
 
 
 WORDS = ["dataset.classes=60", "model.channels=4", "trainer=cpu"]

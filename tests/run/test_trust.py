@@ -24,7 +24,7 @@ from fewstep.config.stored_overrides import read_overrides
 from fewstep.config.trust import NAMED, Untrusted, check_stored, check_trust, text_of
 from fewstep.launch.resume import resumed
 from fewstep.messages.errors import ConfigError
-from fewstep.run import assembly
+from fewstep.run.construction import assembly
 from fewstep.run.learner import MetaLearner
 
 

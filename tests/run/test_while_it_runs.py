@@ -13,8 +13,8 @@ from fewstep.config.validation import val_every
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.records.pace import RECORD, Pace, read_pace
-from fewstep.run import pace
-from fewstep.run.bars import figures_text
+from fewstep.run.observers import pace
+from fewstep.run.observers.bars import figures_text
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from fewstep.data.clients import Clients, OwnAndOthers, cka
 from fewstep.execution.choice import EXECUTIONS
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.models import Split
-from fewstep.run.outer import build_outer
+from fewstep.run.construction.outer import build_outer
 
 
 WIDTHS = (1.0, 0.5, 0.25)

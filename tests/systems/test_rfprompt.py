@@ -20,7 +20,7 @@ from fewstep.data.numbers import uniform
 from fewstep.data.sampler import Draws
 from fewstep.messages.errors import ConfigError
 from fewstep.models.rf import SignalTransformer, groups_of
-from fewstep.run.consistency import check_fixed
+from fewstep.run.checks.consistency import check_fixed
 from fewstep.run.learner import MetaLearner
 
 

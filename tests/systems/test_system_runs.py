@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from fewstep.commands import evaluate, report, train
-from fewstep.run import assembly, checkpoint
+from fewstep.run.construction import assembly
+from fewstep.run.stored import checkpoint
 from tiers import slow_but
 
 

@@ -22,7 +22,7 @@ from fewstep.core.rules import LSLR, SGD, MetaSGD
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.sampler import Draws
 from fewstep.messages.errors import ConfigError
-from fewstep.records.intervals import exact_upper, wilson
+from fewstep.records.statistics.intervals import exact_upper, wilson
 from fewstep.use.expected import ALONE, folds, temperature
 from fewstep.use.network import frozen
 from small_pictures import SMALL, Bars, conv, pictures

@@ -15,8 +15,8 @@ import fewstep
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.images.decode import USUAL
 from fewstep.data.omniglot import Omniglot
-from fewstep.records.intervals import mean_ci95
-from fewstep.run import shipped
+from fewstep.records.statistics.intervals import mean_ci95
+from fewstep.run.stored import shipped
 from fewstep.use.pictures import prepared
 from hands.measured import accuracies, spec_of, split_of
 from hands.omniglot import drawings

@@ -15,7 +15,7 @@ from fewstep.bench.clocks import quartiles, seconds
 from fewstep.bench.subject import BareLoop, Subject
 from fewstep.core.types import Episode
 from fewstep.execution.base import Execution, PerTask
-from fewstep.run.stopwatch import WARM_UP
+from fewstep.run.observers.stopwatch import WARM_UP
 from fewstep.run.training import fit
 
 

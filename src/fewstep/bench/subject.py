@@ -9,7 +9,7 @@ import torch
 
 from fewstep.algorithms import Algorithm
 from fewstep.core.types import Episode, EpisodeSpec, Params, Split
-from fewstep.run.build import build_tasks
+from fewstep.run.construction.build import build_tasks
 from fewstep.run.episodes import MetaBatches, TaskModule
 from fewstep.run.experiment import Experiment
 from fewstep.run.learner import MetaLearner

@@ -117,7 +117,7 @@ def _sweeps(paths: Sequence[str]) -> list[Section]:
     """
     if not paths:
         return []
-    from fewstep.report.gather import read
+    from fewstep.report.runs.gather import read
     from fewstep.report.sections import sections
 
     found = sections(read(paths))
@@ -138,7 +138,7 @@ def _sweeps(paths: Sequence[str]) -> list[Section]:
 def _write(entity: str, project: str, swept: Sequence[Section], file: Path | None) -> str:
     """The workspace, to W&B or into a file; what there is to say of it."""
     from fewstep.loggers.layout import as_json, layout
-    from fewstep.report.aggregate import figures
+    from fewstep.report.statistics.aggregate import figures
 
     metrics = sorted({f.metric for section in swept for f in figures(section)}) or ["acc"]
     keys = list(dict.fromkeys(key for section in swept for key in section.swept))
@@ -167,7 +167,7 @@ def _saved(entity: str, project: str, *more: Any) -> str:
 
 def _sum_up(section: Section, entity: str, project: str, offline: bool) -> str:
     from fewstep.loggers.sweep_run import log_sweep
-    from fewstep.report.aggregate import figures
+    from fewstep.report.statistics.aggregate import figures
 
     folder, found = section.runs[0].sweep, figures(section)
     assert folder  # checked before

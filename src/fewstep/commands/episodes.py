@@ -84,7 +84,7 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
     config = plain(compose_config("train", arguments.overrides))
     check_keys(config)
     from fewstep.data.manifests import manifest
-    from fewstep.run import assembly
+    from fewstep.run.construction import assembly
 
     path = _target(values["to"])
     experiment = assembly.assemble(config)

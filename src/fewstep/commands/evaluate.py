@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fewstep.config.arguments import Arguments
     from fewstep.run.experiment import Experiment
-    from fewstep.run.tested import Tested
+    from fewstep.run.testing.tested import Tested
 
 OPEN = ("trainer.", "logger.", "dataset.")
 """Parts whose keys depend on what was chosen for them."""
@@ -111,10 +111,11 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
         ConfigError: naming the key, the value, the limit and the fix.
     """
     check(config)
-    from fewstep.run import checkpoint, handover
-    from fewstep.run.cautions import warn
-    from fewstep.run.checkpoint_contents import stopwatch
-    from fewstep.run.tested import check_inputs
+    from fewstep.run import handover
+    from fewstep.run.checks.cautions import warn
+    from fewstep.run.stored import checkpoint
+    from fewstep.run.stored.spent import stopwatch
+    from fewstep.run.testing.tested import check_inputs
 
     experiment, tested, path = made = _evaluation(config)
     stopwatch(checkpoint.restore(experiment.learner, path), path, "checkpoint")
@@ -129,11 +130,12 @@ def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
     from fewstep.commands.merging import merged
     from fewstep.config.capacity import check_capacity
     from fewstep.config.limits import check_training
-    from fewstep.run import assembly, checkpoint
-    from fewstep.run.dataset_contract import check_asked
-    from fewstep.run.given_tasks import given
-    from fewstep.run.tested import Asked, opened
-    from fewstep.run.ways import check_any_ways
+    from fewstep.run.checks.dataset_contract import check_asked
+    from fewstep.run.checks.ways import check_any_ways
+    from fewstep.run.construction import assembly
+    from fewstep.run.stored import checkpoint
+    from fewstep.run.testing.given_tasks import given
+    from fewstep.run.testing.tested import Asked, opened
 
     base, path = merged(config)
     check_training(base, frozenset({"benchmark"}))

@@ -10,7 +10,7 @@ from fewstep.config.evaluation import OF_TASKS
 from fewstep.config.trust import check_stored
 from fewstep.data.omniglot import BACKGROUND
 from fewstep.messages.errors import ConfigError
-from fewstep.run import checkpoint
+from fewstep.run.stored import checkpoint
 
 
 SHAPE = ("size", "channels")

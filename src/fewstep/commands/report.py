@@ -14,15 +14,15 @@ from fewstep.messages.errors import ConfigError
 from fewstep.messages.options import Options
 from fewstep.messages.printable import printable
 from fewstep.records.places import REPORT, check_output
-from fewstep.report.album import Album
-from fewstep.report.baseline import check_name
-from fewstep.report.formats import write_csv
-from fewstep.report.gather import read
-from fewstep.report.latex import latex
+from fewstep.report.figures.album import Album
 from fewstep.report.marl_eval import exported
 from fewstep.report.page import page
 from fewstep.report.parts import Part, parts
+from fewstep.report.runs.gather import read
 from fewstep.report.sections import Section, sections
+from fewstep.report.statistics.baseline import check_name
+from fewstep.report.tables.formats import write_csv
+from fewstep.report.tables.latex import latex
 from fewstep.report.text import text
 
 

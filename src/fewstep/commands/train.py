@@ -75,7 +75,7 @@ def length(config: Mapping[str, Any], words: Sequence[str] = ()) -> Mapping[str,
     """
     found = {}
     if config.get("init") or config.get("init_sha256"):
-        from fewstep.run import starting
+        from fewstep.run.stored import starting
 
         found |= starting.sha256(config)
     from fewstep.config.budget import LENGTH, asked, check_alone, check_budget
@@ -83,7 +83,7 @@ def length(config: Mapping[str, Any], words: Sequence[str] = ()) -> Mapping[str,
     check_budget(config)
     check_alone(config, words)
     if asked(config):
-        from fewstep.run.budget import meta_iterations
+        from fewstep.run.construction.budget import meta_iterations
 
         found |= {LENGTH: meta_iterations(config)}
     return found
@@ -96,7 +96,7 @@ def check(config: dict[str, Any]) -> None:
         ConfigError: naming the key, the value, the limit and the fix.
     """
     check_keys(config)
-    from fewstep.run import assembly
+    from fewstep.run.construction import assembly
 
     assembly.check(config)
 
@@ -127,11 +127,13 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     config = {**config, **length(config)}
     check_keys(config)
     from fewstep.config.ranks import outside
-    from fewstep.run import assembly, checkpoint, handover
-    from fewstep.run.cautions import warn
-    from fewstep.run.preflight import Preflight
-    from fewstep.run.resumable import check_history, check_resumable
-    from fewstep.run.splits import check_validation
+    from fewstep.run import handover
+    from fewstep.run.checks.cautions import warn
+    from fewstep.run.checks.preflight import Preflight
+    from fewstep.run.checks.resumable import check_history, check_resumable
+    from fewstep.run.checks.splits import check_validation
+    from fewstep.run.construction import assembly
+    from fewstep.run.stored import checkpoint
 
     experiment = assembly.draft(config)
     path = experiment.resume
@@ -164,14 +166,15 @@ def digests(dataset: Mapping[str, Any]) -> Mapping[str, str | None]:
     Raises:
         OSError, ValueError: data that cannot be read.
     """
-    from fewstep.run import origin, parts
+    from fewstep.run.construction import parts
+    from fewstep.run.stored import origin
 
     return origin.digests(parts.build_dataset(dataset).open())
 
 
 def direction(configs: Sequence[Mapping[str, Any]], given: Any) -> str:
     """The override that has a search go where the meta-validation is better."""
-    from fewstep.run import search
+    from fewstep.run.checks import search
 
     return search.direction(configs, given)
 

@@ -10,7 +10,7 @@ from typing import Any
 from fewstep.messages.columns import aligned
 from fewstep.records import measures
 from fewstep.records.results import read_per_task
-from fewstep.records.student import half_width
+from fewstep.records.statistics.student import half_width
 
 
 Row = dict[str, Any]

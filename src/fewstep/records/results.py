@@ -13,7 +13,7 @@ from fewstep.disk.files import replacing
 from fewstep.disk.plain import plain_text
 from fewstep.messages.columns import aligned
 from fewstep.records import words
-from fewstep.records.intervals import finite, show
+from fewstep.records.statistics.intervals import finite, show
 
 
 def read_per_task(file: Path) -> dict[str, list[float]]:

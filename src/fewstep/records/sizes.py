@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from fewstep.records.intervals import show
+from fewstep.records.statistics.intervals import show
 from fewstep.records.words import setting
 
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from fewstep.records import measures
-from fewstep.report.gather import Run, logged
-from fewstep.report.per_task import per_task
+from fewstep.report.runs.gather import Run, logged
 from fewstep.report.sections import Section
-from fewstep.report.table import Entry, Row
+from fewstep.report.statistics.per_task import per_task
+from fewstep.report.tables.table import Entry, Row
 
 
 METRICS = {"acc": "accuracy", "loss": "loss"}

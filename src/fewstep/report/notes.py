@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fewstep.records import measures, words
-from fewstep.records.intervals import FEW
-from fewstep.report.best import best
-from fewstep.report.table import Row
+from fewstep.records.statistics.intervals import FEW
+from fewstep.report.tables.best import best
+from fewstep.report.tables.table import Row
 
 
 OVER = (

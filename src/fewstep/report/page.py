@@ -16,14 +16,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fewstep.messages.printable import printable
-from fewstep.report.album import Album, inline
-from fewstep.report.columns import Best
-from fewstep.report.command import single
-from fewstep.report.gather import Run
+from fewstep.report.figures.album import Album, inline
+from fewstep.report.figures.series import place, series_of
 from fewstep.report.parts import Heading, Origins, Part, Pictures, Table, Words
+from fewstep.report.runs.command import single
+from fewstep.report.runs.gather import Run
 from fewstep.report.sections import Section
-from fewstep.report.series import place, series_of
-from fewstep.report.table import Row
+from fewstep.report.tables.columns import Best
+from fewstep.report.tables.table import Row
 
 
 CLASSES = {"meet": "good", "holds": "good", "apart": "bad", "does not": "bad"}

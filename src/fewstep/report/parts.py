@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fewstep.report import notes, orderings, paper
-from fewstep.report.baseline import NOTE, compared
-from fewstep.report.columns import caption, grid
+from fewstep.report import notes
+from fewstep.report.reproduction import orderings, paper
 from fewstep.report.sections import Section
-from fewstep.report.sizes import by_size
-from fewstep.report.table import Row
-from fewstep.report.work import differences
+from fewstep.report.statistics.baseline import NOTE, compared
+from fewstep.report.tables.columns import caption, grid
+from fewstep.report.tables.sizes import by_size
+from fewstep.report.tables.table import Row
+from fewstep.report.tables.work import differences
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.records import words
-from fewstep.report.gather import Run, reached
-from fewstep.report.swept import distinguishing, values
-from fewstep.report.table import Row, rows
+from fewstep.report.runs.gather import Run, reached
+from fewstep.report.runs.swept import distinguishing, values
+from fewstep.report.tables.table import Row, rows
 
 
 @dataclass(frozen=True)

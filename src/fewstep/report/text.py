@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fewstep.report.album import Album
-from fewstep.report.formats import markdown_table, markdown_text
+from fewstep.report.figures.album import Album
 from fewstep.report.parts import Heading, Origins, Part, Pictures, Table, Words
+from fewstep.report.tables.formats import markdown_table, markdown_text
 
 
 def text(body: Sequence[Part], album: Album | None = None) -> str:

@@ -1,5 +1,6 @@
 """One typed object between the configuration and the run: everything a run is, built once by
-`fewstep.run.assembly`. Whatever comes after takes it, or a part of it, and no configuration."""
+`fewstep.run.construction.assembly`. Whatever comes after takes it, or a part of it, and no
+configuration."""
 
 from __future__ import annotations
 
@@ -17,10 +18,10 @@ from fewstep.core.outer import OuterStep
 from fewstep.core.types import EpisodeSpec, Split
 from fewstep.messages.errors import ConfigError
 from fewstep.records import words
+from fewstep.run.construction.source import Labels, Source
+from fewstep.run.construction.work import Tasks, Work
 from fewstep.run.learner import MetaLearner
-from fewstep.run.source import Labels, Source
-from fewstep.run.weights import Weights
-from fewstep.run.work import Tasks, Work
+from fewstep.run.stored.weights import Weights
 
 
 @dataclass(frozen=True)

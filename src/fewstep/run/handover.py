@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fewstep.run import checkpoint
-from fewstep.run.assembly import assemble
+from fewstep.run.construction.assembly import assemble
 from fewstep.run.experiment import Experiment
+from fewstep.run.stored import checkpoint
 
 
 _KEPT: list[tuple[Mapping[str, Any], Any]] = []

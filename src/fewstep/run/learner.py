@@ -21,10 +21,10 @@ from fewstep.core.types import Episode, Metrics, Params, Start
 from fewstep.execution.base import Execution
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.run.averaging import Average
+from fewstep.run.checks.own_trainer import check_meta_batch, check_schedule
 from fewstep.run.executing import Executing
 from fewstep.run.learned import Learned
 from fewstep.run.measuring import Measuring
-from fewstep.run.own_trainer import check_meta_batch, check_schedule
 
 
 class MetaLearner(Measuring):
@@ -64,7 +64,7 @@ class MetaLearner(Measuring):
         self.config: dict[str, Any] = {}
         """The run's resolved configuration, kept in its checkpoints."""
         self.origin: dict[str, Any] = {}
-        """What its checkpoints say of the data, by `fewstep.run.origin`."""
+        """What its checkpoints say of the data, by `fewstep.run.stored.origin`."""
         self.training: dict[str, float] = {}
         """Loss and metrics of the training tasks, by `loss` and `acc`, as they were logged last."""
         self.executing = Executing(self.net)

@@ -15,9 +15,9 @@ from fewstep.core.types import Episode, Metrics, Start
 from fewstep.execution import collectives
 from fewstep.execution.base import Execution
 from fewstep.processes import signals
+from fewstep.run.checks.own_trainer import check_trainer
 from fewstep.run.episodes import Chunk, TaskModule
-from fewstep.run.own_trainer import check_trainer
-from fewstep.run.summary import records, summarize
+from fewstep.run.testing.summary import records, summarize
 
 
 class Measuring(pl.LightningModule):

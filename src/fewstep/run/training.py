@@ -17,25 +17,25 @@ from fewstep.loggers.opening import Shown, log_results, open_loggers
 from fewstep.messages.columns import aligned
 from fewstep.messages.printable import printable
 from fewstep.records import benchmarks, data_record, sizes
-from fewstep.records.curves import draw_curves
+from fewstep.records.figures.curves import draw_curves
 from fewstep.records.results import table, write_json
-from fewstep.run import checkpoint
-from fewstep.run.bars import Progress, TestProgress
-from fewstep.run.baselines import as_it_started, joint_baseline, own_baselines, untrained
-from fewstep.run.build import build_tasks
-from fewstep.run.callbacks import Checkpoints, Measure
-from fewstep.run.checkpoint_contents import peak, stopwatch
-from fewstep.run.chosen import selected_by
+from fewstep.run.construction.build import build_tasks
 from fewstep.run.episodes import TaskModule
 from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import quiet_lightning, trainer_options
-from fewstep.run.origin import digests, kept
-from fewstep.run.pace import PaceFile
-from fewstep.run.peak import Peak
+from fewstep.run.observers.bars import Progress, TestProgress
+from fewstep.run.observers.callbacks import Checkpoints, Measure
+from fewstep.run.observers.pace import PaceFile
+from fewstep.run.observers.peak import Peak
+from fewstep.run.observers.stopwatch import Resume, Stopwatch
 from fewstep.run.pictures import Finished, draw_pictures
-from fewstep.run.results import Entrant, benchmarked, environment, header, progress, result
-from fewstep.run.stopwatch import Resume, Stopwatch
-from fewstep.run.tested import Tested
+from fewstep.run.stored import checkpoint
+from fewstep.run.stored.chosen import selected_by
+from fewstep.run.stored.origin import digests, kept
+from fewstep.run.stored.spent import peak, stopwatch
+from fewstep.run.testing.baselines import as_it_started, joint_baseline, own_baselines, untrained
+from fewstep.run.testing.results import Entrant, benchmarked, environment, header, progress, result
+from fewstep.run.testing.tested import Tested
 
 
 def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:

@@ -26,9 +26,9 @@ from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
 from fewstep.core.types import Episode, EpisodeSpec, Params
-from fewstep.records.intervals import mean_ci95
-from fewstep.run.assembly import draft, opened
-from fewstep.run.build import build_tasks
+from fewstep.records.statistics.intervals import mean_ci95
+from fewstep.run.construction.assembly import draft, opened
+from fewstep.run.construction.build import build_tasks
 from fewstep.run.episodes import TaskModule
 from fewstep.run.experiment import Experiment
 from fewstep.run.learner import MetaLearner

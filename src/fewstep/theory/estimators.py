@@ -31,8 +31,8 @@ from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Prox
 from fewstep.core.types import Episode, Params, Start
-from fewstep.run.assembly import draft, opened
-from fewstep.run.build import build_tasks
+from fewstep.run.construction.assembly import draft, opened
+from fewstep.run.construction.build import build_tasks
 from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.theory.problem import flat

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fewstep.records.style import (
+from fewstep.records.figures.style import (
     MARKERS,
     NEUTRAL,
     PALETTE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fewstep.records.intervals import show
+from fewstep.records.statistics.intervals import show
 
 
 def card_text(about: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fewstep.messages.errors import some
-from fewstep.records.intervals import exact_upper, wilson
+from fewstep.records.statistics.intervals import exact_upper, wilson
 
 
 ALONE = 30

@@ -16,11 +16,12 @@ from fewstep.core.objectives import Classification
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
-from fewstep.run import parts, shipped
 from fewstep.run.averaging import averaged
+from fewstep.run.construction import parts
 from fewstep.run.learned import Learned
-from fewstep.run.starting import stored
-from fewstep.run.weights import digest
+from fewstep.run.stored import shipped
+from fewstep.run.stored.starting import stored
+from fewstep.run.stored.weights import digest
 from fewstep.use.cards import card_text, run_card
 from fewstep.use.initialization import Initialization, start_of
 from fewstep.use.learning import Learner

@@ -19,7 +19,7 @@ from fewstep.data.row_preparation import RowPreparation
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
-from fewstep.run import parts
+from fewstep.run.construction import parts
 from fewstep.use.about import ABOUT, WEIGHTS, damaged, read
 from fewstep.use.backbone.backbone import NODE, frozen_part, network_of
 from fewstep.use.classifier import Classifier

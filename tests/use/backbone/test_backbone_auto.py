@@ -13,7 +13,7 @@ pytest.importorskip("timm")
 from tiny_backbone import pictures, written
 
 import fewstep
-from fewstep.run import shipped
+from fewstep.run.stored import shipped
 from fewstep.use.backbone import auto, networks
 from fewstep.use.expected import Expected
 

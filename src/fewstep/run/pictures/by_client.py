@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from fewstep.adapters.meta_test import evaluate_task
-from fewstep.records.style import PALETTE, STYLE
+from fewstep.records.figures.style import PALETTE, STYLE
 from fewstep.run.pictures.finished import Finished
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from fewstep.data.modulation import SPAN, SPS, Channel, Modulation, pulse, sent
 from fewstep.data.numbers import uniform
 from fewstep.data.sampler import Draws
-from fewstep.records.style import PALETTE, STYLE
+from fewstep.records.figures.style import PALETTE, STYLE
 from fewstep.run.pictures.finished import Finished
 
 

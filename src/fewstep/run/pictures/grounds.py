@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 from torch import Tensor
 
-from fewstep.records.style import STYLE
+from fewstep.records.figures.style import STYLE
 from fewstep.records.words import INITIALIZATIONS, algorithm
 from fewstep.run.pictures.finished import Finished
 

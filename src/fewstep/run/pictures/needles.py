@@ -12,7 +12,7 @@ from fewstep.core.net import Net
 from fewstep.core.peek import seen
 from fewstep.core.types import Episode, Start
 from fewstep.data.recall import IGNORED
-from fewstep.records.style import PALETTE, STYLE
+from fewstep.records.figures.style import PALETTE, STYLE
 from fewstep.run.pictures.finished import Finished
 
 

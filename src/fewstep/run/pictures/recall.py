@@ -12,7 +12,7 @@ from fewstep.core.net import Net
 from fewstep.core.problem import given
 from fewstep.core.types import Episode, Start
 from fewstep.data.streams import LeastSquares, RelativeError
-from fewstep.records.style import NEUTRAL, STYLE, color_of
+from fewstep.records.figures.style import NEUTRAL, STYLE, color_of
 from fewstep.run.pictures.finished import Finished
 
 

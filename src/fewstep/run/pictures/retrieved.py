@@ -10,7 +10,7 @@ from fewstep.core.problem import given
 from fewstep.core.ridge import Ridge
 from fewstep.core.types import Episode, Start
 from fewstep.data.subjects import Retrieval
-from fewstep.records.style import NEUTRAL, STYLE, color_of
+from fewstep.records.figures.style import NEUTRAL, STYLE, color_of
 from fewstep.run.pictures.finished import Finished
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 
-from fewstep.records.style import STYLE, color_of
+from fewstep.records.figures.style import STYLE, color_of
 from fewstep.records.words import INITIALIZATIONS, algorithm
 from fewstep.run.pictures.finished import Finished
 

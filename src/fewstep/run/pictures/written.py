@@ -13,7 +13,7 @@ from fewstep.core.net import Net
 from fewstep.core.problem import given
 from fewstep.core.types import Episode, Start
 from fewstep.models.hebbian import FastWeights
-from fewstep.records.style import STYLE
+from fewstep.records.figures.style import STYLE
 from fewstep.run.pictures.finished import Finished
 
 

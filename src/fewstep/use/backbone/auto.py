@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fewstep.messages.errors import ConfigError
-from fewstep.records.intervals import Z95
-from fewstep.run import shipped
+from fewstep.records.statistics.intervals import Z95
+from fewstep.run.stored import shipped
 from fewstep.use.backbone import networks
 from fewstep.use.backbone.backbone import Backbone
 from fewstep.use.backbone.heads import HEADS

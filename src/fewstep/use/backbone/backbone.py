@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fewstep.data.images.preparation import Preparation
 from fewstep.messages.errors import ConfigError, did_you_mean
-from fewstep.run.weights import digest
+from fewstep.run.stored.weights import digest
 from fewstep.use.backbone import networks
 from fewstep.use.backbone.features import Features, Frozen
 from fewstep.use.backbone.heads import HEADS, Head

@@ -1,0 +1,162 @@
+"""Curves with what is known of their uncertainty, painted the same in every picture.
+
+A curve of one training has a band, its 95 % interval over tasks. The band of two or three seeds
+goes from the lowest of them to the highest: Student's interval of so few is two to nine standard
+deviations wide on each side, leaves the picture and buries the curves. From four on it is that.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from fewstep.records.figures.style import NEUTRAL, evenly, logarithmic
+from fewstep.records.measures import inside
+
+
+FEW = 4
+"""Seeds from which on their interval is drawn, and not their range."""
+
+BAND: dict[str, Any] = {"alpha": 0.14, "lw": 0}
+CHANCE: dict[str, Any] = {"color": NEUTRAL, "ls": (0, (1, 2)), "lw": 1.4}
+MARKED = 14
+"""Points up to which a curve shows each of them."""
+VALUES = "values"
+"""The metric of what is none: numbers of any sign and size."""
+MANY = 10
+"""How many times the lowest of them the highest is, from where on their axis is logarithmic."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve: accuracies in percent, losses as they are, NaN where something diverged."""
+
+    x: Sequence[float]
+    seeds: Sequence[Sequence[float]]
+    """The values of each seed."""
+    half: Sequence[float] | None = None
+    """Half-widths: over tasks for one seed, of the mean over seeds for many."""
+    look: Mapping[str, Any] = field(default_factory=dict)
+    """`color`, `marker`, `ls`."""
+    between: tuple[Sequence[float], Sequence[float]] | None = None
+    """Ends of a band that is no interval: the lowest and the highest of many values."""
+
+    @property
+    def y(self) -> list[float]:
+        """The mean over seeds."""
+        return [statistics.fmean(values) for values in zip(*self.seeds, strict=True)]
+
+    @property
+    def note(self) -> str:
+        """What its band is: over `tasks`, the `range` of few seeds, the mean over `seeds`, or of
+        many `values`."""
+        if self.between is not None:
+            return "values"
+        if len(self.seeds) == 1:
+            return "tasks"
+        return "range" if len(self.seeds) < FEW else "seeds"
+
+    @property
+    def banded(self) -> bool:
+        """Whether there is anything to say of its uncertainty."""
+        return self.half is not None or self.note in ("range", "values")
+
+    @property
+    def finite(self) -> bool:
+        """Whether there is anything of it to see: what diverged is not averaged away."""
+        return any(map(math.isfinite, self.y))
+
+    def ends(self, metric: str) -> tuple[list[float], list[float]]:
+        """The band, inside of what the metric can be."""
+        if self.between is not None:
+            return list(self.between[0]), list(self.between[1])
+        if self.note == "range":
+            at = list(zip(*self.seeds, strict=True))
+            whole = [values if all(map(math.isfinite, values)) else (math.nan,) for values in at]
+            return list(map(min, whole)), list(map(max, whole))
+        half = self.half or [0.0] * len(self.x)
+        low, high = (
+            [inside(v + side * h, v, metric) for v, h in zip(self.y, half, strict=True)]
+            for side in (-1, 1)
+        )
+        return low, high
+
+
+def paint(axes: Axes, lines: Iterable[Line], metric: str, chance: float | None = None) -> None:
+    """Draw curves, bands and the line of chance, and fit the y axis to what they can be."""
+    lines = [line for line in lines if line.finite]
+    if not lines:
+        return
+    for line in _side_by_side(lines):
+        _paint(axes, line, metric)
+    if metric == "acc":
+        _percent(axes, lines, chance)
+    elif metric == VALUES:
+        _values(axes, lines)
+    else:
+        _losses(axes, lines)
+
+
+def _side_by_side(lines: Sequence[Line]) -> list[Line]:
+    """Curves of one point at the same place are moved a little apart."""
+    if len(lines) < 2 or any(len(line.x) > 1 for line in lines):
+        return list(lines)
+    middle, width = (len(lines) - 1) / 2, 0.25 / len(lines)
+    moved = enumerate(lines)
+    return [replace(m, x=[m.x[0] + width * (i - middle) * max(m.x[0], 0.5)]) for i, m in moved]
+
+
+def _paint(axes: Axes, line: Line, metric: str) -> None:
+    look = {"lw": 1.7, "ms": 4, **line.look}
+    if len(line.x) == 1:  # which without a marker would not be seen
+        look.setdefault("marker", "o")
+        look["mfc"] = look["color"] if look.get("ls", "-") == "-" else "white"
+    if len(line.x) > MARKED:
+        look["markevery"] = math.ceil(len(line.x) / MARKED)
+    axes.plot(line.x, line.y, **look)
+    if not line.banded:
+        return
+    if len(line.x) > 1:
+        axes.fill_between(line.x, *line.ends(metric), color=look["color"], **BAND)
+    else:
+        axes.vlines(line.x, *line.ends(metric), color=look["color"], lw=1.4)
+
+
+def _percent(axes: Axes, lines: Sequence[Line], chance: float | None) -> None:
+    seen = [v for line in lines for values in (*line.seeds, *line.ends("acc")) for v in values]
+    if chance is not None:
+        axes.axhline(chance, zorder=1.5, **CHANCE)
+        seen.append(chance)
+    seen = [v for v in seen if math.isfinite(v)]
+    low, high = min(seen), max(seen)
+    room = max(0.05 * (high - low), 1.0 if high > low else 5.0)
+    axes.set_ylim(max(-1.0, low - room), min(101.5, high + room))
+    evenly(axes.yaxis)
+
+
+def _losses(axes: Axes, lines: Sequence[Line]) -> None:
+    """By curves and bands, but not all of a band that falls to zero, which a log axis has not."""
+    seen = [v for line in lines for values in line.seeds for v in values if math.isfinite(v)]
+    highs = [v for line in lines for v in line.ends("loss")[1] if math.isfinite(v)]
+    low, high = min(seen), max([*seen, *highs])
+    lows = [v for line in lines for v in line.ends("loss")[0] if v > low / 3]
+    low = min([low, *lows])
+    if low > 0 and high > 2 * low:
+        logarithmic(axes.yaxis, low, high)
+    else:
+        evenly(axes.yaxis)
+
+
+def _values(axes: Axes, lines: Sequence[Line]) -> None:
+    seen = [v for line in lines for values in (line.y, *line.ends(VALUES)) for v in values]
+    seen = [v for v in seen if math.isfinite(v)]
+    low, high = min(seen), max(seen)
+    if low > 0 and high > MANY * low:
+        logarithmic(axes.yaxis, low, high)
+    else:
+        evenly(axes.yaxis)

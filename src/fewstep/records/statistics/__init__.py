@@ -1,0 +1,1 @@
+"""How sure a mean is, over tasks and over seeds."""

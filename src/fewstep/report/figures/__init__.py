@@ -1,0 +1,1 @@
+"""The pictures of a report: what is one curve, and what each picture shows."""

@@ -1,0 +1,111 @@
+"""What a dot plot of final figures shows: of each setting a panel, of each series its figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fewstep.records import measures
+from fewstep.records.measures import inside
+from fewstep.report.figures.panels import Looks
+from fewstep.report.figures.series import Look, Series, cells, metric_of, place
+from fewstep.report.statistics.intervals import Estimate, by_seed, estimate
+from fewstep.report.tables.table import Row
+
+
+INTERVAL = 3
+"""Seeds from which on the interval of their mean is drawn, by Student's t: that of two is nine
+standard deviations wide on each side, and the two dots say more."""
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One figure of a series."""
+
+    protocol: str
+    figure: Estimate
+    seeds: Sequence[float]
+    look: Look
+
+    def ends(self, half: float | None, metric: str) -> tuple[float, ...]:
+        """Of an interval, inside of what the metric can be; none of what is not known."""
+        mean = self.figure.mean
+        if mean is None or half is None or not math.isfinite(half):
+            return ()
+        return tuple(inside(end, mean, metric) for end in (mean - half, mean + half))
+
+    def of_tasks(self, metric: str) -> tuple[float, ...]:
+        """The interval over tasks."""
+        return self.ends(self.figure.tasks, metric)
+
+    def of_seeds(self, metric: str) -> tuple[float, ...]:
+        """That of the mean over seeds, where it is drawn."""
+        return self.ends(self.figure.seeds, metric) if len(self.seeds) >= INTERVAL else ()
+
+    def numbers(self, metric: str) -> list[float]:
+        """All that an axis must hold."""
+        mean = [] if self.figure.mean is None else [self.figure.mean]
+        every = [*mean, *self.seeds, *self.of_tasks(metric), *self.of_seeds(metric)]
+        return [value for value in every if math.isfinite(value)]
+
+
+@dataclass(frozen=True)
+class Dots:
+    """A panel: the figures of a setting, by series."""
+
+    title: str
+    x: str
+    metric: str
+    chance: float | None
+    rows: Sequence[tuple[str, Sequence[Dot]]]
+
+    @property
+    def seen(self) -> list[float]:
+        """All numbers of its dots."""
+        return [v for _, dots in self.rows for dot in dots for v in dot.numbers(self.metric)]
+
+    @property
+    def line(self) -> float | None:
+        """Chance, where a line shows it: not where rows would share less than a third of the axis
+        for its sake."""
+        if self.chance is None or len(self.rows) < 2 or not self.seen:
+            return self.chance
+        low, high = min(self.seen), max(self.seen)
+        whole = max(high, self.chance) - min(low, self.chance)
+        return None if 0 < high - low < whole / 3 else self.chance
+
+    @property
+    def under(self) -> str:
+        """What the axis is of, with chance in words where no line shows it."""
+        if self.chance is None or self.line is not None:
+            return self.x
+        side = "left" if self.chance < min(self.seen) else "right"
+        return f"{self.x}   (chance, {self.chance:.3g}, is to the {side})"
+
+
+def finals(table: Looks, named: Sequence[Series]) -> list[Dots]:
+    """A panel for each setting, its series in the order of the table."""
+    panels: dict[str, list[tuple[str, list[Dot]]]] = {}
+    first: dict[str, Row] = {}
+    for (row, look), series in zip(table, named, strict=True):
+        first.setdefault(place(row), row)
+        dots = [
+            Dot(protocol, estimate(entries), _seeds(entries, metric_of(row)), look)
+            for protocol, entries in cells(row).items()
+        ]
+        panels.setdefault(place(row), []).append((series.words, dots))
+    return [_panel(first[where], rows) for where, rows in panels.items()]
+
+
+def _panel(row: Row, rows: Sequence[tuple[str, Sequence[Dot]]]) -> Dots:
+    metric = metric_of(row)
+    chance = row.chance if metric == "acc" else None
+    return Dots(place(row), measures.unit(metric, row.runs[0].content), metric, chance, rows)
+
+
+def _seeds(entries: Sequence[Any], metric: str) -> list[float]:
+    scale = measures.scale(metric)
+    known = [entry for entry in entries if entry[metric] is not None]
+    return [scale * value for value in by_seed(known, metric).values()]

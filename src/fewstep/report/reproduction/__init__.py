@@ -1,0 +1,1 @@
+"""Results held against the paper's own tables and figures."""

@@ -1,0 +1,1 @@
+"""Which runs a report is of, what each says, and what tells them apart."""

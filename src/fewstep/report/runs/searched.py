@@ -1,0 +1,36 @@
+"""Whether a sweep was a search, and what its jobs were judged by."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fewstep.disk.plain import plain_text
+from fewstep.records.job_record import read_record
+from fewstep.report.runs.gather import Run
+
+
+RESULTS = "optimization_results.yaml"
+"""What Optuna's sweeper leaves at its end."""
+
+SWEEPER = re.compile(r"^( *)sweeper:\n(?:\1  .*\n)*?\1  _target_: (?P<target>\S+)", re.M)
+"""Whose job one is, in its .hydra/hydra.yaml; a grid is a BasicSweeper's."""
+
+
+def objective(run: Run) -> float | None:
+    """The figure of meta-validation by which a search judged this job of its; None of any other."""
+    if run.sweep is None or not proposed(run.folder):
+        return None
+    found = read_record(run.folder).get("objective")
+    return found if isinstance(found, (int, float)) else None
+
+
+def proposed(job: Path) -> bool:
+    """Whether a sweeper that searches has proposed a job."""
+    if (job.parent / RESULTS).exists():
+        return True
+    try:
+        found = SWEEPER.search(plain_text(job / ".hydra" / "hydra.yaml"))
+    except (OSError, ValueError):
+        return False
+    return bool(found) and not found["target"].endswith("BasicSweeper")

@@ -1,0 +1,118 @@
+"""How much one training is better than another, with an interval that pairs what can be paired.
+
+All curves of a figure meet the same test tasks, so their differences are far better known than
+each of them is.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fewstep.records import measures
+from fewstep.records.statistics.intervals import Z95
+from fewstep.records.statistics.two_way import Mean, known, two_way
+from fewstep.report.statistics.intervals import by_seed
+from fewstep.report.statistics.per_task import by_seed_and_task
+from fewstep.report.tables.table import Entry
+
+
+LEVEL = 0.05
+"""The chance that a verdict is wrong where there is no difference."""
+
+Weights = Mapping[str, float]
+Curves = Mapping[str, Sequence[Entry]]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of figures: accuracies in points, losses as they are."""
+
+    mean: float
+    half_width: float
+    """Of its 95 % interval."""
+    p: float
+    """Two-sided, against zero."""
+    basis: str
+    """What the interval is over."""
+    effect: float | None = None
+    """In standard deviations of one difference; None where no per-task figures are there."""
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether it is told apart from zero."""
+        return self.p < LEVEL
+
+    @property
+    def above(self) -> bool:
+        """Whether it is above zero beyond its interval."""
+        return self.told_apart and self.mean > 0
+
+    @property
+    def below(self) -> bool:
+        """Whether it is below zero beyond its interval."""
+        return self.told_apart and self.mean < 0
+
+
+def contrast(weights: Weights, curves: Curves) -> Contrast:
+    """`sum of weight x figure` over curves; {"a": 1, "b": -1} is how far a is above b.
+
+    It is over the seeds that all curves have. Where all met the same tasks, and the per-task
+    figures are there, the interval is the two-way one of the sums of each seed in each task. Where
+    not, tasks count as independent in each curve, and the spread of the sums by seed is added.
+    """
+    metric = measures.metric_of(next(iter(curves[name] for name in weights))[0])
+    found, basis = _paired(weights, curves, metric) or _unpaired(weights, curves, metric)
+    scale = measures.scale(metric)
+    half_width = scale * found.half_width
+    return Contrast(scale * found.mean, half_width, found.p, basis, found.effect)
+
+
+def _paired(weights: Weights, curves: Curves, metric: str) -> tuple[Mean, str] | None:
+    episodes = {entry.get("episodes_sha256") for name in weights for entry in curves[name]}
+    if len(episodes) != 1 or None in episodes:
+        return None
+    tables = {name: by_seed_and_task(curves[name], metric) for name in weights}
+    sums = _sums(tables, weights)
+    if not sums or len({len(row) for row in sums}) > 1:
+        return None
+    found = two_way(np.stack(sums))
+    return found, f"paired: {_seeds(len(sums))}, {len(sums[0]):,} tasks"
+
+
+def _unpaired(weights: Weights, curves: Curves, metric: str) -> tuple[Mean, str]:
+    """Of independent figures over tasks; over seeds, of the sums of each seed."""
+    values = {name: by_seed(curves[name], metric) for name in weights}
+    sums = _sums(values, weights)
+    tasks = min(entry["tasks"] for name in weights for entry in curves[name])
+    half_widths = (
+        weight * statistics.fmean(entry[f"{metric}_ci95"] for entry in curves[name])
+        for name, weight in weights.items()
+    )
+    own = tasks / max(tasks - 1, 1)  # of the sample's variance, where the files have the tasks'
+    over_tasks = own * sum((half / Z95) ** 2 for half in half_widths)
+    basis = f"unpaired: {_seeds(max(len(sums), 1))}, {tasks:,} tasks"
+    if len(sums) < 2:
+        means = {name: statistics.fmean(found.values()) for name, found in values.items()}
+        mean = sums[0] if sums else sum(w * means[name] for name, w in weights.items())
+        return known(mean, math.sqrt(over_tasks), tasks - 1), basis
+    over_seeds = statistics.variance(sums) / len(sums)
+    total, a, b = over_tasks + over_seeds, len(sums) - 1, max(tasks - 1, 1)
+    squares = over_seeds**2 / a + over_tasks**2 / b
+    freedom = total**2 / squares if squares else a
+    return known(statistics.fmean(sums), math.sqrt(total), freedom), basis
+
+
+def _sums(values: Mapping[str, Mapping[Any, Any]], weights: Weights) -> list[Any]:
+    """The weighted sum of each seed that all of the values have."""
+    shared = set.intersection(*(set(found) for found in values.values()))
+    return [sum(w * values[name][seed] for name, w in weights.items()) for seed in sorted(shared)]
+
+
+def _seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"{count} seeds"

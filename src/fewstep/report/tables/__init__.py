@@ -1,0 +1,1 @@
+"""The tables of a report: which rows, which columns, in which format."""

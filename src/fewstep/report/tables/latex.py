@@ -1,0 +1,113 @@
+"""The tables for a paper, in LaTeX."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from fewstep.messages.printable import printable
+from fewstep.report.notes import PERCENT, note
+from fewstep.report.sections import Section
+from fewstep.report.statistics.baseline import NOTE, compared
+from fewstep.report.tables.columns import Best, caption, grid
+
+
+HEAD = r"""% Tables of fewstep report: \input{report} them, with \usepackage{booktabs,graphicx}.
+"""
+
+TABLE = r"""\begin{table}
+  \centering
+  \caption{%s}\label{%s}\smallskip
+  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%%
+  \begin{tabular}{%s}
+    \toprule
+    %s \\
+    \midrule
+%s
+    \bottomrule
+  \end{tabular}}
+\end{table}
+"""
+
+SPELLED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+SPELLED |= {character: f"\\{character}" for character in "&%$#_{}"}
+SPELLED |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''"}
+SPELLED |= {"±": r"$\pm$", "…": r"\dots{}", "–": "--", "—": "---"}
+
+GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau"
+GREEK += " phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
+
+
+def _letter(name: str) -> str:
+    kind = "SMALL" if name.islower() else "CAPITAL"
+    return unicodedata.lookup(f"GREEK {kind} LETTER {name.upper().replace('LAMBDA', 'LAMDA')}")
+
+
+SPELLED |= {_letter(name): rf"$\{name}$" for name in GREEK.split()}
+
+TINY = re.compile(r"(\d)e-(\d+)")
+LEAST = 6
+"""Places of a p-value below which papers do not tell how small it is."""
+
+FIGURE = re.compile(r"[+-]?[\d.,]+(e-\d+)?( ± [\d.]+)?( \(seeds ± [\d.]+\))?|")
+"""A cell of a column that is set flush right."""
+
+
+INTERVALS = (
+    "Behind the ± is the half-width of the 95 % interval over tasks, in brackets that over seeds. "
+    "In bold the best, and what is not told apart from it."
+)
+
+
+def latex(found: Sequence[Section], baseline: str | None = None) -> str:
+    """A table for each section that has rows, and one of its differences to the baseline, as a part
+    of a document."""
+    pieces = [HEAD]
+    shown = [section for section in found if section.rows]
+    for rows, label in zip((s.rows for s in shown), _labels(shown), strict=True):
+        percent = ["In percent."] if any(PERCENT in text for text in note(rows)) else []
+        pieces.append(_table([caption(rows), *percent, INTERVALS], label, grid(rows)))
+        if baseline and (lines := compared(rows, baseline))[1:]:
+            says = [f"Differences to {baseline}.", NOTE]
+            pieces.append(_table(says, f"{label}-differences", lines))
+    return "\n".join(pieces)
+
+
+def _labels(found: Sequence[Section]) -> list[str]:
+    """`tab:NAME` of a sweep's folder, which stands in no caption; with its place where two are
+    called so."""
+    names = [re.sub(r"[^\w-]+", "-", Path(section.title).name.lower()) for section in found]
+    return [
+        f"tab:{name}" if names.count(name) == 1 else f"tab:{name}-{place}"
+        for place, name in enumerate(names, 1)
+    ]
+
+
+def _table(says: Sequence[str], label: str, lines: Sequence[Sequence[str]]) -> str:
+    head, *body = lines
+    inner = "\n".join(f"    {' & '.join(map(cell, line))} \\\\" for line in body)
+    text = escaped(" ".join(filter(None, says)))
+    return TABLE % (text, label, _kinds(body), " & ".join(map(escaped, head)), inner)
+
+
+def _kinds(body: Sequence[Sequence[str]]) -> str:
+    columns = zip(*body, strict=True)
+    return "".join("r" if all(map(FIGURE.fullmatch, column)) else "l" for column in columns)
+
+
+def cell(text: str) -> str:
+    """A cell of a table; a p-value of few digits as a power of ten."""
+    if found := TINY.fullmatch(text):
+        digit, places = found[1], int(found[2])
+        return f"$< 10^{{-{LEAST}}}$" if places > LEAST else rf"${digit} \cdot 10^{{-{places}}}$"
+    shown = re.sub(r"^-(?=\d)", "$-$", escaped(text.replace("(seeds ±", "(±")))
+    return rf"\textbf{{{shown}}}" if isinstance(text, Best) else shown
+
+
+def escaped(text: str) -> str:
+    """A text from anywhere that LaTeX sets as it is; what its default fonts lack is a question
+    mark."""
+    spelled = "".join(SPELLED.get(character, character) for character in printable(text))
+    return "".join(c if c.isascii() or "\u00a0" < c < "\u0250" else "?" for c in spelled)

@@ -1,0 +1,198 @@
+"""What a network answers, and what an objective makes of it, held against what a run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from fewstep.core.objectives import Classification, Objective, Regression
+from fewstep.core.types import Examples, Params
+from fewstep.messages.errors import ConfigError
+from fewstep.run.checks.diagnosis import Place, no_fit, one_line
+from fewstep.run.checks.own_objective import ask_twice
+from fewstep.run.testing.results import TAKEN
+
+
+def check_answers(place: Place, outputs: Any, examples: Examples, objective: Objective) -> None:
+    """Hold the outputs for some examples, and their losses and metrics, against their contracts.
+
+    Raises:
+        ConfigError: naming what is answered, what is needed and the way out.
+    """
+    targets = examples.y
+    _check_outputs(place, outputs, targets, objective)
+    for name in ("inner_loss", "outer_loss"):
+        loss = _made(place, objective, name, outputs, examples)
+        if not isinstance(loss, Tensor) or loss.shape != targets.shape[:1]:
+            raise ConfigError(
+                f"{_objective(place, objective)}.{name} gives {form(loss)} for {len(targets)} "
+                f"examples: must be the loss of each, a tensor of [{len(targets)}], for example "
+                'with reduction="none"'
+            )
+        _check_finite(place, loss, f"the {name} of an untrained network")
+    _check_metrics(place, objective, _made(place, objective, "metrics", outputs, examples))
+
+
+def check_derivative(place: Place, gradient: Params) -> None:
+    """Refuse a gradient that is not finite before anything has been learned.
+
+    Raises:
+        ConfigError: naming the parameter.
+    """
+    for name, grad in gradient.items():
+        _check_finite(place, grad, f"the gradient of {name} at the start")
+
+
+def check_sound(place: Place, direction: Any) -> None:
+    """Refuse a first direction that is not finite, of a tree of tensors: one outer step with it
+    would ruin every weight.
+
+    Raises:
+        ConfigError: naming a parameter, and the numbers that the direction hangs on.
+    """
+    for path, value in pytree.tree_flatten_with_path(direction)[0]:
+        if torch.isfinite(value).all():
+            continue
+        name = getattr(path[-1], "key", "a parameter")
+        numbers = [f"{key}={number}" for key, number in _numbers(place).items()]
+        raise ConfigError(
+            f"{place.algorithm}: its direction for {name} is not finite on the first "
+            f"training task, and one outer step would ruin the network. It hangs on "
+            f"{', '.join(numbers)}. Use a lower rate, or the usual value of what was changed"
+        )
+
+
+def _numbers(place: Place) -> dict[str, float]:
+    """Those with a fraction that the algorithm and its inner rule are made of, by their keys."""
+    algorithm = place.experiment.recipe.algorithm
+    made = {f"algorithm.inner.options.{n}": v for n, v in vars(algorithm.inner.rule).items()}
+    made["algorithm.inner.lr"] = made.pop("algorithm.inner.options.lr", None)
+    made |= {f"algorithm.{n}": v for n, v in vars(algorithm).items()}
+    return {key: value for key, value in made.items() if isinstance(value, float)}
+
+
+def check_pictures(shift: int, place: Place) -> None:
+    """Refuse to move what is no picture (`eval.shift`).
+
+    Raises:
+        ConfigError: naming the inputs.
+    """
+    assert place.episode is not None
+    _, *sizes = place.episode.support_x.shape
+    if shift and len(sizes) != 3:
+        shape = "x".join(map(str, sizes)) or "no axes"
+        raise ConfigError(
+            f"eval.shift={shift}: moves pictures of [channels, height, width], and the inputs of "
+            f"dataset={place.dataset} are of {shape}. Use eval.shift=0"
+        )
+
+
+def form(value: Any) -> str:
+    """`a tensor of [10, 5]`, or the kind of whatever else it is."""
+    if isinstance(value, Tensor):
+        return f"a tensor of {list(value.shape)}"
+    if isinstance(value, Mapping):
+        return f"a dictionary ({', '.join(map(str, value))})"
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _check_outputs(place: Place, outputs: Any, targets: Tensor, objective: Objective) -> None:
+    if isinstance(outputs, Mapping) and not isinstance(objective, (Classification, Regression)):
+        for entry in outputs.values():  # what an objective of one's own is made for
+            _check_outputs(place, entry, targets, objective)
+        return
+    if not isinstance(outputs, Tensor):
+        raise ConfigError(
+            f"{place.model}: its forward returns {form(outputs)}: must be one tensor, an entry an "
+            "example. Return the logits alone, or wrap the network in a module that does"
+        )
+    if not outputs.is_floating_point():
+        raise ConfigError(
+            f"{place.model}: its forward returns {outputs.dtype}, which has no derivative. Return "
+            "the logits, not the classes"
+        )
+    if not outputs.ndim or len(outputs) != len(targets):
+        raise ConfigError(
+            f"{place.model}: its forward returns {form(outputs)} for {len(targets)} examples: must "
+            "be an entry an example, however many there are. Reshape with x.flatten(1), which "
+            "takes any number of them"
+        )
+    ways = _ways(place)
+    if isinstance(objective, Classification) and outputs.shape[1:] != (ways,):
+        raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not [examples, {ways}]"))
+    if isinstance(objective, Regression) and outputs.shape != targets.shape:
+        shape = list(targets.shape)
+        raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not {shape}"))
+    _check_finite(place, outputs, "what an untrained network answers")
+
+
+def _ways(place: Place) -> int:
+    """Of the task that is tried."""
+    if place.spec.varies and place.episode is not None:
+        return int(place.episode.support_y.max()) + 1
+    return place.spec.ways
+
+
+def _check_finite(place: Place, values: Tensor, what: str) -> None:
+    if torch.isfinite(values).all():
+        return
+    if place.episode is not None and not torch.isfinite(place.episode.support_x).all():
+        raise ConfigError(
+            f"dataset={place.dataset}: the inputs of a task hold values that are not finite. "
+            "Correct the data"
+        )
+    raise ConfigError(
+        f"{place.model}: {what} is not finite, and nothing can be learned from there. Look for a "
+        "division by zero, a logarithm or a root of zero, or initial weights that are too large"
+    )
+
+
+def _check_metrics(place: Place, objective: Objective, metrics: Any) -> None:
+    whose = f"{_objective(place, objective)}.metrics"
+    if not isinstance(metrics, Mapping) or "loss" not in metrics:
+        raise ConfigError(
+            f"{whose} gives {form(metrics)}: must be a dictionary with a loss, by which results "
+            'are reported. For example {"loss": losses.mean()}'
+        )
+    for name, value in metrics.items():
+        if name in TAKEN:
+            raise ConfigError(
+                f"{whose} gives {name}, which results.json has of its own. Call it something else, "
+                f"for example my_{name}"
+            )
+        if not isinstance(value, Tensor) or value.ndim or not value.is_floating_point():
+            found = form(value) if not isinstance(value, Tensor) or value.ndim else value.dtype
+            raise ConfigError(
+                f"{whose} gives {found} as {name}: must be a tensor of one number with a fraction, "
+                "made without .item() or float(). For example losses.mean()"
+            )
+
+
+def _made(place: Place, objective: Objective, name: str, outputs: Any, examples: Examples) -> Any:
+    if getattr(objective, name, None) is None:
+        raise ConfigError(
+            f"{_objective(place, objective)} has no {name}. It needs inner_loss, outer_loss and "
+            "metrics"
+        )
+    try:
+        return ask_twice(objective, name, outputs, examples)
+    except ConfigError as error:
+        raise ConfigError(f"{_objective(place, objective)}.{name} {error}") from None
+    except Exception as error:  # whatever somebody's objective raises
+        raise ConfigError(
+            f"{_objective(place, objective)}.{name} fails on {_shape(outputs)} and "
+            f"targets of {list(examples.y.shape)} ({one_line(error)}). Correct it, or the "
+            "network's sizes"
+        ) from None
+
+
+def _shape(outputs: Any) -> str:
+    return f"outputs of {list(outputs.shape)}" if isinstance(outputs, Tensor) else form(outputs)
+
+
+def _objective(place: Place, objective: Objective) -> str:
+    return f"dataset={place.dataset}: its objective {type(objective).__name__}"

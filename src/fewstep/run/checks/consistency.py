@@ -1,0 +1,173 @@
+"""Holding a run's parts against each other before it starts, for what no table of limits knows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from fewstep.adapters.partition import check_partition
+from fewstep.core.objectives import Classification
+from fewstep.messages.errors import ConfigError
+from fewstep.run.checks.dataset_contract import answers
+from fewstep.run.experiment import Experiment, Recipe
+from fewstep.run.learner import MetaLearner
+
+
+Config = Mapping[str, Any]
+
+
+def check_shots(recipe: Recipe) -> None:
+    """Hold what a training task has against what the algorithm asks for.
+
+    Raises:
+        ConfigError: minibatches larger than the support set, or queries that are missing.
+    """
+    spec, algorithm = recipe.spec, recipe.algorithm
+    support, batch = spec.ways * spec.shots, algorithm.inner.batch_size
+    if algorithm.replacement and (batch or 0) > support:
+        raise ConfigError(
+            f"algorithm.inner.batch_size={batch}: drawn without repeats, a minibatch "
+            f"holds at most shots.ways * shots.train_shots = {support} examples. Lower it, or "
+            "raise shots.train_shots"
+        )
+    if algorithm.needs_queries and spec.queries < 1:
+        raise ConfigError(
+            f"shots.queries={spec.queries}: {recipe.name} trains on queries, "
+            "at least 1 a class. For example shots.queries=1"
+        )
+
+
+def check_steps(recipe: Recipe, settings: Sequence[Config]) -> None:
+    """Hold the steps of meta-training and of each meta-test against what the inner rule can take.
+
+    Raises:
+        ConfigError: more of them.
+    """
+    inner = recipe.algorithm.inner
+    if not recipe.algorithm.has_inner_loop:
+        _check_none(recipe, settings)
+        return
+    if not inner.steps:
+        key = "algorithm.inner.steps"
+        raise ConfigError(f"{key} is missing. Give it, for example {key}=5")
+    most, rule = inner.rule.most_steps, type(inner.rule).__name__.lower()
+    asked = {"algorithm.inner.steps": inner.steps}
+    asked |= {f"eval.settings[{i}].steps": one["steps"] for i, one in enumerate(settings)}
+    for key, steps in asked.items():
+        if most is not None and steps > most:
+            raise ConfigError(
+                f"{key}={steps}: the inner rule {rule} has no rate for more than {most} steps. "
+                f"Lower it to {most}, or train with more"
+            )
+        if steps < inner.rule.fewest_steps:
+            raise ConfigError(
+                f"{key}={steps}: the inner rule {rule} averages what comes after "
+                f"algorithm.inner.options.burn_in={inner.rule.fewest_steps - 1} steps. Take more, "
+                "or lower that"
+            )
+
+
+def _check_none(recipe: Recipe, settings: Sequence[Config]) -> None:
+    for place, setting in enumerate(settings):
+        if setting["steps"]:
+            raise ConfigError(
+                f"eval.settings[{place}].steps={setting['steps']}: algorithm={recipe.name} has no "
+                "inner loop, in training or at meta-test. Use eval.steps=0"
+            )
+
+
+def check_takes(recipe: Recipe, module: nn.Module) -> None:
+    """Refuse a network that is told nothing of the task, where no inner loop learns it.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    if not recipe.algorithm.has_inner_loop and not getattr(module, "takes", ()):
+        raise ConfigError(
+            f"algorithm={recipe.name}: has no inner loop, so the network must take the support set "
+            f"itself, and {type(module).__name__} takes nothing but its inputs. Use model=protonet,"
+            ' or give it takes = ("support_x", "support_y")'
+        )
+
+
+def check_rule(recipe: Recipe) -> None:
+    """Hold the inner rule against the loss that it descends.
+
+    Raises:
+        ConfigError: a mean where it asks for the sum.
+    """
+    inner = recipe.algorithm.inner
+    name = type(inner.rule).__name__.lower()
+    if inner.rule.sums and inner.loss != "sum":
+        raise ConfigError(
+            f"algorithm.inner.loss={inner.loss}: the inner rule {name} weighs "
+            "the sum of a task's losses against its prior. Use algorithm.inner.loss=sum"
+        )
+
+
+def check_learned(learner: MetaLearner) -> None:
+    """Refuse a rule that learns what it remembers as well: a step could find but one of them.
+
+    Raises:
+        ConfigError: an entry of both.
+    """
+    entries = {name.split("/")[1] for name in learner.learned.by_name()}
+    if both := sorted(entries & set(learner.state)):
+        raise ConfigError(
+            f"algorithm.inner.rule: {type(learner.algorithm.inner.rule).__name__} learns "
+            f"{', '.join(both)}, and init gives its state that as well. Rename one of them"
+        )
+
+
+def check_oracle(dataset: Any, name: Any) -> None:
+    """Refuse `baselines.oracle` where nobody knows the best answer.
+
+    Raises:
+        ConfigError: the dataset does not say it.
+    """
+    if not answers(dataset):
+        raise ConfigError(
+            f"baselines.oracle=true: dataset={name} does not say what the best answer is. Use "
+            "baselines.oracle=false, or dataset=linear"
+        )
+    try:
+        for make in answers(dataset).values():
+            make()
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def check_fixed(learner: MetaLearner) -> None:
+    """Hold `algorithm.inner.fixed`, `reset` and `frozen` against the network's parameters.
+
+    Raises:
+        ConfigError: a pattern without a parameter, one in two lists, or nothing left to learn.
+    """
+    network, inner = learner.net, learner.algorithm.inner
+    try:
+        check_partition(inner, network.params(), network.frozen())
+        learner.outer.groups(learner.moved())
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    if not inner.frozen and (meant := getattr(learner.module, "to_freeze", ())):
+        warnings.warn(
+            f"algorithm.inner.frozen=[]: {type(learner.module).__name__} has prompts, and the rest "
+            f"moves beside them. Use algorithm.inner.frozen=[{','.join(meant)}]",
+            stacklevel=2,
+        )
+
+
+def check_ways(experiment: Experiment) -> None:
+    """Refuse to tell one class from no other, at which every network is right.
+
+    Raises:
+        ConfigError: classification of fewer than two classes.
+    """
+    if isinstance(experiment.objective, Classification) and experiment.ways < 2:
+        raise ConfigError(
+            f"shots.ways={experiment.ways}: with one class every answer is right, and nothing is "
+            "learned. Use shots.ways=2 or more"
+        )

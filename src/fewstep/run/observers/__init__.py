@@ -1,0 +1,1 @@
+"""What goes along with a training without changing it: measures, saves, bars, clocks."""

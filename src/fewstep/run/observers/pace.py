@@ -1,0 +1,48 @@
+"""Leaving word of how far a training is, for `fewstep status`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from fewstep.records.pace import RECORD, Pace, write_pace
+from fewstep.run.learner import MetaLearner
+from fewstep.run.observers.stopwatch import Stopwatch
+
+
+EVERY = 5.0
+"""Seconds between two words, at least."""
+
+
+class PaceFile(pl.Callback):
+    """A small file beside the run, now and then; rank zero's alone."""
+
+    def __init__(self, folder: Path, stopwatch: Stopwatch) -> None:
+        self.folder, self.stopwatch = folder, stopwatch
+        self._began, self._first, self._next = 0.0, 0, 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
+        self._began, self._first = time.monotonic(), learner.meta_iteration
+        self._write(trainer, learner)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        if time.monotonic() >= self._next:
+            self._write(trainer, learner)
+
+    def on_train_end(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
+        if trainer.is_global_zero:  # metrics.csv says from now on that it is trained
+            (self.folder / RECORD).unlink(missing_ok=True)
+
+    def _write(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
+        self._next = time.monotonic() + EVERY
+        if not trainer.is_global_zero:
+            return
+        done, of = learner.meta_iteration, learner.max_meta_iterations
+        since = done - self._first  # by the clock, measuring and saving included
+        left = (time.monotonic() - self._began) / since * (of - done) if since else None
+        tasks = self.stopwatch.tasks_per_second(learner.meta_batch)
+        speed = round(tasks, 1) if self.stopwatch.meta_iterations else None
+        write_pace(self.folder, Pace(done, of, speed, left and round(left, 1)))

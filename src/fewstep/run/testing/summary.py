@@ -1,0 +1,48 @@
+"""What the tasks of a setting say together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from fewstep.adapters.meta_test import Setting
+from fewstep.core.types import Metrics
+from fewstep.records import measures
+from fewstep.records.statistics.intervals import mean_ci95
+
+
+def summarize(per_task: Sequence[dict[str, Metrics]], protocol: str, steps: Sequence[int]) -> dict:
+    """One result record's numbers from the tasks of a setting, in task order.
+
+    Tasks measured along the whole curve come first; the others have the last step alone, which
+    is why the curve may rest on fewer tasks than the final figure, or be empty.
+    """
+    record: dict = {}
+    names = per_task[0][protocol]
+    final = {n: torch.stack([t[protocol][n][-1] for t in per_task]) for n in names}
+    whole = [t[protocol] for t in per_task if len(t[protocol]["loss"]) == len(steps)]
+    at = range(len(steps) if whole else 0)
+    curve: dict = {"steps": [steps[i] for i in at], "tasks": len(whole)}
+    # A record says accuracy where there is one; a regression says its loss with an interval.
+    headline = measures.metric_of(final)
+    for name, values in final.items():
+        mean, half_width = mean_ci95(values)
+        record[name] = mean
+        points = [mean_ci95(torch.stack([t[name][i] for t in whole])) for i in at]
+        if name == headline:
+            record[f"{name}_ci95"] = half_width
+            curve[name] = [point[0] for point in points]
+            curve[f"{name}_ci95"] = [point[1] for point in points]
+    return {**record, "curve": curve}
+
+
+def records(per_task: Sequence[dict[str, Metrics]], setting: Setting) -> list[dict]:
+    """What a setting's tasks say in each protocol, with the final figures of every task."""
+    found = []
+    for protocol in setting.protocols:
+        numbers = summarize(per_task, protocol, setting.curve_steps)
+        names = per_task[0][protocol]
+        final = {n: [float(t[protocol][n][-1]) for t in per_task] for n in names}
+        found.append({"setting": setting, "protocol": protocol, "per_task": final, **numbers})
+    return found
