@@ -143,8 +143,22 @@ def circles() -> list[list[str]]:
     return found
 
 
+def rooms() -> dict[str, str]:
+    """What is in each package within a floor: the first sentence of its own words."""
+    return {
+        ".".join(path.parent.relative_to(SOURCE).parts): _first_sentence(path)
+        for path in sorted(SOURCE.glob("*/*/__init__.py"))
+    }
+
+
+def _first_sentence(path: Path) -> str:
+    """Of a module's docstring, on one line."""
+    text = " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split())
+    return re.split(r"(?<=\.)\s", text)[0]
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     print("| package | files | lines | imports |", "|---|---|---|---|", sep="\n")
     arrows = 0
     for package in FLOORS:
@@ -160,6 +174,11 @@ def main() -> None:
         f"\n{len(FLOORS)} packages, {files} files, {arrows} arrows between packages, {between} "
         f"between files, {len(circles())} circles, {len(forbidden())} forbidden arrows"
     )
+
+    print("\n| room | files | what is in it |", "|---|---|---|", sep="\n")
+    for room, words in rooms().items():
+        files = sum(name.startswith(f"{room}.") for name in modules())
+        print(f"| `{room}` | {files} | {words} |")
 
 
 if __name__ == "__main__":
