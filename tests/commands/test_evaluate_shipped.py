@@ -36,7 +36,7 @@ def test_figures_are_those_of_the_initialization(
     """Task by task what `fewstep.load` and the meta-test say, with the inner Adam's own memory."""
     folder = evaluated(tmp_path, monkeypatch, "checkpoint=glyphs", "eval.protocol=inductive")
     content = json.loads((folder / "results.json").read_text())
-    assert content["results"][0]["checkpoint"] == "glyphs"
+    assert content["checkpoint"] == content["results"][0]["checkpoint"] == "glyphs"
     assert content["meta_iterations"] == shipped.about("glyphs")["meta_iterations"]
     learner, split = fewstep.load("glyphs").learner, Glyphs().open()["test"]
     for result, shots in zip(content["results"], (1, 5), strict=True):

@@ -29,7 +29,7 @@ from fewstep.run.observers.pace import PaceFile
 from fewstep.run.observers.peak import Peak
 from fewstep.run.observers.stopwatch import Resume, Stopwatch
 from fewstep.run.pictures import Finished, draw_pictures
-from fewstep.run.stored import checkpoint
+from fewstep.run.stored import checkpoint, shipped
 from fewstep.run.stored.chosen import selected_by
 from fewstep.run.stored.origin import digests, kept
 from fewstep.run.stored.spent import peak, stopwatch
@@ -78,7 +78,7 @@ def evaluate(
     content = checkpoint.restore(learner, path)
     report = header(experiment, command)
     report |= data_record.seen(folder, digests(experiment.splits))
-    report |= {"checkpoint": str(path), "trained_on": tested.trained_on}
+    report |= {"checkpoint": shipped.called(path), "trained_on": tested.trained_on}
     with open_loggers(_shown(experiment), folder, "evaluate") as loggers:
         entrant = Entrant("trained", path.stem, folder, tested.split)
         results = meta_test(experiment, tasks, entrant)

@@ -42,6 +42,11 @@ def file(name: str) -> Path:
     return FOLDER / f"{name}.safetensors"
 
 
+def called(path: Path) -> str:
+    """The name of one of these by its file, and any other file's path."""
+    return path.stem if path.parent == FOLDER else str(path)
+
+
 def training(name: str) -> dict[str, Any]:
     """The same as a test needs it: with all keys of a training, which it has of its experiment
     where it says none itself, its length, and the names of the classes that it has met."""
