@@ -18,7 +18,7 @@ from fewstep.core.rules import SGD, Adam
 from fewstep.core.types import Episode, EpisodeSpec, Start
 from fewstep.models import OmniglotConv
 from fewstep.records.statistics.intervals import mean_ci95
-from fewstep.run.testing.summary import summarize
+from fewstep.run.testing.summary import as_numbers, summarize
 from problems import CLASSIFICATION, REGRESSION, image_episode, small_episode, small_net
 
 
@@ -132,6 +132,18 @@ def test_interval_over_tasks() -> None:
     assert mean == pytest.approx(0.5)
     assert half_width == pytest.approx(0.0080, abs=2e-5)
     assert math.isnan(mean_ci95(values[:1])[1])
+
+
+def test_what_a_test_keeps_of_its_tasks_are_numbers_bit_for_bit() -> None:
+    """No tensors: a small one of each task, between large ones, would make memory grow by these."""
+    drawn = torch.rand(3, generator=torch.Generator().manual_seed(0))
+    tensors = {"inductive": {"loss": drawn, "acc": drawn.double() / 3}}
+    (kept,) = as_numbers([tensors])
+    assert [type(n) for n in kept["inductive"]["loss"]] == [float] * 3
+    assert torch.equal(torch.tensor(kept["inductive"]["loss"]), drawn)
+    assert kept["inductive"]["acc"] == [float(number) / 3 for number in drawn]
+    record = summarize([kept, kept], "inductive", (0, 1, 2))
+    assert record == summarize([tensors, tensors], "inductive", (0, 1, 2))
 
 
 def test_summary_counts_the_tasks_behind_each_figure() -> None:

@@ -6,13 +6,16 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from torch import nn
+from torch.utils import _pytree as pytree
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.adapters.meta_test import Setting
 from fewstep.algorithms.reptile import Reptile
 from fewstep.core.outer import OuterStep
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
-from fewstep.core.types import Start
+from fewstep.core.types import EpisodeSpec, Start
+from fewstep.run.episodes import Chunk
 from fewstep.run.learner import MetaLearner
 from problems import REGRESSION, HalfSquare, one_example, small_episode, small_net
 
@@ -171,3 +174,14 @@ def test_the_state_follows_the_parameters() -> None:
     assert {v.device.type for v in learner.state["v"].values()} == {"meta"}
     assert learner.state["t"].device.type == "meta"
     assert learner.state["t"].dtype == torch.int64
+
+
+def test_a_chunk_that_was_measured_leaves_numbers_and_no_tensor() -> None:
+    """Which would pin what lies around it in the C library's heap until the test is over."""
+    learner = linear_learner(InnerLoop(SGD(0.1), 1), OuterStep(torch.optim.SGD, 1.0))
+    learner.settle()
+    setting = Setting(EpisodeSpec(1, 1, 1, 2, 1), ("inductive",), (0, 2))
+    learner.validation_step(Chunk(setting, [one_example([1.0], [1.0], 2)] * 3), 0)
+    (outcomes,) = learner._outcomes.values()
+    assert len(outcomes) == 3
+    assert all(type(leaf) is float for leaf in pytree.tree_leaves(outcomes))

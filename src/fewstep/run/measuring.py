@@ -11,13 +11,13 @@ import torch
 from fewstep.adapters.meta_test import evaluate_task
 from fewstep.algorithms import Algorithm
 from fewstep.core.objectives import Objective
-from fewstep.core.types import Episode, Metrics, Start
+from fewstep.core.types import Episode, Start
 from fewstep.execution import collectives
 from fewstep.execution.base import Execution
 from fewstep.processes import signals
 from fewstep.run.checks.own_trainer import check_trainer
 from fewstep.run.episodes import Chunk, TaskModule
-from fewstep.run.testing.summary import records, summarize
+from fewstep.run.testing.summary import Figures, as_numbers, records, summarize
 
 
 class Measuring(pl.LightningModule):
@@ -82,11 +82,11 @@ class Measuring(pl.LightningModule):
     test_step, on_test_epoch_end = validation_step, on_validation_epoch_end
 
     @torch.enable_grad()  # Lightning switches gradients off here, and adapting needs them
-    def _evaluate(self, chunk: Chunk) -> list[dict[str, Metrics]]:
+    def _evaluate(self, chunk: Chunk) -> list[dict[str, Figures]]:
         inner, setting = self.algorithm.inner, chunk.setting
         evaluate = partial(evaluate_task, inner=inner, objective=self.objective, setting=setting)
         execution = self.meet(chunk.episodes[0])
-        return execution.map(evaluate, (self.tested(),), chunk.episodes)
+        return as_numbers(execution.map(evaluate, (self.tested(),), chunk.episodes))
 
     def _record(self) -> None:
         outcomes, self._outcomes = self._outcomes, {}
