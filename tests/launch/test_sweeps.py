@@ -55,7 +55,7 @@ _target_: unlucky.Unlucky
 fate: live
 """
 UNLUCKY_PY = '''\
-"""Reptile that comes to grief in its fifth task, unless a file says that the cause is mended."""
+"""Reptile that comes to grief in its sixth task, unless a file says that the cause is mended."""
 
 import os
 import signal
@@ -73,7 +73,7 @@ class Unlucky(Reptile):
 
     def direction(self, problem, start, episode):
         TASKS.append(1)
-        if len(TASKS) == 5 and not Path("mended").exists():
+        if len(TASKS) == 6 and not Path("mended").exists():
             if self.fate == "raise":
                 raise RuntimeError("fails by design")
             if self.fate == "killed":

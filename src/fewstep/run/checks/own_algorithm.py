@@ -23,7 +23,7 @@ def is_own(part: object) -> bool:
 
 
 def check_direction(algorithm: Algorithm, problem: Problem, start: Start, episode: Episode) -> None:
-    """Ask it once for the direction of a task, for which network and data are known to fit.
+    """Ask it twice for the direction of a task, for which network and data are known to fit.
 
     Raises:
         ConfigError: it fails, changes what it is given, says something else the next time, or hands
