@@ -71,8 +71,8 @@ def _asked(
         except ConfigError:
             raise
         except Exception as error:  # whatever somebody's algorithm raises
-            told = one_line(error)
-            raise ConfigError(f"{name}: its direction fails ({told}). Correct it") from None
+            reason = one_line(error)
+            raise ConfigError(f"{name}: its direction fails ({reason}). Correct it") from None
         if changed := [what for what, p in tensors.items() if not torch.equal(p, before[what])]:
             raise ConfigError(
                 f"{name}: its direction writes into {changed[0]}, which all tasks start from or "

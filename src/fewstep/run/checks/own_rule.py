@@ -61,9 +61,9 @@ def _step(name: str, rule: Rule, given: tuple[Params, Params, State]) -> tuple[P
             "the place of p.sub_(lr * g)"
         )
     if not isinstance(found, tuple) or len(found) != 2:
-        told = f"{len(found)} things" if isinstance(found, tuple) else f"a {type(found).__name__}"
+        what = f"{len(found)} things" if isinstance(found, tuple) else f"a {type(found).__name__}"
         raise ConfigError(
-            f"{name}: its step must return (params, state), and returns {told}. For example return "
+            f"{name}: its step must return (params, state), and returns {what}. For example return "
             "params, state"
         )
     _check_params(name, found[0], given[0])
@@ -84,19 +84,19 @@ def _check_state(name: str, state: Any) -> None:
 def _check_params(name: str, moved: Any, params: Params) -> None:
     """A tensor for each parameter, of its shape and in its precision."""
     if not isinstance(moved, Mapping) or moved.keys() != params.keys():
-        told = ", ".join(moved) if isinstance(moved, Mapping) else f"a {type(moved).__name__}"
+        what = ", ".join(moved) if isinstance(moved, Mapping) else f"a {type(moved).__name__}"
         raise ConfigError(
             f"{name}: its step must return every parameter that it is given ({', '.join(params)}), "
-            f"and returns {told}. What it does not move it returns as it is"
+            f"and returns {what}. What it does not move it returns as it is"
         )
     for key, p in params.items():
         value = moved[key]
         if not isinstance(value, Tensor) or (value.shape, value.dtype) != (p.shape, p.dtype):
             kind = type(value).__name__
-            told = f"{list(value.shape)} in {value.dtype}" if isinstance(value, Tensor) else kind
+            what = f"{list(value.shape)} in {value.dtype}" if isinstance(value, Tensor) else kind
             raise ConfigError(
                 f"{name}: its step must return {key} as it was, {list(p.shape)} in {p.dtype}, and "
-                f"returns {told}"
+                f"returns {what}"
             )
 
 
@@ -133,10 +133,10 @@ def _check_carried(name: str, rule: Rule, start: State, end: State) -> None:
         lambda: rule.apply(start, rule.contribution(start, end)),
     )
     if not isinstance(kept, Mapping) or kept.keys() != start.keys():
-        told = (", ".join(kept) if isinstance(kept, Mapping) else type(kept).__name__) or "nothing"
+        what = (", ".join(kept) if isinstance(kept, Mapping) else type(kept).__name__) or "nothing"
         raise ConfigError(
             f"{name}: its init gives a state of {', '.join(start) or 'nothing'}, of which apply "
-            f"leaves {told} for the next tasks. Say by contribution and apply what becomes of it, "
+            f"leaves {what} for the next tasks. Say by contribution and apply what becomes of it, "
             "or use algorithm.inner.state=reset"
         )
 
