@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,17 +88,26 @@ def test_it_is_not_tested_on_what_it_was_trained_on(
     assert not list(tmp_path.iterdir())
 
 
-def test_there_is_nothing_to_resume_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("main", "word", "message"),
+    [
+        (train.main, "resume=glyphs", "resume=glyphs: no such file. Name a .ckpt file or a run"),
+        (
+            evaluate.main,
+            "checkpoint=omniglott",
+            "Name a .ckpt file or a run directory, or glyphs or omniglot",
+        ),
+    ],
+    ids=["nothing to resume", "another name"],
+)
+def test_what_is_none_of_them_is_refused(
+    main: Callable[[list[str]], int],
+    word: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert train.main(["resume=glyphs"]) == 2
-    assert "resume=glyphs: no such file. Name a .ckpt file or a run" in capsys.readouterr().err
-
-
-def test_another_name_gets_those_that_there_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert evaluate.main(["checkpoint=omniglott"]) == 2
-    assert "Name a .ckpt file or a run directory, or glyphs or omniglot" in capsys.readouterr().err
+    assert main([word]) == 2
+    assert message in capsys.readouterr().err

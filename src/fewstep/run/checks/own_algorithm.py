@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from fewstep.algorithms import Algorithm
 from fewstep.core.problem import Problem
 from fewstep.core.types import Episode, Start
 from fewstep.messages.errors import ConfigError
-from fewstep.run.checks.diagnosis import one_line
+from fewstep.run.checks.trial import answered
 
 
 def is_own(part: object) -> bool:
@@ -66,13 +67,8 @@ def _asked(
     found = []
     for _ in range(2):
         fresh = replace(problem, net=problem.net.begin(episode))
-        try:
-            found.append(algorithm.direction(fresh, start, episode))
-        except ConfigError:
-            raise
-        except Exception as error:  # whatever somebody's algorithm raises
-            reason = one_line(error)
-            raise ConfigError(f"{name}: its direction fails ({reason}). Correct it") from None
+        ask = partial(algorithm.direction, fresh, start, episode)
+        found.append(answered(f"{name}: its direction", ask))
         if changed := [what for what, p in tensors.items() if not torch.equal(p, before[what])]:
             raise ConfigError(
                 f"{name}: its direction writes into {changed[0]}, which all tasks start from or "

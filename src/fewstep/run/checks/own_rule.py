@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from fewstep.core.rules.learned import joined, split, without
 from fewstep.core.types import Episode, Params, Start, State
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.diagnosis import one_line
+from fewstep.run.checks.trial import answered
 
 
 NEAR = 1e-2
@@ -32,7 +33,7 @@ def check_rule(inner: InnerLoop, problem: Problem, start: Start, episode: Episod
     """
     rule = inner.rule
     name = f"algorithm.inner.rule={type(rule).__module__}.{type(rule).__qualname__}"
-    begun = _tried(f"{name}: its begin", lambda: inner.start(problem, start, episode))
+    begun = answered(f"{name}: its begin", lambda: inner.start(problem, start, episode))
     params, learned = split(begun.params)
     state = joined(begun.state, learned)
     _check_state(name, state)
@@ -54,7 +55,7 @@ def _step(name: str, rule: Rule, given: tuple[Params, Params, State]) -> tuple[P
     """One step, whose arguments are copies that must stay as they are."""
     copies = _copied(given)
     tensors = pytree.tree_leaves(copies)
-    found: Any = _tried(f"{name}: its step", lambda: rule.step(*copies))
+    found: Any = answered(f"{name}: its step", lambda: rule.step(*copies))
     if not _same(tensors, pytree.tree_leaves(given)):
         raise ConfigError(
             f"{name}: its step writes into a tensor that it is given. Make new ones: p - lr * g in "
@@ -128,7 +129,7 @@ def _check_entrywise(
 
 def _check_carried(name: str, rule: Rule, start: State, end: State) -> None:
     """What a task leaves goes on into the next meta-batch."""
-    kept = _tried(
+    kept = answered(
         f"{name}: its contribution or apply",
         lambda: rule.apply(start, rule.contribution(start, end)),
     )
@@ -139,15 +140,6 @@ def _check_carried(name: str, rule: Rule, start: State, end: State) -> None:
             f"leaves {what} for the next tasks. Say by contribution and apply what becomes of it, "
             "or use algorithm.inner.state=reset"
         )
-
-
-def _tried(what: str, ask: Callable[[], Any]) -> Any:
-    try:
-        return ask()
-    except ConfigError:
-        raise
-    except Exception as error:  # whatever somebody's rule raises
-        raise ConfigError(f"{what} fails ({one_line(error)}). Correct it") from None
 
 
 def _copied(tree: Any) -> Any:
