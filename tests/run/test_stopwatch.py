@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -83,6 +84,22 @@ def test_the_speed_leaves_every_warm_up_out(monkeypatch) -> None:
     older = {"seconds": 4.0, "meta_iterations": 4}
     second.load_state_dict(older)
     assert (second.seconds, second.tasks_per_second(3)) == (4.0, 3.0)
+
+
+def test_who_waits_sees_the_speed_of_this_start(monkeypatch) -> None:
+    """A machine that was busy before the stop says nothing of the time that is left now."""
+    clock, watch = Clock(), stopwatch.Stopwatch()
+    monkeypatch.setattr(stopwatch, "time", clock)
+    watch.load_state_dict({"seconds": 1000.0, "meta_iterations": 100, "all_seconds": 1000.0})
+    watch.on_train_start(None, None)
+    for _ in range(stopwatch.WARM_UP):
+        watch.on_train_batch_end()
+    assert math.isnan(watch.tasks_per_second_now(3))
+    for _ in range(100):
+        clock.now += 1.0
+        watch.on_train_batch_end()
+    assert watch.tasks_per_second_now(3) == 3.0
+    assert watch.tasks_per_second(3) == pytest.approx(3 * 200 / 1100)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -47,8 +48,8 @@ class Progress(pl.Callback):
             return
         if self.measure.newest:
             self._validation = f", val {show(self.measure.newest)}"
-        speed = self.stopwatch.tasks_per_second(learner.meta_batch)
-        if self.stopwatch.meta_iterations:  # before, there is no speed to show
+        speed = self.stopwatch.tasks_per_second_now(learner.meta_batch)
+        if not math.isnan(speed):
             text = f"{figures_text(learner.training)}{speed:.0f} tasks/s{self._validation}"
             self._bar.set_postfix_str(text, refresh=False)
         self._bar.update()

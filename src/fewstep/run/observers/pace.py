@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,6 @@ class PaceFile(pl.Callback):
         done, of = learner.meta_iteration, learner.max_meta_iterations
         since = done - self._first  # by the clock, measuring and saving included
         left = (time.monotonic() - self._began) / since * (of - done) if since else None
-        tasks = self.stopwatch.tasks_per_second(learner.meta_batch)
-        speed = round(tasks, 1) if self.stopwatch.meta_iterations else None
+        tasks = self.stopwatch.tasks_per_second_now(learner.meta_batch)
+        speed = None if math.isnan(tasks) else round(tasks, 1)
         write_pace(self.folder, Pace(done, of, speed, left and round(left, 1)))

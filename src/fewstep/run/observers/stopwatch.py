@@ -27,14 +27,21 @@ class Stopwatch(pl.Callback):
         """Of those after a warm-up, and how many these are."""
         self._since = 0.0
         self._warm_up = WARM_UP
+        self._resumed = (0.0, 0)  # the warm ones of earlier starts
 
     def tasks_per_second(self, meta_batch: int) -> float:
-        """Not a number before the warm-up is over."""
-        tasks = self.meta_iterations * meta_batch
-        return tasks / self.warm_seconds if self.warm_seconds else float("nan")
+        """Of the whole training; not a number before the first warm-up is over."""
+        return _speed(self.meta_iterations * meta_batch, self.warm_seconds)
+
+    def tasks_per_second_now(self, meta_batch: int) -> float:
+        """Since this start: what somebody who waits sees; not a number before its warm-up is over."""
+        seconds, meta_iterations = self._resumed
+        tasks = (self.meta_iterations - meta_iterations) * meta_batch
+        return _speed(tasks, self.warm_seconds - seconds)
 
     def on_train_start(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
         self._warm_up = WARM_UP
+        self._resumed = (self.warm_seconds, self.meta_iterations)
         self._since = time.perf_counter()
 
     def on_train_batch_start(self, *_: Any) -> None:
@@ -62,6 +69,10 @@ class Stopwatch(pl.Callback):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.warm_seconds, self.meta_iterations = state["seconds"], state["meta_iterations"]
         self.seconds = state.get("all_seconds", self.warm_seconds)  # older ones have no more
+
+
+def _speed(tasks: int, seconds: float) -> float:
+    return tasks / seconds if tasks else float("nan")
 
 
 class Resume(pl.Callback):
