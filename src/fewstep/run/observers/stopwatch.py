@@ -34,7 +34,7 @@ class Stopwatch(pl.Callback):
         return _speed(self.meta_iterations * meta_batch, self.warm_seconds)
 
     def tasks_per_second_now(self, meta_batch: int) -> float:
-        """Since this start: what somebody who waits sees; not a number before its warm-up is over."""
+        """Since this start, for somebody who waits; not a number before its warm-up is over."""
         seconds, meta_iterations = self._resumed
         tasks = (self.meta_iterations - meta_iterations) * meta_batch
         return _speed(tasks, self.warm_seconds - seconds)
