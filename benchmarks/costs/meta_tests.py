@@ -1,4 +1,5 @@
-"""1,000 meta-tests in a row, each a whole `Trainer.test` of its own: does the process grow?"""
+"""Does the process grow: over 1,000 meta-tests in a row, each a whole `Trainer.test` of its own,
+and over the tasks of one long test, of 20 ways with copies, whose tensors are large?"""
 
 from __future__ import annotations
 
@@ -11,40 +12,90 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
+
 from costs.record import MIB, in_own_process, table
 from fewstep.bench.subject import open_subject
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.room import resident
 from fewstep.run.construction.assembly import assemble
-from fewstep.run.lightning import quiet_lightning
+from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.run.testing.results import Entrant
 from fewstep.run.training import meta_test
 
 
 TESTS, QUICK, POINTS = 1000, 40, 20
 WORDS = ["trainer=cpu", "eval.tasks=4", "eval.steps=5", "eval.curve_tasks=2"]
+TASKS, QUICK_TASKS = 400, 40
+LONG = ["trainer=cpu", "algorithm=proto_fomaml", "shots=20w1s", "+model.norm=group", "eval.shift=1"]
+LONG += ["eval.protocol=[support]", "eval.curve_tasks=0", "execution=serial"]
 
 
 def measure(quick: bool) -> dict[str, Any]:
     """The process's memory along the way, and its slope over the second half."""
-    series = in_own_process("costs.meta_tests", str(QUICK if quick else TESTS))["series"]
-    late = series[len(series) // 2 :]
-    tests, sizes = zip(*late, strict=True)
-    slope, _ = statistics.linear_regression(tests, sizes)
-    return {"overrides": WORDS, "series": series, "bytes_a_test": slope}
+    series = in_own_process("costs.meta_tests", "tests", str(QUICK if quick else TESTS))["series"]
+    tasks = in_own_process("costs.meta_tests", "tasks", str(QUICK_TASKS if quick else TASKS))
+    return {
+        "overrides": WORDS,
+        "series": series,
+        "bytes_a_test": _slope(series),
+        "long": {
+            "overrides": LONG,
+            "series": tasks["series"],
+            "bytes_a_task": _slope(tasks["series"]),
+        },
+    }
+
+
+def _slope(series: list[tuple[int, int]]) -> float:
+    """Bytes for each more that is done, over the second half."""
+    done, sizes = zip(*series[len(series) // 2 :], strict=True)
+    return statistics.linear_regression(done, sizes).slope
 
 
 def markdown(figures: dict[str, Any]) -> str:
-    """Some points of the series and the slope."""
-    series = figures["series"]
+    """Some points of both series and their slopes."""
+    long = figures["long"]
+    tests = _part("meta-tests", "meta-test", figures["series"], figures["bytes_a_test"])
+    tasks = _part("tasks", "task", long["series"], long["bytes_a_task"])
+    return f"## Meta-tests in a row\n\n{tests}\n## The tasks of one meta-test\n\n{tasks}"
+
+
+def _part(many: str, one: str, series: list[tuple[int, int]], slope: float) -> str:
     chosen = series[:: max(1, len(series) // 5)]
-    body = [[str(test), f"{size / MIB:.1f}"] for test, size in chosen]
-    slope = f"Slope over the second half: {figures['bytes_a_test'] / 1024:.2f} KiB a meta-test."
-    head = ["meta-tests done", "process, MiB"]
-    return f"## Meta-tests in a row\n\n{table(head, body)}\n\n{slope}\n"
+    body = [[str(done), f"{size / MIB:.1f}"] for done, size in chosen]
+    text = f"Slope over the second half: {slope / 1024:.2f} KiB a {one}."
+    return f"{table([f'{many} done', 'process, MiB'], body)}\n\n{text}\n"
 
 
-def run(tests: int) -> list[tuple[int, int]]:
+class Watch(pl.Callback):
+    """Notes the size of the process now and then. It is not trimmed before: the holes that a small
+    tensor leaves in the C library's heap are what once grew."""
+
+    def __init__(self, tasks: int) -> None:
+        self.every, self.done = max(1, tasks // POINTS), 0
+        self.series: list[tuple[int, int]] = []
+
+    def on_test_batch_end(
+        self, trainer: Any, module: Any, outputs: Any, batch: Any, *_: Any
+    ) -> None:
+        self.done += len(batch.episodes)
+        if self.done >= self.every * (len(self.series) + 1):
+            self.series.append((self.done, resident()))
+
+
+def run_tasks(tasks: int) -> list[tuple[int, int]]:
+    """`(tasks done, bytes of the process)` within one test of 20-way tasks with copies."""
+    quiet_lightning()
+    config = plain(compose_config("train", [*LONG, f"eval.tasks={tasks}"]))
+    subject, watch = open_subject(assemble(config)), Watch(tasks)
+    options = trainer_options(subject.experiment.machine)
+    trainer = pl.Trainer(**options, logger=False, callbacks=[watch])
+    trainer.test(subject.learner, subject.tasks, verbose=False)
+    return watch.series
+
+
+def run_tests(tests: int) -> list[tuple[int, int]]:
     """`(meta-tests done, bytes of the process)` at steady intervals."""
     quiet_lightning()
     config = plain(compose_config("train", WORDS))
@@ -60,4 +111,5 @@ def run(tests: int) -> list[tuple[int, int]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"series": run(int(sys.argv[1]))}))
+    run = {"tests": run_tests, "tasks": run_tasks}[sys.argv[1]]
+    print(json.dumps({"series": run(int(sys.argv[2]))}))
