@@ -15,7 +15,7 @@ from fewstep.adapters.heads import check_called_last
 from fewstep.adapters.meta_test import curve_steps, predict
 from fewstep.core.memory import copied
 from fewstep.core.net import Net
-from fewstep.core.objectives import Classification, Objective
+from fewstep.core.objectives import Classification, Objective, are_shares
 from fewstep.core.problem import Problem
 from fewstep.core.traits import Traits, traits_of
 from fewstep.core.types import NOTHING, Episode, EpisodeSpec, Params, Start
@@ -105,6 +105,8 @@ class Learner:
                 f"its network answers with {gives}, where logits [n, {needed[1]}] are needed. Give "
                 "the network's own number of outputs as `ways`, and one that returns logits alone"
             )
+        if are_shares(self.objective, outputs):
+            raise Unfit("its network answers with probabilities. Give one without its softmax")
 
     def _followed(
         self, problem: Problem, start: Start, episode: Episode, ways: int
@@ -134,6 +136,7 @@ class Learner:
             parts: places of the examples to leave out together.
         """
         module, start = self.network_for(ways)
+        x = like_parameters(x, module).clone()  # as in `learn`
         episodes = [self._episode(x, y, ways, part) for part in parts]
         with one_thread():
             run = make_execution("auto", module, x.device, episodes[0])

@@ -38,6 +38,16 @@ def like_parameters(x: Tensor, module: nn.Module) -> Tensor:
     return x.to(next((p.dtype for p in module.parameters() if p.is_floating_point()), x.dtype))
 
 
+def as_precise(module: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """The module, which is float64 where the tensors that it is to hold are, and float32 where
+    they are: what was learned in doubles is not rounded, whatever the default dtype is."""
+    for name, own in (*module.named_parameters(), *module.named_buffers()):
+        kept = tensors.get(name)
+        if kept is not None and {own.dtype, kept.dtype} == {torch.float32, torch.float64}:
+            own.data = own.data.to(kept.dtype)
+    return module
+
+
 def frozen(module: nn.Module, params: Params, support_x: Tensor, given: Params) -> Fixed:
     """A copy of a network with adapted parameters, whose batch norms have the support set's
     statistics for good.
