@@ -12,6 +12,7 @@ import torch
 import fewstep.data
 from fewstep.core.objectives import Classification, Regression
 from fewstep.core.types import EpisodeSpec
+from fewstep.core.objectives import Classification
 from fewstep.data import TensorClasses
 from fewstep.data.images.preparation import Preparation
 from fewstep.run.stored.origin import digests
@@ -22,6 +23,10 @@ N, CLASSES = 40, 8
 LABELS = np.arange(N) % CLASSES
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, 3, 2)) + LABELS[:, None, None]
+
+
+def test_no_objective_is_that_of_classes() -> None:
+    assert isinstance(TensorClasses(X, LABELS, objective=None).objective, Classification)
 
 
 def _episode(made: TensorClasses, dtype: torch.dtype = torch.float32, index: int = 0):

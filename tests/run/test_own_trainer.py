@@ -20,6 +20,7 @@ from fewstep.core.rules import SGD
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.sine import Sine
 from fewstep.messages.errors import ConfigError
+from fewstep.run.checks import own_trainer
 from fewstep.run.episodes import TaskModule
 from fewstep.run.learner import MetaLearner
 
@@ -89,6 +90,12 @@ def test_a_second_fit_goes_on_with_the_schedule_of_the_first() -> None:
 def test_the_mean_is_of_as_many_tasks_as_there_are() -> None:
     with pytest.raises(ConfigError, match="meta_batch=2: the data hand this process 3 tasks"):
         trainer().fit(learner(), tasks(meta_batch=3))
+
+
+def test_every_process_has_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_trainer, "place", lambda: (1, 3))
+    with pytest.raises(ConfigError, match="meta_batch=2: there are 3 processes, and each needs"):
+        trainer().fit(learner(), tasks())
 
 
 def test_what_was_frozen_may_be_changed_between_two_trainers() -> None:

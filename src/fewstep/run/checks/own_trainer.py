@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from fewstep.core.memory import slots_of
 from fewstep.core.net import Net
-from fewstep.execution.collectives import local_share
+from fewstep.execution.collectives import local_share, place
 from fewstep.messages.errors import ConfigError
 
 
@@ -62,8 +62,13 @@ def check_meta_batch(tasks: int, meta_batch: int) -> None:
     """Refuse another number of tasks than the learner takes the mean of.
 
     Raises:
-        ConfigError: naming both numbers.
+        ConfigError: naming both numbers; or fewer tasks than processes.
     """
+    if meta_batch < (ranks := place()[1]):
+        raise ConfigError(
+            f"meta_batch={meta_batch}: there are {ranks} processes, and each needs a task. Give "
+            f"meta_batch={ranks} or more, or fewer devices"
+        )
     share = len(local_share(range(meta_batch)))
     if tasks != share:
         raise ConfigError(
