@@ -12,7 +12,6 @@ import torch
 import fewstep.data
 from fewstep.core.objectives import Classification, Regression
 from fewstep.core.types import EpisodeSpec
-from fewstep.core.objectives import Classification
 from fewstep.data import TensorClasses
 from fewstep.data.images.preparation import Preparation
 from fewstep.run.stored.origin import digests
