@@ -95,9 +95,15 @@ class InPlace(nn.Linear):
         return super().forward(x.sub_(1.0))
 
 
+class Functional(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(nn.functional.batch_norm(x, None, None, training=True))
+
+
 @pytest.mark.parametrize(
     ("module", "ways", "words"),
     [
+        (Functional(6, 2), 2, "its network answers by what stands beside an example"),
         (nn.Linear(6, 2), 3, "answers with .n, 2., where logits .n, 3. are needed"),
         (Tuple(6, 2), 2, "answers with a tuple, where logits .n, 2. are needed"),
         (nn.Linear(5, 2), 2, "its network does not take examples of 6 "),
@@ -105,7 +111,7 @@ class InPlace(nn.Linear):
         (HeadFirst(), 3, "last linear layer by definition is body, and the last that it calls is"),
         (nn.Sequential(nn.Linear(6, 2), nn.Softmax(1)), 2, "Give one without its softmax"),
     ],
-    ids=["outputs", "tuple", "shape", "in_place", "head_first", "softmax"],
+    ids=["functional_norm", "outputs", "tuple", "shape", "in_place", "head_first", "softmax"],
 )
 def test_networks_that_do_not_fit_are_refused_by_what_is_wrong(
     module: nn.Module, ways: int, words: str

@@ -22,7 +22,7 @@ from fewstep.core.types import NOTHING, Episode, EpisodeSpec, Params, Start
 from fewstep.data.sampler import Draws
 from fewstep.execution.choice import make_execution
 from fewstep.messages.errors import first_line
-from fewstep.use.network import Fixed, frozen, like_parameters
+from fewstep.use.network import OTHERS, Fixed, frozen, hangs_on_others, like_parameters
 from fewstep.use.threads import one_thread
 from fewstep.use.way import Curve
 from fewstep.use.ways import for_ways
@@ -84,7 +84,10 @@ class Learner:
             params, curve = self._followed(problem, start, episode, ways)
             _check_finite(params, curve)
             # What the task's own network remembers is part of what it has learned.
-            return frozen(problem.net.module, params, x, given), curve
+            fixed = frozen(problem.net.module, params, x, given)
+            if net.traits.plain and hangs_on_others(fixed, x):
+                raise Unfit(OTHERS)
+            return fixed, curve
 
     def _check_head(self, episode: Episode) -> None:
         """The layer that is to have other rows is the one that answers."""

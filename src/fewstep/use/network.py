@@ -14,6 +14,12 @@ from fewstep.core.types import Params
 from fewstep.messages.errors import ConfigError
 
 
+OTHERS = (
+    "its network answers by what stands beside an example, as F.batch_norm(training=True) does. "
+    "Use layers such as nn.BatchNorm2d, whose statistics are kept"
+)
+
+
 class Fixed(nn.Module):
     """A network together with what it takes besides inputs."""
 
@@ -89,6 +95,19 @@ def frozen(module: nn.Module, params: Params, support_x: Tensor, given: Params) 
         for handle in handles:
             handle.remove()
     return fixed.requires_grad_(False)
+
+
+@torch.no_grad()
+def hangs_on_others(fixed: Fixed, x: Tensor) -> bool:
+    """Whether the answer to the first of some inputs [S, *x] is another one beside the next than
+    beside itself, by more than rounding."""
+    with forgetting(fixed.modules()):
+        among = fixed(x[:8])[0].float()
+    with forgetting(fixed.modules()):
+        alone = fixed(x[:1].expand(2, *x.shape[1:]))[0].float()
+    small = any(p.is_floating_point() and p.itemsize < 4 for p in fixed.parameters())
+    most = (0.1 if small else 1e-3) * (1 + float(among.abs().max()))
+    return float((among - alone).abs().max()) > most
 
 
 def with_statistics(module: nn.Module) -> nn.Module:
