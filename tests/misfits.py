@@ -55,6 +55,10 @@ def returns_classes(ways: int, **_: Any) -> nn.Module:
     return Wrapped(ways, after=lambda y: y.argmax(1))
 
 
+def returns_probabilities(ways: int, **_: Any) -> nn.Module:
+    return Wrapped(ways, after=lambda y: y.softmax(1))
+
+
 def returns_one_mean(ways: int, **_: Any) -> nn.Module:
     return Wrapped(ways, after=lambda y: y.mean(0))
 

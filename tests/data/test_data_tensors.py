@@ -24,6 +24,10 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, 3, 2)) + LABELS[:, None, None]
 
 
+def test_no_objective_is_that_of_classes() -> None:
+    assert isinstance(TensorClasses(X, LABELS, objective=None).objective, Classification)
+
+
 def _episode(made: TensorClasses, dtype: torch.dtype = torch.float32, index: int = 0):
     return made.open()["train"].to("cpu", dtype).episode(SPEC, 0, index)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import types
+from collections import deque
 from typing import Any
 
 import pytest
@@ -40,6 +41,43 @@ class Lazy(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr})
 
 
+class Ascent(Sign):
+    """Sharpness-aware, to be given a closure that computes gradients again."""
+
+    @torch.no_grad()
+    def step(self, closure) -> None:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+        closure()
+
+
+class Stubborn(Sign):
+    """Whatever the rates of its groups, at the first one."""
+
+    def step(self, closure=None) -> None:
+        for group in self.param_groups:
+            group["lr"] = self.defaults["lr"]
+        super().step()
+
+
+class Forgetful(Sign):
+    """It counts its steps where no checkpoint looks."""
+
+    def step(self, closure=None) -> None:
+        self.steps = getattr(self, "steps", 0) + 1
+        for group in self.param_groups:
+            group["scale"] = 1 / self.steps
+        super().step()
+
+
+class Odd(Sign):
+    def step(self, closure=None) -> None:
+        super().step()
+        for parameter in self.param_groups[0]["params"]:
+            self.state[parameter]["past"] = deque([1.0])
+
+
 def late(done: float) -> float:
     """The first half of the training at the first rate."""
     return max(0.0, 2 * done - 1)
@@ -57,6 +95,10 @@ def mine(monkeypatch: pytest.MonkeyPatch) -> None:
         Sign=Sign,
         NoOptimizer=NoOptimizer,
         Lazy=Lazy,
+        Ascent=Ascent,
+        Stubborn=Stubborn,
+        Forgetful=Forgetful,
+        Odd=Odd,
         late=late,
         raises=raises,
         none=lambda done: None,
@@ -82,7 +124,8 @@ def test_dotted_paths_name_an_optimizer_and_a_schedule() -> None:
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "Rprop"])
 def test_optimizers_of_torch_take_steps(name: str) -> None:
-    assert _built(optimizer=name, lr=0.01).optimizer is getattr(torch.optim, name)
+    falls = None if name == "Rprop" else 0.0  # which has rates of its own
+    assert _built(optimizer=name, lr=0.01, final_lr=falls).optimizer is getattr(torch.optim, name)
 
 
 REFUSED = {
@@ -90,6 +133,11 @@ REFUSED = {
     "inherit from torch.optim.Optimizer",
     ("optimizer", "my_outer.Lazy"): "cannot take a step with a gradient alone "
     "(NotImplementedError: ). Use another, for example Adam",
+    ("optimizer", "my_outer.Ascent"): "5 steps with a gradient move nothing, as where a closure is",
+    ("optimizer", "my_outer.Stubborn"): "moves at a rate of 0, so that it does not follow its",
+    ("optimizer", "Rprop"): "moves at a rate of 0, so that it does not follow its groups' lr",
+    ("optimizer", "my_outer.Forgetful"): "goes on otherwise with what a checkpoint has of it",
+    ("optimizer", "my_outer.Odd"): "a checkpoint with its state cannot be read (",
     ("optimizer", "LBFGS"): "cannot take a step with a gradient alone (TypeError: ",
     ("optimizer", "SparseAdam"): "cannot take a step with a gradient alone (RuntimeError: ",
     ("optimizer", "my_outer.Sing"): "cannot be imported",

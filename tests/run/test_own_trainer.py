@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import StochasticWeightAveraging
+from pytorch_lightning.callbacks import EarlyStopping, StochasticWeightAveraging
 from torch import Tensor, nn
 
 from fewstep.adapters.gradient import InnerLoop
@@ -20,6 +20,7 @@ from fewstep.core.rules import SGD
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.sine import Sine
 from fewstep.messages.errors import ConfigError
+from fewstep.run.checks import own_trainer
 from fewstep.run.episodes import TaskModule
 from fewstep.run.learner import MetaLearner
 
@@ -91,6 +92,12 @@ def test_the_mean_is_of_as_many_tasks_as_there_are() -> None:
         trainer().fit(learner(), tasks(meta_batch=3))
 
 
+def test_every_process_has_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_trainer, "place", lambda: (1, 3))
+    with pytest.raises(ConfigError, match="meta_batch=2: there are 3 processes, and each needs"):
+        trainer().fit(learner(), tasks())
+
+
 def test_what_was_frozen_may_be_changed_between_two_trainers() -> None:
     """The execution holds copies of it, which were those of the first trainer for good."""
 
@@ -124,6 +131,66 @@ def test_a_learner_that_has_met_tasks_is_copied_and_pickled_without_its_threads(
     for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
         assert torch.equal(other.module.above.weight, made.module.above.weight)
         trainer(max_steps=1).fit(other, tasks())
+
+
+def test_tasks_are_pickled_without_the_trainer_that_they_were_given_to() -> None:
+    made = tasks()
+    trainer(max_steps=1).fit(learner(), made)
+    other = pickle.loads(pickle.dumps(made))
+    assert other.trainer is None
+    one, again = learner(), learner()
+    trainer().fit(one, made)
+    trainer().fit(again, other)
+    assert torch.equal(one.module.above.weight, again.module.above.weight)
+
+
+def test_a_training_ends_where_its_schedule_does() -> None:
+    made, whole = learner(), fitted()
+    trainer(max_steps=-1, max_epochs=2).fit(made, tasks())  # of which each epoch would be endless
+    assert made.meta_iteration == 8
+    assert torch.equal(made.module.above.weight, whole.module.above.weight)
+
+
+def test_what_is_frozen_later_leaves_the_outer_step() -> None:
+    made = learner()
+    made.outer = OuterStep(torch.optim.SGD, 1.0, options={"weight_decay": 0.5})
+    before = made.module.above.bias.detach().clone()
+    made.module.above.bias.requires_grad_(False)
+    trainer(max_steps=1).fit(made, tasks())
+    assert torch.equal(made.module.above.bias, before)
+
+
+def test_what_would_never_move_or_cannot_adapt_is_named() -> None:
+    made = learner()
+    made.module.below.requires_grad_(True)
+    with pytest.raises(ConfigError, match=r"below.weight: was given requires_grad=True after"):
+        trainer().fit(made, tasks())
+    made = learner()
+    made.freeze()
+    with pytest.raises(ConfigError, match=r"above.weight and all others are frozen, as by"):
+        trainer(inference_mode=False).test(made, tasks(), verbose=False)
+
+
+def test_callbacks_of_ones_own_see_the_validation() -> None:
+    made, stopping = learner(), EarlyStopping("val/loss", patience=9)
+    trainer(callbacks=[stopping], limit_val_batches=1.0, val_check_interval=4).fit(made, tasks())
+    assert float(made.trainer.callback_metrics["val/loss"]) == pytest.approx(
+        made.records[0]["loss"]
+    )
+
+
+def test_a_split_that_is_not_there_is_named() -> None:
+    made = tasks()
+    made.splits = {"train": made.splits["train"]}
+    with pytest.raises(ConfigError, match=r"have no split val: there are train\. Leave that stage"):
+        trainer(limit_val_batches=1.0, num_sanity_val_steps=0, val_check_interval=2).fit(
+            learner(), made
+        )
+
+
+def test_a_learner_is_not_compiled_as_a_whole() -> None:
+    with pytest.raises(ConfigError, match=r"torch.compile: a learner is no function of tensors"):
+        trainer().fit(torch.compile(learner(), backend="eager"), tasks())
 
 
 @pytest.mark.parametrize(

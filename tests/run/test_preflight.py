@@ -46,6 +46,7 @@ MODELS = [
     ("returns_a_dictionary", [], ["forward returns a dictionary (logits)", "one tensor"]),
     ("returns_nothing", [], ["forward returns None"]),
     ("returns_classes", [], ["forward returns torch.int64", "Return the logits, not the classes"]),
+    ("returns_probabilities", [], ["forward returns probabilities", "before the softmax"]),
     ("returns_one_mean", [], ["a tensor of [5] for 10 examples", "x.flatten(1)"]),
     ("returns_nan", [], ["what an untrained network answers is not finite", "division by zero"]),
     ("has_an_infinite_slope", [], ["gradient of head.weight at the start is not finite"]),

@@ -64,6 +64,8 @@ def test_what_the_eye_sees_is_what_is_read() -> None:
     [
         ([], "there are none"),
         (np.zeros((6, 6)), r"an array of shape (6, 6), where [n, H, W]"),
+        (np.zeros((6, 6, 3)), "shape (6, 6, 3), a single picture [H, W, C]. Give images"),
+        (np.eye(6, dtype=np.uint8)[None], "images: all hold 0 and 1 alone as uint8"),
         ("photo.png", "one str, where a list of pictures is needed"),
         (3, "images: a int. Give arrays"),
         ([GREY, np.full((6, 6), np.nan)], "images[1]: has pixels that are not finite"),
@@ -150,6 +152,12 @@ def test_labels_of_any_kind() -> None:
 def test_what_are_no_labels_is_refused(labels: Any, text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(text)):
         classes_of(labels, 2)
+
+
+def test_labels_and_pictures_in_tensors_of_any_kind() -> None:
+    assert classes_of(torch.tensor([1, 0, 1]).bfloat16(), 3)[0] == [0, 1]
+    sparse = torch.from_numpy(GREY[None] / 255).to_sparse()
+    assert np.array_equal(pixels_of(sparse, PLAIN)[0, :, :, 0], GREY)
 
 
 def test_rows_are_finite_numbers() -> None:

@@ -95,16 +95,23 @@ class InPlace(nn.Linear):
         return super().forward(x.sub_(1.0))
 
 
+class Functional(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(nn.functional.batch_norm(x, None, None, training=True))
+
+
 @pytest.mark.parametrize(
     ("module", "ways", "words"),
     [
+        (Functional(6, 2), 2, "its network answers by what stands beside an example"),
         (nn.Linear(6, 2), 3, "answers with .n, 2., where logits .n, 3. are needed"),
         (Tuple(6, 2), 2, "answers with a tuple, where logits .n, 2. are needed"),
         (nn.Linear(5, 2), 2, "its network does not take examples of 6 "),
         (InPlace(6, 2), 2, "InPlace writes into its input in forward"),
         (HeadFirst(), 3, "last linear layer by definition is body, and the last that it calls is"),
+        (nn.Sequential(nn.Linear(6, 2), nn.Softmax(1)), 2, "Give one without its softmax"),
     ],
-    ids=["outputs", "tuple", "shape", "in_place", "head_first"],
+    ids=["functional_norm", "outputs", "tuple", "shape", "in_place", "head_first", "softmax"],
 )
 def test_networks_that_do_not_fit_are_refused_by_what_is_wrong(
     module: nn.Module, ways: int, words: str
@@ -128,9 +135,10 @@ def test_an_inner_loop_that_blows_up_makes_no_classifier() -> None:
         (nn.Linear(6, 2), "sgd", 2, "rule='sgd': is no inner rule"),
         (nn.Linear(6, 2), SGD(0.1), 0, "ways=0: must be a whole number of at least 2"),
         (nn.LazyLinear(2), SGD(0.1), 2, "module: LazyLinear has lazy layers. Call it once"),
+        (nn.Linear(6, 2, device="meta"), SGD(0.1), 2, "module: Linear has parameters without"),
         (nn.ReLU(), SGD(0.1), 2, "module: ReLU has no parameter with requires_grad=True"),
     ],
-    ids=["function", "text", "ways", "lazy", "nothing"],
+    ids=["function", "text", "ways", "lazy", "meta", "nothing"],
 )
 def test_what_makes_no_initialization(module: Any, rule: Any, ways: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):

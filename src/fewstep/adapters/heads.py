@@ -112,9 +112,10 @@ def _head(problem: Problem, params: Params) -> Params:
     module = problem.net.module
     path = last_linear(module)[0]
     names = [] if path is None else [f"{path}.{n}".lstrip(".") for n in ("weight", "bias")]
-    if found := {name: params[name] for name in names if name in params}:
+    found = {name: params[name] for name in names if name in params}
+    if names and names[0] in found:  # with a weight that is made of others, the bias alone is none
         return found
     raise ValueError(
-        f"algorithm.inner.head: {type(module).__name__} has no linear layer that learns. Use "
-        "algorithm.inner.head=trained"
+        f"algorithm.inner.head: {type(module).__name__} has no last linear layer whose own weight "
+        "learns. Use algorithm.inner.head=trained"
     )

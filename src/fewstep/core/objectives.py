@@ -107,6 +107,13 @@ def wide(values: Tensor) -> Tensor:
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 
+def are_shares(objective: Objective, outputs: Tensor) -> bool:
+    """Whether outputs [B, N] are probabilities, of which this objective takes a softmax again."""
+    takes = getattr(type(objective), "inner_loss", None) is Classification.inner_loss
+    sums = outputs.sum(-1)
+    return takes and bool((outputs >= 0).all()) and bool(((sums - 1).abs() < 1e-2).all())
+
+
 @dataclass(frozen=True)
 class ChainMean:
     """Squared error of several answers [B, C] to one question each: every one of them learns, and

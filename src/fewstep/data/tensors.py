@@ -53,9 +53,10 @@ class TensorClasses:
     scale: float | None = None
     """What inputs are multiplied by."""
     objective: Objective = field(default_factory=Classification)
-    """Losses and metrics."""
+    """Losses and metrics; None is those of classification."""
 
     def __post_init__(self) -> None:
+        self.objective = self.objective or Classification()
         if self.scale is not None and not _is_factor(self.scale):
             raise ValueError(
                 f"scale={self.scale}: must be a finite number other than 0, that inputs are "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -18,6 +19,7 @@ from fewstep.adapters.meta_test import Setting
 from fewstep.config.capacity import CHUNK
 from fewstep.core.types import Episode, EpisodeSpec, Split
 from fewstep.execution.collectives import local_share
+from fewstep.messages.errors import ConfigError
 
 
 class MetaBatches(IterableDataset):
@@ -107,6 +109,10 @@ class TaskModule(pl.LightningDataModule):
     def __post_init__(self) -> None:
         super().__init__()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the trainer, which holds a learner, loggers and files of its own."""
+        return {**vars(self), "trainer": None, "_placed": {}}
+
     @staticmethod
     def of(trainer: pl.Trainer) -> TaskModule:
         """The tasks that a trainer was given."""
@@ -149,7 +155,13 @@ class TaskModule(pl.LightningDataModule):
 
     def _on_device(self, name: str) -> Split:
         """The split on the device that trains, in the precision that trains."""
-        weight = next(p for p in self._learner.parameters() if p.requires_grad)
+        if name not in self.splits:
+            raise ConfigError(
+                f"the data have no split {name}: there are {', '.join(self.splits)}. Leave that "
+                "stage out, as Trainer(limit_val_batches=0) does with validation"
+            )
+        some = [p for p in self._learner.parameters() if p.is_floating_point()]
+        weight = next((p for p in some if p.requires_grad), some[0])
         key = name, weight.device, weight.dtype  # which another trainer may have otherwise
         if key not in self._placed:
             self._placed[key] = self.splits[name].to(weight.device, weight.dtype)

@@ -12,6 +12,7 @@ from fewstep.core.net import Net
 from fewstep.core.types import Episode
 from fewstep.execution.base import Execution
 from fewstep.execution.choice import make_execution
+from fewstep.run.checks.own_trainer import check_network
 
 
 class Executing:
@@ -34,7 +35,12 @@ class Executing:
         return self.made
 
     def refresh(self) -> None:
-        """Let go of an execution whose network has other constants by now, or has moved."""
+        """Let go of an execution whose network has other constants by now, or has moved.
+
+        Raises:
+            ConfigError: something else of it is to be learned by now, or nothing.
+        """
+        check_network(self.net)
         if self._held != self._stamp():
             self.made = None
 

@@ -92,10 +92,10 @@ class MetaLearner(Measuring):
         return Start(self.average.of(self.params()), self.state)
 
     def moved(self) -> dict[str, nn.Parameter]:
-        """What the outer step moves of it: not what each task starts anew."""
-        inner = self.algorithm.inner
+        """What the outer step moves of it: not what each task starts anew, or is frozen by now."""
+        reset = self.algorithm.inner.reset
         named = self.parameters_by_name().items()
-        return {name: p for name, p in named if not matches(name, inner.reset)}
+        return {n: p for n, p in named if p.requires_grad and not matches(n, reset)}
 
     @property
     def execution(self) -> Execution:
@@ -147,6 +147,7 @@ class MetaLearner(Measuring):
         self.meta_iteration += 1
         self.average.update(self.params())
         self.whole = True
+        self.trainer.should_stop |= self.meta_iteration >= self.max_meta_iterations
         self._log_training(metrics)
 
     def on_before_optimizer_step(self, *_: Any) -> None:

@@ -78,8 +78,13 @@ class Measuring(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self._record()
+        first = {f"val/{n}": v for n, v in self.records[0].items() if isinstance(v, float)}
+        self.log_dict(first, sync_dist=self.trainer.world_size > 1)  # for a user's own callbacks
 
-    test_step, on_test_epoch_end = validation_step, on_validation_epoch_end
+    test_step = validation_step
+
+    def on_test_epoch_end(self) -> None:
+        self._record()
 
     @torch.enable_grad()  # Lightning switches gradients off here, and adapting needs them
     def _evaluate(self, chunk: Chunk) -> list[dict[str, Figures]]:

@@ -20,6 +20,7 @@ from fewstep.use.inputs import kept_of
 from fewstep.use.labels import as_array, listed
 from fewstep.use.origin import Origin
 from fewstep.use.saving import save
+from fewstep.use.surroundings import as_usual
 from fewstep.use.threads import one_thread
 from fewstep.use.way import Curve, Way, answers
 
@@ -126,12 +127,14 @@ class Classifier:
         """
         return kept_of(images, self.preparation, self.rows)
 
+    @as_usual()
     def probabilities(self, kept: Tensor) -> Tensor:
         """[n, N] float64 for what `kept` gives."""
         with one_thread() if self.way.represent is None else nullcontext():
             logits = torch.cat([*answers(self.network, kept, self.way.inputs)])
         return torch.softmax(logits.double() / self.temperature, 1)
 
+    @as_usual()
     def evaluate(self, progress: bool = False) -> Expected:
         """What to expect on other pictures, and calibrate `predict_proba` by it.
 

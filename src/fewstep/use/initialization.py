@@ -24,6 +24,7 @@ from fewstep.use.learning import Learner, Unfit
 from fewstep.use.origin import Origin
 from fewstep.use.regressor import Regressor
 from fewstep.use.settings import check_parts, check_steps, warn_of_steps, whole
+from fewstep.use.surroundings import as_usual
 from fewstep.use.way import Way
 
 
@@ -48,6 +49,7 @@ class Initialization:
     """How rows become inputs, where there is no preparation and the training says it."""
 
     @classmethod
+    @as_usual()
     def of(
         cls,
         module: nn.Module,
@@ -60,7 +62,8 @@ class Initialization:
         """The initialization that a module's own parameters are.
 
         Args:
-            module: from inputs [B, *x] to logits [B, ways]; it is copied, and stays as it is.
+            module: from inputs [B, *x] to logits [B, ways]; it is copied to the CPU, and stays as
+                it is.
             rule: the inner optimizer, as `fewstep.core.rules.SGD(0.05)`.
             ways: outputs of the module, two or more.
             preparation: how pictures become inputs; None for rows of numbers.
@@ -71,7 +74,7 @@ class Initialization:
                 network or no rule.
         """
         check_parts(module, rule)
-        module, ways = copied(module), whole("ways", ways, 2)
+        module, ways = copied(module).cpu(), whole("ways", ways, 2)
         inner, params = InnerLoop(rule, 50), Net(module).params()
         start = start_of(module, inner, rule.learned(params), {})
         learner = Learner(module, start, inner, Classification(), ways, 50, None)
@@ -145,6 +148,7 @@ class Initialization:
             return self.with_settings(**settings).adapt(images, labels)
         return self.adapt_kept(self.inputs(images), labels)
 
+    @as_usual()
     def adapt_kept(self, kept: Tensor, labels: Any) -> Classifier:
         """The same from pixels [n, S, S, C] uint8, or rows [n, d], as `inputs` gives them."""
         if not isinstance(self.learner.objective, Classification):
@@ -158,6 +162,7 @@ class Initialization:
         except Unfit as error:
             raise ConfigError(f"init={self.origin.name}: {error}") from None
 
+    @as_usual()
     def regress(self, x: Any, y: Any, **settings: Any) -> Regressor:
         """What adapts to points: the counterpart of `adapt` where tasks are regressions.
 

@@ -22,6 +22,9 @@ from fewstep.use.rows import array_of, vectors_of
 
 KINDS = "arrays [n, H, W(, C)] of uint8 or of numbers from 0 to 1, PIL images, paths or tensors"
 
+CHANNELS = (1, 3, 4)
+"""Of a picture as an array, which come last: grey, colour, colour with transparency."""
+
 
 def kept_of(
     given: Any, preparation: Preparation | None, rows: RowPreparation | None = None
@@ -61,10 +64,29 @@ def pixels_of(images: Any, preparation: Preparation) -> Tensor:
         )
     if not isinstance(images, Iterable):
         raise ConfigError(f"images: a {type(images).__name__}. Give {KINDS}")
-    made = [preparation.pixels(_image(one, place)) for place, one in enumerate(images)]
+    if isinstance(images, np.ndarray | Tensor) and images.ndim == 3 and images.shape[2] in CHANNELS:
+        raise ConfigError(
+            f"images: an array of shape {tuple(images.shape)}, a single picture [H, W, C]. "
+            "Give images[None]"
+        )
+    made, masks = [], []
+    for place, one in enumerate(images):
+        made.append(preparation.pixels(_image(one, place)))
+        masks.append(_is_mask(one))
     if not made:
         raise ConfigError(f"images: there are none. Give {KINDS}")
+    if all(masks):
+        raise ConfigError(
+            "images: all hold 0 and 1 alone as uint8, where white is 255, so that all are black. "
+            "Give bool, or 0 to 255"
+        )
     return torch.from_numpy(np.stack(made))
+
+
+def _is_mask(one: Any) -> bool:
+    """Whether its pixels are bytes of which none is more than just not black."""
+    known = isinstance(one, np.ndarray | Tensor) and one.dtype in (np.uint8, torch.uint8)
+    return known and int(one.max()) == 1
 
 
 def _listed(images: Any) -> Any:
@@ -104,12 +126,12 @@ def _of_pillow(image: Image.Image, where: str) -> Image.Image:
 
 
 def _of_array(array: np.ndarray, where: str) -> Image.Image:
-    if array.ndim == 3 and array.shape[-1] not in (1, 3, 4) and array.shape[0] in (1, 3):
+    if array.ndim == 3 and array.shape[-1] not in CHANNELS and array.shape[0] in (1, 3):
         raise ConfigError(
             f"{where}: shape {array.shape} has its channels first. Give [H, W, C], as "
-            "array.transpose(1, 2, 0)"
+            "array.transpose(1, 2, 0), of a tensor permute(1, 2, 0)"
         )
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] not in (1, 3, 4)):
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] not in CHANNELS):
         raise ConfigError(f"{where}: shape {array.shape} is no picture. Give [H, W] or [H, W, C]")
     if not array.size:
         raise ConfigError(f"{where}: shape {array.shape} has no pixels")

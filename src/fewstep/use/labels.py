@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fewstep.messages.errors import ConfigError
+from fewstep.use.rows import array_of
 
 
 def classes_of(labels: Iterable[Any], images: int) -> tuple[list[Any], Tensor]:
@@ -75,7 +76,7 @@ def listed(labels: Any) -> list[Any]:
         ValueError: no list of labels.
     """
     if isinstance(labels, Tensor):
-        labels = labels.detach().cpu().numpy()
+        labels = array_of(labels, "labels")
     elif hasattr(labels, "to_numpy") and len(labels.shape) == 2:  # a table, not a column
         labels = labels.to_numpy()
     if isinstance(labels, np.ndarray):

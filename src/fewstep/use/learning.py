@@ -15,14 +15,14 @@ from fewstep.adapters.heads import check_called_last
 from fewstep.adapters.meta_test import curve_steps, predict
 from fewstep.core.memory import copied
 from fewstep.core.net import Net
-from fewstep.core.objectives import Classification, Objective
+from fewstep.core.objectives import Classification, Objective, are_shares
 from fewstep.core.problem import Problem
 from fewstep.core.traits import Traits, traits_of
 from fewstep.core.types import NOTHING, Episode, EpisodeSpec, Params, Start
 from fewstep.data.sampler import Draws
 from fewstep.execution.choice import make_execution
 from fewstep.messages.errors import first_line
-from fewstep.use.network import Fixed, frozen, like_parameters
+from fewstep.use.network import OTHERS, Fixed, frozen, hangs_on_others, like_parameters
 from fewstep.use.threads import one_thread
 from fewstep.use.way import Curve
 from fewstep.use.ways import for_ways
@@ -84,7 +84,10 @@ class Learner:
             params, curve = self._followed(problem, start, episode, ways)
             _check_finite(params, curve)
             # What the task's own network remembers is part of what it has learned.
-            return frozen(problem.net.module, params, x, given), curve
+            fixed = frozen(problem.net.module, params, x, given)
+            if net.traits.plain and hangs_on_others(fixed, x):
+                raise Unfit(OTHERS)
+            return fixed, curve
 
     def _check_head(self, episode: Episode) -> None:
         """The layer that is to have other rows is the one that answers."""
@@ -105,6 +108,8 @@ class Learner:
                 f"its network answers with {gives}, where logits [n, {needed[1]}] are needed. Give "
                 "the network's own number of outputs as `ways`, and one that returns logits alone"
             )
+        if are_shares(self.objective, outputs):
+            raise Unfit("its network answers with probabilities. Give one without its softmax")
 
     def _followed(
         self, problem: Problem, start: Start, episode: Episode, ways: int
@@ -134,6 +139,7 @@ class Learner:
             parts: places of the examples to leave out together.
         """
         module, start = self.network_for(ways)
+        x = like_parameters(x, module).clone()  # as in `learn`
         episodes = [self._episode(x, y, ways, part) for part in parts]
         with one_thread():
             run = make_execution("auto", module, x.device, episodes[0])

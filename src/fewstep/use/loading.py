@@ -25,7 +25,9 @@ from fewstep.run.stored.weights import digest
 from fewstep.use.cards import card_text, run_card
 from fewstep.use.initialization import Initialization, start_of
 from fewstep.use.learning import Learner
+from fewstep.use.network import as_precise
 from fewstep.use.origin import Origin
+from fewstep.use.surroundings import as_usual
 
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ BACKBONE = "timm:"
 """How the names of pretrained networks begin."""
 
 
+@as_usual()
 def load(
     init: str | Path,
     trust: Sequence[str] = (),
@@ -160,7 +163,7 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
 
 def _fill(module: Any, tensors: Mapping[str, Tensor], name: str) -> None:
     try:
-        module.load_state_dict(tensors)
+        as_precise(module, tensors).load_state_dict(tensors)
     except RuntimeError as error:
         raise ConfigError(
             f"init={name}: its tensors are not those of its network ({str(error).splitlines()[-1]})"

@@ -14,6 +14,12 @@ from fewstep.core.types import Params
 from fewstep.messages.errors import ConfigError
 
 
+OTHERS = (
+    "its network answers by what stands beside an example, as F.batch_norm(training=True) does. "
+    "Use layers such as nn.BatchNorm2d, whose statistics are kept"
+)
+
+
 class Fixed(nn.Module):
     """A network together with what it takes besides inputs."""
 
@@ -36,6 +42,16 @@ def like_parameters(x: Tensor, module: nn.Module) -> Tensor:
     if not x.is_floating_point():
         return x
     return x.to(next((p.dtype for p in module.parameters() if p.is_floating_point()), x.dtype))
+
+
+def as_precise(module: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """The module, which is float64 where the tensors that it is to hold are, and float32 where
+    they are: what was learned in doubles is not rounded, whatever the default dtype is."""
+    for name, own in (*module.named_parameters(), *module.named_buffers()):
+        kept = tensors.get(name)
+        if kept is not None and {own.dtype, kept.dtype} == {torch.float32, torch.float64}:
+            own.data = own.data.to(kept.dtype)
+    return module
 
 
 def frozen(module: nn.Module, params: Params, support_x: Tensor, given: Params) -> Fixed:
@@ -79,6 +95,19 @@ def frozen(module: nn.Module, params: Params, support_x: Tensor, given: Params) 
         for handle in handles:
             handle.remove()
     return fixed.requires_grad_(False)
+
+
+@torch.no_grad()
+def hangs_on_others(fixed: Fixed, x: Tensor) -> bool:
+    """Whether the answer to the first of some inputs [S, *x] is another one beside the next than
+    beside itself, by more than rounding."""
+    with forgetting(fixed.modules()):
+        among = fixed(x[:8])[0].float()
+    with forgetting(fixed.modules()):
+        alone = fixed(x[:1].expand(2, *x.shape[1:]))[0].float()
+    small = any(p.is_floating_point() and p.itemsize < 4 for p in fixed.parameters())
+    most = (0.1 if small else 1e-3) * (1 + float(among.abs().max()))
+    return float((among - alone).abs().max()) > most
 
 
 def with_statistics(module: nn.Module) -> nn.Module:

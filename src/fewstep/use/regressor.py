@@ -16,6 +16,7 @@ from fewstep.messages.errors import ConfigError, first_line
 from fewstep.use.learning import Learner, Unfit
 from fewstep.use.network import like_parameters
 from fewstep.use.rows import numbers_of, vectors_of
+from fewstep.use.surroundings import as_usual
 from fewstep.use.way import Curve
 
 
@@ -59,6 +60,7 @@ class Regressor:
         rows = RowPreparation(tuple(inputs.shape[1:]))
         return cls(network, curve, values.ndim == 1, rows)
 
+    @as_usual()
     @torch.no_grad()
     def predict(self, x: Any) -> np.ndarray:
         """The value at each point: [n] float32, or [n, D] where such were learned.

@@ -79,7 +79,7 @@ def array_of(given: Any, name: str) -> np.ndarray:
         ValueError: lists of unequal lengths.
     """
     if isinstance(given, Tensor):
-        given = given.detach().cpu()
+        given = given.detach().to_dense().cpu()
         small = given.is_floating_point() and given.itemsize < 4
         return (given.float() if small else given).numpy()  # NumPy has no bfloat16
     try:

@@ -24,12 +24,14 @@ from fewstep.use.about import ABOUT, WEIGHTS, damaged, read
 from fewstep.use.backbone.backbone import NODE, frozen_part, network_of
 from fewstep.use.classifier import Classifier
 from fewstep.use.expected import Expected
-from fewstep.use.network import Fixed, with_statistics
+from fewstep.use.network import Fixed, as_precise, with_statistics
 from fewstep.use.origin import Origin
+from fewstep.use.surroundings import as_usual
 from fewstep.use.way import Way
 from fewstep.use.ways import with_outputs
 
 
+@as_usual()
 def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier:
     """A classifier that was saved.
 
@@ -54,7 +56,7 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
         raise damaged(folder, WEIGHTS, f"its bytes are not those that {ABOUT} was written with")
     network = _network(node, tensors, folder)
     try:
-        network.load_state_dict(tensors)
+        as_precise(network, tensors).load_state_dict(tensors)
     except RuntimeError as error:
         raise damaged(folder, WEIGHTS, str(error).splitlines()[-1].strip()) from None
     preparation, rows = about["preparation"], about.get("rows")  # which older ones do not have

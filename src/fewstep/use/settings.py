@@ -42,6 +42,8 @@ def check_parts(module: Any, rule: Any) -> None:
         raise ConfigError(f"module: a {kind} cannot be lent parameters. Give it before scripting")
     if any(isinstance(p, nn.UninitializedParameter) for p in module.parameters()):
         raise ConfigError(f"module: {kind} has lazy layers. Call it once on some inputs before")
+    if any(p.is_meta for p in module.parameters()):
+        raise ConfigError(f"module: {kind} has parameters without values. Load them before")
     if not any(p.requires_grad for p in module.parameters()):
         raise ConfigError(f"module: {kind} has no parameter with requires_grad=True to learn")
     if not isinstance(rule, Rule):

@@ -49,7 +49,9 @@ def for_ways(
         )
     layer, new = module.get_submodule(path), made.get_submodule(path)
     for local, value in layer.named_parameters():
-        new.get_parameter(local).data = _rows(value.detach(), ways, inner.head)
+        resized = new.get_parameter(local)
+        if resized.shape != value.shape:
+            resized.data = _rows(value.detach(), ways, inner.head)
     params = Net(made).params()
     like = Start({**params, **inner.rule.learned(params)}, inner.rule.init(params))
     return made, Start(
@@ -58,16 +60,32 @@ def for_ways(
 
 
 def with_outputs(module: nn.Module, ways: int) -> nn.Module:
-    """The network, changed to have as many outputs, whose head has no values of its own."""
-    path, layer = last_linear(module)
-    if isinstance(getattr(module, "ways", None), int):
+    """The network, changed to have as many outputs, whose head has no values of its own.
+
+    Raises:
+        ConfigError: the head remembers something of each output, which others would not have.
+    """
+    layer, known = last_linear(module)[1], getattr(module, "ways", None)
+    if isinstance(known, int):
         module.__dict__["ways"] = ways  # a plain attribute, no parameter and no module
-    elif isinstance(layer, nn.Linear) and layer.out_features != ways and path:
-        new = nn.Linear(layer.in_features, ways, layer.bias is not None)
-        new = new.to(layer.weight.device, layer.weight.dtype)
-        owner, _, name = path.rpartition(".")
-        setattr(module.get_submodule(owner), name, new.requires_grad_(layer.weight.requires_grad))
+    if isinstance(layer, nn.Linear) and (not isinstance(known, int) or known == layer.out_features):
+        _resize(layer, ways)
     return module
+
+
+def _resize(layer: nn.Linear, ways: int) -> None:
+    """Give a layer, which stays of its class and keeps its hooks, other outputs."""
+    before, layer.out_features = layer.out_features, ways
+    for part in layer.modules() if ways != before else ():  # of a weight norm, say
+        if kept := [n for n, b in part.named_buffers(recurse=False) if b.shape[:1] == (before,)]:
+            raise ConfigError(
+                f"{type(layer).__name__}: the head keeps {kept[0]} of its {before} outputs, so "
+                f"that it cannot have {ways}. Give {before} classes"
+            )
+        for name, value in [*part.named_parameters(recurse=False)]:
+            if value.shape[:1] == (before,):
+                new = torch.zeros(ways, *value.shape[1:], dtype=value.dtype, device=value.device)
+                part.register_parameter(name, nn.Parameter(new, value.requires_grad))
 
 
 def head_of(module: nn.Module, ways: int) -> str | None:

@@ -61,7 +61,8 @@ class Preparation:
         seen = self.seen(pixels)
         x = (seen >= HALF).float() if self.cut else seen.float() * (1 / 255)
         if self.mean:
-            x = (x - torch.tensor(self.mean)) / torch.tensor(self.std)
+            mean, std = (torch.tensor(v, dtype=x.dtype) for v in (self.mean, self.std))
+            x = (x - mean) / std
         return x.permute(0, 3, 1, 2)
 
     def seen(self, pixels: Tensor) -> Tensor:

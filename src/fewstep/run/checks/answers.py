@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from fewstep.core.objectives import Classification, Objective, Regression
+from fewstep.core.objectives import Classification, Objective, Regression, are_shares
 from fewstep.core.types import Examples, Params
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.diagnosis import Place, no_fit, one_line
@@ -75,22 +75,6 @@ def _numbers(place: Place) -> dict[str, float]:
     return {key: value for key, value in made.items() if isinstance(value, float)}
 
 
-def check_pictures(shift: int, place: Place) -> None:
-    """Refuse to move what is no picture (`eval.shift`).
-
-    Raises:
-        ConfigError: naming the inputs.
-    """
-    assert place.episode is not None
-    _, *sizes = place.episode.support_x.shape
-    if shift and len(sizes) != 3:
-        shape = "x".join(map(str, sizes)) or "no axes"
-        raise ConfigError(
-            f"eval.shift={shift}: moves pictures of [channels, height, width], and the inputs of "
-            f"dataset={place.dataset} are of {shape}. Use eval.shift=0"
-        )
-
-
 def form(value: Any) -> str:
     """`a tensor of [10, 5]`, or the kind of whatever else it is."""
     if isinstance(value, Tensor):
@@ -124,6 +108,11 @@ def _check_outputs(place: Place, outputs: Any, targets: Tensor, objective: Objec
     ways = _ways(place)
     if isinstance(objective, Classification) and outputs.shape[1:] != (ways,):
         raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not [examples, {ways}]"))
+    if are_shares(objective, outputs):
+        raise ConfigError(
+            f"{place.model}: its forward returns probabilities, which sum to 1, and the loss takes "
+            "a softmax of them again. Return the logits: what is before the softmax"
+        )
     if isinstance(objective, Regression) and outputs.shape != targets.shape:
         shape = list(targets.shape)
         raise ConfigError(no_fit(place, f"it answers with {form(outputs)}, not {shape}"))

@@ -8,7 +8,9 @@ import pytorch_lightning as pl
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from fewstep.execution.collectives import local_share
+from fewstep.core.memory import slots_of
+from fewstep.core.net import Net
+from fewstep.execution.collectives import local_share, place
 from fewstep.messages.errors import ConfigError
 
 
@@ -16,8 +18,13 @@ def check_trainer(trainer: pl.Trainer) -> None:
     """Refuse a trainer under which tasks would be learned wrongly, or not at all.
 
     Raises:
-        ConfigError: mixed precision, or inference mode.
+        ConfigError: mixed precision, inference mode, or a learner that is compiled as a whole.
     """
+    if getattr(trainer.lightning_module, "_compiler_ctx", None):
+        raise ConfigError(
+            "torch.compile: a learner is no function of tensors, and `execution` makes programs of "
+            "its inner loop. Give the trainer the learner itself"
+        )
     precision = str(trainer.precision)
     if "mixed" in precision:
         raise ConfigError(
@@ -31,12 +38,37 @@ def check_trainer(trainer: pl.Trainer) -> None:
         )
 
 
+def check_network(net: Net) -> None:
+    """Refuse a network of which other parameters ask for gradients than its learner was made for.
+
+    Raises:
+        ConfigError: naming one that would never move; or all are frozen.
+    """
+    known = net.parameters()
+    for name in slots_of(net.module):
+        if name not in known:
+            raise ConfigError(
+                f"{name}: was given requires_grad=True after the learner was made, which would "
+                "never move it. Make the learner afterwards"
+            )
+    if known and not any(p.requires_grad for p in known.values()):
+        raise ConfigError(
+            f"{next(iter(known))} and all others are frozen, as by learner.freeze(), and a task is "
+            "learned by them. Give those that learn requires_grad=True"
+        )
+
+
 def check_meta_batch(tasks: int, meta_batch: int) -> None:
     """Refuse another number of tasks than the learner takes the mean of.
 
     Raises:
-        ConfigError: naming both numbers.
+        ConfigError: naming both numbers; or fewer tasks than processes.
     """
+    if meta_batch < (ranks := place()[1]):
+        raise ConfigError(
+            f"meta_batch={meta_batch}: there are {ranks} processes, and each needs a task. Give "
+            f"meta_batch={ranks} or more, or fewer devices"
+        )
     share = len(local_share(range(meta_batch)))
     if tasks != share:
         raise ConfigError(

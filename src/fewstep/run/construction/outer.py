@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from fewstep.config.instantiate import locate
 from fewstep.core.aggregate import AGGREGATORS, Aggregator
 from fewstep.core.outer import SCHEDULES, OuterStep, Schedule
 from fewstep.messages.errors import ConfigError, did_you_mean
+from fewstep.run.checks.own_outer import check_optimizer
 
 
 Config = Mapping[str, Any]
@@ -48,37 +50,16 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         _most(config, key, "clamp"),
         config.get("average"),
     )
+    make = partial(optimizer, lr=outer.lr, **outer.options)
     try:
-        made = optimizer([torch.zeros(1)], lr=outer.lr, **outer.options)
+        make([torch.zeros(1)])
     except Exception as error:  # whatever somebody's optimizer raises
         raise ConfigError(
             f"{key}.options={outer.options}: {name} refuses them ({error}). For example "
             f"+{key}.options.weight_decay=0.01"
         ) from None
-    _check_step(made, f"{key}.optimizer={name}")
+    check_optimizer(make, f"{key}.optimizer={name}", outer.final_lr is not None)
     return outer
-
-
-def _check_step(made: Any, key: str) -> None:
-    """Try whether an optimizer is one, and takes steps as the outer loop asks for them.
-
-    Raises:
-        ConfigError: it does not.
-    """
-    if not isinstance(made, torch.optim.Optimizer):
-        raise ConfigError(
-            f"{key}: makes a {type(made).__name__}, which is no optimizer. Let it inherit from "
-            "torch.optim.Optimizer"
-        )
-    step: Any = made.step
-    try:
-        made.param_groups[0]["params"][0].grad = torch.ones(1)
-        step(lambda: None)  # as Lightning calls it
-    except Exception as error:  # whatever somebody's optimizer raises
-        raise ConfigError(
-            f"{key}: cannot take a step with a gradient alone ({type(error).__name__}: {error}). "
-            "Use another, for example Adam"
-        ) from None
 
 
 def _aggregator(name: Any, key: str) -> Aggregator:

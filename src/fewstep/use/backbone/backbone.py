@@ -22,6 +22,7 @@ from fewstep.use.inputs import pixels_of
 from fewstep.use.labels import classes_of
 from fewstep.use.origin import Origin
 from fewstep.use.settings import whole
+from fewstep.use.surroundings import as_usual
 from fewstep.use.threads import one_thread
 from fewstep.use.way import Curve, Learn, Way
 
@@ -147,6 +148,7 @@ class Backbone:
         chosen = self.with_settings(head=head, steps=steps)
         return chosen.adapt_kept(self.inputs(images), labels)
 
+    @as_usual()
     def adapt_kept(self, kept: Tensor, labels: Any) -> Classifier:
         """The same from pixels [n, S, S, C] uint8, as `inputs` gives them."""
         classes, y = classes_of(labels, len(kept))
@@ -176,10 +178,9 @@ def network_of(node: Mapping[str, Any], outputs: int) -> nn.Sequential:
     if not isinstance(node[NODE], str):
         raise TypeError(f"{NODE} must be a name")
     frozen = Frozen(networks.untrained(node[NODE], node["size"])).eval()
-    preparation = networks.preparation_of(node[NODE], node["size"])
-    side, channels = preparation.size, preparation.channels
+    p = networks.preparation_of(node[NODE], node["size"])
     with torch.no_grad():
-        width = frozen(torch.zeros(1, channels, side, side)).shape[1]
+        width = frozen(torch.zeros(1, p.channels, p.size, p.size)).shape[1]
     return nn.Sequential(frozen, nn.Linear(width, outputs))
 
 
