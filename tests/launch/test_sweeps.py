@@ -30,8 +30,10 @@ from fewstep.launch.job_folders import Folders, Job, summary
 from fewstep.launch.search import go_on
 from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
-from fewstep.records.identity import config_hash
+from fewstep.records import states
+from fewstep.records.identity import config_hash, config_of, hashed
 from fewstep.records.job_record import read_record, write_record
+from fewstep.records.outcome import damage, finished
 from fewstep.run.construction.libraries import check_trainer
 from made_files import FINISHED
 
@@ -492,6 +494,19 @@ def test_a_job_whose_results_are_empty_is_done_again(tmp_path: Path) -> None:
     assert f"resume='{job}'" in again.given[0]
     assert not done.before
     assert done.finished
+
+
+@pytest.mark.parametrize("later", ["max_meta_iterations=70000", "eval.tasks=777"])
+def test_results_of_an_earlier_end_do_not_stand_for_a_later_one(later: str, where, capsys) -> None:
+    run = made("2026-01-01", CUT_OFF)
+    told = {"schema": 1, "results": [{}], "config": hashed(config_of(run))}
+    (run / "results.json").write_text(json.dumps(told))
+    assert finished(run)
+    made("2026-01-01", words=[later])  # it went on, and was killed
+    assert not finished(run)
+    assert not damage(run)
+    assert states.of_run(run).state == states.STOPPED
+    assert resume.unfinished([later], in_place=False) == run
 
 
 def test_auto_refuses_a_run_that_is_at_work(where: Path) -> None:
