@@ -103,7 +103,9 @@ def _complaints(content: Mapping[str, Any]) -> Iterator[str]:
             yield from _wrong_groups(entry.get(f"by_{size}"), size, figure, f"results[{place}]")
 
 
-def _wrong(node: Mapping[str, Any], needed: Mapping[str, kinds.Check], prefix: str = "") -> Iterator[str]:
+def _wrong(
+    node: Mapping[str, Any], needed: Mapping[str, kinds.Check], prefix: str = ""
+) -> Iterator[str]:
     for name, check in needed.items():
         if name not in node:
             yield f"{prefix}{name} is missing"
