@@ -135,6 +135,20 @@ def test_differences_are_of_the_tasks_of_their_results(
     assert not Path("outputs").exists()
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_single_task_whose_file_is_gone_tells_nothing_apart(
+    seeds: int, tmp_path: Path, configs, capsys
+) -> None:
+    for name, acc in (("reptile", 0.5), ("maml", 0.75)):
+        for seed in range(seeds):
+            folder = tmp_path / "s" / f"{name}{seed}"
+            job(folder, {**configs[name], "seed": seed}, [acc], its={"acc_ci95": None})
+            shutil.rmtree(folder / "per_task")
+    lines = told(tmp_path / "s", "--baseline", "reptile", capsys=capsys)
+    (difference,) = [line for line in lines if "| inductive | +25.00 ± nan |" in line]
+    assert "| not told apart | unpaired:" in difference
+
+
 def test_what_results_say_of_their_cost_wins_over_what_a_configuration_lets_expect(
     tmp_path: Path, configs
 ) -> None:
