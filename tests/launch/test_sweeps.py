@@ -477,6 +477,14 @@ def test_auto_takes_the_newest_run_of_the_configuration_that_is_not_finished(whe
     ]
 
 
+def test_auto_leaves_the_copy_of_a_run_alone(where: Path, capsys) -> None:
+    made("2026-01-01_10-00-00-000000", CUT_OFF)
+    run = made("2026-01-02_10-00-00-000000", CUT_OFF)
+    made("backup", CUT_OFF)
+    made("2026-01-02_10-00-00-000000.bak", CUT_OFF)
+    assert resume.unfinished([], in_place=False) == run
+
+
 def test_auto_goes_on_with_a_run_whose_results_are_cut_short(where, capsys) -> None:
     cut = made("2026-01-01", CUT_OFF)
     (cut / "results.json").write_text(FINISHED[:-1])
