@@ -32,7 +32,7 @@ from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
 from fewstep.records import states
 from fewstep.records.identity import config_hash, config_of, hashed
-from fewstep.records.job_record import read_record, write_record
+from fewstep.records.job_record import CUT_SHORT, read_record, write_record
 from fewstep.records.outcome import damage, finished
 from fewstep.run.construction.libraries import check_trainer
 from made_files import FINISHED
@@ -515,6 +515,21 @@ def test_results_of_an_earlier_end_do_not_stand_for_a_later_one(later: str, wher
     assert not damage(run)
     assert states.of_run(run).state == states.STOPPED
     assert resume.unfinished([later], in_place=False) == run
+
+
+@pytest.mark.parametrize("record", [None, "stopped"])
+def test_a_job_that_was_killed_behind_its_results_has_its_objective(record, tmp_path: Path) -> None:
+    supervised(Recorder(), tmp_path, [1])
+    job = tmp_path / "swept" / "0"
+    (job / "job.json").unlink()
+    if record:
+        write_record(job, record, CUT_SHORT)
+    (job / "results.json").write_text('{"schema": 1, "results": [{"acc": 0.5}]}')
+    (job / "metrics.csv").write_text("meta_iteration,val/acc\n10,0.25\n20,0.75\n")
+    values, (done,) = supervised(Recorder(), tmp_path, [1])
+    assert done.before
+    assert values == [0.75]
+    assert read_record(job) == {"state": "finished", "reason": None, "objective": 0.75}
 
 
 def test_auto_refuses_a_run_that_is_at_work(where: Path) -> None:
