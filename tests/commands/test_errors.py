@@ -263,6 +263,7 @@ def test_each_run_of_a_sweep_is_checked_before_the_first_one_runs(refused):
     names(refused("train", "-m", "algorithm=glob(*)", "seed=-1"), "algorithm=anil seed=-1")
     message = refused("train", "sweep=algorithms", "seed=-1")
     names(message, "the sweep's algorithm=reptile shots=5w1s seed=-1", "at least 0")
+    names(refused("train", "-m", "seed=range(1,1)"), "seed=range(1,1): has no value", "seed=...")
     names(refused("train", "sweep=algoritms"), "no such sweep", "Did you mean algorithms?")
     names(refused("train", "sweep=algorithms,other"), "one sweep at a time", "sweep=algorithms")
 

@@ -28,6 +28,17 @@ def test_a_full_disk_is_named_with_the_lock(tmp_path: Path, monkeypatch) -> None
         assert lock.in_use(tmp_path)
 
 
+def test_a_folder_that_is_read_only_is_named(tmp_path: Path, monkeypatch) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with lock.held(tmp_path):
+        pass
+    monkeypatch.setattr(lock.FileLock, "acquire", read_only)
+    with pytest.raises(CannotWrite, match=r"\.lock: cannot be written \(Read-only file system\)"):
+        lock.check_free(tmp_path)
+
+
 def test_what_fails_inside_comes_out_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="of the work"), lock.held(tmp_path):
         raise OSError("of the work")

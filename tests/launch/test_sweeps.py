@@ -30,8 +30,10 @@ from fewstep.launch.job_folders import Folders, Job, summary
 from fewstep.launch.search import go_on
 from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
-from fewstep.records.identity import config_hash
-from fewstep.records.job_record import read_record, write_record
+from fewstep.records import states
+from fewstep.records.identity import config_hash, config_of, hashed
+from fewstep.records.job_record import CUT_SHORT, read_record, write_record
+from fewstep.records.outcome import damage, finished
 from fewstep.run.construction.libraries import check_trainer
 from made_files import FINISHED
 
@@ -475,6 +477,14 @@ def test_auto_takes_the_newest_run_of_the_configuration_that_is_not_finished(whe
     ]
 
 
+def test_auto_leaves_the_copy_of_a_run_alone(where: Path, capsys) -> None:
+    made("2026-01-01_10-00-00-000000", CUT_OFF)
+    run = made("2026-01-02_10-00-00-000000", CUT_OFF)
+    made("backup", CUT_OFF)
+    made("2026-01-02_10-00-00-000000.bak", CUT_OFF)
+    assert resume.unfinished([], in_place=False) == run
+
+
 def test_auto_goes_on_with_a_run_whose_results_are_cut_short(where, capsys) -> None:
     cut = made("2026-01-01", CUT_OFF)
     (cut / "results.json").write_text(FINISHED[:-1])
@@ -492,6 +502,34 @@ def test_a_job_whose_results_are_empty_is_done_again(tmp_path: Path) -> None:
     assert f"resume='{job}'" in again.given[0]
     assert not done.before
     assert done.finished
+
+
+@pytest.mark.parametrize("later", ["max_meta_iterations=70000", "eval.tasks=777"])
+def test_results_of_an_earlier_end_do_not_stand_for_a_later_one(later: str, where, capsys) -> None:
+    run = made("2026-01-01", CUT_OFF)
+    told = {"schema": 1, "results": [{}], "config": hashed(config_of(run))}
+    (run / "results.json").write_text(json.dumps(told))
+    assert finished(run)
+    made("2026-01-01", words=[later])  # it went on, and was killed
+    assert not finished(run)
+    assert not damage(run)
+    assert states.of_run(run).state == states.STOPPED
+    assert resume.unfinished([later], in_place=False) == run
+
+
+@pytest.mark.parametrize("record", [None, "stopped"])
+def test_a_job_that_was_killed_behind_its_results_has_its_objective(record, tmp_path: Path) -> None:
+    supervised(Recorder(), tmp_path, [1])
+    job = tmp_path / "swept" / "0"
+    (job / "job.json").unlink()
+    if record:
+        write_record(job, record, CUT_SHORT)
+    (job / "results.json").write_text('{"schema": 1, "results": [{"acc": 0.5}]}')
+    (job / "metrics.csv").write_text("meta_iteration,val/acc\n10,0.25\n20,0.75\n")
+    values, (done,) = supervised(Recorder(), tmp_path, [1])
+    assert done.before
+    assert values == [0.75]
+    assert read_record(job) == {"state": "finished", "reason": None, "objective": 0.75}
 
 
 def test_auto_refuses_a_run_that_is_at_work(where: Path) -> None:

@@ -131,6 +131,17 @@ def test_the_layout_needs_no_sweep_and_no_account(tmp_path: Path, monkeypatch) -
     assert axes == {"inner_step"}
 
 
+def test_a_seed_that_diverged_is_no_figure(swept: Path) -> None:
+    file = swept / "0" / "results.json"
+    content = json.loads(file.read_text())
+    content["results"][0] |= {"acc": None, "acc_ci95": None, "curve": None}
+    file.write_text(json.dumps(content))
+    (section,) = sections(read([swept]))
+    lost, whole_one = figures(section)
+    assert (lost.mean, lost.columns["seeds"]) == (None, 2)
+    assert whole_one.mean == pytest.approx(0.82)
+
+
 def test_names_of_figures_are_told_apart(swept: Path) -> None:
     (section,) = sections(read([swept]))
     found = figures(section)

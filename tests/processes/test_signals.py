@@ -16,6 +16,7 @@ import pytest
 from test_survival import TINY, begun, content, left_by
 
 from fewstep.commands import train
+from fewstep.launch.stopping import stoppable
 from fewstep.processes import signals
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
@@ -70,6 +71,27 @@ def test_a_part_of_it_may_be_interrupted(heard):
     signals.hold()
     with pytest.raises(KeyboardInterrupt), signals.interruptible():
         come(signal.SIGINT)
+
+
+def fails_over_a_stop() -> None:
+    """As a library's that tidies up behind what was interrupted half-way."""
+    try:
+        come(signal.SIGINT)
+    finally:
+        raise AttributeError("'NoneType' object has no attribute 'cache'")
+
+
+def test_a_stop_that_became_an_error_is_a_stop(heard, tmp_path, capfd):
+    with pytest.raises(SystemExit) as stop, stoppable(tmp_path):
+        fails_over_a_stop()
+    assert stop.value.code == 1
+    assert capfd.readouterr().err.startswith("\nfewstep: stopped. There is no checkpoint in")
+
+
+def test_an_error_of_its_own_stays_one(heard, tmp_path):
+    assert not signals.became(ValueError())
+    with pytest.raises(ValueError, match="mine"), stoppable(tmp_path):
+        raise ValueError("mine")
 
 
 def test_others_are_told_instead_and_waited_for(heard):
@@ -133,6 +155,7 @@ sys.exit(status)
     ("then", "status", "says"),
     [
         ("raise", 1, "fewstep: stopped"),
+        ("raise ValueError('half-made')", 1, "fewstep: stopped"),
         ("[signal.raise_signal(n) for n in signals.STOP]", 3, "already stopping"),
         ("signal.raise_signal(15); time.sleep(0.2); signal.raise_signal(15)", 1, "ended at once"),
     ],

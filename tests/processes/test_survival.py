@@ -19,7 +19,7 @@ import pytest
 
 from fewstep.commands import train
 from fewstep.disk import files
-from fewstep.disk.files import CannotWrite, replacing
+from fewstep.disk.files import CannotWrite, filling, replacing
 from fewstep.loggers.metrics_file import MetricsFile
 from fewstep.records.metrics import read_metrics
 from fewstep.run.stored import checkpoint
@@ -102,6 +102,19 @@ def test_a_file_is_replaced_as_a_whole_or_stays(tmp_path):
         file.writelines(["half of the sec", None])
     assert path.read_text() == "first"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_output_that_is_stopped_leaves_no_folder_of_its_own(tmp_path):
+    def stopped(folder: Path) -> None:
+        with filling(folder) as aside:
+            (aside / "report.md").write_text("half")
+            raise KeyboardInterrupt
+
+    (tmp_path / "earlier").mkdir()
+    for name in ("new", "earlier"):
+        with pytest.raises(KeyboardInterrupt):
+            stopped(tmp_path / name)
+    assert [*tmp_path.rglob("*")] == [tmp_path / "earlier"]
 
 
 def test_what_is_written_aside_has_a_name_that_nobody_elses_file_has(tmp_path):

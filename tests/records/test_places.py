@@ -171,6 +171,15 @@ def test_no_folder_is_ignored_in_silence(words: Sequence[str], reason: str, here
     assert not list(here.iterdir())
 
 
+def test_a_current_folder_that_a_configuration_would_follow_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "of ${seed}").mkdir()
+    monkeypatch.chdir(tmp_path / "of ${seed}")
+    with pytest.raises(ConfigError, match=r"of \$\{seed\}: the path of the current folder"):
+        check_folder_keys(read("train", []))
+
+
 # --- a sweep's, a report's, the theory's
 
 

@@ -107,6 +107,48 @@ def test_what_a_training_cost_is_in_its_row_and_compared_rows_are_told_apart(
     ) in lines
 
 
+OF_TASKS = {
+    "fewer": (lambda lines: lines[:21], "20 of 40 tasks are there"),
+    "twice": (lambda lines: [*lines, lines[-1]], "its tasks are out of their order"),
+    "turned": (lambda lines: [lines[0], *lines[:0:-1]], "its tasks are out of their order"),
+    "cut short": (lambda lines: [*lines[:-1], lines[-1][:4]], "could not|NoneType"),
+    "of another test": (
+        lambda lines: [line.replace("0.5", "0.7") for line in lines],
+        "their mean is 0.74, and the results say 0.7",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "reason"), OF_TASKS.values(), ids=OF_TASKS)
+def test_differences_are_of_the_tasks_of_their_results(
+    damage, reason: str, tmp_path: Path, configs, capsys
+) -> None:
+    for number, name in enumerate(("reptile", "maml")):
+        accs = [0.5 + 0.1 * (task % 5) for task in range(40)]
+        job(tmp_path / "s" / str(number), {**configs[name], "seed": 1}, accs)
+    file = tmp_path / "s" / "1" / "per_task" / "tasks.csv"
+    file.write_text("\n".join(damage(file.read_text().splitlines())))
+    assert report_command.main([str(tmp_path / "s"), "--baseline", "reptile"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"fewstep: {file}: has no acc for each task (")
+    assert re.search(reason, said)
+    assert not Path("outputs").exists()
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_single_task_whose_file_is_gone_tells_nothing_apart(
+    seeds: int, tmp_path: Path, configs, capsys
+) -> None:
+    for name, acc in (("reptile", 0.5), ("maml", 0.75)):
+        for seed in range(seeds):
+            folder = tmp_path / "s" / f"{name}{seed}"
+            job(folder, {**configs[name], "seed": seed}, [acc], its={"acc_ci95": None})
+            shutil.rmtree(folder / "per_task")
+    lines = told(tmp_path / "s", "--baseline", "reptile", capsys=capsys)
+    (difference,) = [line for line in lines if "| inductive | +25.00 ± nan |" in line]
+    assert "| not told apart | unpaired:" in difference
+
+
 def test_what_results_say_of_their_cost_wins_over_what_a_configuration_lets_expect(
     tmp_path: Path, configs
 ) -> None:

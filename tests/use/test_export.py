@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from torchvision.models import resnet18
 import fewstep
 from fewstep.core.rules import SGD
 from fewstep.data.images.preparation import Preparation
+from fewstep.disk.files import CannotWrite
 from fewstep.models import MiniImagenetConv
 from fewstep.use.classifier import Classifier
 from fewstep.use.export import check_target, example, export
+from fewstep.use.forms import FORMS
 from small_pictures import conv, pictures
 
 
@@ -130,3 +134,13 @@ def test_the_example_is_short_and_needs_three_packages() -> None:
         "Image",
         "ImageOps",
     }
+
+
+def test_a_full_disk_is_not_the_networks_fault(tmp_path: Path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setitem(FORMS, ".pt2", (full, full))
+    with pytest.raises(CannotWrite, match=r"model\.pt2: cannot be written \(No space left on"):
+        export(NETWORKS["small"](), tmp_path / "model.pt2")
+    assert not list(tmp_path.iterdir())

@@ -68,8 +68,10 @@ def main(words: Sequence[str] | None = None) -> int:
             check_name([section.rows for section in found], given.baseline)
         body = list(parts(found, given.paper, given.baseline))
         files = write(folder, found, body, Album.of(found), _more(found, given))
-    except (ConfigError, CannotWrite) as error:
+    except ConfigError as error:
         return complain(error)
+    except CannotWrite as error:
+        return complain(error, status=1)
     print(f"{text(body)}\n\n{printable(folder)}: {', '.join(files)}")
     return 0
 

@@ -71,7 +71,11 @@ def read(command: str, words: Sequence[str]) -> Arguments:
 
 def combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
     """The overrides of each run of a sweep, in Hydra's order; none for a sweep over intervals,
-    whose values another sweeper chooses as it goes."""
+    whose values another sweeper chooses as it goes.
+
+    Raises:
+        ConfigError: an axis without a value, as `range(1,1)`.
+    """
     axes: dict[str, list[str]] = {}
     for override in map(parsed, overrides):
         key = override.get_key_element()
@@ -79,6 +83,11 @@ def combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
             axes[key] = [override.input_line or ""]
         elif override.is_discrete_sweep():
             axes[key] = [f"{key}={value}" for value in _values(override)]
+            if not axes[key]:
+                raise ConfigError(
+                    f"{override.input_line}: has no value, so that no job would run. Give it at "
+                    f"least one, as {key}=..."
+                )
         else:
             return
     yield from (list(chosen) for chosen in itertools.product(*axes.values()))

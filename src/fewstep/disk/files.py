@@ -80,7 +80,7 @@ def filling(folder: Path) -> Iterator[Path]:
     Raises:
         CannotWrite: naming the folder, the reason and the fix.
     """
-    aside = folder / PART
+    aside, new = folder / PART, not folder.exists()
     try:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -94,6 +94,9 @@ def filling(folder: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             _remove(aside)
+        with suppress(OSError):  # it is filled
+            if new:
+                folder.rmdir()
 
 
 def _remove(path: Path) -> None:

@@ -54,9 +54,11 @@ def check_free(folder: Path) -> None:
 
     Raises:
         ConfigError: naming the process.
+        CannotWrite: the lock cannot be tried, as on a disk that is read-only.
     """
-    if in_use(folder):
-        raise _refusal(folder)
+    with writing(folder / NAME):
+        if in_use(folder):
+            raise _refusal(folder)
 
 
 @contextmanager

@@ -103,6 +103,9 @@ def main(words: Sequence[str]) -> int:
             write_record(folder, "failed", str(error))
             return status
         except Exception as error:
+            if signals.became(error):
+                write_record(folder, "stopped", CUT_SHORT)
+                return 1
             traceback.print_exc()
             reason = " ".join("".join(traceback.format_exception_only(error)).split())
             write_record(folder, "failed", reason)

@@ -7,7 +7,9 @@ that was cut off goes on in its own folder, and a new one gets a folder that nob
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ import yaml
 from hydra.core.utils import filter_overrides
 
 from fewstep.disk.files import replacing
+from fewstep.disk.plain import plain_json
 from fewstep.messages.printable import printable
 from fewstep.records import data_record
 from fewstep.records.identity import config_hash, hash_of
-from fewstep.records.job_record import read_record
-from fewstep.records.outcome import finished
+from fewstep.records.job_record import read_record, write_record
+from fewstep.records.objective import objective
+from fewstep.records.outcome import RESULTS, finished
 
 
 Dataset = Mapping[str, Any]
@@ -60,6 +64,17 @@ class Job:
     @property
     def objective(self) -> float | None:
         return read_record(self.folder).get("objective") if self.finished else None
+
+    def complete(self) -> None:
+        """Say what became of a job that was killed between its results and its record, as it drew
+        its pictures: it is not run again, and a search would never learn what it has found."""
+        if not self.finished or read_record(self.folder).get("state") == "finished":
+            return
+        found = None
+        with suppress(OSError, ValueError, LookupError, TypeError):  # results of a later version
+            found = objective(plain_json(self.folder / RESULTS), self.folder)
+        known = found is not None and math.isfinite(found)
+        write_record(self.folder, "finished", objective=found if known else None)
 
     @property
     def fate(self) -> str:

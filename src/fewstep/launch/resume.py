@@ -23,7 +23,7 @@ from fewstep.messages.printable import printable
 from fewstep.messages.words import quoted
 from fewstep.records.identity import config_hash, config_of, hash_of
 from fewstep.records.outcome import finished
-from fewstep.records.run_folders import OVERRIDES, run_folder
+from fewstep.records.run_folders import DATED, OVERRIDES, run_folder
 
 
 def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None:
@@ -98,7 +98,7 @@ def unfinished(overrides: Sequence[str], in_place: bool, length: Length = no_len
     composed = compose_run("train", overrides)
     config, here = plain(own_part(composed)), Path(str(composed.hydra.run.dir))
     config |= length(config, [])
-    folders = [here] if in_place else sorted(here.parent.glob("*/"), reverse=True)
+    folders = [here] if in_place else sorted(here.parent.glob("*/"), key=_newer, reverse=True)
     same = [f for f in folders if hash_of(f) == config_hash(config)]
     for folder in same:
         if finished(folder):
@@ -114,6 +114,11 @@ def unfinished(overrides: Sequence[str], in_place: bool, length: Length = no_len
         found = f"{same[0]} is finished"
     print(f"resume=auto: {printable(found)}; starting a new run")
     return None
+
+
+def _newer(folder: Path) -> tuple[bool, str]:
+    """Sorts runs by their dates, behind whatever a user calls a folder, as a copy of one."""
+    return bool(DATED.fullmatch(folder.name)), folder.name
 
 
 def _run_of(path: Path) -> Path:

@@ -128,11 +128,17 @@ def settled_sweep(command: Command, overrides: list[str]) -> list[str]:
 
 
 def check_folder_keys(arguments: Arguments) -> None:
-    """Refuse a folder that would be ignored in silence: a run's in a sweep, a sweep's in a run.
+    """Refuse a folder that would be ignored in silence: a run's in a sweep, a sweep's in a run; and
+    a current folder that stands for another in a configuration, which every path of a run is in.
 
     Raises:
         ConfigError: naming the key to give instead.
     """
+    if "${" in (here := str(Path.cwd())):
+        raise ConfigError(
+            f"{here}: the path of the current folder holds ${{, which a configuration follows to "
+            "another of its keys. Change to a folder without it, or rename that"
+        )
     given = dict(zip(names(arguments.overrides), arguments.overrides, strict=True))
     if arguments.sweep and RUN_DIR in given:
         raise ConfigError(

@@ -54,6 +54,8 @@ def _launch(command: Command, words: Sequence[str]) -> int:
             return _sweep(command, arguments.overrides, line)
         run_one(command, arguments.overrides, line)
     except ConfigError as error:
+        if signals.became(error):
+            return complain("stopped", status=1)
         return complain(text_of(error, command.name, words))
     except (CannotWrite, RankFailed) as error:
         return complain(error, status=1)

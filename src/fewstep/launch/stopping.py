@@ -30,7 +30,9 @@ def stoppable(folder: Path) -> Iterator[None]:
         try:
             yield
             signals.close()
-        except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
+        except BaseException as stop:  # Lightning makes a SystemExit of a KeyboardInterrupt
+            if not (isinstance(stop, (KeyboardInterrupt, SystemExit)) or signals.became(stop)):
+                raise
             signals.close()
             print(f"\nfewstep: stopped. {how_to_go_on(folder)}", file=sys.stderr)
             raise SystemExit(getattr(stop, "code", None) or 1) from None

@@ -116,6 +116,8 @@ class Supervised(Launcher):
             log.info(f"{before} of {len(jobs)} jobs are finished already and are not run again")
         if left:
             self._launch(left, initial_job_idx)
+        for job in jobs:
+            job.complete()
         done = JobStatus.COMPLETED
         return [JobReturn(job.overrides, status=done, _return_value=job.objective) for job in jobs]
 

@@ -46,7 +46,9 @@ def run(main: Callable[[list[str]], int]) -> int:
     with signals.listening():
         try:
             return _ended(out, main(sys.argv[1:]))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Exception) as error:
+            if not (isinstance(error, KeyboardInterrupt) or signals.became(error)):
+                raise
             print("fewstep: stopped", file=sys.stderr)
             return 1
         finally:

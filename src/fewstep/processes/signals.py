@@ -127,6 +127,18 @@ def proceed() -> None:
         raise KeyboardInterrupt
 
 
+def became(error: BaseException | None) -> bool:
+    """Whether a stop has become this error: what tidies up where it was interrupted may fail over
+    what is half done there, and its own error is raised in the place of the interruption."""
+    seen: set[int] = set()
+    while error and id(error) not in seen and asked():
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.add(id(error))
+        error = error.__context__
+    return False
+
+
 def hold(on: bool = True) -> None:
     """Put off every interruption to the next `proceed` after `hold(False)`."""
     if _stop:

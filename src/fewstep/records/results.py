@@ -17,8 +17,14 @@ from fewstep.records.statistics.intervals import finite, show
 
 
 def read_per_task(file: Path) -> dict[str, list[float]]:
-    """The figures of each task, in the order of the tasks."""
+    """The figures of each task, in the order of the tasks.
+
+    Raises:
+        OSError, LookupError, TypeError, ValueError: it is damaged.
+    """
     rows = list(csv.DictReader(io.StringIO(plain_text(file))))
+    if [int(row["task"]) for row in rows] != [*range(len(rows))]:
+        raise ValueError("its tasks are out of their order")
     return {name: [float(row[name]) for row in rows] for name in rows[0] if name != "task"}
 
 

@@ -95,6 +95,8 @@ def export(classifier: Classifier, to: Path) -> Exported:
                 write(module, pixels, aside, _metadata(classifier))
                 run = answer(aside)
                 difference = _difference(run, pixels.numpy(), wanted)
+        except OSError:  # as of a full disk, which is not the network's fault
+            raise
         except Exception as error:  # whatever an exporter raises at somebody's network
             raise ConfigError(
                 f"to={to}: this network cannot be written as {to.suffix} "

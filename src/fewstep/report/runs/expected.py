@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,97 +11,45 @@ from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.records.outcome import SCHEMA
 from fewstep.records.sizes import SIZES
+from fewstep.report.runs import kinds
 
 
 SHOWN = 60
 """Characters of a bad value that are shown."""
-ROUNDING = 1e-6
 
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _measured(value: Any) -> bool:
-    """Null where a run diverged."""
-    return value is None or (_number(value) and math.isfinite(value))
-
-
-def _counted(value: Any) -> bool:
-    return _whole(value) and value >= 0
-
-
-def _some(value: Any) -> bool:
-    return _whole(value) and value >= 1
-
-
-def _width(value: Any) -> bool:
-    return _measured(value) and (value is None or value >= 0)
-
-
-def _share(value: Any) -> bool:
-    """An accuracy; a mean of floats may end a rounding above 1."""
-    return _measured(value) and (value is None or -ROUNDING <= value <= 1 + ROUNDING)
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _inside(value: Any) -> bool:
-    """A path that stays in the run directory."""
-    return _text(value) and not Path(value).is_absolute() and ".." not in Path(value).parts
-
-
-Check = Callable[[Any], bool]
-
-NOUNS: dict[Check, str] = {
-    _whole: "a whole number",
-    _counted: "a whole number of at least 0",
-    _some: "a whole number of at least 1",
-    _measured: "a number or null",
-    _width: "a number of at least 0 or null",
-    _share: "a number from 0 to 1 or null",
-    _text: "a text",
-    _inside: "a path in the run directory",
+FIGURES: dict[str, kinds.Check] = {
+    "acc": kinds.share,
+    "loss": kinds.measured,
+    **dict.fromkeys(("acc_ci95", "loss_ci95"), kinds.width),
 }
-
-FIGURES: dict[str, Check] = {
-    "acc": _share,
-    "loss": _measured,
-    **dict.fromkeys(("acc_ci95", "loss_ci95"), _width),
+RUN: dict[str, kinds.Check] = {
+    "seed": kinds.whole,
+    "meta_iterations": kinds.counted,
+    "name": kinds.text,
+    "algorithm": kinds.text,
+    "dataset": kinds.text,
 }
-RUN: dict[str, Check] = {
-    "seed": _whole,
-    "meta_iterations": _counted,
-    "name": _text,
-    "algorithm": _text,
-    "dataset": _text,
-}
-ENTRY: dict[str, Check] = {
-    **dict.fromkeys(("protocol", "init"), _text),
-    **dict.fromkeys(("ways", "tasks"), _some),
-    **dict.fromkeys(("shots", "steps"), _counted),
+ENTRY: dict[str, kinds.Check] = {
+    **dict.fromkeys(("protocol", "init"), kinds.text),
+    **dict.fromkeys(("ways", "tasks"), kinds.some),
+    **dict.fromkeys(("shots", "steps"), kinds.counted),
 }
 """What is needed."""
 
 COUNTED = ("tasks_seen", "gradients_taken", "examples_seen", "hessian_products", "peak_bytes")
 
-MAY: dict[str, Check] = {
-    **dict.fromkeys(("label", "command", "git_commit", "device", "recipe_hash"), _text),
+MAY: dict[str, kinds.Check] = {
+    **dict.fromkeys(("label", "command", "git_commit", "device", "recipe_hash"), kinds.text),
     **dict.fromkeys(
-        ("dataset_split", "config_hash", "split", "checkpoint", "unit", "interval"), _text
+        ("dataset_split", "config_hash", "split", "checkpoint", "unit", "interval"), kinds.text
     ),
-    "episodes_sha256": _text,
-    "eval_seed": _whole,
-    **dict.fromkeys(("queries", "batch_size", "shift", *COUNTED), _counted),
+    **dict.fromkeys(("episodes_sha256", "data_sha256", "classes_sha256"), kinds.text),
+    "trained_on": kinds.node,
+    "eval_seed": kinds.whole,
+    **dict.fromkeys(("queries", "batch_size", "shift", *COUNTED), kinds.counted),
     **FIGURES,
-    **dict.fromkeys(("train_seconds", "tasks_per_second"), _width),
-    "per_task_file": _inside,
+    **dict.fromkeys(("train_seconds", "tasks_per_second"), kinds.width),
+    "per_task_file": kinds.inside,
 }
 """What may be null or missing, of a run or of one of its results."""
 
@@ -139,8 +86,10 @@ def _complaints(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"results={_short(results)}: must be a list of at least one result"
         return
     yield from _wrong(content, RUN)
-    if not isinstance(content.get("config", {}), Mapping):
-        yield f"config={_short(content['config'])}: must be a configuration"
+    if not isinstance(config := content.get("config", {}), Mapping):
+        yield f"config={_short(config)}: must be a configuration"
+    elif not kinds.whole(seed := config.get("seed", 0)):
+        yield f"config.seed={_short(seed)}: must be {kinds.NOUNS[kinds.whole]}"
     for place, entry in enumerate(results):
         if not isinstance(entry, Mapping):
             yield f"results[{place}]={_short(entry)}: must be a result"
@@ -154,15 +103,17 @@ def _complaints(content: Mapping[str, Any]) -> Iterator[str]:
             yield from _wrong_groups(entry.get(f"by_{size}"), size, figure, f"results[{place}]")
 
 
-def _wrong(node: Mapping[str, Any], needed: Mapping[str, Check], prefix: str = "") -> Iterator[str]:
+def _wrong(
+    node: Mapping[str, Any], needed: Mapping[str, kinds.Check], prefix: str = ""
+) -> Iterator[str]:
     for name, check in needed.items():
         if name not in node:
             yield f"{prefix}{name} is missing"
         elif not check(node[name]):
-            yield f"{prefix}{name}={_short(node[name])}: must be {NOUNS[check]}"
+            yield f"{prefix}{name}={_short(node[name])}: must be {kinds.NOUNS[check]}"
     for name, check in MAY.items():
         if node.get(name) is not None and not check(node[name]):
-            yield f"{prefix}{name}={_short(node[name])}: must be {NOUNS[check]}"
+            yield f"{prefix}{name}={_short(node[name])}: must be {kinds.NOUNS[check]}"
 
 
 def _wrong_curve(curve: Any, figure: str | None, key: str) -> Iterator[str]:
@@ -170,13 +121,13 @@ def _wrong_curve(curve: Any, figure: str | None, key: str) -> Iterator[str]:
     if curve is None:
         return
     steps = curve.get("steps") if isinstance(curve, Mapping) else None
-    if not isinstance(steps, list) or not all(map(_counted, steps)):
+    if not isinstance(steps, list) or not all(map(kinds.counted, steps)):
         yield f"{key}: must have steps, a list of whole numbers"
         return
     for name in (figure or "loss", f"{figure or 'loss'}_ci95"):
         values, check = curve.get(name), FIGURES[name]
         if not (isinstance(values, list) and len(values) == len(steps) and all(map(check, values))):
-            yield f"{key}.{name}: must have {NOUNS[check]} for each of its steps"
+            yield f"{key}.{name}: must have {kinds.NOUNS[check]} for each of its steps"
 
 
 def _wrong_groups(groups: Any, size: str, figure: str | None, where: str) -> Iterator[str]:
@@ -187,7 +138,7 @@ def _wrong_groups(groups: Any, size: str, figure: str | None, where: str) -> Ite
         yield f"{where}.by_{size}={_short(groups)}: must be a list of groups of tasks"
         return
     figures = {name: check for name, check in FIGURES.items() if name.startswith(f"{figure}")}
-    needed = {size: _counted, "tasks": _some, **figures}
+    needed = {size: kinds.counted, "tasks": kinds.some, **figures}
     for place, group in enumerate(groups):
         yield from _wrong(group, needed, f"{where}.by_{size}[{place}].")
 

@@ -60,7 +60,8 @@ def _figure(row: Row, protocol: str, entries: Sequence[Entry]) -> Figure:
     size = f"{row['ways']}w{row['shots']}s"
     words = [*map(str, own), f"any_{size}" if row["varies"] else size, protocol]
     name = re.sub(r"\W+", "_", "_".join(dict.fromkeys(words)))
-    columns = {**of_row, "tasks": row["tasks"], "seeds": len(by_seed(entries, one.metric))}
+    seeds_of = {entry["seed"] for entry in entries}  # diverged ones too
+    columns = {**of_row, "tasks": row["tasks"], "seeds": len(seeds_of)}
     return Figure(name, columns, one.metric, mean, seeds, tasks, dict(_curve(entries, one.metric)))
 
 
@@ -69,7 +70,7 @@ def _curve(entries: Sequence[Entry], metric: str) -> Iterator[tuple[int, float]]
     curves = [
         {"seed": e["seed"], **dict(zip(e["curve"]["steps"], e["curve"][metric], strict=True))}
         for e in entries
-        if metric in e.get("curve", {})
+        if metric in (e.get("curve") or {})
     ]
     for step in curves[0] if curves else ():
         if step != "seed" and all(curve.get(step) is not None for curve in curves):

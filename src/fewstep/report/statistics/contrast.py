@@ -91,7 +91,7 @@ def _unpaired(weights: Weights, curves: Curves, metric: str) -> tuple[Mean, str]
     sums = _sums(values, weights)
     tasks = min(entry["tasks"] for name in weights for entry in curves[name])
     half_widths = (
-        weight * statistics.fmean(entry[f"{metric}_ci95"] for entry in curves[name])
+        weight * statistics.fmean(_width(entry, metric) for entry in curves[name])
         for name, weight in weights.items()
     )
     own = tasks / max(tasks - 1, 1)  # of the sample's variance, where the files have the tasks'
@@ -106,6 +106,12 @@ def _unpaired(weights: Weights, curves: Curves, metric: str) -> tuple[Mean, str]
     squares = over_seeds**2 / a + over_tasks**2 / b
     freedom = total**2 / squares if squares else a
     return known(statistics.fmean(sums), math.sqrt(total), freedom), basis
+
+
+def _width(entry: Entry, metric: str) -> float:
+    """Half that of the interval over tasks; not a number of a single task, which has none."""
+    half = entry.get(f"{metric}_ci95")
+    return math.nan if half is None else half
 
 
 def _sums(values: Mapping[str, Mapping[Any, Any]], weights: Weights) -> list[Any]:

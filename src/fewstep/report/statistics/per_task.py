@@ -18,6 +18,10 @@ from fewstep.records.results import read_per_task
 from fewstep.report.tables.table import Entry
 
 
+CLOSE = 1e-4
+"""How near the mean over tasks is to what the results say, of which the figures are kept with seven
+digits; those of another test are further away."""
+
 DAMAGED = (EOFError, LookupError, TypeError, ValueError, csv.Error, zlib.error)
 """What reading a file of figures comes to where it is none."""
 
@@ -39,7 +43,7 @@ def per_task(entry: Entry, metric: str) -> np.ndarray | None:
     """A figure of each task [tasks]; None where no file has it.
 
     Raises:
-        ConfigError: a file that has not one such figure for each task.
+        ConfigError: a file that has not one such figure for each task, or is of another test.
     """
     own = entry["folder"] / (entry.get("per_task_file") or "")
     kept = packed_beside(entry["file"]) if entry.get("file") else None
@@ -49,12 +53,27 @@ def per_task(entry: Entry, metric: str) -> np.ndarray | None:
     try:
         changed = file.stat().st_mtime_ns
         figures = _own(file, changed) if file == own else _kept(file, changed)[entry["place"]]
-        return np.asarray(figures[metric])
+        return _checked(np.asarray(figures[metric]), entry, metric)
     except (OSError, *DAMAGED) as error:
         raise ConfigError(
             f"{file}: has no {metric} for each task ({printable(error)}). Remove it, or leave "
             "this run out"
         ) from None
+
+
+def _checked(figures: np.ndarray, entry: Entry, metric: str) -> np.ndarray:
+    """The figures of a test, held against what its results say of it.
+
+    Raises:
+        ValueError: there are more or fewer than tasks, or their mean is another one: the file is
+            cut, or of another test, and every difference would be made of it.
+    """
+    if len(figures) != entry["tasks"]:
+        raise ValueError(f"{len(figures)} of {entry['tasks']} tasks are there")
+    told, mean = entry[metric], float(np.mean(figures))
+    if told is not None and not abs(mean - told) <= CLOSE * max(1.0, abs(told)):
+        raise ValueError(f"their mean is {mean:.6g}, and the results say {told:.6g}")
+    return figures
 
 
 @lru_cache(maxsize=256)
