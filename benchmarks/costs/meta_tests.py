@@ -28,7 +28,7 @@ TESTS, QUICK, POINTS = 1000, 40, 20
 WORDS = ["trainer=cpu", "eval.tasks=4", "eval.steps=5", "eval.curve_tasks=2"]
 TASKS, QUICK_TASKS = 400, 40
 LONG = ["trainer=cpu", "algorithm=proto_fomaml", "shots=20w1s", "+model.norm=group", "eval.shift=1"]
-LONG += ["eval.protocol=[support]", "eval.curve_tasks=0", "execution=serial"]
+LONG += ["eval.protocol=[support]", "eval.curve_tasks=0"]
 
 
 def measure(quick: bool) -> dict[str, Any]:

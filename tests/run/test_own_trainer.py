@@ -96,6 +96,10 @@ def test_every_process_has_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_trainer, "place", lambda: (1, 3))
     with pytest.raises(ConfigError, match="meta_batch=2: there are 3 processes, and each needs"):
         trainer().fit(learner(), tasks())
+    few = tasks()
+    few.tasks = 2
+    with pytest.raises(ConfigError, match="tasks=2: there are 3 processes, and each tests at"):
+        trainer(inference_mode=False).test(learner(), few, verbose=False)
 
 
 def test_what_was_frozen_may_be_changed_between_two_trainers() -> None:

@@ -15,7 +15,7 @@ from fewstep.core.types import Episode, Start
 from fewstep.execution import collectives
 from fewstep.execution.base import Execution
 from fewstep.processes import signals
-from fewstep.run.checks.own_trainer import check_trainer
+from fewstep.run.checks.own_trainer import check_tested, check_trainer
 from fewstep.run.episodes import Chunk, TaskModule
 from fewstep.run.testing.summary import Figures, as_numbers, records, summarize
 
@@ -69,6 +69,7 @@ class Measuring(pl.LightningModule):
     def on_test_start(self) -> None:
         signals.listen()  # Lightning's handlers take part in a collective wherever they interrupt
         check_trainer(self.trainer)
+        check_tested(TaskModule.of(self.trainer).tasks)
         self.settle()
 
     on_validation_start = on_test_start

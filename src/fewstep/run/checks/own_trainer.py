@@ -77,6 +77,19 @@ def check_meta_batch(tasks: int, meta_batch: int) -> None:
         )
 
 
+def check_tested(tasks: int) -> None:
+    """Refuse fewer tasks than processes: the others would wait for one that has nothing to test.
+
+    Raises:
+        ConfigError: naming both numbers.
+    """
+    if tasks < (ranks := place()[1]):
+        raise ConfigError(
+            f"tasks={tasks}: there are {ranks} processes, and each tests at least one task. Give "
+            f"tasks={ranks} or more, or fewer devices"
+        )
+
+
 def check_schedule(schedule: Any) -> LambdaLR:
     """The learner's own schedule, which a callback may have replaced.
 
