@@ -9,26 +9,27 @@ import os
 import statistics
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
-
 from costs.record import MIB, in_own_process, table
 from fewstep.bench.subject import open_subject
+from fewstep.commands import train
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.room import resident
 from fewstep.run.construction.assembly import assemble
-from fewstep.run.lightning import quiet_lightning, trainer_options
+from fewstep.run.lightning import quiet_lightning
 from fewstep.run.testing.results import Entrant
 from fewstep.run.training import meta_test
 
 
 TESTS, QUICK, POINTS = 1000, 40, 20
 WORDS = ["trainer=cpu", "eval.tasks=4", "eval.steps=5", "eval.curve_tasks=2"]
-TASKS, QUICK_TASKS = 400, 40
-LONG = ["trainer=cpu", "algorithm=proto_fomaml", "shots=20w1s", "+model.norm=group", "eval.shift=1"]
-LONG += ["eval.protocol=[support]", "eval.curve_tasks=0"]
+TASKS, QUICK_TASKS = 1000, 40
+LONG = ["algorithm=proto_fomaml", "shots=20w1s", "+model.norm=group", "eval.shift=1"]
+LONG += ["eval.protocol=[support]", "eval.curve_tasks=0", "eval.val_every=null"]
+LONG += ["max_meta_iterations=1", "baselines.random=false", "trainer=cpu"]
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -68,31 +69,27 @@ def _part(many: str, one: str, series: list[tuple[int, int]], slope: float) -> s
     return f"{table([f'{many} done', 'process, MiB'], body)}\n\n{text}\n"
 
 
-class Watch(pl.Callback):
-    """Notes the size of the process now and then. It is not trimmed before: the holes that a small
-    tensor leaves in the C library's heap are what once grew."""
-
-    def __init__(self, tasks: int) -> None:
-        self.every, self.done = max(1, tasks // POINTS), 0
-        self.series: list[tuple[int, int]] = []
-
-    def on_test_batch_end(
-        self, trainer: Any, module: Any, outputs: Any, batch: Any, *_: Any
-    ) -> None:
-        self.done += len(batch.episodes)
-        if self.done >= self.every * (len(self.series) + 1):
-            self.series.append((self.done, resident()))
-
-
 def run_tasks(tasks: int) -> list[tuple[int, int]]:
-    """`(tasks done, bytes of the process)` within one test of 20-way tasks with copies."""
-    quiet_lightning()
-    config = plain(compose_config("train", [*LONG, f"eval.tasks={tasks}"]))
-    subject, watch = open_subject(assemble(config)), Watch(tasks)
-    options = trainer_options(subject.experiment.machine)
-    trainer = pl.Trainer(**options, logger=False, callbacks=[watch])
-    trainer.test(subject.learner, subject.tasks, verbose=False)
-    return watch.series
+    """`(tasks done, bytes of the process)` of a command whose time goes into one test of 20-way
+    tasks with copies.
+
+    The command and not its parts, and nothing is trimmed: the holes that a small tensor leaves in
+    the C library's heap, which once grew to 24 GB, come about there alone.
+    """
+    sizes, ended = [], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.5):
+            sizes.append(resident())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    with tempfile.TemporaryDirectory() as folder:
+        train.main([*LONG, f"eval.tasks={tasks}", f"hydra.run.dir={folder}/run"])
+    ended.set()
+    watching.join()
+    every = max(1, len(sizes) // POINTS)
+    return [(tasks * i // len(sizes), size) for i, size in enumerate(sizes) if i % every == 0]
 
 
 def run_tests(tests: int) -> list[tuple[int, int]]:

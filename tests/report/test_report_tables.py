@@ -376,6 +376,14 @@ def test_what_is_the_same_everywhere_is_said_once(tmp_path: Path, configs) -> No
     assert "train seconds" in [column.name for column in columns(table)]
 
 
+def test_tasks_of_meta_validation_are_not_called_test_tasks(tmp_path: Path, configs) -> None:
+    job(tmp_path / "a", configs["reptile"], [0.5, 0.6] * 9, its={"split": "val"})
+    table = report.rows(report.read([tmp_path]))
+    assert "; 18 meta-validation tasks; " in caption(table)
+    job(tmp_path / "b", configs["reptile"], [0.5, 0.6] * 8)
+    assert "test tasks" in grid(report.rows(report.read([tmp_path])))[0]
+
+
 def test_the_notes_say_only_what_is_there(tmp_path: Path, configs) -> None:
     table = report.rows(report.read([sweep(tmp_path / "s", configs, {"reptile": 0.0})]))
     assert any(PERCENT in text for text in note(table))
