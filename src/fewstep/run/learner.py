@@ -119,7 +119,7 @@ class MetaLearner(Measuring):
         return [optimizer], [schedule]
 
     def on_train_start(self) -> None:
-        self.on_test_start()
+        self.begin()
         for optimizer in self.trainer.optimizers:  # a resumed run may have a longer schedule
             for group in optimizer.param_groups:
                 scale = self.outer.scale(self.meta_iteration, of=self.max_meta_iterations)

@@ -67,9 +67,13 @@ class Measuring(pl.LightningModule):
         )
 
     def on_test_start(self) -> None:
+        check_tested(TaskModule.of(self.trainer).tasks)
+        self.begin()
+
+    def begin(self) -> None:
+        """Get ready for a trainer's first task, of a training or of a test."""
         signals.listen()  # Lightning's handlers take part in a collective wherever they interrupt
         check_trainer(self.trainer)
-        check_tested(TaskModule.of(self.trainer).tasks)
         self.settle()
 
     on_validation_start = on_test_start
