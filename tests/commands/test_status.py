@@ -122,7 +122,10 @@ def test_a_run_and_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     newest = Path(name, "2026-01-02_00-00-00-000000")
     said = _said(capsys, name)
     assert f"{newest}: 1 stopped\n" in said
-    assert f"There is no checkpoint in {newest} to continue from\n" in said
+    assert (
+        f"There is no checkpoint in {newest} to continue from. The same command begins anew\n"
+        in said
+    )
     (newest / "checkpoints").mkdir()
     (newest / "checkpoints" / "last.ckpt").touch()
     assert f"Continue with: fewstep train resume={newest}\n" in _said(capsys, name)

@@ -16,7 +16,8 @@ def how_to_go_on(folder: Path) -> str:
     """What to do with the directory of a run that did not reach its end, as a sentence."""
     if (folder / "checkpoints" / "last.ckpt").exists():
         return f"Continue with: fewstep train {printable(typed('resume', str(folder)))}"
-    return f"There is no checkpoint in {printable(folder)} to continue from"
+    where = printable(folder)
+    return f"There is no checkpoint in {where} to continue from. The same command begins anew"
 
 
 @contextmanager
