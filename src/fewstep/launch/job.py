@@ -6,7 +6,6 @@ back when it ends, and somebody is left to say what became of it.
 
 from __future__ import annotations
 
-import math
 import signal
 import subprocess
 import sys
@@ -121,8 +120,7 @@ def _work(module: str, folder: Path, line: str) -> float | None:
     command = import_module(module)
     command.settle(config)  # data and checkpoints of this job
     with stoppable(folder):
-        objective = command.job(config, folder, line)
-    return objective if objective is None or math.isfinite(objective) else None
+        return command.job(config, folder, line)
 
 
 def _be_where_hydra_is(file: Path) -> None:

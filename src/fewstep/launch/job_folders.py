@@ -7,7 +7,6 @@ that was cut off goes on in its own folder, and a new one gets a folder that nob
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -73,8 +72,7 @@ class Job:
         found = None
         with suppress(OSError, ValueError, LookupError, TypeError):  # results of a later version
             found = objective(plain_json(self.folder / RESULTS), self.folder)
-        known = found is not None and math.isfinite(found)
-        write_record(self.folder, "finished", objective=found if known else None)
+        write_record(self.folder, "finished", objective=found)
 
     @property
     def fate(self) -> str:

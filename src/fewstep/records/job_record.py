@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.records.notes import read_note, write_note
+from fewstep.records.results import finite_only
 
 
 RECORD = "job.json"
@@ -19,8 +20,9 @@ CUT_SHORT = "stopped before its end"
 def write_record(
     folder: Path, state: str, reason: str | None = None, objective: float | None = None
 ) -> None:
-    """Say what became of a job; on a full disk that goes unsaid, and no result says enough."""
-    content = {"state": state, "reason": reason, "objective": objective}
+    """Say what became of a job, whose objective is none where it is not finite; on a full disk that
+    goes unsaid, and no result says enough."""
+    content = {"state": state, "reason": reason, "objective": finite_only(objective)}
     write_note(folder / RECORD, content)
 
 

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fewstep.disk.plain import plain_json, plain_yaml
+from fewstep.disk.plain import plain_json
 from fewstep.messages.errors import first_line
-from fewstep.records.identity import hashed
+from fewstep.records.identity import config_of, hashed
 from fewstep.records.results import finite_only
 
 
@@ -85,8 +85,8 @@ def _overtaken(folder: Path) -> bool:
 def _ends(folder: Path, *known: int) -> bool:
     """Whether results and configuration say different ends; not where either does not say."""
     try:
-        told, asked = plain_json(folder / RESULTS)["config"], plain_yaml(folder / CONFIG)
-        return END[0] in asked and _end(told) != _end(asked)
+        tested, asked = plain_json(folder / RESULTS)["config"], config_of(folder)
+        return END[0] in asked and _end(tested) != _end(asked)
     except (OSError, LookupError, TypeError, ValueError, AttributeError):
         return False
 

@@ -103,7 +103,6 @@ def hangs_on_others(fixed: Fixed, x: Tensor) -> bool:
     beside itself, by more than rounding."""
     with forgetting(fixed.modules()):
         among = fixed(x[:8])[0].float()
-    with forgetting(fixed.modules()):
         alone = fixed(x[:1].expand(2, *x.shape[1:]))[0].float()
     small = any(p.is_floating_point() and p.itemsize < 4 for p in fixed.parameters())
     most = (0.1 if small else 1e-3) * (1 + float(among.abs().max()))

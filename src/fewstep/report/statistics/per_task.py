@@ -70,9 +70,9 @@ def _checked(figures: np.ndarray, entry: Entry, metric: str) -> np.ndarray:
     """
     if len(figures) != entry["tasks"]:
         raise ValueError(f"{len(figures)} of {entry['tasks']} tasks are there")
-    told, mean = entry[metric], float(np.mean(figures))
-    if told is not None and not abs(mean - told) <= CLOSE * max(1.0, abs(told)):
-        raise ValueError(f"their mean is {mean:.6g}, and the results say {told:.6g}")
+    known, mean = entry[metric], float(np.mean(figures))
+    if known is not None and not abs(mean - known) <= CLOSE * max(1.0, abs(known)):
+        raise ValueError(f"their mean is {mean:.6g}, and the results say {known:.6g}")
     return figures
 
 

@@ -14,6 +14,7 @@ from fewstep.messages.printable import printable
 
 
 if TYPE_CHECKING:
+    from fewstep.run.checks.diagnosis import Place
     from fewstep.run.experiment import Experiment
 
 
@@ -140,6 +141,22 @@ def check_asked(dataset: Any, test: Any) -> None:
                 "are its support set, and a step would be shown the answers that are asked for. "
                 "Use eval.steps=0"
             )
+
+
+def check_pictures(shift: int, place: Place) -> None:
+    """Refuse to move what is no picture (`eval.shift`).
+
+    Raises:
+        ConfigError: naming the inputs.
+    """
+    assert place.episode is not None
+    _, *sizes = place.episode.support_x.shape
+    if shift and len(sizes) != 3:
+        shape = "x".join(map(str, sizes)) or "no axes"
+        raise ConfigError(
+            f"eval.shift={shift}: moves pictures of [channels, height, width], and the inputs of "
+            f"dataset={place.dataset} are of {shape}. Use eval.shift=0"
+        )
 
 
 def _check_names(splits: Any, key: str) -> None:

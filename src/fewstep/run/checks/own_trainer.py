@@ -64,11 +64,7 @@ def check_meta_batch(tasks: int, meta_batch: int) -> None:
     Raises:
         ConfigError: naming both numbers; or fewer tasks than processes.
     """
-    if meta_batch < (ranks := place()[1]):
-        raise ConfigError(
-            f"meta_batch={meta_batch}: there are {ranks} processes, and each needs a task. Give "
-            f"meta_batch={ranks} or more, or fewer devices"
-        )
+    _check_ranks("meta_batch", meta_batch, "needs a task")
     share = len(local_share(range(meta_batch)))
     if tasks != share:
         raise ConfigError(
@@ -83,10 +79,14 @@ def check_tested(tasks: int) -> None:
     Raises:
         ConfigError: naming both numbers.
     """
+    _check_ranks("tasks", tasks, "tests at least one task")
+
+
+def _check_ranks(key: str, tasks: int, does: str) -> None:
     if tasks < (ranks := place()[1]):
         raise ConfigError(
-            f"tasks={tasks}: there are {ranks} processes, and each tests at least one task. Give "
-            f"tasks={ranks} or more, or fewer devices"
+            f"{key}={tasks}: there are {ranks} processes, and each {does}. Give "
+            f"{key}={ranks} or more, or fewer devices"
         )
 
 

@@ -31,12 +31,12 @@ from fewstep.execution.choice import make_execution
 from fewstep.execution.meta_batch import MetaBatch
 from fewstep.execution.serial import Serial
 from fewstep.run.checks.answers import check_answers, check_derivative, check_sound
+from fewstep.run.checks.dataset_contract import check_pictures
 from fewstep.run.checks.descent import check_descent
 from fewstep.run.checks.diagnosis import Place, explained
 from fewstep.run.checks.network_sizes import Graph, Graphs, check_copies, check_graphs
 from fewstep.run.checks.own_algorithm import check_direction, is_own
 from fewstep.run.checks.own_rule import check_rule
-from fewstep.run.checks.splits import check_pictures
 from fewstep.run.checks.trial import Trial, mapped
 from fewstep.run.experiment import Experiment
 from fewstep.run.lightning import device_of

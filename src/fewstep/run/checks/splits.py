@@ -1,4 +1,4 @@
-"""Whether the splits of a dataset hold the tasks that a run draws from them, and moves."""
+"""Whether the splits of a dataset hold the tasks that a run draws from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from fewstep.core.types import EpisodeSpec, Split
 from fewstep.messages.errors import ConfigError
-from fewstep.run.checks.diagnosis import Place
 from fewstep.run.construction.source import Source
 from fewstep.run.experiment import Experiment
 
@@ -88,19 +87,3 @@ def _without_val(source: Source) -> str:
     can_be_empty = source.target.endswith(".ImageFolder") and not source.from_lists
     more = ", or leave the split out with dataset.val=0" if can_be_empty else ""
     return f"Or switch validation off with eval.val_every=null{more}"
-
-
-def check_pictures(shift: int, place: Place) -> None:
-    """Refuse to move what is no picture (`eval.shift`).
-
-    Raises:
-        ConfigError: naming the inputs.
-    """
-    assert place.episode is not None
-    _, *sizes = place.episode.support_x.shape
-    if shift and len(sizes) != 3:
-        shape = "x".join(map(str, sizes)) or "no axes"
-        raise ConfigError(
-            f"eval.shift={shift}: moves pictures of [channels, height, width], and the inputs of "
-            f"dataset={place.dataset} are of {shape}. Use eval.shift=0"
-        )

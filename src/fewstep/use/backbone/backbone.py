@@ -178,9 +178,9 @@ def network_of(node: Mapping[str, Any], outputs: int) -> nn.Sequential:
     if not isinstance(node[NODE], str):
         raise TypeError(f"{NODE} must be a name")
     frozen = Frozen(networks.untrained(node[NODE], node["size"])).eval()
-    p = networks.preparation_of(node[NODE], node["size"])
+    seen = networks.preparation_of(node[NODE], node["size"])
     with torch.no_grad():
-        width = frozen(torch.zeros(1, p.channels, p.size, p.size)).shape[1]
+        width = frozen(torch.zeros(1, seen.channels, seen.size, seen.size)).shape[1]
     return nn.Sequential(frozen, nn.Linear(width, outputs))
 
 
