@@ -135,6 +135,22 @@ def test_differences_are_of_the_tasks_of_their_results(
     assert not Path("outputs").exists()
 
 
+def test_tasks_of_a_test_that_is_under_way_are_not_those_of_the_one_before(
+    tmp_path: Path, configs, capsys
+) -> None:
+    """The run has gone on to a later end, and its figures are written over as it is tested there:
+    its results stand, and are compared as those whose tasks are gone."""
+    for number, name in enumerate(("reptile", "maml")):
+        accs = [0.5 + 0.1 * (task % 5) for task in range(40)]
+        job(tmp_path / "s" / str(number), {**configs[name], "seed": 1}, accs)
+    assert "| paired: " in str(told(tmp_path / "s", "--baseline", "reptile", capsys=capsys))
+    later = {**configs["maml"], "seed": 1, "max_meta_iterations": 4000}
+    (tmp_path / "s" / "1" / "config.yaml").write_text(yaml.safe_dump(later))
+    file = tmp_path / "s" / "1" / "per_task" / "tasks.csv"
+    file.write_text(file.read_text().replace("0.5", "0.7"))
+    assert "| unpaired: " in str(told(tmp_path / "s", "--baseline", "reptile", capsys=capsys))
+
+
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_a_single_task_whose_file_is_gone_tells_nothing_apart(
     seeds: int, tmp_path: Path, configs, capsys
@@ -380,6 +396,7 @@ def test_tasks_of_meta_validation_are_not_called_test_tasks(tmp_path: Path, conf
     job(tmp_path / "a", configs["reptile"], [0.5, 0.6] * 9, its={"split": "val"})
     table = report.rows(report.read([tmp_path]))
     assert "; 18 meta-validation tasks; " in caption(table)
+    assert "meta-validation tasks are drawn with replacement" in " ".join(note(table))
     job(tmp_path / "b", configs["reptile"], [0.5, 0.6] * 8)
     assert "test tasks" in grid(report.rows(report.read([tmp_path])))[0]
 

@@ -27,7 +27,7 @@ END = ("max_meta_iterations", "eval", "baselines")
 
 def finished(folder: Path) -> bool:
     """Whether a run directory has the results of what its run was last asked for."""
-    return _seen(folder) == "" and not _overtaken(folder)
+    return _seen(folder) == "" and not overtaken(folder)
 
 
 def damage(folder: Path) -> str:
@@ -68,7 +68,7 @@ def _wrong(file: Path, *known: int) -> str:
     return "" if isinstance(results, list) and results else "it has no results"
 
 
-def _overtaken(folder: Path) -> bool:
+def overtaken(folder: Path) -> bool:
     """Whether a finished run has gone on since, to another end that it has not reached: its results
     are of the earlier one, and would stand for the later one in a sweep."""
     stamps = []

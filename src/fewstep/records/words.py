@@ -131,6 +131,11 @@ def run(learner: str, data: str, seed: int) -> str:
     return f"{algorithm(learner)} on {dataset(data)}, seed {seed}"
 
 
+def of_split(text: str, *splits: str) -> str:
+    """What is said of test tasks, where all of them are of meta-validation."""
+    return text.replace("test tasks", "meta-validation tasks") if {*splits} == {"val"} else text
+
+
 def trained_on(name: str) -> str:
     """What an algorithm logs of the tasks it trains on."""
     return TRAINED_ON.get(name, "training tasks, as the algorithm logs them")

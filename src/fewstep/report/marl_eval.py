@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from fewstep.records import measures
+from fewstep.records import measures, words
 from fewstep.report.runs.gather import Run, logged
 from fewstep.report.sections import Section
 from fewstep.report.statistics.per_task import per_task
@@ -58,7 +58,8 @@ def _tested(row: Row, table: Sequence[Row]) -> str:
     alike = [r for r in table if (_candidate(r), r.setting) == (_candidate(row), row.setting)]
     names = {"steps": "{} test steps", "shift": "shift {}", "tasks": "{} test tasks"}
     more = [name for name in names if len({other[name] for other in alike}) > 1]
-    return "".join(f", {names[name].format(row[name])}" for name in more)
+    told = "".join(f", {names[name].format(row[name])}" for name in more)
+    return words.of_split(told, row["split"])
 
 
 def _candidate(row: Row) -> str:

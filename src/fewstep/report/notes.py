@@ -54,15 +54,15 @@ def note(table: Sequence[Row]) -> list[str]:
     few = [FEW_TASKS] if any(row["tasks"] < FEW for row in table) else []
     sentences = [" ".join([OVER, *few, BANDS, *([PERCENT] if "acc" in metrics else [])])]
     sentences += [BEST] if best(table) else []
-    whose: dict[str, dict[str, None]] = {}
+    whose: dict[str, list[Row]] = {}
     for row in table:
-        whose.setdefault(kind(row), {})[words.dataset(row["dataset"])] = None
-    alone = len(whose) == 1
-    return sentences + [
-        text if alone else f"Of {', '.join(whose[name])}: {text}"
-        for name, text in KINDS.items()
-        if name in whose
-    ]
+        whose.setdefault(kind(row), []).append(row)
+    for name, text in KINDS.items():
+        if rows := whose.get(name):
+            names = dict.fromkeys(words.dataset(row["dataset"]) for row in rows)
+            told = words.of_split(text, *(row["split"] for row in rows))
+            sentences.append(told if len(whose) == 1 else f"Of {', '.join(names)}: {told}")
+    return sentences
 
 
 def kind(row: Row) -> str:

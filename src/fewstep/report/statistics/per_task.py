@@ -13,6 +13,7 @@ import numpy as np
 
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
+from fewstep.records.outcome import overtaken
 from fewstep.records.packed import packed_beside, unpack
 from fewstep.records.results import read_per_task
 from fewstep.report.tables.table import Entry
@@ -40,7 +41,8 @@ def by_seed_and_task(entries: Sequence[Entry], metric: str) -> dict[Any, np.ndar
 
 
 def per_task(entry: Entry, metric: str) -> np.ndarray | None:
-    """A figure of each task [tasks]; None where no file has it.
+    """A figure of each task [tasks]; None where no file has it, or those of the next test are about
+    to take their place.
 
     Raises:
         ConfigError: a file that has not one such figure for each task, or is of another test.
@@ -48,7 +50,7 @@ def per_task(entry: Entry, metric: str) -> np.ndarray | None:
     own = entry["folder"] / (entry.get("per_task_file") or "")
     kept = packed_beside(entry["file"]) if entry.get("file") else None
     file = next((f for f in (own, kept) if f and f.is_file()), None)
-    if file is None:
+    if file is None or (file == own and overtaken(entry["folder"])):
         return None
     try:
         changed = file.stat().st_mtime_ns

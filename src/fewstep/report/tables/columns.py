@@ -45,9 +45,10 @@ def columns(table: Sequence[Row]) -> list[Column]:
     every = dict.fromkeys(name for row in table for name in row.columns)
     own = [name for name in every if not all(row.says(name) for row in table)]
     found = [Column(words.named(name), [_own(row, name) for row in table]) for name in own]
+    splits = [row["split"] for row in table]
     for name, text, of in _CONTEXT:
         cells = [of(row) for row in table]
-        found.append(Column(_of_split(name, table), cells, _of_split(text, table)))
+        found.append(Column(words.of_split(name, *splits), cells, words.of_split(text, *splits)))
     spent = [work(row) for row in table]
     found += [Column(name, [of(s) for s in spent], text) for name, text, of in _SPENT]
     found = [column for column in found if any(column.cells) and not _of_first_order(column)]
@@ -59,12 +60,6 @@ def columns(table: Sequence[Row]) -> list[Column]:
             cells = [_figure(row, protocol, (id(row), protocol) in marked) for row in table]
             found.append(Column(protocol, cells))
     return [*found, *(Column(name, cells) for name, cells in further(table).items())]
-
-
-def _of_split(text: str, table: Sequence[Row]) -> str:
-    """What is said of test tasks, where all of them are of meta-validation."""
-    validation = all(row["split"] == "val" for row in table)
-    return text.replace("test tasks", "meta-validation tasks") if validation else text
 
 
 def _of_first_order(column: Column) -> bool:
