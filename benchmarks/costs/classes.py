@@ -22,6 +22,8 @@ from fewstep.run.construction.assembly import assemble
 
 CLASSES, QUICK = (1_000, 100_000), (200, 2_000)
 ROUNDS, TURN_SECONDS = 15, 0.5
+MOST, SLOWER = 1.05, 2.0
+"""With many classes, of the time that it takes with few: a meta-iteration, and opening them."""
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def measure(quick: bool) -> dict[str, Any]:
     few, many = QUICK if quick else CLASSES
     with tempfile.TemporaryDirectory() as cache:
         made, opened = (
-            {n: in_own_process("costs.classes", str(n), FEWSTEP_CACHE=cache) for n in (few, many)}
+            {str(n): in_own_process("costs.classes", str(n), FEWSTEP_CACHE=cache) for n in (few, many)}
             for _ in range(2)
         )
         disk = {n: sum(f.stat().st_size for f in Path(cache).iterdir()) for n in (many,)}[many]
@@ -44,9 +46,9 @@ def markdown(figures: dict[str, Any]) -> str:
     body = [
         [
             f"{n:,}",
-            f"{figures['made'][n]['seconds']:.1f}",
-            f"{figures['made'][n]['process_peak'] / MIB:.0f}",
-            f"{figures['opened'][n]['seconds']:.3f}",
+            f"{figures['made'][str(n)]['seconds']:.1f}",
+            f"{figures['made'][str(n)]['process_peak'] / MIB:.0f}",
+            f"{figures['opened'][str(n)]['seconds']:.3f}",
             f"{1e3 * figures['seconds'][i][1]:.2f}",
         ]
         for i, n in enumerate(figures["classes"])
@@ -60,6 +62,15 @@ def markdown(figures: dict[str, Any]) -> str:
         f"and quartiles of the rounds' ratios. Both together take {figures['disk'] / MIB:.0f} MiB "
         "of disk.\n"
     )
+
+
+def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
+    """Whether many classes cost what few do, once they are made."""
+    few, many = (figures["opened"][str(n)]["seconds"] for n in figures["classes"])
+    return {
+        f"a meta-iteration takes at most {MOST:g} times as long": figures["ratio"][1] <= MOST,
+        f"they open in at most {SLOWER:g} times the time": many <= SLOWER * few,
+    }
 
 
 def open_dataset(classes: int) -> dict[str, float]:

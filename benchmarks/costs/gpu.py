@@ -118,6 +118,11 @@ def markdown(figures: dict[str, Any]) -> str:
     return f"{title}{table(head, cells)}\n\n{figures['gpu']}; medians of the inner loops.\n"
 
 
+def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
+    """Nothing is asked of the times."""
+    return {}
+
+
 def ways(subject: Subject, compiled: bool = True) -> dict[str, Way]:
     """Each way of finding the directions of the subject's first meta-batch."""
     learner, episodes = subject.learner, next(subject.meta_batches())

@@ -27,6 +27,8 @@ AXES = {
 """What grows, its sizes, and the overrides for one; with the ways grows the whole support set,
 which every inner step sees."""
 ROUNDS, TURN_SECONDS = 7, 0.25
+POWER = 1.1
+"""Linear, and what clocks may add to it."""
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -57,6 +59,14 @@ def markdown(figures: dict[str, Any]) -> str:
         f"## Growth of a meta-iteration\n\n{table(head, body)}\n\nEach size is twice the one "
         f"before: linear is a ratio of 2 at most. Exponents from the first to the last: {powers}.\n"
     )
+
+
+def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
+    """Whether nothing grows faster than linearly."""
+    return {
+        f"the time grows with the {axis} by a power of at most {POWER}": found["exponent"] <= POWER
+        for axis, found in figures["axes"].items()
+    }
 
 
 def _axis(axis: str, times: dict[str, list[float]]) -> dict[str, Any]:

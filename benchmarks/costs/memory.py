@@ -26,6 +26,7 @@ ROWS = {
     "MAML, checkpoints": ["algorithm=maml", "algorithm.inner.lr=0.01"],
 }
 STEPS, QUICK = (5, 50, 500), (5, 20)
+SAME, PART = 1.01, 10
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -58,6 +59,21 @@ def markdown(figures: dict[str, Any]) -> str:
         for row in figures["rows"]
     ]
     return "## Memory by inner steps\n\n" + table(head, body) + "\n"
+
+
+def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
+    """Whether memory hangs on the inner steps only where the graph of all is asked for."""
+    peaks: dict[str, list[float]] = {}
+    for row in figures["rows"]:
+        peaks.setdefault(row["name"], []).append(row["tensor_peak"])
+    found = {
+        f"the memory of {name} does not hang on the inner steps": max(peaks[name])
+        <= SAME * min(peaks[name])
+        for name in ("Reptile", "FOMAML")
+    }
+    whole, checkpointed = peaks["MAML"][-1], peaks["MAML, checkpoints"][-1]
+    claim = f"checkpoints hold at most a {PART}th of MAML's memory at the most inner steps"
+    return found | {claim: PART * checkpointed <= whole}
 
 
 def one_task(words: list[str]) -> dict[str, float]:

@@ -25,6 +25,7 @@ from fewstep.run.training import meta_test
 
 
 TESTS, QUICK, POINTS = 1000, 40, 20
+MOST = 1.05
 WORDS = ["trainer=cpu", "eval.tasks=4", "eval.steps=5", "eval.curve_tasks=2"]
 TASKS, QUICK_TASKS = 1000, 40
 LONG = ["algorithm=proto_fomaml", "shots=20w1s", "+model.norm=group", "eval.shift=1"]
@@ -62,6 +63,18 @@ def markdown(figures: dict[str, Any]) -> str:
     by_time = "Tasks by the share of the command's time, start-up included."
     long_test = f"## The tasks of one meta-test\n\n{tasks}\n{by_time}\n"
     return f"## Meta-tests in a row\n\n{tests}\n{long_test}"
+
+
+def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
+    """Whether the process is as large at the end as half of the way through."""
+    every = {"meta-tests": figures["series"], "tasks of a long test": figures["long"]["series"]}
+    return {
+        f"the {many} of the second half make the process at most {MOST} times as large": series[-1][
+            1
+        ]
+        <= MOST * series[len(series) // 2][1]
+        for many, series in every.items()
+    }
 
 
 def _part(many: str, one: str, series: list[tuple[int, int]], slope: float) -> str:

@@ -45,10 +45,13 @@ def markdown(figures: dict[str, Any]) -> str:
     ]
     text = table(["ranks of one thread", "tasks a second (quartiles)"], body)
     low, middle, high = figures["ratio"]
-    ratio = (
-        f"two train {middle:.2f} x as fast as one ({low:.2f} to {high:.2f}); at least {AT_LEAST}"
-    )
+    ratio = f"two train {middle:.2f} x as fast as one ({low:.2f} to {high:.2f})"
     return f"## Two CPU ranks\n\n{text}\n\nMeta-batch {META_BATCH}: {ratio}.\n"
+
+
+def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
+    """Whether the second rank pays."""
+    return {f"two are at least {AT_LEAST} x as fast as one": figures["ratio"][1] >= AT_LEAST}
 
 
 def _tasks_per_second(ranks: int, meta_iterations: int) -> float:

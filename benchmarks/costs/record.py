@@ -35,14 +35,25 @@ def circumstances(part: str) -> dict[str, Any]:
     }
 
 
+def told(held: Mapping[str, bool]) -> str:
+    """What is asked of a part, with whether it holds."""
+    lines = [f"- {claim}: {'yes' if holds else 'no'}\n" for claim, holds in held.items()]
+    return "".join(["\n", *lines]) if lines else ""
+
+
 def write(part: str, about: Mapping[str, Any], figures: Mapping[str, Any], text: str) -> None:
     """`costs_PART.json` and `costs_PART.md`."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_json(RESULTS / f"costs_{part}.json", {**about, **figures})
+    (RESULTS / f"costs_{part}.md").write_text(page(about, text))
+
+
+def page(about: Mapping[str, Any], text: str) -> str:
+    """A part's tables and verdicts, and below them what they depend on."""
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     origin = f"`{about['command']}`, {about['date'][:10]}, {about['device']}, {versions}, commit "
     origin += f"{(about['git_commit'] or 'unknown')[:7]}, load before {about['load_before']}."
-    (RESULTS / f"costs_{part}.md").write_text(f"{text}\n{origin}\n")
+    return f"{text}\n{origin}\n"
 
 
 def in_own_process(module: str, *words: str, **environment: str) -> dict[str, Any]:

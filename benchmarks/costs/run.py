@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 
 from costs import (
@@ -40,8 +41,9 @@ BUSY = 0.3
 """A load average above which other processes disturb the clocks."""
 
 
-def main() -> None:
-    """Parse the command line, run the parts one after another, print and write what they found."""
+def main() -> int:
+    """Parse the command line, run the parts one after another, print and write what they found; 1
+    where a part does not keep what is asked of it, 0 otherwise."""
     parser = argparse.ArgumentParser(prog="python -m costs.run", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="small sizes, nothing is written")
@@ -50,14 +52,20 @@ def main() -> None:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     if os.getloadavg()[0] > BUSY:
         print(f"warning: load average {os.getloadavg()[0]:.1f}: the times will be disturbed")
+    missed: list[str] = []
     for name in arguments.parts or PARTS:
         circumstances, began = record.circumstances(name), time.perf_counter()
         figures = PARTS[name].measure(arguments.quick)
-        text = PARTS[name].markdown(figures)
+        held = PARTS[name].verdicts(figures)
+        missed += [f"{name}: {claim}" for claim, holds in held.items() if not holds]
+        text = PARTS[name].markdown(figures) + record.told(held)
         print(f"\n{text}\n({name}: {time.perf_counter() - began:.0f} s)", flush=True)
         if not arguments.quick:
             record.write(name, circumstances, figures, text)
+    if missed:
+        print("does not hold:", *missed, sep="\n  ", file=sys.stderr)
+    return 1 if missed and not arguments.quick else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

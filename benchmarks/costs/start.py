@@ -46,6 +46,14 @@ def markdown(figures: dict[str, Any]) -> str:
     return f"## Start\n\n{text}\n\nThe training is `{figures['train']}`.\n"
 
 
+def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
+    """Whether each keeps within its limit."""
+    return {
+        f"{name} within {LIMITS[name]:g} s": middle <= LIMITS[name]
+        for name, (_, middle, _) in figures["seconds"].items()
+    }
+
+
 def _help(*words: str) -> float:
     began = time.perf_counter()
     subprocess.run([sys.executable, "-m", "fewstep.cli", *words], check=True, capture_output=True)

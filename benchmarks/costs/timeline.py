@@ -84,6 +84,11 @@ def markdown(figures: dict[str, Any]) -> str:
     )
 
 
+def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
+    """Nothing is asked of the shares."""
+    return {}
+
+
 def draw(figures: dict[str, Any]) -> None:
     """`costs_timeline.png`: one bar of phases, one of operators."""
     figure, axes = plt.subplots(2, 1, figsize=(9, 5), height_ratios=[1, 3], layout="constrained")
