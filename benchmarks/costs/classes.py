@@ -31,7 +31,10 @@ def measure(quick: bool) -> dict[str, Any]:
     few, many = QUICK if quick else CLASSES
     with tempfile.TemporaryDirectory() as cache:
         made, opened = (
-            {str(n): in_own_process("costs.classes", str(n), FEWSTEP_CACHE=cache) for n in (few, many)}
+            {
+                str(n): in_own_process("costs.classes", str(n), FEWSTEP_CACHE=cache)
+                for n in (few, many)
+            }
             for _ in range(2)
         )
         disk = {n: sum(f.stat().st_size for f in Path(cache).iterdir()) for n in (many,)}[many]

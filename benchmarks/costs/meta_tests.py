@@ -20,7 +20,7 @@ from fewstep.config.compose import compose_config, plain
 from fewstep.config.room import resident
 from fewstep.run.construction.assembly import assemble
 from fewstep.run.lightning import quiet_lightning
-from fewstep.run.testing.results import Entrant
+from fewstep.run.testing.entrant import Entrant
 from fewstep.run.training import meta_test
 
 

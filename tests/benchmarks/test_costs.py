@@ -6,6 +6,7 @@ import copy
 import json
 
 import pytest
+
 from costs import record
 from costs.run import PARTS
 

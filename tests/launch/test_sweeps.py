@@ -455,17 +455,17 @@ CUT_OFF = "checkpoints/last.ckpt"
 
 
 def test_auto_takes_the_newest_run_of_the_configuration_that_is_not_finished(where, capsys) -> None:
-    assert resume.unfinished([], in_place=False) is None
+    assert resume.unfinished("train", [], in_place=False) is None
     made("2026-01-01", CUT_OFF)
     newest = made("2026-01-02", CUT_OFF)
     done = made("2026-01-03", CUT_OFF)
     (done / "results.json").write_text(FINISHED)
     made("2026-01-04", CUT_OFF, words=["seed=1"])
     empty = made("2026-01-05", "metrics.csv")
-    assert resume.unfinished(["logger=wandb"], in_place=False) == newest
-    assert resume.unfinished(["seed=2"], in_place=False) is None
-    assert resume.unfinished([f"hydra.run.dir={done}"], in_place=True) is None
-    assert resume.unfinished([f"hydra.run.dir={empty}"], in_place=True) is None
+    assert resume.unfinished("train", ["logger=wandb"], in_place=False) == newest
+    assert resume.unfinished("train", ["seed=2"], in_place=False) is None
+    assert resume.unfinished("train", [f"hydra.run.dir={done}"], in_place=True) is None
+    assert resume.unfinished("train", [f"hydra.run.dir={empty}"], in_place=True) is None
     assert capsys.readouterr().out.splitlines() == [
         "resume=auto: no run of this configuration in outputs/runs/reptile_glyphs_5w1s; "
         "starting a new run",
@@ -482,13 +482,13 @@ def test_auto_leaves_the_copy_of_a_run_alone(where: Path, capsys) -> None:
     run = made("2026-01-02_10-00-00-000000", CUT_OFF)
     made("backup", CUT_OFF)
     made("2026-01-02_10-00-00-000000.bak", CUT_OFF)
-    assert resume.unfinished([], in_place=False) == run
+    assert resume.unfinished("train", [], in_place=False) == run
 
 
 def test_auto_goes_on_with_a_run_whose_results_are_cut_short(where, capsys) -> None:
     cut = made("2026-01-01", CUT_OFF)
     (cut / "results.json").write_text(FINISHED[:-1])
-    assert resume.unfinished([], in_place=False) == cut
+    assert resume.unfinished("train", [], in_place=False) == cut
 
 
 def test_a_job_whose_results_are_empty_is_done_again(tmp_path: Path) -> None:
@@ -514,7 +514,7 @@ def test_results_of_an_earlier_end_do_not_stand_for_a_later_one(later: str, wher
     assert not finished(run)
     assert not damage(run)
     assert states.of_run(run).state == states.STOPPED
-    assert resume.unfinished([later], in_place=False) == run
+    assert resume.unfinished("train", [later], in_place=False) == run
 
 
 @pytest.mark.parametrize("record", [None, "stopped"])
@@ -535,4 +535,4 @@ def test_a_job_that_was_killed_behind_its_results_has_its_objective(record, tmp_
 def test_auto_refuses_a_run_that_is_at_work(where: Path) -> None:
     folder = made("2026-01-01", "metrics.csv")
     with lock.held(folder), pytest.raises(ConfigError, match="another process is at work"):
-        resume.unfinished([], in_place=False)
+        resume.unfinished("train", [], in_place=False)

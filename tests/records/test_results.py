@@ -17,7 +17,8 @@ from fewstep.records.figures.curves import draw_curves
 from fewstep.records.results import table, write_json
 from fewstep.records.statistics.intervals import show
 from fewstep.run.stored import checkpoint
-from fewstep.run.testing.results import Entrant, result
+from fewstep.run.testing.entrant import Entrant
+from fewstep.run.testing.results import result
 
 
 NAN, INF = math.nan, math.inf

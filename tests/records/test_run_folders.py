@@ -46,7 +46,7 @@ def test_a_name_means_its_newest_run(named: Path, key: str) -> None:
 def test_a_training_is_resumed_by_its_name(named: Path) -> None:
     (named / DATES[2] / "overrides.yaml").write_text("- seed=7\n")
     given = f"resume={named}"
-    assert resumed(read("train", [given])).overrides == ["seed=7", given]
+    assert resumed("train", read("train", [given])).overrides == ["seed=7", given]
 
 
 def test_an_evaluation_means_the_run_that_was_newest_when_it_began(named: Path) -> None:
@@ -83,7 +83,7 @@ def test_where_no_run_is_one_line_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(ConfigError, match="init=outputs/runs/empty: no run is in this folder"):
         fewstep.load("outputs/runs/empty")
     with pytest.raises(ConfigError, match="resume=outputs/runs/empty: no run is in this folder"):
-        resumed(read("train", ["resume=outputs/runs/empty"]))
+        resumed("train", read("train", ["resume=outputs/runs/empty"]))
 
 
 def test_a_sweep_is_no_run(tmp_path: Path) -> None:

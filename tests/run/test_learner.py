@@ -182,6 +182,6 @@ def test_a_chunk_that_was_measured_leaves_numbers_and_no_tensor() -> None:
     learner.settle()
     setting = Setting(EpisodeSpec(1, 1, 1, 2, 1), ("inductive",), (0, 2))
     learner.validation_step(Chunk(setting, [one_example([1.0], [1.0], 2)] * 3), 0)
-    (outcomes,) = learner._outcomes.values()
+    (outcomes,) = learner.outcomes.values()
     assert len(outcomes) == 3
     assert all(type(leaf) is float for leaf in pytree.tree_leaves(outcomes))

@@ -304,7 +304,7 @@ def test_what_a_run_directory_may_not_ask_for(here, words):
     run = run_directory(here / "stranger", words)
     (run / "evil.yaml").write_text(EVIL)
     with pytest.raises(ConfigError) as caught:
-        resumed(Arguments([], [f"resume={run}"]))
+        resumed("train", Arguments([], [f"resume={run}"]))
     assert str(caught.value).startswith(f"{run / 'overrides.yaml'}: ")
     assert "\n" not in str(caught.value)
     assert not (here / "marker").exists()
@@ -366,28 +366,28 @@ def test_the_present_command_and_its_files_are_trusted(here):
     own = text.replace("fewstep.models.OmniglotConv", "witness.Net")
     (here / "conf" / "model" / "own.yaml").write_text(own)
     run = run_directory(here / "run", ["model=own", "seed=3"])
-    again = resumed(Arguments([], ["model=own", f"resume={run}"]))
+    again = resumed("train", Arguments([], ["model=own", f"resume={run}"]))
     assert again.overrides == ["seed=3", "model=own", f"resume={run}"]
     words = ["model._target_=witness.Net", f"resume={run}"]
-    assert resumed(Arguments([], words)).overrides == ["model=own", "seed=3", *words]
+    assert resumed("train", Arguments([], words)).overrides == ["model=own", "seed=3", *words]
     words = ["trust=[witness]", f"resume={run}"]
-    assert resumed(Arguments([], words)).overrides == ["model=own", "seed=3", *words]
+    assert resumed("train", Arguments([], words)).overrides == ["model=own", "seed=3", *words]
     with pytest.raises(Untrusted, match=r"witness\.Net \(model\._target_\)"):
-        resumed(Arguments([], [f"resume={run}"]))
+        resumed("train", Arguments([], [f"resume={run}"]))
 
 
 def test_words_that_need_those_of_the_run_are_trusted_all_the_same(here):
     run = run_directory(here / "run", ["dataset=image_folder", "dataset.root=data"])
     words = ["dataset.test=3", "model._target_=witness.Net", f"resume={run}"]
-    assert len(resumed(Arguments([], words)).overrides) == 5
+    assert len(resumed("train", Arguments([], words)).overrides) == 5
     stored = run_directory(here / "other", ["dataset=image_folder", words[1]])
     with pytest.raises(Untrusted, match=r"witness\.Net \(model\._target_\)"):
-        resumed(Arguments([], ["dataset.root=data", "dataset.test=3", f"resume={stored}"]))
+        resumed("train", Arguments([], ["dataset.root=data", "dataset.test=3", f"resume={stored}"]))
 
 
 def test_a_sweep_given_again_and_resume_auto_ask_nothing(here, capfd):
     words = [*SMALL, "model._target_=witness.Net", "resume=auto"]
-    assert resumed(Arguments([], words)).overrides == words[:-1]
+    assert resumed("train", Arguments([], words)).overrides == words[:-1]
     assert capfd.readouterr().out.startswith("resume=auto: no run of this configuration")
     swept = [*SMALL, "model._target_=witness.Net", "resume=somewhere"]
-    assert resumed(Arguments([], swept, sweep=True)).overrides == swept
+    assert resumed("train", Arguments([], swept, sweep=True)).overrides == swept

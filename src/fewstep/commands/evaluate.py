@@ -25,6 +25,7 @@ MODULE = "fewstep.commands.evaluate"
 EXAMPLES = """\
   fewstep evaluate checkpoint=outputs/runs/NAME          the newest run of that name
   fewstep evaluate checkpoint=last.ckpt eval.tasks=10000
+  fewstep evaluate resume=outputs/runs/evaluate          continue the newest that was stopped
   fewstep evaluate checkpoint=omniglot dataset.root=DATA   the initialization that is shipped
   fewstep evaluate checkpoint=last.ckpt eval.steps=0     the initialization as it is
   fewstep evaluate checkpoint=last.ckpt benchmark=lake   the twenty runs of the Omniglot challenge
@@ -64,7 +65,10 @@ def prepared(arguments: Arguments) -> Arguments:
             raise ConfigError(foreign("evaluate", word))
     if arguments.sweep or arguments.shows:
         return arguments
-    return replace(arguments, overrides=[_dated(word) for word in arguments.overrides])
+    from fewstep.launch.resume import resumed
+
+    dated = [_dated(word) for word in arguments.overrides]
+    return resumed("evaluate", replace(arguments, overrides=dated))
 
 
 def _dated(word: str) -> str:
@@ -121,8 +125,32 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     stopwatch(checkpoint.restore(experiment.learner, path), path, "checkpoint")
     warn(experiment, training=False)
     check_inputs(experiment, tested, path)
-    handover.keep(config, made)
-    return {}
+    handover.keep(_asked(config), made)
+    return _place(config["resume"])
+
+
+def _asked(config: dict[str, Any]) -> dict[str, Any]:
+    """What is tested, wherever it goes on."""
+    return {**config, "resume": None}
+
+
+def _place(resume: str | None) -> dict[str, str]:
+    """Where an evaluation goes on that was stopped.
+
+    Raises:
+        ConfigError: it is finished, and its results would be written over.
+    """
+    if not resume:
+        return {}
+    from fewstep.disk.homes import expanded
+    from fewstep.messages.errors import ConfigError
+    from fewstep.records.outcome import finished
+    from fewstep.records.run_folders import run_folder
+
+    folder = run_folder(expanded(resume, "resume"), "resume")
+    if finished(folder):
+        raise ConfigError(f"resume={resume}: is finished. Leave resume out to test again")
+    return {"hydra.run.dir": str(folder.resolve())}
 
 
 def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
@@ -170,5 +198,5 @@ def evaluate(config: dict[str, Any], folder: Path, command: str) -> dict[str, An
     """Test a checkpoint and return what results.json says."""
     from fewstep.run import handover, training
 
-    experiment, tested, path = handover.kept(config) or _evaluation(config)
+    experiment, tested, path = handover.kept(_asked(config)) or _evaluation(config)
     return training.evaluate(experiment, path, folder, command, tested)

@@ -62,7 +62,7 @@ def prepared(arguments: Arguments) -> Arguments:
     """
     from fewstep.launch.resume import resumed
 
-    return resumed(arguments, length)
+    return resumed("train", arguments, length)
 
 
 def length(config: Mapping[str, Any], words: Sequence[str] = ()) -> Mapping[str, Any]:

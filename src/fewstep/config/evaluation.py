@@ -20,6 +20,7 @@ EVALUATE = {
     "eval.trained_classes": Check(str, choices=("refuse", "leave_out"), example="refuse"),
     "benchmark": Check(str, choices=BENCHMARKS, optional=True, example="lake"),
     "other_data": Check(bool, example=True),
+    "resume": Check(str, optional=True, example="outputs/runs/evaluate/DATE"),
 }
 """Keys that `evaluate` alone has, or that it has as well."""
 OF_EVALUATION = {*EVAL, *EVALUATE, "eval.settings", "name", "execution", "trust", "checkpoint"}

@@ -39,7 +39,7 @@ def read_overrides(file: Path) -> dict[str, str]:
         raise ConfigError(f"{file}: cannot be read as overrides ({printable(error)})") from None
     words = [] if words is None else words
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ConfigError(f"{file}: must be a list of key=value, as fewstep train writes it")
+        raise ConfigError(f"{file}: must be a list of key=value, as fewstep writes it")
     found = {}
     for word in words:
         try:
@@ -52,22 +52,23 @@ def read_overrides(file: Path) -> dict[str, str]:
     return found
 
 
-def check_added(added: Sequence[str], words: Sequence[str], file: Path) -> None:
-    """Refuse overrides of `file` that name code which neither we nor the user's own `words` have.
+def check_added(command: str, added: Sequence[str], words: Sequence[str], file: Path) -> None:
+    """Refuse overrides of `file`, for a command, that name code which neither we nor the user's own
+    `words` have.
 
     Raises:
         Untrusted: naming it.
         ConfigError: the overrides do not make a configuration together.
     """
-    own, trusted = _own(words)
-    config: Any = OmegaConf.to_container(compose_config("train", [*added, *words]), resolve=True)
+    own, trusted = _own(command, words)
+    config: Any = OmegaConf.to_container(compose_config(command, [*added, *words]), resolve=True)
     check_stored(config, str(file), trusted, own)
 
 
-def _own(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def _own(command: str, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """The names in what the user's words make, and the modules that they trust."""
     try:
-        config: Any = OmegaConf.to_container(compose_config("train", words), resolve=True)
+        config: Any = OmegaConf.to_container(compose_config(command, words), resolve=True)
         own = names(config)
     except (ConfigError, OmegaConfBaseException):  # they need those of the run beside them
         config = own = {o.key_or_group: o.value() for o in map(parsed, words)}

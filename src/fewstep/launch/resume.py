@@ -20,10 +20,11 @@ from fewstep.disk.lock import check_free, in_use
 from fewstep.launch.job_folders import Length, no_length
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
-from fewstep.messages.words import quoted
+from fewstep.messages.words import quoted, typed
+from fewstep.records.asked import FILES
 from fewstep.records.identity import config_hash, config_of, hash_of
 from fewstep.records.outcome import finished
-from fewstep.records.run_folders import DATED, OVERRIDES, run_folder
+from fewstep.records.run_folders import DATED, OVERRIDES, command_of, goes_on, run_folder
 
 
 def keep(folder: Path, config: dict[str, Any], overrides: Sequence[str]) -> None:
@@ -47,11 +48,15 @@ def cut_off(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
     return {"resume": own} if begun and config.get("resume", own) != own else {}
 
 
-def resumed(arguments: Arguments, length: Length = no_length) -> Arguments:
-    """The arguments with the run that they resume, and with its overrides, which theirs win over.
+def resumed(command: str, arguments: Arguments, length: Length = no_length) -> Arguments:
+    """The arguments of a command with the run that they resume, and with its overrides, which
+    theirs win over.
 
     `resume=auto` becomes the run directory, or nothing where there is none to go on with, and says
     which. A sweep resumes its jobs itself.
+
+    Raises:
+        ConfigError: a run that is not there, at work, or another command's.
     """
     given = {parsed(word).get_key_element(): word for word in arguments.overrides}
     if "resume" not in given or arguments.sweep or arguments.shows:
@@ -67,19 +72,23 @@ def resumed(arguments: Arguments, length: Length = no_length) -> Arguments:
                 "choose different runs. Name the one to continue: resume=outputs/runs/NAME/DATE"
             )
         rest = [word for word in arguments.overrides if word != given["resume"]]
-        folder = unfinished(rest, "hydra.run.dir" in given, length)
+        folder = unfinished(command, rest, "hydra.run.dir" in given, length)
         return replace(arguments, overrides=[*rest, *_resume(folder)])
     folder = _run_of(expanded(path, "resume"))
+    if (own := command_of(folder)) != command:
+        raise ConfigError(
+            f"resume={printable(path)}: is a run of fewstep {own}. Continue it with: fewstep {own} "
+            f"{typed('resume', path)}"
+        )
     if not others or others.rank == 0:  # which is at work in it for all of them
         check_free(folder)
-    files = [folder / OVERRIDES, folder / ".hydra" / OVERRIDES]  # the second of older runs
-    file = next((file for file in files if file.is_file()), None)
+    file = next((file for name in FILES if (file := folder / name).is_file()), None)
     if not file:
         return arguments
     stored = read_overrides(file)
     old = {*given, *superseded(stored, given, config_of(folder))}
     added = [word for key, word in stored.items() if key not in old]
-    check_added(added, arguments.overrides, file)
+    check_added(command, added, arguments.overrides, file)
     return replace(arguments, overrides=[*added, *arguments.overrides])
 
 
@@ -87,15 +96,17 @@ def _resume(folder: Path | None) -> list[str]:
     return [f"resume={quoted(str(folder))}"] if folder else []
 
 
-def unfinished(overrides: Sequence[str], in_place: bool, length: Length = no_length) -> Path | None:
-    """The newest run of the configuration that has a checkpoint and no results; says what it found.
+def unfinished(
+    command: str, overrides: Sequence[str], in_place: bool, length: Length = no_length
+) -> Path | None:
+    """The newest run of the configuration that was cut off and has no results; says what it found.
 
     It lies where runs of this name go, or, if the user said `in_place`, just there.
 
     Raises:
         ConfigError: it is at work in another process.
     """
-    composed = compose_run("train", overrides)
+    composed = compose_run(command, overrides)
     config, here = plain(own_part(composed)), Path(str(composed.hydra.run.dir))
     config |= length(config, [])
     folders = [here] if in_place else sorted(here.parent.glob("*/"), key=_newer, reverse=True)
@@ -103,13 +114,12 @@ def unfinished(overrides: Sequence[str], in_place: bool, length: Length = no_len
     for folder in same:
         if finished(folder):
             continue
-        if any((folder / "checkpoints").glob("*.ckpt")) or in_use(folder):
+        if goes_on(folder) or in_use(folder):
             check_free(folder)
             print(f"resume=auto: going on with {printable(folder)}")
             return folder
-    found = (
-        f"{same[0]} has no checkpoint" if same else f"no run of this configuration in {here.parent}"
-    )
+    nothing = "no checkpoint" if command == "train" else "nothing of its test"
+    found = f"{same[0]} has {nothing}" if same else f"no run of this configuration in {here.parent}"
     if any(map(finished, same)):
         found = f"{same[0]} is finished"
     print(f"resume=auto: {printable(found)}; starting a new run")

@@ -10,13 +10,16 @@ from pathlib import Path
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
 from fewstep.processes import signals
+from fewstep.records.run_folders import command_of, goes_on
 
 
 def how_to_go_on(folder: Path) -> str:
     """What to do with the directory of a run that did not reach its end, as a sentence."""
-    if (folder / "checkpoints" / "last.ckpt").exists():
-        return f"Continue with: fewstep train {printable(typed('resume', str(folder)))}"
-    where = printable(folder)
+    command, where = command_of(folder), printable(folder)
+    if goes_on(folder):
+        return f"Continue with: fewstep {command} {printable(typed('resume', str(folder)))}"
+    if command == "evaluate":
+        return f"Nothing in {where} has been measured yet. The same command begins anew"
     return f"There is no checkpoint in {where} to continue from. The same command begins anew"
 
 

@@ -17,6 +17,7 @@ from fewstep.disk.plain import plain_yaml
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.records.outcome import finished
+from fewstep.records.run_folders import command_of, goes_on
 
 
 START = (LOCK, "config.yaml", "overrides.yaml", ".hydra", "metrics.csv", "checkpoints")
@@ -50,13 +51,13 @@ def check_run(folder: Path, config: Mapping[str, Any]) -> None:
     fix = "Choose another folder with hydra.run.dir=..., or leave that out"
     if finished(folder):
         raise ConfigError(f"{key}: holds a finished run, which would be overwritten. {fix}")
-    if any((folder / "checkpoints").glob("*.ckpt")):
+    if goes_on(folder):
         from fewstep.messages.words import (
             typed,  # by Hydra's grammar, which a report can do without
         )
 
         raise ConfigError(
-            f"{key}: holds a run that was cut off. Continue it with: fewstep train "
+            f"{key}: holds a run that was cut off. Continue it with: fewstep {command_of(folder)} "
             f"{typed('resume', str(folder))}. {fix}"
         )
     if foreign := [n for n in names if not _matches(n, START)]:

@@ -7,14 +7,28 @@ from pathlib import Path
 
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
+from fewstep.records.identity import config_of
 
 
 DATED = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(-\d+)?")
 """A run's folder, below the one of its name: when it began."""
 OVERRIDES = "overrides.yaml"
 """What a run was asked for."""
+SO_FAR = ".so_far"
+"""What a file of a test that is under way ends with."""
 OF_A_RUN = ("config.yaml", "results.json", "checkpoints", ".hydra")
 """What lies in a run's own folder."""
+
+
+def goes_on(folder: Path) -> bool:
+    """Whether a run that was cut off has left what the same run goes on with."""
+    left = (folder / "checkpoints").glob("*.ckpt"), (folder / "per_task").glob(f"*{SO_FAR}")
+    return any(any(files) for files in left)
+
+
+def command_of(folder: Path) -> str:
+    """The command that a run is of: `train` or `evaluate`."""
+    return "evaluate" if "checkpoint" in config_of(folder) else "train"
 
 
 def is_run(folder: Path) -> bool:

@@ -71,25 +71,32 @@ class EvalTasks(IterableDataset):
     tasks: int
     curve_tasks: int
     seed: int
+    done: int = 0
+    """Chunks at the beginning that are left out: they have been measured before."""
 
     def __len__(self) -> int:
-        return len(self._ranges())
+        return len(self._chunks())
 
     def __iter__(self) -> Iterator[Chunk]:
         worker, workers = _place_among_workers()
-        for chunk in self._ranges()[worker::workers]:
+        for chunk in self._chunks()[worker::workers]:
             setting = self.setting if chunk.start < self.curve_tasks else self.setting.final
             spec = self.setting.spec
             yield Chunk(setting, [self.split.episode(spec, self.seed, task) for task in chunk])
 
-    def _ranges(self) -> list[range]:
-        tasks = local_share(range(self.tasks))
-        edge = sum(task < self.curve_tasks for task in tasks[: self.curve_tasks])
-        return [
-            part[start : start + CHUNK]
-            for part in (tasks[:edge], tasks[edge:])
-            for start in range(0, len(part), CHUNK)
-        ]
+    def _chunks(self) -> list[range]:
+        return chunks(self.tasks, self.curve_tasks)[self.done :]
+
+
+def chunks(tasks: int, curve_tasks: int) -> list[range]:
+    """The tasks that are measured at once, of this rank; none is across the last of the curve's."""
+    own = local_share(range(tasks))
+    edge = sum(task < curve_tasks for task in own[:curve_tasks])
+    return [
+        part[start : start + CHUNK]
+        for part in (own[:edge], own[edge:])
+        for start in range(0, len(part), CHUNK)
+    ]
 
 
 @dataclass
@@ -104,6 +111,8 @@ class TaskModule(pl.LightningDataModule):
     eval_seed: int = 0
     tasks: int = 1000
     curve_tasks: int = 200
+    done: Mapping[int, int] = field(default_factory=dict)
+    """Chunks of tasks that a test leaves out, by the setting."""
     _placed: dict[Hashable, Split] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -143,14 +152,21 @@ class TaskModule(pl.LightningDataModule):
         return start
 
     def val_dataloader(self) -> list[DataLoader]:
-        return [self.loader("val", setting, self.tasks) for setting in self.settings]
+        return self._loaders("val")
 
     def test_dataloader(self) -> list[DataLoader]:
-        return [self.loader("test", setting, self.tasks) for setting in self.settings]
+        return self._loaders("test")
 
-    def loader(self, split: str, setting: Setting, tasks: int) -> DataLoader:
-        curve_tasks = min(self.curve_tasks, tasks)
-        source = EvalTasks(self._on_device(split), setting, tasks, curve_tasks, self.eval_seed)
+    def _loaders(self, split: str) -> list[DataLoader]:
+        return [
+            self.loader(split, setting, self.tasks, self.done.get(place, 0))
+            for place, setting in enumerate(self.settings)
+        ]
+
+    def loader(self, split: str, setting: Setting, tasks: int, done: int = 0) -> DataLoader:
+        """Of the first `tasks` tasks, without the chunks that are `done`."""
+        its, curve_tasks = self._on_device(split), min(self.curve_tasks, tasks)
+        source = EvalTasks(its, setting, tasks, curve_tasks, self.eval_seed, done)
         return DataLoader(source, batch_size=None)
 
     def _on_device(self, name: str) -> Split:

@@ -32,7 +32,8 @@ class Measuring(pl.LightningModule):
         super().__init__()
         self.records: list[dict] = []
         """What the last test measured, a record for each setting and protocol."""
-        self._outcomes: dict[int, list] = {}
+        self.outcomes: dict[int, list] = {}
+        """What the tasks of the test under way have said, by their setting."""
 
     @abstractmethod
     def tested(self) -> Start:
@@ -79,7 +80,7 @@ class Measuring(pl.LightningModule):
     on_validation_start = on_test_start
 
     def validation_step(self, chunk: Chunk, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self._outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
+        self.outcomes.setdefault(dataloader_idx, []).extend(self._evaluate(chunk))
 
     def on_validation_epoch_end(self) -> None:
         self._record()
@@ -99,7 +100,7 @@ class Measuring(pl.LightningModule):
         return as_numbers(execution.map(evaluate, (self.tested(),), chunk.episodes))
 
     def _record(self) -> None:
-        outcomes, self._outcomes = self._outcomes, {}
+        outcomes, self.outcomes = self.outcomes, {}
         settings = TaskModule.of(self.trainer).settings
         self.records = [
             record

@@ -34,7 +34,9 @@ from fewstep.run.stored.chosen import selected_by
 from fewstep.run.stored.origin import digests, kept
 from fewstep.run.stored.spent import peak, stopwatch
 from fewstep.run.testing.baselines import as_it_started, joint_baseline, own_baselines, untrained
-from fewstep.run.testing.results import Entrant, benchmarked, environment, header, progress, result
+from fewstep.run.testing.entrant import Entrant
+from fewstep.run.testing.results import benchmarked, environment, header, progress, result
+from fewstep.run.testing.so_far import SoFar, forget
 from fewstep.run.testing.tested import Tested
 
 
@@ -129,7 +131,9 @@ def meta_test(experiment: Experiment, tasks: TaskModule, entrant: Entrant) -> li
     only rank zero has."""
     learner, split = experiment.learner, entrant.split
     bar = TestProgress(f"{split} {entrant.init}")
-    trainer = pl.Trainer(**trainer_options(experiment.machine), logger=False, callbacks=[bar])
+    so_far = SoFar(experiment, entrant)
+    options = trainer_options(experiment.machine)
+    trainer = pl.Trainer(**options, logger=False, callbacks=[so_far, bar])
     run = trainer.test if split == "test" else trainer.validate
     run(learner, tasks, verbose=False)
     if not trainer.is_global_zero:
@@ -142,6 +146,7 @@ def meta_test(experiment: Experiment, tasks: TaskModule, entrant: Entrant) -> li
 def finish(report: dict[str, Any], folder: Path, title: str) -> None:
     """Write results.json and curves.png and tell the user."""
     write_json(folder / "results.json", report)
+    forget(folder)
     draw_curves(folder, report, title)
     where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
     print(f"\n{table(report['results'])}\n\n{where}")

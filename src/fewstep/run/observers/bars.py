@@ -15,6 +15,7 @@ from fewstep.execution.collectives import local_share
 from fewstep.records.statistics.intervals import show
 from fewstep.run.episodes import Chunk, TaskModule
 from fewstep.run.learner import MetaLearner
+from fewstep.run.measuring import Measuring
 from fewstep.run.observers.callbacks import Measure
 from fewstep.run.observers.stopwatch import Stopwatch
 
@@ -74,9 +75,11 @@ class TestProgress(pl.Callback):
         self._bar: tqdm | None = None
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Measuring)
         own = TaskModule.of(trainer)
         self._bar = _bar(
             total=len(local_share(range(own.tasks))) * len(own.settings),
+            initial=sum(map(len, pl_module.outcomes.values())),
             desc=self.label,
             unit=" tasks",
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from fewstep.run.experiment import Experiment
 from fewstep.run.observers.peak import Peak
 from fewstep.run.observers.stopwatch import Stopwatch
 from fewstep.run.testing.by_size import by_size, sizes
+from fewstep.run.testing.entrant import Entrant
 
 
 def device_name(device: torch.device) -> str:
@@ -82,19 +82,6 @@ def progress(stopwatch: Stopwatch, experiment: Experiment) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Entrant:
-    """What is tested, as results.json names it."""
-
-    init: str
-    """`trained`, or a baseline."""
-    checkpoint: str | None
-    """`best` or `last`, or the name of a file; None of a network that was never trained."""
-    folder: Path
-    """The run directory."""
-    split: str = "test"
-
-
 def result(
     record: Mapping[str, Any], split: Split, eval_seed: int, entrant: Entrant
 ) -> dict[str, Any]:
@@ -103,7 +90,7 @@ def result(
     setting: Setting = record["setting"]
     spec, per_task = setting.spec, record["per_task"]
     tasks = len(per_task["loss"])
-    label = f"{split.name}_{init}_{checkpoint or 'none'}_{spec.ways}w{spec.shots}s{spec.queries}q"
+    label = f"{entrant.label}_{spec.ways}w{spec.shots}s{spec.queries}q"
     label += f"_{spec.steps}steps_batch{spec.batch_size or 'all'}_{record['protocol']}"
     file = folder / "per_task" / f"{label}{'_varied' if spec.varies else ''}.csv"
     own = sizes(split, spec, eval_seed, tasks) if spec.varies else {}
