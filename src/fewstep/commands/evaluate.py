@@ -115,6 +115,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
         ConfigError: naming the key, the value, the limit and the fix.
     """
     check(config)
+    from fewstep.launch.resume import place
     from fewstep.run import handover
     from fewstep.run.checks.cautions import warn
     from fewstep.run.stored import checkpoint
@@ -126,31 +127,12 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     warn(experiment, training=False)
     check_inputs(experiment, tested, path)
     handover.keep(_asked(config), made)
-    return _place(config["resume"])
+    return place(config["resume"])
 
 
 def _asked(config: dict[str, Any]) -> dict[str, Any]:
     """What is tested, wherever it goes on."""
     return {**config, "resume": None}
-
-
-def _place(resume: str | None) -> dict[str, str]:
-    """Where an evaluation goes on that was stopped.
-
-    Raises:
-        ConfigError: it is finished, and its results would be written over.
-    """
-    if not resume:
-        return {}
-    from fewstep.disk.homes import expanded
-    from fewstep.messages.errors import ConfigError
-    from fewstep.records.outcome import finished
-    from fewstep.records.run_folders import run_folder
-
-    folder = run_folder(expanded(resume, "resume"), "resume")
-    if finished(folder):
-        raise ConfigError(f"resume={resume}: is finished. Leave resume out to test again")
-    return {"hydra.run.dir": str(folder.resolve())}
 
 
 def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:

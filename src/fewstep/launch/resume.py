@@ -92,6 +92,20 @@ def resumed(command: str, arguments: Arguments, length: Length = no_length) -> A
     return replace(arguments, overrides=[*added, *arguments.overrides])
 
 
+def place(resume: str | None) -> dict[str, str]:
+    """The override that has an evaluation go on in the folder where it was stopped.
+
+    Raises:
+        ConfigError: it is finished, and its results would be written over.
+    """
+    if not resume:
+        return {}
+    folder = run_folder(expanded(resume, "resume"), "resume")
+    if finished(folder):
+        raise ConfigError(f"resume={resume}: is finished. Leave resume out to test again")
+    return {"hydra.run.dir": str(folder.resolve())}
+
+
 def _resume(folder: Path | None) -> list[str]:
     return [f"resume={quoted(str(folder))}"] if folder else []
 

@@ -53,24 +53,21 @@ class SoFar(pl.Callback):
         tasks.done = {place: len(parts) for place, parts in known.items()}
         pl_module.outcomes = {place: list(chain(*parts)) for place, parts in known.items()}
         lines = [[place, part] for place, parts in known.items() for part in parts]
-        with suppress(CannotWrite), replacing(file) as aside:  # else it begins anew another time
-            aside.write_text("".join(f"{json.dumps(line)}\n" for line in [about, *lines]))
+        with suppress(CannotWrite):  # then it begins anew another time
+            with replacing(file) as aside:
+                text = "".join(f"{json.dumps(line)}\n" for line in [about, *lines])
+                aside.write_text(text, encoding="utf-8")
             self._file = file
 
     def on_validation_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Chunk,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Chunk, *place: Any, **_: Any
     ) -> None:
-        assert isinstance(pl_module, MetaLearner)
-        part = pl_module.outcomes[dataloader_idx][-len(batch.episodes) :]
+        """`place`: the batch's number, and its setting's where there are several."""
+        setting = place[1] if len(place) > 1 else 0
+        part = pl_module.outcomes[setting][-len(batch.episodes) :]
         if self._file:
-            with suppress(OSError), self._file.open("a") as out:
-                out.write(f"{json.dumps([dataloader_idx, part])}\n")
+            with suppress(OSError), self._file.open("a", encoding="utf-8") as out:
+                out.write(f"{json.dumps([setting, part])}\n")
 
     on_test_batch_end = on_validation_batch_end
 
@@ -99,7 +96,7 @@ def _read(file: Path, about: str) -> Known:
     """What a file has of this very test, up to where it breaks off."""
     found: Known = {}
     try:
-        first, *lines = file.read_text().splitlines()
+        first, *lines = file.read_text(encoding="utf-8").splitlines()
         for line in lines if json.loads(first) == about else ():
             place, part = json.loads(line)
             found.setdefault(place, []).append(part)
