@@ -22,6 +22,7 @@ from fewstep.config.room import size
 from fewstep.execution.base import CPU_THREADS
 from fewstep.execution.serial import Serial
 from fewstep.messages.errors import ConfigError
+from fewstep.run import handover
 from fewstep.run.construction.assembly import assemble, draft
 from fewstep.run.lightning import quiet_lightning
 from fewstep.run.observers.stopwatch import Stopwatch
@@ -139,6 +140,20 @@ def test_the_estimate_counts_segments() -> None:
     assert need.inner_loop == pytest.approx(peak(subject), rel=0.2)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["algorithm=combination", "algorithm.inner.steps=2", "algorithm.weights=[1,1]"],
+        ["algorithm=truncated", "algorithm.inner.steps=5", "algorithm.order=4"],
+        ["algorithm=binomial", "algorithm.inner.steps=5", "algorithm.order=4"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_takes_not_every_number_of_steps_is_estimated_by_those_that_it_takes(words) -> None:
+    subject = open_subject(assemble(config(*words)))
+    assert estimate(subject).inner_loop == pytest.approx(peak(subject), rel=0.05)
+
+
 def test_what_each_execution_holds() -> None:
     need = Need(inner_loop=100, a_step=10, kept=7, a_row=0, tasks=5)
     assert need.of("serial") == 100 + 5 * 7
@@ -208,6 +223,24 @@ def test_what_could_not_even_be_drawn_is_refused(word: str, said: str, capsys) -
     words = [w for w in SMALL if w.partition("=")[0] not in word]
     assert bench.main([*words, word]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_several_devices_are_refused_with_their_number(capsys) -> None:
+    assert bench.main([*SMALL, "trainer=ddp_cpu", "trainer.devices=2"]) == 2
+    said = (
+        "fewstep: trainer.devices=2: must be 1, as fewstep bench times one. Use trainer.devices=1"
+    )
+    assert capsys.readouterr().err.strip() == said
+
+
+def test_what_is_timed_is_what_was_settled(monkeypatch, capsys) -> None:
+    """With the length that its budget is, and not made a second time."""
+    timed = []
+    monkeypatch.setattr(measuring, "measure", timed.append)
+    monkeypatch.setattr("fewstep.bench.table.table", lambda _: "")
+    monkeypatch.setattr(handover, "assemble", lambda _: pytest.fail("it was made again"))
+    assert bench.main([*SMALL, "budget.tasks=60"]) == 0
+    assert timed[0].schedule.max_meta_iterations == 30
 
 
 def test_sizes() -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from fewstep.cli import main
 from fewstep.commands.completion import query
-from fewstep.disk.cache import entries
+from fewstep.disk.cache import cache, entries
 from fewstep.disk.cache.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
 
 
@@ -279,6 +279,28 @@ def test_a_zip_file_is_known_by_its_members_too(tmp_path, comment):
     one, other, again = (zipped(path, content, comment) for content in (b"12", b"13", b"12"))
     assert one[:3] == other[:3]
     assert one == again != other
+
+
+def test_of_a_wide_zip_file_the_directory_alone_is_read(tmp_path, monkeypatch):
+    """As some programs write it whose archives need none: the end says that it says nothing."""
+    lengths = []
+
+    def read(file, start, length):
+        lengths.append(length)
+        file.seek(start)
+        return file.read(length)
+
+    monkeypatch.setattr(cache, "_read_at", read)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 0)
+        zipped(tmp_path / "a.zip", b"1" * 10**6)
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    at = content.rfind(b"PK\5\6")
+    content[at + 12 : at + 20] = b"\xff" * 8
+    (tmp_path / "a.zip").write_bytes(content)
+    lengths.clear()
+    fingerprint(tmp_path / "a.zip")
+    assert lengths[-1] < 1000
 
 
 def test_a_gzip_file_is_known_by_its_contents_too(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,9 +22,9 @@ from fewstep.records.figures.curves import figure_of
 from fewstep.records.figures.lines import Line
 from fewstep.records.figures.style import FURTHER, PALETTE, color_of
 from fewstep.report.figures.pictures import Picture, draw
+from fewstep.report.figures.search import search_of
 from fewstep.report.figures.series import Series, looks_of, place, series_of
 from fewstep.report.runs.gather import Run
-from fewstep.report.runs.search import search_of
 from tiers import slow_but
 
 
@@ -377,6 +378,20 @@ def test_a_search_shows_each_parameter_with_the_best_marked(tmp_path) -> None:
     assert [label.get_text() for label in algorithm.get_xticklabels()] == ["Reptile", "FOMAML"]
     assert algorithm.get_xlabel() == "algorithm"
     assert search_of(section_of(several(tmp_path))) is None
+
+
+def test_a_search_shows_nothing_that_nobody_searched(tmp_path) -> None:
+    """Where a job went on, and how long its budget is; nor a trial that diverged."""
+    runs = search(tmp_path)
+    before = search_of(section_of(runs))
+    words = runs[0].folder / "overrides.yaml"
+    words.write_text(words.read_text() + "- resume=null\n")
+    record = before.first[1].run.folder / "job.json"
+    record.write_text(json.dumps({"state": "finished", "objective": 0.0}))
+    found = search_of(section_of(runs))
+    assert list(found.keys) == list(before.keys)
+    one, other = (sum(math.isnan(t.objective) for t in s.trials) for s in (before, found))
+    assert other == one + 1
 
 
 def test_the_picture_of_a_run_says_what_training_tasks_are(tmp_path) -> None:

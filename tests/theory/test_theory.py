@@ -90,7 +90,11 @@ def test_coefficients_are_those_of_the_paper(problem: FiniteProblem) -> None:
         "fomaml": {2: (1, -1), 3: (1, -2), 4: (1, -3)},
         "reptile": {2: (2, -1), 3: (3, -3), 4: (4, -6)},
     }
-    for row in averages.coefficients(problem):
+    rows = averages.coefficients(problem)
+    assert {(row["algorithm"], row["k"]) for row in rows} == {
+        (n, k) for n in table for k in (2, 3, 4)
+    }
+    for row in rows:
         paper = table[row["algorithm"]][row["k"]]
         assert (row["paper_avg_grad"], row["paper_avg_grad_inner"]) == paper
         assert (row["avg_grad"], row["avg_grad_inner"]) == pytest.approx(paper, rel=0.01)

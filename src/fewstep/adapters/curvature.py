@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fewstep.adapters.path import Path
 from fewstep.core.rules import inner_product
+from fewstep.core.rules.learned import split
 from fewstep.core.types import Params
 
 
@@ -18,7 +19,7 @@ def largest_curvature(path: Path) -> Tensor:
     """The largest eigenvalue, by magnitude, of the support loss's Hessian where a task starts, by
     power iteration."""
     at = path.params[0]
-    own = {n: p for n, p in at.items() if not n.startswith("inner/")}
+    own, _ = split(at)
     generator = torch.Generator().manual_seed(0)
     v = {n: torch.randn(p.shape, generator=generator, dtype=p.dtype) for n, p in own.items()}
     size = torch.zeros(())

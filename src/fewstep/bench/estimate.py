@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -18,8 +19,8 @@ from fewstep.run.experiment import Recipe
 
 
 PROBE = 2
-"""Inner steps of the smaller measurement; the other takes one more. The first step is unlike the
-others: its parameters are not its own."""
+"""Inner steps of the smaller measurement at least; the other takes one more. The first step is
+unlike the others: its parameters are not its own."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,19 @@ def estimate(subject: Subject) -> Need:
     With `algorithm.checkpoint_steps`, a task holds the graph of one segment, and the parameters
     and the rule's state that every segment starts from.
     """
-    (small, episode, ends), (larger, longer, _) = (_probe(subject, PROBE + i) for i in (0, 1))
-    a_step, a_row = larger - small, longer - episode
     recipe = subject.experiment.recipe
+    probe = _smaller(recipe)
+    small, episode, ends = _probe(subject, probe or recipe.inner_steps)
+    larger, longer, _ = _probe(subject, probe + 1) if probe else (small, episode, ends)
+    a_step, a_row = larger - small, longer - episode
+    probe = probe or recipe.inner_steps
     steps, segment = recipe.inner_steps, recipe.checkpoint_steps or recipe.inner_steps
     starts = math.ceil(steps / segment) if segment < steps else 0
     start = _bytes((subject.learner.params(), subject.learner.state))
     return Need(
-        inner_loop=small + (segment - PROBE) * a_step + starts * start,
+        inner_loop=small + (segment - probe) * a_step + starts * start,
         a_step=a_step,
-        kept=episode + (steps - PROBE) * a_row + ends,
+        kept=episode + (steps - probe) * a_row + ends,
         a_row=a_row,
         tasks=subject.meta_batch,
     )
@@ -100,6 +104,17 @@ def refuse(need: Need, executions: Iterable[str], chosen: str, free: int, recipe
 def _fix(ways_out: list[str], keys: list[str]) -> str:
     lower = f"lower {' or '.join(keys)}"
     return f"Use {' or '.join([*ways_out, lower])}" if ways_out else f"L{lower[1:]}"
+
+
+def _smaller(recipe: Recipe) -> int | None:
+    """The first number of inner steps that the algorithm takes, with one more; None where it takes
+    its own alone, as a combination with a weight for each."""
+    for steps in range(PROBE, max(PROBE, recipe.inner_steps) + 1):
+        with suppress(ConfigError):
+            for more in (0, 1):
+                recipe.again(steps + more, None)
+            return steps
+    return None
 
 
 def _probe(subject: Subject, steps: int) -> tuple[int, int, int]:

@@ -29,7 +29,7 @@ def help_text() -> str:
 def main(words: Sequence[str] | None = None) -> int:
     """Time the configuration that the overrides make; the exit status."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler greets, before torch loads
-    from fewstep.commands.train import settle
+    from fewstep.commands.train import length, settle
     from fewstep.config.arguments import read
     from fewstep.config.compose import compose_config, plain
     from fewstep.messages.complaint import complain
@@ -39,9 +39,13 @@ def main(words: Sequence[str] | None = None) -> int:
         if arguments.sweep or arguments.shows:
             raise ConfigError("fewstep bench times one configuration: give it key=value alone")
         config = plain(compose_config("train", arguments.overrides))
+        config |= length(config, arguments.overrides)
+        if (devices := config["trainer"]["devices"]) != 1:
+            raise ConfigError(
+                f"trainer.devices={devices}: must be 1, as fewstep bench times one. Use "
+                "trainer.devices=1"
+            )
         settle(config)
-        if config["trainer"]["devices"] > 1:
-            raise ConfigError("trainer.devices: fewstep bench times one. Use trainer.devices=1")
         from fewstep.bench.measure import measure
         from fewstep.bench.table import table
         from fewstep.run import handover

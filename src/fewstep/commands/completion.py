@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from fewstep.commands.evaluate import BESIDE
+from fewstep.commands.front import reading
 from fewstep.config.checks import flatten
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.evaluation import EVALUATE
@@ -17,6 +18,8 @@ from fewstep.messages.errors import ConfigError
 
 TABLES = ("adapt", "predict", "export", "draw", "status")
 """Commands whose keys stand in a table of their own."""
+READERS = ("adapt", "predict")
+"""Those of them that take the keys by which pictures are read."""
 
 
 def query(line: str, commands: Iterable[str]) -> list[str]:
@@ -30,11 +33,12 @@ def query(line: str, commands: Iterable[str]) -> list[str]:
         return _cleared(value) if key == "clear" and equals else _begun(["clear="], word)
     if command in TABLES:
         keys = import_module(f"fewstep.commands.{command}").KEYS
+        keys = reading(keys) if command in READERS else keys
         if not equals:
             return _begun([f"{name}=" for name in keys], word)
         choices = keys[key].choices if key in keys else ()
         return [f"{key}={choice} " for choice in _begun(choices, value)]
-    if command not in ("train", "evaluate", "episodes"):
+    if command not in ("train", "evaluate", "episodes", "bench"):
         return []
     own = import_module("fewstep.commands.episodes").KEYS if command == "episodes" else {}
     if equals and key in own:
@@ -42,7 +46,7 @@ def query(line: str, commands: Iterable[str]) -> list[str]:
     if equals:
         return [f"{key}={choice} " for choice in _choices(key) if choice.startswith(value)]
     overrides = [w for w in words[2:-1] if "=" in w and w.partition("=")[0] not in own]
-    found = _keys("train" if own else command, overrides, word)
+    found = _keys("evaluate" if command == "evaluate" else "train", overrides, word)
     return [*_begun([f"{name}=" for name in own], word), *found]
 
 
@@ -54,7 +58,6 @@ def _cleared(value: str) -> list[str]:
     """What `fewstep cache clear=` may be followed by."""
     from fewstep.disk.cache.cache import cache_dir
     from fewstep.disk.cache.contents import contents
-    from fewstep.messages.errors import ConfigError
 
     try:
         found = contents(cache_dir())

@@ -108,6 +108,8 @@ def read(words: Sequence[str]) -> Request:
         if key not in KEYS:
             hint = did_you_mean(key, KEYS)
             raise ConfigError(f"{word}: there is no key {key}.{hint} Known are {', '.join(KEYS)}")
+        if key in given:
+            raise ConfigError(f"{word}: {key} is given twice. Leave one of them out")
         given[key] = word
         values[key] = int(text) if KEYS[key].kind is int and text.isdecimal() else text
     check_values(values, KEYS)

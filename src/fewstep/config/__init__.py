@@ -1,1 +1,1 @@
-"""From words to a checked configuration. Nothing here imports torch."""
+"""From words to a checked configuration. Nothing here imports torch at the top."""

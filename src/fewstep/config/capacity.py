@@ -20,7 +20,7 @@ Config = Mapping[str, Any]
 INDEX = 8
 """Bytes of one index into the support set."""
 FIGURES = 800
-"""Bytes of what is kept of one measured task, a tensor for each figure."""
+"""Bytes of what is kept of one measured task."""
 NAME = 80
 """Bytes of what is kept of one class, its name above all."""
 CHUNK = 32

@@ -1,4 +1,4 @@
-"""How much memory there is, in bytes (Linux); needs no torch."""
+"""How much memory there is, in bytes (Linux); torch is asked for a GPU's alone."""
 
 from __future__ import annotations
 

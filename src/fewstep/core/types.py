@@ -89,6 +89,10 @@ class EpisodeSpec:
     """Whether `ways` and `shots` are the most, and each task draws its own numbers of them."""
 
 
+SPLITS = ("train", "val", "test")
+"""The names of the parts of a dataset."""
+
+
 class Split(Protocol):
     """One part (train, val or test) of a dataset, as a source of tasks."""
 

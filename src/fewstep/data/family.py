@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewstep.core.types import Episode, EpisodeSpec
-from fewstep.data.classes.class_lists import SPLITS
+from fewstep.core.types import SPLITS, Episode, EpisodeSpec
 from fewstep.data.digest import source_sha256
 from fewstep.data.rows import placed
 from fewstep.data.sampler import Draws, check_counts

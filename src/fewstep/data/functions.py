@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from fewstep.core.objectives import Objective, Regression
-from fewstep.core.types import Episode, EpisodeSpec
-from fewstep.data.classes.class_lists import SPLITS
+from fewstep.core.types import SPLITS, Episode, EpisodeSpec
 from fewstep.data.rows import inputs_of, placed
 from fewstep.data.sampler import Draws, check_counts
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from fewstep.core.objectives import Regression
-from fewstep.core.types import Episode, EpisodeSpec
+from fewstep.core.types import SPLITS, Episode, EpisodeSpec
 from fewstep.data.digest import source_sha256
 from fewstep.data.sampler import CLASSES, Draws, check_counts
 
@@ -45,7 +45,7 @@ class Sine:
     def open(self) -> dict[str, SineSplit]:
         """The splits `train`, `val` and `test`: each an endless row of waves of its own."""
         grid = np.linspace(self.low, self.high, self.points)
-        return {name: SineSplit(name, grid) for name in ("train", "val", "test")}
+        return {name: SineSplit(name, grid) for name in SPLITS}
 
 
 class SineSplit:

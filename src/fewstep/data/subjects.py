@@ -139,7 +139,7 @@ class Brains(Family):
 
 @dataclass
 class Subjects(Brains):
-    """Subjects of `fewest_voxels` to `voxels` voxels, seen in training with `fewest_images` to
+    """Subjects with as many voxels as `voxels` spans, seen in training with `fewest_images` to
     `shots.train_shots` pictures; nothing is read.
 
     A test subject has `test_voxels`, and answers to `shots` pictures.

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from fewstep.core.objectives import Classification, Objective
-from fewstep.data.classes.class_lists import SPLITS, Parts, shuffled
+from fewstep.core.types import SPLITS
+from fewstep.data.classes.class_lists import Parts, shuffled
 from fewstep.data.classes.split import ClassSplit
 from fewstep.data.images.decode import MODES
 from fewstep.data.images.preparation import Preparation

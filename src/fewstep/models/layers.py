@@ -50,7 +50,7 @@ class SameConv2d(nn.Conv2d):
         bias = None if self.normalized else self.bias
         if self._has_patches(x):
             outputs = strided_conv2d(x, self.weight, bias)
-            if x.is_cuda:  # see `execution.in_plain_memory`; `contiguous` may leave 1x1 as it is
+            if x.is_cuda:  # see `vmap.in_plain_memory`; `contiguous` may leave 1x1 as it is
                 return outputs.clone(memory_format=torch.contiguous_format)
             return outputs
         step, (height, width) = self.stride[0], x.shape[-2:]

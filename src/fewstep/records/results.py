@@ -12,7 +12,7 @@ from typing import Any
 from fewstep.disk.files import replacing
 from fewstep.disk.plain import plain_text
 from fewstep.messages.columns import aligned
-from fewstep.records import words
+from fewstep.records import sizes, words
 from fewstep.records.statistics.intervals import finite, show
 
 
@@ -51,7 +51,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     more = [n for n in ("batch_size", "queries") if len({r[n] for r in results}) > 1]
     rows: dict[tuple, dict[str, str]] = {}
     for r in results:
-        setting = words.setting(r["ways"], r["shots"], "acc", varies="by_ways" in r)
+        setting = words.setting(r["ways"], r["shots"], "acc", varies=sizes.varies(r))
         others = ["all" if r[n] is None else str(r[n]) for n in more]
         row = (r["init"], r["checkpoint"] or "-", setting, str(r["steps"]), *others)
         row = (*row, str(r["tasks"]))

@@ -22,6 +22,7 @@ from fewstep.run.learned import Learned
 from fewstep.run.stored import shipped
 from fewstep.run.stored.starting import stored
 from fewstep.run.stored.weights import digest
+from fewstep.use.about import ABOUT
 from fewstep.use.cards import card_text, run_card
 from fewstep.use.initialization import Initialization, start_of
 from fewstep.use.learning import Learner
@@ -69,7 +70,7 @@ def load(
         return Backbone.named(name.removeprefix(BACKBONE), weights, size)
     _check_own(name, weights, size)
     path = expanded(init, "init")
-    if name not in shipped.names() and (path / "classifier.json").is_file():
+    if name not in shipped.names() and (path / ABOUT).is_file():
         from fewstep.use.about import read
         from fewstep.use.backbone.backbone import NODE, Backbone
         from fewstep.use.saved import load_classifier
@@ -90,7 +91,7 @@ def _adapted_from(
 ) -> Initialization | Backbone:
     """What a saved classifier was adapted from, if it is there as it was."""
     name, saved = first["name"], f"init={folder}: is a saved classifier"
-    if name not in shipped.names() and (Path(name) / "classifier.json").exists():
+    if name not in shipped.names() and (Path(name) / ABOUT).is_file():
         raise ConfigError(f"{saved} of a classifier, {printable(name)}. Adapt again")
     try:
         made = load(name, trust)

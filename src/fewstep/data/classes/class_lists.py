@@ -11,13 +11,12 @@ from typing import NoReturn
 import numpy as np
 from torch import Tensor
 
+from fewstep.core.types import SPLITS
 from fewstep.data.classes.name_lists import Names, read_names
 from fewstep.data.classes.split import ClassSplit
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import some
 
-
-SPLITS = ("train", "val", "test")
 
 Parts = dict[str, list[str]]
 """The class names of each split."""

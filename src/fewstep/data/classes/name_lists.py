@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fewstep.data.digest import composed
 from fewstep.disk import tables, texts
 
 
@@ -31,14 +32,14 @@ class Names:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = list(names)
-        self._composed = {unicodedata.normalize("NFC", name): name for name in self.names}
+        self._composed = {composed(name): name for name in self.names}
         # Where two folders differ in nothing but that, each is found by its own spelling.
         self._composed |= {name: name for name in self.names}
         self.with_hash = any(name.startswith("#") for name in self.names)
 
     def get(self, text: str) -> str | None:
         """The class of this name; letters and accents may be one sign or two (macOS)."""
-        return self._composed.get(text) or self._composed.get(unicodedata.normalize("NFC", text))
+        return self._composed.get(text) or self._composed.get(composed(text))
 
     def meant(self, text: str) -> str | None:
         """The first class that one of the readings of a line or cell names."""

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
-from unicodedata import normalize
 from warnings import warn
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fewstep.data.digest import data_sha256
+from fewstep.data.digest import composed, data_sha256
 from fewstep.data.images.decode import USUAL, Reading, decode, limited
 from fewstep.data.images.decoding import Picture, decoded
 from fewstep.disk.archives import archive
@@ -148,7 +147,7 @@ def _by_name(classes: Classes) -> Classes:
     """
     found: Classes = {}
     for name, pictures in classes.items():
-        found.setdefault(normalize("NFC", name), []).extend(pictures)
+        found.setdefault(composed(name), []).extend(pictures)
     return dict(sorted(found.items()))
 
 

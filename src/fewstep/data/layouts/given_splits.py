@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from fewstep.core.types import SPLITS
+from fewstep.data.digest import composed
 from fewstep.data.images.pictures import Classes
 
-
-SPLITS = ("train", "val", "test")
 
 SPELLINGS = {
     "train": "train",
@@ -70,7 +69,7 @@ def together(splits: Mapping[str, Classes], where: str) -> Found:
     clash = None
     for split in (name for name in SPLITS if name in splits):
         for label, found in splits[split].items():
-            name = spelled.setdefault(unicodedata.normalize("NFC", label), label)
+            name = spelled.setdefault(composed(label), label)
             if name in homes and clash is None:
                 clash = (
                     f"dataset.root='{where}': class '{name}' is in {homes[name]} and in {split}, "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from fewstep.data.digest import composed
 from fewstep.data.images import pictures
 from fewstep.data.images.pictures import Classes, Picture
 from fewstep.data.layouts import places
@@ -156,4 +156,4 @@ def _shared(parts: tuple[str, ...], wanted: tuple[str, ...]) -> int:
 
 
 def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text.strip())
+    return composed(text.strip())

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewstep.core.types import SPLITS
 from fewstep.data.digest import data_sha256
-from fewstep.data.layouts.given_splits import SPLITS, split_of
+from fewstep.data.layouts.given_splits import split_of
 from fewstep.disk.cache.cache import Content, cached, fingerprint
 from fewstep.disk.pickles import pickled
 

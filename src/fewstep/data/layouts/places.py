@@ -11,6 +11,7 @@ from PIL import Image
 from fewstep.data.images.pictures import Picture
 from fewstep.data.layouts.given_splits import check_once, split_of
 from fewstep.disk.archives import archive
+from fewstep.disk.litter import is_hidden
 
 
 DEEPEST = 8
@@ -19,14 +20,14 @@ DEEPEST = 8
 
 def entries(folder: Path) -> list[Path]:
     """What is in a folder, sorted, without what desktops leave behind."""
-    return sorted(p for p in folder.iterdir() if not archive.is_hidden(Path(p.name)))
+    return sorted(p for p in folder.iterdir() if not is_hidden(Path(p.name)))
 
 
 def subfolders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted."""
     with os.scandir(folder) as inside:  # asks for no file's status, of which there may be many
         found = [Path(entry.path) for entry in inside if entry.is_dir()]
-    return sorted(path for path in found if not archive.is_hidden(Path(path.name)))
+    return sorted(path for path in found if not is_hidden(Path(path.name)))
 
 
 def is_image(name: str) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from fewstep.core.types import SPLITS
 from fewstep.data.images import pictures
 from fewstep.data.images.pictures import Classes, Picture
 from fewstep.data.layouts import places
-from fewstep.data.layouts.given_splits import SPLITS, split_of
+from fewstep.data.layouts.given_splits import split_of
 from fewstep.disk import tables
 from fewstep.disk.archives import archive
 

@@ -17,7 +17,6 @@ from fewstep.disk.archives.tars import Tar
 from fewstep.disk.archives.zips import Zip
 from fewstep.disk.bad_files import MOST
 from fewstep.disk.folders import below
-from fewstep.disk.litter import is_hidden as is_hidden
 from fewstep.disk.magic import kind
 
 

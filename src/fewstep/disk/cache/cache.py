@@ -41,6 +41,8 @@ END = struct.Struct("<4s8xI6x")
 """The end of a zip file: its mark, and the bytes of the directory in front of it."""
 BETWEEN = 76
 """The bytes that lie between the two in a zip file of more than 4 GiB."""
+ZIP64, FULL = b"PK\6\6", 0xFFFFFFFF
+"""How these begin, and what the end then says of the directory."""
 
 
 def cache_dir() -> Path:
@@ -172,6 +174,9 @@ def _seal(path: Path, size: int) -> int | None:
         if found < 0 or len(tail) < found + END.size:
             return zlib.crc32(tail)  # no whole zip file: whoever reads it will say so
         _, length = END.unpack_from(tail, found)
+        wide = tail.rfind(ZIP64, 0, found)
+        if length == FULL and wide >= 0:  # as some write it who never need it
+            length = int.from_bytes(tail[wide + 40 : wide + 48], "little")
         start = max(0, first + found - length - BETWEEN)
         return zlib.crc32(_read_at(file, start, first + found - start))
 

@@ -12,12 +12,11 @@ from matplotlib.figure import Figure
 from fewstep.records.figures import layout
 from fewstep.records.figures.panel import Panel, handle, notes
 from fewstep.records.figures.style import STYLE
-from fewstep.report.figures import dots, finals
+from fewstep.report.figures import dots, finals, trials
 from fewstep.report.figures.panels import Looks, adaptation, protocols_of, training
+from fewstep.report.figures.search import Search, search_of
 from fewstep.report.figures.series import Look, Series, looks_of, series_of
 from fewstep.report.reproduction import four
-from fewstep.report.runs import search
-from fewstep.report.runs.search import Search, search_of
 from fewstep.report.sections import Section
 from fewstep.report.tables.table import Row
 
@@ -135,13 +134,13 @@ def _finals(every: Shown) -> Picture:
 
 
 def _search(found: Search) -> Picture:
-    star = handle("best trial", search.BEST | {"ms": 11})
-    handles = [handle("trials", search.TRIAL), star]
-    handles += [handle("chance", search.CHANCE)] if found.chance is not None else []
+    star = handle("best trial", trials.BEST | {"ms": 11})
+    handles = [handle("trials", trials.TRIAL), star]
+    handles += [handle("chance", trials.CHANCE)] if found.chance is not None else []
     named = layout.legend(handles, SIZE[0] * min(len(found.keys), COLUMNS))
     figure, grid = layout.panels(len(found.keys), COLUMNS, SIZE, named)
     for axes, key in zip(grid, found.keys, strict=True):
-        search.fill(axes, found, key, SIZE)
+        trials.fill(axes, found, key, SIZE)
     caption = f"The search: {len(found.trials)} trials on {found.setting}, each by its objective."
     return Picture("search", caption, figure)
 

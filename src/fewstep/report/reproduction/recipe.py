@@ -50,7 +50,7 @@ def otherwise(experiment: str, row: Row) -> list[str]:
         wanted, found = (None if c.get(name) in ([], {}) else c.get(name) for c in (recipe, own))
         if found == wanted or _is_of(name, SAID + PROPOSED + BESIDE):
             continue
-        known = name in own or any(key.startswith(f"{name}.") for key in own)
+        known = name in own
         lines += [f"{name}={typed(own[name])}, not {typed(recipe.get(name))}"] if known else []
         lines += [] if known else [f"{name} is not recorded"]
     return lines
