@@ -19,21 +19,19 @@ import torch
 from torch import Tensor
 
 from fewstep.adapters.gradient import InnerLoop
-from fewstep.config.compose import compose_config, plain
-from fewstep.config.limits import check_training
 from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD
 from fewstep.core.types import Episode, EpisodeSpec, Params
 from fewstep.records.statistics.intervals import mean_ci95
-from fewstep.run.construction.assembly import draft, opened
+from fewstep.run.construction.assembly import opened
 from fewstep.run.construction.build import build_tasks
 from fewstep.run.episodes import TaskModule
 from fewstep.run.experiment import Experiment
 from fewstep.run.learner import MetaLearner
-from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.theory.problem import flat
+from fewstep.theory.training import drafted, train
 
 
 K, BATCH, SHOTS = 4, 25, 20
@@ -73,10 +71,7 @@ def experiments(overrides: Sequence[str]) -> dict[str, Experiment]:
     """
     drafts = {}
     for name, outer in TRAININGS.items():
-        words = [f"algorithm={name}", *COMMON, outer, *overrides]
-        config = plain(compose_config("train", words))
-        check_training(config)
-        drafts[name] = draft(config)
+        drafts[name] = drafted([f"algorithm={name}", *COMMON, outer, *overrides])
     splits = opened(drafts["reptile"]).splits
     return {name: replace(made, splits=splits) for name, made in drafts.items()}
 
@@ -129,7 +124,6 @@ def during_training(trainings: Mapping[str, Experiment]) -> dict[str, Any]:
 
     It is measured on tasks of the training classes that no training meets: those of the next seed.
     """
-    quiet_lightning()
     spec, first = EpisodeSpec(5, SHOTS, 0, K, BATCH), trainings["reptile"]
     split = first.splits["train"].to("cpu", torch.float32)
     episodes = [split.episode(spec, first.seed + 1, i) for i in range(TASKS)]
@@ -148,15 +142,6 @@ def _train(
     experiment: Experiment, tasks: TaskModule, episodes: Sequence[Episode]
 ) -> list[dict[str, float]]:
     end = experiment.schedule.max_meta_iterations
-    torch.set_rng_state(experiment.chance)
     agreement = Agreement(episodes, max(1, end // MEASUREMENTS))
-    trainer = pl.Trainer(
-        **trainer_options(experiment.machine),
-        max_steps=end,
-        max_epochs=-1,
-        limit_val_batches=0,
-        logger=False,
-        callbacks=[agreement],
-    )
-    trainer.fit(experiment.learner, tasks)
+    train(experiment, tasks, [agreement])
     return agreement.points

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 
 from fewstep.adapters.curvature import largest_curvature
@@ -25,18 +24,16 @@ from fewstep.adapters.path import Path
 from fewstep.algorithms.binomial import Binomial
 from fewstep.algorithms.hessian_free import HessianFree
 from fewstep.algorithms.imaml import IMAML
-from fewstep.config.compose import compose_config, plain
-from fewstep.config.limits import check_training
 from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Prox
 from fewstep.core.types import Episode, Params, Start
-from fewstep.run.construction.assembly import draft, opened
+from fewstep.run.construction.assembly import opened
 from fewstep.run.construction.build import build_tasks
 from fewstep.run.experiment import Experiment
-from fewstep.run.lightning import quiet_lightning, trainer_options
 from fewstep.theory.problem import flat
 from fewstep.theory.tables import ESTIMATES
+from fewstep.theory.training import drafted, train
 
 
 STEPS, ORDERS, TASKS = 5, (1, 2, 3, 4), 40
@@ -79,9 +76,7 @@ def experiment_of(case: Case, words: Sequence[str]) -> Experiment:
         ConfigError: data that is missing or damaged.
     """
     given = [*case.words, f"max_meta_iterations={case.meta_iterations}", *words]
-    config = plain(compose_config("train", given))
-    check_training(config)
-    return opened(draft(config))
+    return opened(drafted(given))
 
 
 def measured(case: Case, experiment: Experiment, tasks: int = TASKS) -> list[dict[str, Any]]:
@@ -92,7 +87,7 @@ def measured(case: Case, experiment: Experiment, tasks: int = TASKS) -> list[dic
     rows = []
     for trained in (False, True):
         if trained:
-            _train(experiment)
+            train(experiment, build_tasks(experiment))
         net = Net(copy.deepcopy(experiment.learner.net.module).double())
         problem = Problem(net, experiment.objective)
         bends = [bend(problem, episode) for episode in episodes]
@@ -147,16 +142,3 @@ def _summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     ]
     single = {key: statistics.median(f[key] for f in found) for key in ("curvature", *ESTIMATES)}
     return {**single, **kinds, "binomial_nearer": nearer}
-
-
-def _train(experiment: Experiment) -> None:
-    quiet_lightning()
-    torch.set_rng_state(experiment.chance)
-    trainer = pl.Trainer(
-        **trainer_options(experiment.machine),
-        max_steps=experiment.schedule.max_meta_iterations,
-        max_epochs=-1,
-        limit_val_batches=0,
-        logger=False,
-    )
-    trainer.fit(experiment.learner, build_tasks(experiment))
