@@ -171,6 +171,21 @@ def test_what_diverged_is_not_averaged_away() -> None:
     assert table(results(0, 0.2, loss=None))[0].endswith("| 20.00 ± 2.00 (diverged) |")
 
 
+def test_a_file_without_an_interval_has_not_diverged() -> None:
+    bare = results(0, 0.8)
+    del bare["results"][0]["acc_ci95"]
+    assert table(bare)[0].endswith("| 80.00 |")
+    assert table(bare, results(1, 0.9))[0].endswith("| 85.00 (seeds ± 63.53) |")
+    assert table(results(0, 0.8, acc_ci95=None))[0].endswith("| diverged |")
+
+
+def test_a_protocol_that_no_table_has_a_column_for_is_refused(tmp_path: Path, capsys) -> None:
+    write(tmp_path / "a", results(0, 0.8, protocol="oracle"))
+    assert report_command.main([str(tmp_path)]) == 2
+    known = "must be one of inductive, transductive, support. Leave this file out"
+    assert f"results.json: results[0].protocol=oracle: {known}" in capsys.readouterr().err
+
+
 def test_the_committed_results_keep_their_recipes_apart() -> None:
     folder = Path(__file__).parents[2] / "docs" / "results"
     lines = report.markdown(report.rows(report.read([folder]))).splitlines()[2:]

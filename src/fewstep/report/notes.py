@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fewstep.records import measures, words
 from fewstep.records.statistics.intervals import FEW
 from fewstep.report.tables.best import best
+from fewstep.report.tables.columns import of_split
 from fewstep.report.tables.table import Row
 
 
@@ -58,9 +59,10 @@ def note(table: Sequence[Row]) -> list[str]:
     for row in table:
         whose.setdefault(kind(row), {})[words.dataset(row["dataset"])] = None
     alone = len(whose) == 1
+    said = {name: of_split(text, table) for name, text in KINDS.items()}
     return sentences + [
         text if alone else f"Of {', '.join(whose[name])}: {text}"
-        for name, text in KINDS.items()
+        for name, text in said.items()
         if name in whose
     ]
 

@@ -127,7 +127,7 @@ CANDIDATES: tuple[Callable[[Row], str], ...] = (
     lambda row: f"{row['meta_iterations']:,} meta-iterations",
     lambda row: f"{row['steps']} test steps",
     lambda row: f"pictures shifted by up to {row['shift']}" if row["shift"] else "",
-    lambda row: f"{row['tasks']:,} test tasks",
+    lambda row: f"{row['tasks']:,} {'meta-validation' if row['split'] == 'val' else 'test'} tasks",
     lambda row: f"{row['checkpoint']} checkpoint",
     lambda row: row["name"],
     lambda row: f"recipe {row.recipe[:6]}",

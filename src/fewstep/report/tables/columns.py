@@ -47,7 +47,7 @@ def columns(table: Sequence[Row]) -> list[Column]:
     found = [Column(words.named(name), [_own(row, name) for row in table]) for name in own]
     for name, text, of in _CONTEXT:
         cells = [of(row) for row in table]
-        found.append(Column(_of_split(name, table), cells, _of_split(text, table)))
+        found.append(Column(of_split(name, table), cells, of_split(text, table)))
     spent = [work(row) for row in table]
     found += [Column(name, [of(s) for s in spent], text) for name, text, of in _SPENT]
     found = [column for column in found if any(column.cells) and not _of_first_order(column)]
@@ -61,7 +61,7 @@ def columns(table: Sequence[Row]) -> list[Column]:
     return [*found, *(Column(name, cells) for name, cells in further(table).items())]
 
 
-def _of_split(text: str, table: Sequence[Row]) -> str:
+def of_split(text: str, table: Sequence[Row]) -> str:
     """What is said of test tasks, where all of them are of meta-validation."""
     validation = all(row["split"] == "val" for row in table)
     return text.replace("test tasks", "meta-validation tasks") if validation else text
