@@ -40,6 +40,13 @@ def write(folder: Path, content: dict) -> Path:
     return folder
 
 
+def test_reports_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path / "a", results(0, 0.8))
+    assert report_command.main([str(tmp_path)]) == 0
+    (folder,) = Path("outputs", "reports").iterdir()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{6}", folder.name)
+
+
 def test_seeds_are_gathered_and_their_intervals_kept_apart(tmp_path: Path, capsys) -> None:
     """80 and 82 %: mean 81; over tasks as each, 2; over seeds 12.706 * sqrt(2) / sqrt(2)."""
     write(tmp_path / "a", results(0, 0.80))
