@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ class Thing:
     label: str = "a"
     on: bool = False
     other: list[int] | None = None
+    root: str | Path | None = None
 
 
 def anything(size: int, **others):
@@ -33,6 +35,8 @@ def anything(size: int, **others):
         ({"size": 1, "rate": "x"}, "part.rate=x: must be a number or null"),
         ({"size": 1, "label": 3}, "part.label=3: must be a text"),
         ({"size": 1, "on": 1}, "part.on=1: must be true or false"),
+        ({"size": 1, "root": 2026}, "part.root=2026: must be a text or null"),
+        ({"size": 1, "root": ["a", "b"]}, "part.root=['a', 'b']: must be a text or null"),
         ({"siz": 1}, "part.siz=1: Thing takes no such argument. Did you mean size?"),
         ({}, "part.size is missing: Thing needs it"),
     ],
@@ -46,6 +50,8 @@ def test_arguments_that_are_refused(arguments, message):
 def test_arguments_that_are_taken():
     assert call(Thing, "part", {"size": 1, "rate": 2}) == Thing(1, 2)
     assert call(Thing, "part", {"size": 1, "rate": None, "other": "x"}) == Thing(1, other="x")
+    for root in ("2026", Path("2026"), None):
+        assert call(Thing, "part", {"size": 1, "root": root}) == Thing(1, root=root)
     assert call(anything, "part", {"size": 1, "more": 2}) == (1, {"more": 2})
     with pytest.raises(ConfigError, match=r"part\.size is missing"):
         call(anything, "part", {"more": 2})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 
@@ -125,3 +126,11 @@ def test_the_usual_network_of_a_dataset_is_the_one_that_its_file_chooses(dataset
         USUAL[config.dataset._target_.removeprefix("fewstep.data.")]
         == config.model._target_.rpartition(".")[2]
     )
+
+
+@pytest.mark.parametrize("value", [True, float("nan"), ["a"], 3])
+def test_a_dashboard_is_told_texts(value: Any) -> None:
+    target = "fewstep.loggers.dashboard.Dashboard"
+    with pytest.raises(ConfigError, match=r"^logger\.project=.*: must be a text"):
+        check_logger({"_target_": target, "project": value})
+    check_logger({"_target_": target, "project": "mine", "offline": None, "tags": ["a"]})

@@ -476,6 +476,14 @@ def test_lists_that_cannot_be(lists: dict, rates: dict, words: str) -> None:
         check_fixed(learner(InnerLoop(SGD(0.1), 3, **lists), rates=rates))
 
 
+@pytest.mark.parametrize("given", [True, None, 3, "0.*", {"0.*": 1}, [1], b"0.*"])
+def test_what_is_no_list_of_names_is_refused(given: Any) -> None:
+    for name in ("fixed", "reset", "frozen"):
+        with pytest.raises(ValueError, match=rf"^algorithm\.inner\.{name}=.*: must be a list of p"):
+            InnerLoop(SGD(0.1), 3, **{name: given})
+    assert InnerLoop(SGD(0.1), 3, fixed={"0.*"}).fixed == ("0.*",)  # pyright: ignore[reportArgumentType]
+
+
 def test_a_cosine_ends_where_a_line_does() -> None:
     step = OuterStep(torch.optim.SGD, lr=2.0, final_lr=0.5, schedule=cosine)
     rates = [2.0 * step.scale(i, of=4) for i in range(5)]

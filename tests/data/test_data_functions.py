@@ -114,6 +114,11 @@ def _lost(rng, spec):
     return tuple(np.log(part - 10) for part in lines(rng, spec))
 
 
+def _masked(rng, spec):
+    support_x, *others = lines(rng, spec)
+    return np.ma.array(support_x, mask=np.arange(len(support_x)) == 0), *others
+
+
 def _wide(rng, spec):
     *others, query_y = lines(rng, spec)
     return *others, np.stack([query_y, query_y], 1)
@@ -127,6 +132,7 @@ REFUSED = {
     "many as the spec asks for",
     _impure: "_impure draws another task from the same generator: a run could not be repeated. "
     "Take all that is random from its first argument",
+    _masked: "_masked: support_x: 1 of its values are masked. Fill them",
     _wide: "_wide: query_y: its examples are of [2], and those of support_y of [1]",
     _lost: "_lost: support_x: 4 of 4 examples hold values that are not finite (number 0, 1, 2, ",
 }

@@ -107,6 +107,7 @@ STRANGE = {
     "no about": ({"about": None}, "it cannot be read as a manifest (it has no about)"),
     "ways of text": ({"about": {"ways": "5"}}, "(its ways is 5)"),
     "no seed": ({"about": {"seed": -1}}, "(its seed is -1)"),
+    "a seed of 65 bits": ({"about": {"seed": 2**64}}, "(its seed is 18446744073709551616)"),
     "data of nothing": ({"about": {"data_sha256": None}}, "(its data_sha256 is None)"),
     "ids of text": (
         {"class_ids": np.array(["a"])},
@@ -126,6 +127,10 @@ STRANGE = {
     "names alone": (
         {"class_ids": np.zeros(0, int)},
         "(it has other numbers of class_ids than of class_names)",
+    ),
+    "a class with two names": (
+        {"class_ids": np.array([3, 3]), "class_names": np.array(["class 3", "class 4"])},
+        "(its class_ids have one twice)",
     ),
     "no names": (
         {"class_ids": np.zeros(0, int), "class_names": np.array([], dtype="U1")},
@@ -159,12 +164,23 @@ def test_a_task_of_somebodys_that_is_none_is_refused(file: Path, tmp_path: Path)
     for changes, text in (
         ({"classes": first.classes[[0, 0, 2, 3, 4]]}, "its task 0 has a class twice"),
         ({"query": first.support[::2]}, "its task 0 asks for an image that it has shown"),
+        ({"support": np.repeat(first.support[::2], 2)}, "its task 0 shows an image twice"),
         ({"shots": (1, 3, 2, 2, 2)}, "its task 0 is 5-way 3-shot, and it says 5-way 2-shot with 1"),
         ({"queries": (2, 1, 1, 1), "query": first.query}, "have other numbers of classes than"),
     ):
         manifest.write(tmp_path / "x.npz", replace(tasks, tasks=[first._replace(**changes)]))
         with pytest.raises(ValueError, match=text):
             manifest.read(tmp_path / "x.npz")
+
+
+def test_an_image_that_is_asked_for_twice_is_refused(file: Path, tmp_path: Path) -> None:
+    tasks = manifest.read(file)
+    first = tasks.tasks[0]
+    twice = first._replace(queries=(2,) * 5, query=np.repeat(first.query, 2))
+    about = {**tasks.about, "queries": 2}
+    manifest.write(tmp_path / "x.npz", replace(tasks, about=about, tasks=[twice]))
+    with pytest.raises(ValueError, match="its task 0 asks for an image twice"):
+        manifest.read(tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize("what", STRANGE)

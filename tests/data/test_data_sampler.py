@@ -156,6 +156,8 @@ def test_no_steps_are_no_batches(size):
         ({"queries": -1}, "queries=-1: must be at least 0"),
         ({"steps": -1}, "steps=-1: must be at least 0"),
         ({"batch_size": 0}, "batch_size=0: must be at least 1"),
+        ({"varies": "no"}, "varies='no': must be true or false"),
+        ({"replacement": 1}, "replacement=1: must be true or false"),
         ({"batch_size": 11, "replacement": True}, "has 10 examples; use at most 10"),
     ],
 )

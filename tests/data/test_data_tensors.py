@@ -24,6 +24,9 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, 3, 2)) + LABELS[:, None, None]
 
 
+MASKED = np.ma.array(X, mask=np.isin(np.arange(X.size), (7, 70)).reshape(X.shape))
+
+
 def test_no_objective_is_that_of_classes() -> None:
     assert isinstance(TensorClasses(X, LABELS, objective=None).objective, Classification)
 
@@ -185,6 +188,19 @@ REFUSED: dict[str, tuple[Any, Any, dict, str]] = {
         {},
         "x: is sparse. Give plain numbers, as x.to_dense()",
     ),
+    "masked": (
+        MASKED,
+        LABELS,
+        {},
+        "x: 2 of its values are masked. Fill them, as x.filled(0), or leave these examples out",
+    ),
+    "masked in a list": ([*MASKED], LABELS, {}, "x: 2 of its values are masked."),
+    "masked labels": (X, np.ma.array(LABELS, mask=LABELS == 3), {}, "y: 5 of its values are"),
+    "no values": (torch.zeros(N, 2, device="meta"), LABELS, {}, "x: is a meta tensor. Give plain"),
+    "another split in every process": (X, LABELS, {"split_seed": None}, "split_seed=None: must be"),
+    "a seed that is no number": (X, LABELS, {"split_seed": float("nan")}, "split_seed=nan: must"),
+    "a seed of truth": (X, LABELS, {"split_seed": True}, "split_seed=True: must be a whole number"),
+    "a seed of text": (X, LABELS, {"split_seed": "1"}, "split_seed='1': must be a whole number"),
     "ragged": ([[1, 2], [3]], [0, 1], {}, "x: cannot be made one array ("),
     "one-hot": (
         X,
@@ -261,6 +277,24 @@ def test_what_cannot_be_is_told(what: str) -> None:
     with pytest.raises(ValueError) as refusal:  # noqa: PT011
         TensorClasses(x, y, **more)
     assert str(refusal.value).startswith(message)
+
+
+def test_a_number_and_a_truth_value_are_two_classes() -> None:
+    labels = np.array([1, True, "b", 2] * 10, dtype=object)
+    assert TensorClasses(X, labels).class_names == ["True", "1", "2", "b"]
+    whole = np.ma.array(X)  # of which nothing is masked
+    assert TensorClasses(whole, LABELS, split_seed=np.int64(0)).open().keys() == {
+        "train",
+        "val",
+        "test",
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated")
+def test_numbers_that_stand_for_others_are_refused() -> None:
+    quantized = torch.quantize_per_tensor(torch.rand(N, 2), 0.1, 0, torch.qint8)
+    with pytest.raises(ValueError, match=r"^x: is a quantized tensor.*, as x\.dequantize\(\)$"):
+        TensorClasses(quantized, LABELS)
 
 
 def test_a_task_that_cannot_be_filled_counts_examples() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,8 @@ from fewstep.core.types import Start
 from fewstep.models import MAMLOmniglotConv, MiniImagenetConv, OmniglotConv, SineMLP
 from fewstep.models.layers import BATCH_NORM_EPS, SameConv2d, _same_padding
 from fewstep.models.patches import strided_conv2d
+from fewstep.models.prototypes import ProtoNet
+from fewstep.models.transformers import HebbianViT
 from problems import CLASSIFICATION, image_episode
 
 
@@ -28,6 +32,23 @@ def test_parameter_counts() -> None:
     assert count(MAMLOmniglotConv(ways=5)) == 113_221 - 4 * 64 - 192 * 5  # no scale; 64 features
     assert count(MiniImagenetConv(ways=5)) == 34_661
     assert count(SineMLP()) == 64 + 64 + 64 * 64 + 64 + 64 + 1
+
+
+@pytest.mark.parametrize("value", [0, -3, 1.0, True, "5", float("nan"), None])
+def test_sizes_that_count_nothing_are_refused(value: Any) -> None:
+    for network, names in (
+        (OmniglotConv, ("ways", "in_channels", "size", "channels")),
+        (MAMLOmniglotConv, ("ways", "in_channels", "size", "channels")),
+        (MiniImagenetConv, ("ways", "in_channels", "size", "channels")),
+        (ProtoNet, ("ways", "in_channels", "size", "channels")),
+        (HebbianViT, ("ways", "in_channels", "size")),
+        (SineMLP, ("hidden",)),
+    ):
+        for name in names:
+            given = {"ways": 5, name: value} if "ways" in names else {name: value}
+            with pytest.raises(ValueError, match=f"^model.{name}=.*: must be a whole number of at"):
+                network(**given)
+    assert count(OmniglotConv(np.int64(5))) == 113_221  # pyright: ignore[reportArgumentType]
 
 
 def test_features() -> None:

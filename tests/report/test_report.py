@@ -40,6 +40,13 @@ def write(folder: Path, content: dict) -> Path:
     return folder
 
 
+def test_reports_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path / "a", results(0, 0.8))
+    assert report_command.main([str(tmp_path)]) == 0
+    (folder,) = Path("outputs", "reports").iterdir()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d{6}", folder.name)
+
+
 def test_seeds_are_gathered_and_their_intervals_kept_apart(tmp_path: Path, capsys) -> None:
     """80 and 82 %: mean 81; over tasks as each, 2; over seeds 12.706 * sqrt(2) / sqrt(2)."""
     write(tmp_path / "a", results(0, 0.80))
@@ -169,6 +176,21 @@ def test_what_diverged_is_not_averaged_away() -> None:
     assert table(lost)[0].endswith("| diverged |")
     assert table(results(0, 0.8), lost)[0].endswith("| diverged (1 of 2 runs) |")
     assert table(results(0, 0.2, loss=None))[0].endswith("| 20.00 ± 2.00 (diverged) |")
+
+
+def test_a_file_without_an_interval_has_not_diverged() -> None:
+    bare = results(0, 0.8)
+    del bare["results"][0]["acc_ci95"]
+    assert table(bare)[0].endswith("| 80.00 |")
+    assert table(bare, results(1, 0.9))[0].endswith("| 85.00 (seeds ± 63.53) |")
+    assert table(results(0, 0.8, acc_ci95=None))[0].endswith("| diverged |")
+
+
+def test_a_protocol_that_no_table_has_a_column_for_is_refused(tmp_path: Path, capsys) -> None:
+    write(tmp_path / "a", results(0, 0.8, protocol="oracle"))
+    assert report_command.main([str(tmp_path)]) == 2
+    known = "must be one of inductive, transductive, support. Leave this file out"
+    assert f"results.json: results[0].protocol=oracle: {known}" in capsys.readouterr().err
 
 
 def test_the_committed_results_keep_their_recipes_apart() -> None:

@@ -188,6 +188,8 @@ def test_tasks_that_no_setting_is_for_are_refused(tmp_path: Path) -> None:
         ConfigError, match=r": it has one task, and an interval is of two or more\. "
     ):
         on_tasks(replace(listed_tasks(), tasks=listed_tasks().tasks[:1]), tmp_path)
+    with pytest.raises(ConfigError, match=r": it has one task, 3 times, and an interval is of "):
+        on_tasks(replace(listed_tasks(), tasks=listed_tasks().tasks[:1] * 3), tmp_path)
     experiment = draft(f"eval.manifest={tmp_path / 'none.npz'}")
     with pytest.raises(ConfigError, match=r"none\.npz: cannot be read \(No such file"):
         given(replace(experiment, splits={"test": made_split(CLASSES)}))

@@ -168,3 +168,37 @@ def test_what_is_none_is_refused_in_one_line(what: tuple[str, Any]) -> None:
         _built(**{key: value})
     assert str(refusal.value).startswith(f"algorithm.outer.{key}={value}: {REFUSED[what]}")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options", "words"),
+    [
+        ("SGD", {"momentum": math.nan}, "momentum=nan: must be a number. For example"),
+        ("SGD", {"momentum": True}, "momentum=True: must be a number. For example"),
+        ("SGD", {"weight_decay": math.inf}, "weight_decay=inf: must be a number."),
+        ("SGD", {"momentum": "0.9"}, "momentum=0.9: must be a number."),
+        ("SGD", {"momentum": [0.9]}, "momentum=[0.9]: must be a number."),
+        ("Adam", {"maximize": "no"}, "maximize=no: must be true or false. For example +algorithm"),
+        ("Adam", {"amsgrad": math.nan}, "amsgrad=nan: must be true or false."),
+        ("Adam", {"betas": 0.9}, "betas=0.9: must be 2 numbers. For example +algorithm.outer."),
+        ("Adam", {"betas": [0, math.nan]}, "betas=[0, nan]: must be 2 numbers."),
+        ("Adam", {"lr": 3.0}, "lr=3.0: the rate is its own key. Give algorithm.outer.lr instead"),
+        ("SGD", {"params": []}, "params=[]: the outer step moves the network's own. Leave it out"),
+        ("my_outer.Sign", {"scale": math.nan}, "scale=nan: must be a number. For example"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused_by_name(
+    optimizer: str, options: dict, words: str
+) -> None:
+    with pytest.raises(ConfigError) as told:
+        _built(optimizer=optimizer, options=options)
+    assert str(told.value).startswith(f"algorithm.outer.options.{words}")
+
+
+def test_options_as_their_optimizers_have_them_are_taken() -> None:
+    for name, options in (
+        ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0}),
+        ("Adam", {"betas": [0.0, 0.99], "eps": 1e-5, "foreach": False, "amsgrad": True}),
+        ("Adafactor", {"eps": [None, 0.001]}),
+    ):
+        assert _built(optimizer=name, options=options, final_lr=None).options == options

@@ -7,6 +7,7 @@ import io
 import math
 import pickle
 import zipfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +17,10 @@ import torch
 
 from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config, plain
+from fewstep.data.classes.split import ClassSplit
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.resumable import check_resumable
+from fewstep.run.checks.splits import check_validation
 from fewstep.run.construction import assembly
 from fewstep.run.learner import MetaLearner
 from fewstep.run.stored import checkpoint
@@ -301,3 +304,13 @@ def test_nobody_is_told_to_run_what_a_file_holds(tmp_path):
     message = refusal(tmp_path / "a.ckpt")
     assert "(it holds Python objects, and only tensors and plain values are ever made" in message
     assert "weights_only" not in message
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_checkpoint_whose_classes_are_too_few_for_its_run_is_refused(part: str) -> None:
+    made = assembly.with_data(assembly.draft(config("train", *WORDS, "eval.val_every=null")))
+    split = made.splits[part]
+    assert isinstance(split, ClassSplit)
+    few = {**made.splits, part: split.having(part, [])}
+    with pytest.raises(ConfigError, match=rf"^resume=x\.ckpt: shots\.ways=5: the {part} split of "):
+        check_validation(replace(made, splits=few, resume=Path("x.ckpt")))

@@ -79,6 +79,7 @@ def test_what_the_eye_sees_is_what_is_read() -> None:
         (["/nowhere/photo.png"], "/nowhere/photo.png: cannot be read (No such file"),
         ([np.array([["a"]])], "is no kind of pixel"),
         ([[[1, 2], [3]]], "images[0]: has rows of unequal lengths"),
+        (np.ma.array(np.zeros((1, 2, 2)), mask=True), "images[0]: 4 of its values are masked."),
         ([b"photo"], "images[0]: a bytes is no picture"),
         ([Image.new("L", (0, 6))], "images[0]: size (0, 6) has no pixels"),
         (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -25,7 +25,8 @@ def check_lists(inner: Any) -> None:
     """
     for key in LISTS:
         given = getattr(inner, key)
-        if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+        several = isinstance(given, (Sequence, Set)) and not isinstance(given, str)
+        if not several or not all(isinstance(name, str) for name in given):
             raise ValueError(
                 f"algorithm.inner.{key}={given}: must be a list of parameter names or "
                 f"patterns. For example algorithm.inner.{key}=[features.*]"

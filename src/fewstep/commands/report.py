@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from fewstep.disk.files import CannotWrite, check_place, filling
@@ -60,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     try:
         given = options(words)
-        folder = given.out or Path("outputs", "reports", time.strftime("%Y-%m-%d_%H-%M-%S"))
+        folder = given.out or Path("outputs", "reports", f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
         check_place(folder, "--out")
         check_output(folder, "--out ", own=REPORT)
         found = sections(read(given.paths))

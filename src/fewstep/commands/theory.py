@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,7 @@ def _folder(out: str | None) -> Path:
     Raises:
         ConfigError: a place that cannot be written to, or where something would be overwritten.
     """
-    folder = Path(out or f"outputs/theory/{time.strftime('%Y-%m-%d_%H-%M-%S')}")
+    folder = Path(out or f"outputs/theory/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
     check_place(folder, "out")
     check_output(folder, "out=")
     return folder

@@ -8,6 +8,7 @@ import pkgutil
 import re
 from collections.abc import Container, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from fewstep.config.checks import NOUNS, written_out
@@ -16,7 +17,7 @@ from fewstep.messages.errors import ConfigError, did_you_mean
 
 Config = Mapping[str, Any]
 
-PLAIN = {"int": int, "float": float, "bool": bool, "str": str, "None": type(None)}
+PLAIN = {"int": int, "float": float, "bool": bool, "str": str, "None": type(None), "Path": Path}
 """The annotations that a value can be held against, as they are written."""
 
 
@@ -59,9 +60,7 @@ def call(made: Any, key: str, arguments: Config) -> Any:
     for name, parameter in parameters.items():
         if name not in arguments and parameter.default is parameter.empty:
             raise ConfigError(f"{key}.{name} is missing: {made.__name__} needs it")
-    _check_types(parameters, key, arguments)
-    if str(getattr(made, "__module__", "")).startswith("fewstep."):
-        _check_finite(key, arguments)
+    check_kinds(made, key, arguments)
     try:
         return made(**arguments)
     except Exception as error:  # whatever somebody's constructor raises
@@ -137,24 +136,27 @@ def _lacks(path: str) -> str:
     return f"{module}.py has no {name}).{hint} It has {', '.join(known) or 'no class'}"
 
 
-def _check_types(parameters: Mapping[str, inspect.Parameter], key: str, arguments: Config) -> None:
-    """Hold values against annotations of plain types; others are up to the constructor."""
+def check_kinds(made: Any, key: str, arguments: Config) -> None:
+    """Hold values against annotations of plain types; others are up to the constructor.
+
+    Raises:
+        ConfigError: a value of another kind, or for one of our own parts a number that is not
+            finite, with which none of them computes.
+    """
+    parameters = inspect.signature(made).parameters
     for name in arguments.keys() & parameters.keys():
         value, hint = arguments[name], parameters[name].annotation
         words = (hint.__name__ if isinstance(hint, type) else str(hint)).split(" | ")
         kinds = [PLAIN[word] for word in words if word in PLAIN]
         if len(kinds) == len(words) and not any(_is(value, kind) for kind in kinds):
-            nouns = [NOUNS.get(kind, "null") for kind in kinds]
+            nouns = dict.fromkeys({**NOUNS, Path: NOUNS[str]}.get(kind, "null") for kind in kinds)
             out = written_out(value) if int in kinds else ""
             shown, usual = "null" if value is None else value, parameters[name].default
             plain = isinstance(usual, SHOWN) and usual is not parameters[name].empty
             fix = f". For example {key}.{name}={usual}" if plain and usual != "" else ""
             raise ConfigError(f"{key}.{name}={shown}: must be {' or '.join(nouns)}{out}{fix}")
-
-
-def _check_finite(key: str, arguments: Config) -> None:
-    """Refuse numbers that none of our own parts computes with."""
-    for name, value in arguments.items():
+    ours = str(getattr(made, "__module__", "")).startswith("fewstep.")
+    for name, value in arguments.items() if ours else ():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{key}.{name}={value}: must be a finite number")
 
@@ -162,4 +164,5 @@ def _check_finite(key: str, arguments: Config) -> None:
 def _is(value: Any, kind: type) -> bool:
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
+    wider = {float: (int, float), Path: (str, Path)}  # a path is written as a text
+    return isinstance(value, wider.get(kind, kind))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fewstep.core.objectives import Objective, Regression
 from fewstep.core.types import SPLITS, Episode, EpisodeSpec
-from fewstep.data.rows import inputs_of, placed
+from fewstep.data.rows import check_there, inputs_of, placed
 from fewstep.data.sampler import Draws, check_counts
 
 
@@ -141,6 +141,7 @@ class FunctionSplit:
 
 def _rows(part: Any, name: str, what: str) -> Tensor:
     """One number an example as a column; but whole numbers that are targets, which are classes."""
+    check_there(part, what)
     array = part if isinstance(part, Tensor) else np.asarray(part)
     # A copy: a function may fill the same array for every task.
     rows = inputs_of(array[:, None] if array.ndim == 1 else array, what).clone()

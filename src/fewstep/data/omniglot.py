@@ -19,6 +19,7 @@ from fewstep.core.objectives import Classification
 from fewstep.data import omniglot_drawings as drawings
 from fewstep.data.classes.grouped import GroupedSplit
 from fewstep.data.classes.split import ClassSplit
+from fewstep.data.counts import whole
 from fewstep.data.digest import data_sha256
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.omniglot_drawings import ROTATIONS, SIZE
@@ -162,7 +163,7 @@ class Omniglot:
 def character_order(split_seed: int) -> list[int]:
     """The authors' shuffle of the 1,623 characters: the first 1,200 are theirs to train on."""
     order = list(range(sum(PARTS.values())))
-    random.Random(split_seed).shuffle(order)
+    random.Random(whole("split_seed", split_seed)).shuffle(order)
     return order
 
 

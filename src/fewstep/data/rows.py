@@ -22,6 +22,7 @@ def inputs_of(x: Any, what: str = "x") -> Tensor:
     Raises:
         ValueError: what are no such inputs, or hold values that are not finite.
     """
+    check_there(x, what)
     rows = x.detach().cpu() if isinstance(x, Tensor) else _tensor(x, what)
     if rows.layout != torch.strided or rows.is_complex():
         kind, way = ("complex", "abs") if rows.is_complex() else ("sparse", "to_dense")
@@ -34,6 +35,24 @@ def inputs_of(x: Any, what: str = "x") -> Tensor:
     if rows.is_floating_point():
         return _finite(rows.float() if rows.dtype == torch.bfloat16 else rows, what)
     return rows if rows.dtype in (torch.bool, torch.uint8) else rows.long()
+
+
+def check_there(x: Any, what: str) -> None:
+    """Refuse values that are not there, which reading them as an array would make numbers of.
+
+    Raises:
+        ValueError: masked values, or a tensor without values, or with those that stand for others.
+    """
+    if isinstance(x, Tensor) and (x.is_meta or x.is_quantized):
+        kind, way = ("quantized", f", as {what}.dequantize()") if x.is_quantized else ("meta", "")
+        raise ValueError(f"{what}: is a {kind} tensor. Give plain numbers{way}")
+    parts = x if isinstance(x, (list, tuple)) else [x]
+    masked = sum(np.ma.count_masked(p) for p in parts if isinstance(p, np.ma.MaskedArray))
+    if masked:
+        raise ValueError(
+            f"{what}: {masked} of its values are masked. Fill them, as {what}.filled(0), or leave "
+            "these examples out"
+        )
 
 
 def _tensor(x: Any, what: str) -> Tensor:
@@ -80,6 +99,7 @@ def classes_of(y: Any, examples: int) -> tuple[list[str], np.ndarray]:
     Raises:
         ValueError: labels that are none, or not one an example.
     """
+    check_there(y, "y")
     labels = np.asarray(y.detach().cpu() if isinstance(y, Tensor) else y)
     if labels.ndim != 1:
         raise ValueError(
@@ -102,9 +122,9 @@ def classes_of(y: Any, examples: int) -> tuple[list[str], np.ndarray]:
     if strange := [label for label in labels.tolist() if not isinstance(label, (int, str, bytes))]:
         kind = type(strange[0]).__name__
         raise ValueError(f"y: holds a {kind}, and must hold whole numbers or texts")
-    known = sorted({*labels.tolist()}, key=lambda label: (type(label).__name__, label))
+    known = {(type(label).__name__, label) for label in labels.tolist()}  # 1 is no True
     place: dict[str, int] = {}
-    for label in known:
+    for _, label in sorted(known):
         place.setdefault(name_of(label), len(place))
     return [*place], np.array([place[name_of(label)] for label in labels.tolist()], dtype=np.int64)
 

@@ -19,7 +19,6 @@ all time, while the methods of `numpy.random.Generator` may change between versi
 from __future__ import annotations
 
 import hashlib
-import operator
 import threading
 from functools import lru_cache
 from typing import Any
@@ -27,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from fewstep.core.types import EpisodeSpec
+from fewstep.data.counts import whole
 
 
 CLASSES, ORDER, IMAGES = 0, 1, 2
@@ -44,7 +44,7 @@ class Draws:
 
     def __init__(self, seed: int, split: str, index: int) -> None:
         self.split, self.index = split, index
-        seed, index = _whole("seed", seed), _whole("index", index)
+        seed, index = whole("seed", seed), whole("index", index)
         key = np.array([seed & WORD, _word(split)], dtype=np.uint64)
         self._counter = np.array([0, 0, index & WORD, 0], dtype=np.uint64)
         self._generator = _generator_of_thread()
@@ -141,11 +141,14 @@ def check_counts(spec: EpisodeSpec) -> None:
     """Raise ValueError where a spec makes no sense for any dataset, naming the field."""
     least = {"ways": 1, "shots": 1, "queries": 0, "steps": 0}
     for field, limit in least.items():
-        if _whole(field, getattr(spec, field)) < limit:
+        if whole(field, getattr(spec, field)) < limit:
             raise ValueError(f"{field}={getattr(spec, field)}: must be at least {limit}")
+    for field in ("replacement", "varies"):
+        if not isinstance(value := getattr(spec, field), bool):
+            raise ValueError(f"{field}={value!r}: must be true or false")
     if spec.batch_size is None:
         return
-    _whole("batch_size", spec.batch_size)
+    whole("batch_size", spec.batch_size)
     if spec.batch_size < 1:
         raise ValueError(
             f"batch_size={spec.batch_size}: must be at least 1, or null for the whole support set"
@@ -156,18 +159,6 @@ def check_counts(spec: EpisodeSpec) -> None:
             f"batch_size={spec.batch_size}: with replacement a minibatch has no repeats inside "
             f"it, and the support set has {support} examples; use at most {support}"
         )
-
-
-def _whole(name: str, value: Any) -> int:
-    """A whole number of any kind, NumPy's included, as Python's own, which does not overflow."""
-    if type(value) is int:
-        return value
-    try:
-        if not isinstance(value, bool):
-            return operator.index(value)
-    except TypeError:
-        pass
-    raise ValueError(f"{name}={value!r}: must be a whole number")
 
 
 def _generator_of_thread() -> np.random.Philox:

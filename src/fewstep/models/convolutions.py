@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fewstep.models.layers import SameConv2d, glorot
+from fewstep.models.layers import SameConv2d, check_counts, glorot
 from fewstep.models.layers import norm as make_norm
 
 
@@ -29,6 +29,7 @@ class OmniglotConv(nn.Module):
     ) -> None:
         """`size` is the height and width of the images in pixels, `norm` is `batch` or `group`."""
         super().__init__()
+        check_counts(ways=ways, in_channels=in_channels, size=size, channels=channels)
         blocks = []
         for _ in range(4):
             blocks += [SameConv2d(in_channels, channels, stride=2, normalized=norm == "batch")]
@@ -83,6 +84,7 @@ class MiniImagenetConv(nn.Module):
     ) -> None:
         """`size` is the height and width of the images in pixels, `norm` is `batch` or `group`."""
         super().__init__()
+        check_counts(ways=ways, in_channels=in_channels, size=size, channels=channels)
         blocks = []
         for _ in range(4):
             blocks += [SameConv2d(in_channels, channels, stride=1, normalized=norm == "batch")]

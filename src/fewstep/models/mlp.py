@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from fewstep.models.layers import check_counts
+
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
@@ -17,6 +19,7 @@ class SineMLP(nn.Module):
 
     def __init__(self, hidden: int = 64, activation: str = "tanh") -> None:
         super().__init__()
+        check_counts(hidden=hidden)
         if activation not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
             raise ValueError(f"model.activation={activation!r}: must be one of {known}")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.core.class_means import class_means
+from fewstep.models.layers import check_counts
 from fewstep.models.layers import norm as make_norm
 
 
@@ -20,6 +21,7 @@ class Prototypes(nn.Module):
     def __init__(self, encoder: nn.Module, ways: int) -> None:
         """`encoder`: from inputs [B, *x] to embeddings, of any shape."""
         super().__init__()
+        check_counts(ways=ways)
         self.encoder, self.ways = encoder, ways
         self.scale = nn.Parameter(torch.ones(()))
 
@@ -48,6 +50,7 @@ class ProtoNet(Prototypes):
         norm: str = "batch",
     ) -> None:
         """`size` is the height and width of the images in pixels, `norm` is `batch` or `group`."""
+        check_counts(ways=ways, in_channels=in_channels, size=size, channels=channels)
         if size < 16:
             raise ValueError(f"model.size={size}: four pools leave nothing of it. Use 16 or more")
         blocks: list[nn.Module] = []

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fewstep.models.hebbian import HebbianNet, How
+from fewstep.models.layers import check_counts
 
 
 class Block(nn.Module):
@@ -76,6 +77,7 @@ class HebbianViT(HebbianNet):
             head: `prototypes` or `labels`.
             decay: what an older token counts of the next.
         """
+        check_counts(ways=ways, in_channels=in_channels, size=size)
         if width < 16 or width % 16:
             raise ValueError(f"model.width={width}: must be a multiple of 16. For example 64")
         stages = [(Block(width, heads=4), width) for _ in range(2)]

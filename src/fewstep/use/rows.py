@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fewstep.data.row_preparation import RowPreparation
+from fewstep.data.rows import check_there
 from fewstep.messages.errors import ConfigError
 
 
@@ -76,8 +77,9 @@ def array_of(given: Any, name: str) -> np.ndarray:
     """An array of whatever holds numbers: arrays, tensors on any device, tables, lists, generators.
 
     Raises:
-        ValueError: lists of unequal lengths.
+        ValueError: lists of unequal lengths, or values that are masked.
     """
+    check_there(given, name)
     if isinstance(given, Tensor):
         given = given.detach().to_dense().cpu()
         small = given.is_floating_point() and given.itemsize < 4

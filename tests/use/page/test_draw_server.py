@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import json
 import math
@@ -225,6 +226,22 @@ def test_drawings_are_kept_when_asked(tmp_path):
     assert np.array_equal(np.asarray(Image.open(place / "cross" / "1.png")), picture(CROSS))
     strokes = json.loads(place.with_suffix(".json").read_text())
     assert strokes == {"circle": [CIRCLE], "cross": [CROSS]}
+
+
+def test_of_half_the_drawings_nothing_is_kept(tmp_path, monkeypatch):
+    save_before = Image.Image.save
+
+    def save(image, path, *more, **options):
+        if isinstance(path, Path) and path.parent.name == "cross":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save_before(image, path, *more, **options)
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    talk = client(keep=tmp_path / "kept")
+    id = talk.post("/adapt", json={"classes": TWO}).json()["id"]
+    _, error = said(talk.post("/keep", json={"id": id}))
+    assert "cannot be written (No space left on device)" in error
+    assert not [*(tmp_path / "kept").rglob("*")]
 
 
 def test_drawings_that_cannot_be_kept_are_said(tmp_path):

@@ -14,6 +14,7 @@ from torch import Tensor
 from fewstep.core.types import SPLITS
 from fewstep.data.classes.name_lists import Names, read_names
 from fewstep.data.classes.split import ClassSplit
+from fewstep.data.counts import whole
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import some
 
@@ -100,10 +101,11 @@ def together(parts: Parts) -> Parts:
 def shuffled(names: Iterable[str], seed: int, val: float, test: float) -> Parts:
     """A seeded shuffle of the names, cut by fractions of their number; at least one class each.
 
-    A fraction of 0 leaves that split out. Raises ValueError if no class is left to train on.
+    A fraction of 0 leaves that split out. Raises ValueError if no class is left to train on, or for
+    a seed that is no whole number, of which some are others in every process.
     """
     order = sorted(names)
-    random.Random(seed).shuffle(order)
+    random.Random(whole("split_seed", seed)).shuffle(order)
     sizes = {
         split: max(1, round(fraction * len(order))) if fraction else 0
         for split, fraction in (("val", val), ("test", test))

@@ -20,6 +20,8 @@ PARTS = ("ways", "classes", "shots", "queries", "support", "query")
 WHOLE = (*PARTS, "class_ids")
 LEAST = {"seed": 0, "ways": 2, "shots": 1, "queries": 1}
 """Whole numbers that a file says of its tasks, and their least."""
+MOST = 2**63 - 1
+"""And their most, as of `eval.seed`."""
 ABOUT = {"dataset": str, "data_sha256": str, "split": str, "varies": bool}
 ABOUT |= dict.fromkeys(LEAST, int)
 HASHES = ("episodes_sha256", "content_sha256")
@@ -58,6 +60,8 @@ def read(path: Path) -> tuple[Arrays, Mapping[str, Any]]:
     _check_about(about)
     if len(arrays["class_ids"]) != len(arrays["class_names"]):
         raise ValueError("it has other numbers of class_ids than of class_names")
+    if len({*arrays["class_ids"].tolist()}) < len(arrays["class_ids"]):
+        raise ValueError("its class_ids have one twice")
     return arrays, about
 
 
@@ -89,8 +93,13 @@ def _check_about(about: Any) -> None:
     for name, kind in ABOUT.items():
         if name not in about:
             raise ValueError(f"its about has no {name}")
-        if type(about[name]) is not kind or (kind is int and about[name] < LEAST[name]):
+        if type(about[name]) is not kind or (kind is int and not _counts(name, about[name])):
             raise ValueError(f"its {name} is {str(about[name])[:40]}")
+
+
+def _counts(name: str, number: int) -> bool:
+    """Whether a whole number may be what a configuration would be given in its place."""
+    return LEAST[name] <= number <= MOST
 
 
 def members(arrays: Arrays) -> Sequence[Members]:

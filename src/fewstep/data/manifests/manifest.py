@@ -138,10 +138,6 @@ def _check(manifest: Manifest) -> None:
             raise ValueError(f"its task {number} has a class without images, or none")
         if len({*m.classes.tolist()}) < len(m.classes):
             raise ValueError(f"its task {number} has a class twice")
-        pairs = (m.shots, m.support), (m.queries, m.query)
-        seen = [{*zip(np.repeat(m.classes, n).tolist(), i.tolist(), strict=True)} for n, i in pairs]
-        if seen[0] & seen[1]:
-            raise ValueError(f"its task {number} asks for an image that it has shown")
         found = len(m.classes), max(m.shots), max(m.queries)
         least = len(m.classes), min(m.shots), min(m.queries)
         exact = not about["varies"] and not found == least == most
@@ -150,3 +146,20 @@ def _check(manifest: Manifest) -> None:
                 f"its task {number} is {found[0]}-way {found[1]}-shot, and it says "
                 f"{manifest.described}"
             )
+        if again := _image_again(m):
+            raise ValueError(f"its task {number} {again}")
+
+
+def _image_again(members: Members) -> str:
+    """What a task does with an image that it has already; empty where each is there once."""
+    pairs = (members.shots, members.support), (members.queries, members.query)
+    shown, asked = (
+        [*zip(np.repeat(members.classes, each).tolist(), images.tolist(), strict=True)]
+        for each, images in pairs
+    )
+    if {*shown} & {*asked}:
+        return "asks for an image that it has shown"
+    for images, does in ((shown, "shows an image twice"), (asked, "asks for an image twice")):
+        if len({*images}) < len(images):
+            return does
+    return ""

@@ -30,7 +30,8 @@ RUN: dict[str, kinds.Check] = {
     "dataset": kinds.text,
 }
 ENTRY: dict[str, kinds.Check] = {
-    **dict.fromkeys(("protocol", "init"), kinds.text),
+    "protocol": kinds.protocol,
+    "init": kinds.text,
     **dict.fromkeys(("ways", "tasks"), kinds.some),
     **dict.fromkeys(("shots", "steps"), kinds.counted),
 }

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fewstep.config.limits import PROTOCOLS
+
 
 MOST = 10**15
 """Of anything that is counted: a whole number of JSON may have more digits than a float holds."""
@@ -65,6 +67,11 @@ def inside(value: Any) -> bool:
     return text(value) and not Path(value).is_absolute() and ".." not in Path(value).parts
 
 
+def protocol(value: Any) -> bool:
+    """One that there is: of another one no table has a column, and no curve a style."""
+    return text(value) and value in PROTOCOLS
+
+
 Check = Callable[[Any], bool]
 
 NOUNS: dict[Check, str] = {
@@ -77,4 +84,5 @@ NOUNS: dict[Check, str] = {
     text: "a text",
     node: "a dictionary",
     inside: "a path in the run directory",
+    protocol: f"one of {', '.join(PROTOCOLS)}",
 }

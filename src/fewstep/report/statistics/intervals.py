@@ -32,7 +32,7 @@ class Estimate:
     mean: float | None
     """None where runs diverged."""
     tasks: float | None
-    """Half-width over tasks; None of a single one, too."""
+    """Half-width over tasks; None of a single one, and where a file does not say it."""
     seeds: float | None
     """Half-width over seeds; None for a single one."""
     runs: int
@@ -61,8 +61,10 @@ def estimate(results: Sequence[Mapping[str, Any]]) -> Estimate:
     """
     metric = measures.metric_of(results[0])
     scale = measures.scale(metric)
-    alone = results[0].get("tasks") == 1  # which has no spread, and has not diverged for that
-    ends = () if alone else (f"{metric}_ci95",)
+    end = f"{metric}_ci95"
+    # One task has no spread, and a file may be without one: neither has diverged for that.
+    spread = results[0].get("tasks") != 1 and all(end in r for r in results)
+    ends = (end,) if spread else ()
     lost = sum(any(r.get(name) is None for name in (metric, *ends)) for r in results)
     shaky = any(r.get("loss", 0.0) is None for r in results)
     if lost:

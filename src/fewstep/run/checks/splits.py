@@ -72,15 +72,19 @@ def check_splits(splits: Mapping[str, Split], experiment: Experiment) -> None:
 
 
 def check_validation(experiment: Experiment) -> None:
-    """Refuse given tasks in whose shape meta-validation cannot draw any: it is like the test.
+    """Refuse given tasks in whose shape meta-validation cannot draw any, for it is like the test;
+    and the classes of a checkpoint that are too few for its own run.
 
     Raises:
         ConfigError: naming the counts and the ways out.
     """
+    given = {"eval.manifest": experiment.test.manifest, "resume": experiment.resume}
     try:
+        check_train(experiment.splits, experiment)
         check_splits(experiment.splits, experiment)
     except ValueError as error:
-        raise ConfigError(f"eval.manifest={experiment.test.manifest}: {error}") from None
+        key = next((f"{key}={value}: " for key, value in given.items() if value), "")
+        raise ConfigError(f"{key}{error}") from None
 
 
 def _without_val(source: Source) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from fewstep.config.instantiate import check_kinds
 from fewstep.config.names import check_name
+from fewstep.loggers.dashboard import Dashboard
 from fewstep.messages.errors import ConfigError
 from fewstep.run.lightning import quiet_lightning
 
@@ -59,11 +61,15 @@ def check_trainer(options: Config) -> None:
 
 
 def check_logger(options: Config) -> None:
-    """Refuse TensorBoard where it is not installed, or where it would write elsewhere.
+    """Refuse what W&B would be told by mistake, and TensorBoard where it is not installed, or where
+    it would write elsewhere.
 
     Raises:
-        ConfigError: naming the command that installs it, or the key that leads elsewhere.
+        ConfigError: naming the command that installs it, or the key and what it must be.
     """
+    if str(options.get("_target_", "")).endswith(".Dashboard"):
+        own = {name: value for name, value in options.items() if name != "_target_"}
+        check_kinds(Dashboard, "logger", own)
     wanted = str(options.get("_target_", "")).endswith(".TensorBoardLogger")
     for name in ("name", "version", "sub_dir") if wanted else ():
         if options.get(name):

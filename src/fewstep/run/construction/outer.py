@@ -15,6 +15,7 @@ from fewstep.config.instantiate import locate
 from fewstep.core.aggregate import AGGREGATORS, Aggregator
 from fewstep.core.outer import SCHEDULES, OuterStep, Schedule
 from fewstep.messages.errors import ConfigError, did_you_mean
+from fewstep.run.checks.outer_options import check_options
 from fewstep.run.checks.own_outer import check_optimizer
 
 
@@ -50,6 +51,7 @@ def build_outer(config: Config, key: str = "algorithm") -> OuterStep:
         _most(config, key, "clamp"),
         config.get("average"),
     )
+    check_options(optimizer, outer.options, key)
     make = partial(optimizer, lr=outer.lr, **outer.options)
     try:
         make([torch.zeros(1)])

@@ -37,8 +37,9 @@ def given(experiment: Experiment, name: str = "test", every: bool = False) -> Ex
     split = _images(experiment, name, key)
     try:
         tasks = manifest.read(expanded(test.manifest, "eval.manifest"))
-        if len(tasks.tasks) < 2:
-            raise ValueError("it has one task, and an interval is of two or more")
+        if len({task.identity for task in tasks.tasks}) < 2:
+            times = f", {len(tasks.tasks)} times" if len(tasks.tasks) > 1 else ""
+            raise ValueError(f"it has one task{times}, and an interval is of two or more")
         splits = {**experiment.splits, name: listed(split, tasks)}
     except OSError as error:
         raise ConfigError(

@@ -8,26 +8,26 @@ from pathlib import Path
 
 from PIL import Image
 
-from fewstep.disk.files import CannotWrite, writing
+from fewstep.disk.files import CannotWrite, filling, replacing
 from fewstep.use.page.asked import Examples
 from fewstep.use.page.drawings import picture
 
 
 def keep(examples: Examples, folder: Path) -> Path:
-    """Write a folder of pictures a class, as `fewstep adapt pictures=` takes it, and the strokes.
+    """Write a folder of pictures a class, as `fewstep adapt pictures=` takes it, and the strokes;
+    all or nothing, for of half the drawings another classifier would be learned.
 
     Raises:
         CannotWrite: naming the path and the reason.
     """
     place = folder / time.strftime("%Y-%m-%d_%H-%M-%S")
-    with writing(place):
-        if place.exists():
-            raise CannotWrite(f"{place}: is there already. Wait a second")
-        for name, drawings in zip(examples.names, examples.drawings, strict=True):
-            (place / name).mkdir(parents=True)
-            for number, drawing in enumerate(drawings, start=1):
-                Image.fromarray(picture(drawing)).save(place / name / f"{number}.png")
+    if place.exists():
+        raise CannotWrite(f"{place}: is there already. Wait a second")
     strokes = dict(zip(examples.names, examples.drawings, strict=True))
-    with writing(folder):
-        place.with_suffix(".json").write_text(json.dumps(strokes), encoding="utf-8")
+    with filling(place) as aside, replacing(place.with_suffix(".json")) as record:
+        for name, drawings in strokes.items():
+            (aside / name).mkdir(parents=True)
+            for number, drawing in enumerate(drawings, start=1):
+                Image.fromarray(picture(drawing)).save(aside / name / f"{number}.png")
+        record.write_text(json.dumps(strokes), encoding="utf-8")
     return place
