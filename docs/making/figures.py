@@ -24,6 +24,7 @@ FIGURES = {
     "overlap": ("overlap", "figure_4"),
     "sine_curves": ("sine", "adaptation"),
     "family": ("family", "final"),
+    "family_full": ("family_full", "final"),
     "omniglot_5w_reptile_curves": ("omniglot_5w_reptile", "adaptation"),
 }
 """The folder of results that a file of docs/figures follows from, and the picture of its report."""

@@ -18,7 +18,7 @@ from fewstep import report
 from fewstep.commands import report as report_command
 from fewstep.records.identity import recipe_hash
 from fewstep.report.runs.gather import Run, logged, reached
-from fewstep.report.statistics.intervals import estimate, show
+from fewstep.report.statistics.intervals import estimate, p_value, show
 
 
 def results(seed: int, acc: float | None, **changed) -> dict:
@@ -358,3 +358,11 @@ def test_who_asks_for_a_picture_keeps_the_windows_that_they_have() -> None:
         words, env={**os.environ, "MPLBACKEND": "svg"}, capture_output=True, text=True, check=True
     )
     assert done.stdout == "svg\n"
+
+
+@pytest.mark.parametrize(
+    ("p", "told"),
+    [(0.0321, "0.032"), (2.4e-5, "2e-05"), (1e-310, "<1e-300"), (0.0, "<1e-300"), (math.nan, "")],
+)
+def test_no_chance_is_told_to_be_none(p: float, told: str) -> None:
+    assert p_value(p) == told

@@ -102,7 +102,9 @@ def difference(found: Any, digits: int = 2) -> str:
 
 
 def p_value(p: float) -> str:
-    """`0.032`, or `2e-05`; nothing where it is not known."""
+    """`0.032`, `2e-05`, or `<1e-300` where a float is too coarse; nothing where it is not known."""
     if math.isnan(p):
         return ""
-    return f"{p:.3f}" if p >= 0.001 or not p else f"{p:.0e}"
+    if p < 1e-300:
+        return "<1e-300"
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"

@@ -47,11 +47,11 @@ def _letter(name: str) -> str:
 
 SPELLED |= {_letter(name): rf"$\{name}$" for name in GREEK.split()}
 
-TINY = re.compile(r"(\d)e-(\d+)")
+TINY = re.compile(r"<?(\d)e-(\d+)")
 LEAST = 6
 """Places of a p-value below which papers do not tell how small it is."""
 
-FIGURE = re.compile(r"[+-]?[\d.,]+(e-\d+)?( ± [\d.]+)?( \(seeds ± [\d.]+\))?|")
+FIGURE = re.compile(r"[<+-]?[\d.,]+(e-\d+)?( ± [\d.]+)?( \(seeds ± [\d.]+\))?|")
 """A cell of a column that is set flush right."""
 
 
