@@ -34,7 +34,7 @@ AGAINST, PROTOCOL = "MAML", "inductive"
 
 @cache
 def rows() -> dict[str, report.Row]:
-    found = report.rows(report.read([ROOT / "docs" / "results" / "family"]))
+    found = report.rows(report.read([ROOT / "docs" / "results" / "family_full"]))
     return {row["label"]: row for row in found}
 
 
