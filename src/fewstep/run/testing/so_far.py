@@ -21,6 +21,7 @@ import fewstep
 from fewstep.config.capacity import CHUNK
 from fewstep.data.digest import episodes_sha256
 from fewstep.disk.files import CannotWrite, replacing
+from fewstep.execution.collectives import broadcast
 from fewstep.records.identity import git_commit, hashed
 from fewstep.records.run_folders import SO_FAR
 from fewstep.run.episodes import Chunk, TaskModule, chunks
@@ -46,13 +47,17 @@ class SoFar(pl.Callback):
         """Before loaders are made: they leave out what is known."""
         assert isinstance(pl_module, MetaLearner)
         tasks = TaskModule.of(trainer)
+        # Rank zero's: of ranks that a cluster starts, the others do not know it, or lack it.
+        folder = Path(broadcast(str(self.entrant.folder.absolute())))
         name = f"{self.entrant.label}_rank{trainer.global_rank}{SO_FAR}"
-        file = self.entrant.folder / "per_task" / name
+        file = folder / "per_task" / name
         about = self._identity(trainer, pl_module)
         known = _usable(_read(file, about), tasks)
         tasks.done = {place: len(parts) for place, parts in known.items()}
         pl_module.outcomes = {place: list(chain(*parts)) for place, parts in known.items()}
         lines = [[place, part] for place, parts in known.items() for part in parts]
+        if not folder.is_dir():
+            return
         with suppress(CannotWrite):  # then it begins anew another time
             with replacing(file) as aside:
                 text = "".join(f"{json.dumps(line)}\n" for line in [about, *lines])
