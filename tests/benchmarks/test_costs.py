@@ -31,7 +31,6 @@ def test_the_page_says_what_the_figures_say(part: str) -> None:
 
 MISSED = {"beside": {"combination takes at most 1.1 times Reptile's"}}
 MISSED |= {"ranks": {"two are at least 1.6 x as fast as one"}}
-MISSED |= {"family": {"the memory of truncated 1 does not hang on the inner steps"}}
 """What does not hold, as the pages say."""
 
 
