@@ -56,11 +56,9 @@ def estimate(subject: Subject) -> Need:
     and the rule's state that every segment starts from.
     """
     recipe = subject.experiment.recipe
-    probe = _smaller(recipe)
-    small, episode, ends = _probe(subject, probe or recipe.inner_steps)
-    larger, longer, _ = _probe(subject, probe + 1) if probe else (small, episode, ends)
+    probe, more = _probes(recipe)
+    (small, episode, ends), (larger, longer, _) = (_probe(subject, n) for n in (probe, more))
     a_step, a_row = larger - small, longer - episode
-    probe = probe or recipe.inner_steps
     steps, segment = recipe.inner_steps, recipe.checkpoint_steps or recipe.inner_steps
     starts = math.ceil(steps / segment) if segment < steps else 0
     start = _bytes((subject.learner.params(), subject.learner.state))
@@ -106,15 +104,15 @@ def _fix(ways_out: list[str], keys: list[str]) -> str:
     return f"Use {' or '.join([*ways_out, lower])}" if ways_out else f"L{lower[1:]}"
 
 
-def _smaller(recipe: Recipe) -> int | None:
-    """The first number of inner steps that the algorithm takes, with one more; None where it takes
-    its own alone, as a combination with a weight for each."""
+def _probes(recipe: Recipe) -> tuple[int, int]:
+    """The first number of inner steps that the algorithm takes, with one more; its own twice where
+    it takes no other, as a combination with a weight for each."""
     for steps in range(PROBE, max(PROBE, recipe.inner_steps) + 1):
         with suppress(ConfigError):
-            for more in (0, 1):
-                recipe.again(steps + more, None)
-            return steps
-    return None
+            for probe in (steps, steps + 1):
+                recipe.again(probe, None)
+            return steps, steps + 1
+    return recipe.inner_steps, recipe.inner_steps
 
 
 def _probe(subject: Subject, steps: int) -> tuple[int, int, int]:

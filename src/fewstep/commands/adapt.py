@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from fewstep.config.keys import Key, help_of
 from fewstep.disk.files import check_place
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError, some
+from fewstep.records.run_folders import new_name
 
 
 ABOUT = """\
@@ -116,6 +116,6 @@ def _folder(values: dict[str, Any]) -> Path:
                 "a folder that is not there, or remove it"
             )
     else:
-        folder = Path("outputs", "classifiers", name, f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
+        folder = Path("outputs", "classifiers", name, new_name())
     check_place(folder, "classifier")
     return folder

@@ -6,7 +6,6 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from fewstep.disk.files import CannotWrite, check_place, filling
@@ -15,6 +14,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.messages.options import Options
 from fewstep.messages.printable import printable
 from fewstep.records.places import REPORT, check_output
+from fewstep.records.run_folders import new_name
 from fewstep.report.figures.album import Album
 from fewstep.report.marl_eval import exported
 from fewstep.report.page import page
@@ -61,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     try:
         given = options(words)
-        folder = given.out or Path("outputs", "reports", f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
+        folder = given.out or Path("outputs", "reports", new_name())
         check_place(folder, "--out")
         check_output(folder, "--out ", own=REPORT)
         found = sections(read(given.paths))

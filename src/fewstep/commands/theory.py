@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from fewstep.disk.files import CannotWrite, check_place
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.records.places import check_output
+from fewstep.records.run_folders import new_name
 from fewstep.theory.parts import PARTS, WHERE_NAMED
 
 
@@ -135,7 +135,7 @@ def _folder(out: str | None) -> Path:
     Raises:
         ConfigError: a place that cannot be written to, or where something would be overwritten.
     """
-    folder = Path(out or f"outputs/theory/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
+    folder = Path(out or f"outputs/theory/{new_name()}")
     check_place(folder, "out")
     check_output(folder, "out=")
     return folder

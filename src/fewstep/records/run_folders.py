@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 
 from fewstep.messages.errors import ConfigError
@@ -29,6 +30,11 @@ def goes_on(folder: Path) -> bool:
 def command_of(folder: Path) -> str:
     """The command that a run is of: `train` or `evaluate`."""
     return "evaluate" if "checkpoint" in config_of(folder) else "train"
+
+
+def new_name() -> str:
+    """When something begins, as the name of a folder that no other has."""
+    return f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
 
 
 def is_run(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from fewstep.core.types import Split
+from fewstep.core.types import SPLITS, Split
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 
@@ -28,7 +28,6 @@ OF_A_SPLIT = {
     "identity": "identity(spec, seed, index)",
     "check": "check(spec)",
 }
-NAMES = ("train", "val", "test")
 WAY_OUT = (
     "fewstep.data.TensorClasses(x, y), for examples in memory, and fewstep.data.FunctionTasks"
     "(function), for tasks that a function draws, have all of it"
@@ -160,14 +159,14 @@ def check_pictures(shift: int, place: Place) -> None:
 
 
 def _check_names(splits: Any, key: str) -> None:
-    if isinstance(splits, Mapping) and all(name in NAMES for name in splits):
+    if isinstance(splits, Mapping) and all(name in SPLITS for name in splits):
         return
     found = f"a {type(splits).__name__}"
     if isinstance(splits, Mapping):
         found = f"splits by the names {', '.join(map(str, splits))}"
     raise ConfigError(
         f"{key}: its open() gives {found}: must be a dictionary of splits by the names "
-        f"{', '.join(NAMES)}. {WAY_OUT}"
+        f"{', '.join(SPLITS)}. {WAY_OUT}"
     )
 
 
