@@ -27,7 +27,7 @@ FILES = sorted(RESULTS.rglob("results*.json"))
 LOST = {"gradient_combinations", "gradient_combinations_40000"}
 LOST |= {"omniglot_20w_reptile_1000", "omniglot_5w_maml", "omniglot_5w_reptile"}
 LOST |= {"omniglot_5w_reptile_2000", "omniglot_5w_reptile_2000_sequential"}
-LOST |= {"overlap", "overlap_10000"}
+LOST |= {"overlap_10000"}
 """Results of runs whose directories are gone. Their pages give no paired figure; a result that is
 added brings its tasks along (`python -m making.keep`)."""
 
