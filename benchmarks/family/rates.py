@@ -14,7 +14,7 @@ from typing import Any
 
 from fewstep.records.metrics import read_metrics
 from fewstep.records.results import write_json
-from fewstep.report.tables.columns import Best
+from fewstep.report.tables.best import Best
 from fewstep.report.tables.formats import markdown_table
 
 

@@ -16,7 +16,7 @@ from fewstep import report
 from fewstep.records.benchmarks import BACKGROUND, LAKE
 from fewstep.report.statistics.contrast import contrast
 from fewstep.report.statistics.intervals import difference
-from fewstep.report.tables.columns import Best
+from fewstep.report.tables.best import Best
 from fewstep.report.tables.formats import markdown_table
 from fewstep.report.tables.table import Entry
 

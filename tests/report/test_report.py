@@ -199,7 +199,7 @@ def test_the_committed_results_keep_their_recipes_apart() -> None:
     trained = [
         line.split(" | ")[0] for line in lines if "| trained" in line and line.startswith("| sine")
     ]
-    assert trained == [f"| sine [model.activation={name}]" for name in ("tanh", "relu")]
+    assert trained == [f"| sine [activation {name}]" for name in ("tanh", "relu")]
 
 
 def test_a_regression_reports_its_loss() -> None:

@@ -165,7 +165,7 @@ def test_the_page_of_one_sweep_has_contents_too(swept, chromium) -> None:
     opened = chromium.new_page()
     opened.goto(swept.as_uri())
     told = opened.eval_on_selector_all("nav a", "all => all.map(a => [a.textContent, a.hash])")
-    names = ["Final figures", "Table", "Differences to maml", "Curves", "Where these come from"]
+    names = ["Final figures", "Table", "Differences to MAML", "Curves", "Where these come from"]
     assert [name for name, _ in told] == names
     for _, place in told:
         assert opened.query_selector(place)

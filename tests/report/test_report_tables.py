@@ -259,7 +259,7 @@ def test_a_baseline_is_what_rows_are_held_against(tmp_path: Path, configs, capsy
     """Differences of the mean exactly, and of none at all."""
     folder = sweep(tmp_path / "s", configs, SHIFTS)
     lines = told(folder, "--baseline", "maml", capsys=capsys)
-    start = lines.index("Differences to maml:")
+    start = lines.index("Differences to MAML:")
     assert [line for line in lines[start:] if line.startswith("|")] == [
         "| row | setting | protocol | difference | effect | p (Holm) | verdict | interval over |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -443,8 +443,8 @@ def test_a_search_shows_what_it_went_by(tmp_path: Path, configs, capsys) -> None
     (tmp_path / "done" / "0" / ".hydra" / "hydra.yaml").unlink()
     for name in ("done", "search"):
         searched = told(tmp_path / name, capsys=capsys)
-        assert "| run | objective | inductive |" in searched
-        assert "| reptile_glyphs_5w1s | 0.4322 | 55.00 ± 63.53 |" in searched
+        assert "| run | objective: meta-validation accuracy, % | inductive |" in searched
+        assert "| reptile_glyphs_5w1s | **43.22** | 55.00 ± 63.53 |" in searched
     assert "objective" not in str(told(tmp_path / "grid", capsys=capsys))
 
 
@@ -470,7 +470,7 @@ def test_latex_has_the_best_in_bold_and_what_is_the_same_in_its_caption(
     assert str(folder) not in text.replace("\\", "")
     told(folder, "--latex", "--baseline", "maml", "--out", str(tmp_path / "b"), capsys=capsys)
     text = (tmp_path / "b" / "report.tex").read_text()
-    assert r"\caption{Differences to maml. A difference is" in text
+    assert r"\caption{Differences to MAML. A difference is" in text
     assert r"}\label{tab:s_1-differences}\smallskip" in text
 
 
@@ -513,7 +513,7 @@ def test_any_text_is_only_text_in_latex() -> None:
     given = r"\input{x} $a_1^2$ 50 % & #1 ~ {} <b> | “x” ü ∂"
     assert escaped(given) == (
         r"\textbackslash{}input\{x\} \$a\_1\textasciicircum{}2\$ 50 \% \& \#1 "
-        r"\textasciitilde{} \{\} \textless{}b\textgreater{} \textbar{} ?x? ü ?"
+        r"\textasciitilde{} \{\} \textless{}b\textgreater{} \textbar{} ``x'' ü U+2202"
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from fewstep.disk.files import replacing
 from fewstep.disk.plain import plain_text
 from fewstep.messages.columns import aligned
-from fewstep.records import sizes, words
+from fewstep.records import headings, measures, sizes, words
 from fewstep.records.statistics.intervals import finite, show
 
 
@@ -44,22 +44,28 @@ def finite_only(content: Any) -> Any:
     return None if isinstance(content, float) and not finite(content) else content
 
 
-def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """One row an initialization and setting, the protocols side by side, as monospaced text."""
+def table(results: Sequence[Mapping[str, Any]], unit: str = "loss") -> str:
+    """One row an initialization and setting, the protocols side by side, as monospaced text; a loss
+    below its unit."""
     protocols = sorted({r["protocol"] for r in results})
     # The others are the same in most tables, and then they are left out.
     more = [n for n in ("batch_size", "queries") if len({r[n] for r in results}) > 1]
     rows: dict[tuple, dict[str, str]] = {}
     for r in results:
-        setting = words.setting(r["ways"], r["shots"], "acc", varies=sizes.varies(r))
+        metric = measures.metric_of(r)
+        setting = words.setting(r["ways"], r["shots"], metric, varies=sizes.varies(r))
         others = ["all" if r[n] is None else str(r[n]) for n in more]
         row = (r["init"], r["checkpoint"] or "-", setting, str(r["steps"]), *others)
         row = (*row, str(r["tasks"]))
-        rows.setdefault(row, {})[r["protocol"]] = show(r)
+        cells, figure = rows.setdefault(row, {}), show(r)
+        if metric == "acc" or figure not in cells.values():  # which a regression has once
+            cells[r["protocol"]] = figure
     names = {"batch_size": "batch", "queries": "queries"}
     head = ["initialization", "checkpoint", "setting", "steps", *(names[n] for n in more), "tasks"]
-    body = [[*row, *(cells.get(p, "") for p in protocols)] for row, cells in rows.items()]
-    return aligned([[*head, *protocols], *body])
+    measured = None if all("acc" in r for r in results) else unit
+    figures = headings.columns([*rows.values()], [measured] * len(rows), protocols)
+    body = [[*row, *cells] for row, *cells in zip(rows, *figures.values(), strict=True)]
+    return aligned([[*head, *figures], *body])
 
 
 def write_per_task(file: Path, per_task: Mapping[str, Sequence[float]]) -> None:

@@ -6,6 +6,7 @@ Pictures speak to readers who have not seen the configuration: "inner learning r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -147,8 +148,14 @@ def setting(ways: int, shots: int, metric: str, varies: bool = False) -> str:
     if varies:
         return f"any-way any-shot (up to {ways}-way {shots}-shot)"
     if metric == "loss" and ways == 1:
-        return f"{shots} points"
+        return counted("{} points", shots)
     return f"{ways}-way {shots}-shot"
+
+
+def counted(phrase: str, count: Any) -> str:
+    """`3 test steps`, but `1 test step`: a phrase whose first plural is what is counted."""
+    phrase = re.sub(r"^({} (?:\w+ )*?[\w-]+)s\b", r"\1", phrase) if str(count) == "1" else phrase
+    return phrase.format(count)
 
 
 def assigned(key: str, value: Any) -> str:

@@ -22,7 +22,7 @@ BANDS = "Each picture says what its bands and bars are."
 PERCENT = "Accuracies are in percent."
 BEST = (
     "In bold: the best of a setting, and what is not told apart from it, by the interval over "
-    "seeds and tasks of their differences and Holm's correction."
+    "seeds and tasks of their differences and Holm's correction for all that are compared so."
 )
 
 CLOSED = (

@@ -22,7 +22,7 @@ from fewstep.report.parts import Heading, Origins, Part, Pictures, Table, Words
 from fewstep.report.runs.command import single
 from fewstep.report.runs.gather import Run
 from fewstep.report.sections import Section
-from fewstep.report.tables.columns import Best
+from fewstep.report.tables.best import Best
 from fewstep.report.tables.table import Row
 
 

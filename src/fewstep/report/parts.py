@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from fewstep.records import words
 from fewstep.report import notes
 from fewstep.report.reproduction import orderings, paper
 from fewstep.report.sections import Section
@@ -96,8 +97,9 @@ def _rows(table: Sequence[Row], baseline: str | None) -> Iterator[Part]:
     if given := differences(table):
         yield Words([given])
     if baseline and (lines := compared(table, baseline))[1:]:
-        yield Words([f"Differences to {baseline}:"])
-        yield Table(lines, f"Differences to {baseline}")
+        title = f"Differences to {words.algorithm(baseline)}"
+        yield Words([f"{title}:"])
+        yield Table(lines, title)
         yield Words([NOTE])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fewstep.records import words
 from fewstep.report.runs.gather import Run, reached
+from fewstep.report.runs.searched import searched
 from fewstep.report.runs.swept import distinguishing, values
 from fewstep.report.tables.table import Row, rows
 
@@ -52,7 +53,7 @@ def sections(runs: Sequence[Run]) -> list[Section]:
 def _section(title: str, jobs: Sequence[Run]) -> Section:
     # A job without a configuration, as from `fewstep evaluate`, is told by its name and command.
     complete = all(run.config for run in jobs)
-    swept = distinguishing([run.config for run in jobs]) if complete else []
+    swept = distinguishing([run.config for run in jobs], searched(jobs)) if complete else []
     return Section(title, jobs, swept, rows(jobs, swept))
 
 

@@ -16,7 +16,7 @@ from fewstep.loggers.metrics_file import MetricsFile
 from fewstep.loggers.opening import Shown, log_results, open_loggers
 from fewstep.messages.columns import aligned
 from fewstep.messages.printable import printable
-from fewstep.records import benchmarks, data_record, sizes
+from fewstep.records import benchmarks, data_record, measures, sizes
 from fewstep.records.figures.curves import draw_curves
 from fewstep.records.results import table, write_json
 from fewstep.run.construction.build import build_tasks
@@ -149,7 +149,7 @@ def finish(report: dict[str, Any], folder: Path, title: str) -> None:
     forget(folder)
     draw_curves(folder, report, title)
     where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
-    print(f"\n{table(report['results'])}\n\n{where}")
+    print(f"\n{table(report['results'], measures.unit('loss', report))}\n\n{where}")
     for lines in sizes.grids(report["results"]):
         print(f"\n{aligned(lines)}")
     if "benchmark" in report:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from fewstep.disk.plain import yaml_of
 from fewstep.records import measures, words
-from fewstep.records.asked import words_of
 from fewstep.report.figures.series import metric_of
 from fewstep.report.runs.gather import Run
-from fewstep.report.runs.searched import objective, proposed
+from fewstep.report.runs.searched import objective, searched, tried
 from fewstep.report.sections import Section
 
 
@@ -59,17 +56,14 @@ class Search:
 def search_of(section: Section) -> Search | None:
     """The search that a section is, if it is one and a trial has an objective."""
     jobs = [run for run in section.runs if run.sweep and run.finished]
-    if not section.rows or not any(proposed(run.folder) for run in jobs):
+    if not section.rows or not (keys := searched(jobs)):
         return None
     row = section.rows[0]
     metric = metric_of(row)
     setting = words.setting(row["ways"], row["shots"], metric, row["varies"])
-    tried = {run.folder: _overrides(run.folder) for run in jobs}
     scale = measures.scale(metric)
-    trials = [Trial(run, tried[run.folder], scale * _objective(run, metric)) for run in jobs]
-    every = dict.fromkeys(key for trial in trials for key in trial.tried)
-    keys = [key for key in every if _varies(trials, key)]
-    if not keys or not any(math.isfinite(trial.objective) for trial in trials):
+    trials = [Trial(run, tried(run.folder), scale * _objective(run, metric)) for run in jobs]
+    if not any(math.isfinite(trial.objective) for trial in trials):
         return None
     return Search(
         trials,
@@ -85,20 +79,3 @@ def _objective(run: Run, metric: str) -> float:
     """Not a number of a trial that diverged, which a search is told to be the worst there is."""
     found = objective(run)
     return math.nan if found is None or (metric == "acc" and not found) else float(found)
-
-
-def _overrides(folder: Path) -> dict[str, Any]:
-    """What the job was told; nothing where that cannot be read."""
-    pairs = (word.lstrip("+~").partition("=") for word in words_of(folder) or ())
-    return {key: _value(text) for key, _, text in pairs}
-
-
-def _value(text: str) -> Any:
-    try:
-        return yaml_of(text)
-    except ValueError:
-        return text
-
-
-def _varies(trials: Sequence[Trial], key: str) -> bool:
-    return key != "seed" and len({repr(trial.tried.get(key)) for trial in trials}) > 1

@@ -19,8 +19,11 @@ from fewstep.records.metrics import AXES, read_metrics
 from fewstep.report.runs.expected import read_results
 
 
+OWN = {"config.yaml", "results.json", "multirun.yaml"}
+"""Files that a run directory has, or that of a sweep."""
+
 INSIDE = {"checkpoints", "joint", "per_task", "wandb"}
-"""Folders of a run directory in which there is no further run."""
+"""Its folders in which there is no further run; elsewhere a run may be called so."""
 
 AXIS = AXES[0]
 """The column of meta-iterations."""
@@ -91,7 +94,8 @@ def read(paths: Sequence[str | Path]) -> list[Run]:
 def _files(top: Path) -> Iterator[Path]:
     """The results files of what has finished, and config.yaml of what has not."""
     for folder, subfolders, names in os.walk(top):
-        subfolders[:] = [n for n in subfolders if n not in INSIDE and not n.startswith(".")]
+        own = INSIDE if OWN & {*names} else ()
+        subfolders[:] = [n for n in subfolders if n not in own and not n.startswith(".")]
         results = [name for name in names if RESULTS.fullmatch(name)]
         for name in results or [name for name in names if name == "config.yaml"]:
             yield Path(folder, name)
@@ -124,7 +128,7 @@ def _config(beside: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{file}: cannot be read as a configuration ({printable(error)}). Leave it out"
         ) from None
-    if not isinstance(config, dict) or not {*map(str, config)} >= TRAINING:
+    if not isinstance(config, dict) or not {*map(str, config)} >= TRAINING or "_wandb" in config:
         return {}
     try:
         iterations = config["max_meta_iterations"] + 0  # which is shown as a number

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from fewstep.disk.plain import plain_text
+from fewstep.disk.plain import plain_text, yaml_of
+from fewstep.records.asked import words_of
 from fewstep.records.job_record import read_record
 from fewstep.report.runs.gather import Run
 
@@ -34,3 +37,25 @@ def proposed(job: Path) -> bool:
     except (OSError, ValueError):
         return False
     return bool(found) and not found["target"].endswith("BasicSweeper")
+
+
+def tried(job: Path) -> dict[str, Any]:
+    """What a job was told, by key; nothing where that cannot be read."""
+    pairs = (word.lstrip("+~").partition("=") for word in words_of(job) or ())
+    return {key: _value(text) for key, _, text in pairs}
+
+
+def searched(jobs: Sequence[Run]) -> list[str]:
+    """The keys of which a search has tried several values; none of any other sweep."""
+    if not any(job.sweep and proposed(job.folder) for job in jobs):
+        return []
+    every = [tried(job.folder) for job in jobs]
+    keys = dict.fromkeys(key for told in every for key in told if key != "seed")
+    return [key for key in keys if len({repr(told.get(key)) for told in every}) > 1]
+
+
+def _value(text: str) -> Any:
+    try:
+        return yaml_of(text)
+    except ValueError:
+        return text

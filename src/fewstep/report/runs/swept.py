@@ -14,19 +14,22 @@ FIRST = ("label", "algorithm.name", "dataset.name", "shots.ways", "shots.shots")
 Config = Mapping[str, Any]
 
 
-def distinguishing(configs: Sequence[Config]) -> list[str]:
-    """The keys, `seed` aside, that tell configurations apart, each only if it adds to the others.
+def distinguishing(configs: Sequence[Config], tried: Sequence[str] = ()) -> list[str]:
+    """The keys, `seed` aside, that tell configurations apart, each only if it adds to the others
+    or is one of those that a search has `tried`.
 
     A sweep over algorithms changes dozens of keys, all of which follow from one of them.
     """
     flat = [dict(flatten(config)) for config in configs]
-    names = dict.fromkeys([*FIRST, *(name for config in flat for name in config)])
+    named = [next((n for n in (key, f"{key}.name") if n in flat[0]), key) for key in tried]
+    names = dict.fromkeys([*named, *FIRST, *(name for config in flat for name in config)])
     chosen: list[str] = []
     groups: list[Any] = [0] * len(flat)
     for name in names:
         finer = [(g, repr(c.get(name))) for g, c in zip(groups, flat, strict=True)]
         numbers = {value: place for place, value in enumerate(dict.fromkeys(finer))}
-        if name != "seed" and len(numbers) > len(set(groups)):
+        asked = name in named and len({repr(config.get(name)) for config in flat}) > 1
+        if name != "seed" and (asked or len(numbers) > len(set(groups))):
             chosen.append(name)
             groups = [numbers[value] for value in finer]
     return chosen

@@ -12,6 +12,15 @@ from fewstep.report.statistics.intervals import estimate
 from fewstep.report.tables.table import Row
 
 
+class Best(str):
+    """A cell with the best figure of its column, or with one that is not told apart from it."""
+
+
+def bold(text: str, best: bool) -> str:
+    """The same cell, marked if it is one of the best."""
+    return Best(text) if best else text
+
+
 ALIKE = ("dataset", "dataset_split", "data_sha256", "classes_sha256", "trained_on")
 ALIKE += ("split", "ways", "shots", "queries", "varies", "eval_seed", "tasks")
 """What rows share whose figures are of the same tasks; how they adapt is their own."""
@@ -42,15 +51,17 @@ def is_loss(row: Row, protocol: str) -> bool:
 
 def best(table: Sequence[Row]) -> set[tuple[int, str]]:
     """`(id of a row, protocol)` of the best of each group of several, and of those that are not
-    told apart from it, with Holm's correction for how many it is held against."""
-    found = set()
+    told apart from it, with Holm's correction for all comparisons of the table: a table of
+    differences to a row that is the best in each group then says the same."""
+    found, others = set(), []
     for (_, protocol), rows in groups(table).items():
-        if len(rows) < 2:
-            continue
-        sign = -1 if is_loss(rows[0], protocol) else 1
-        top = max(rows, key=lambda row: sign * (estimate(row.cells[protocol]).mean or 0.0))
-        others = [row for row in rows if row is not top]
-        adjusted = holm([ahead(top, row, protocol).p for row in others])
-        alike = [r for r, p in zip(others, adjusted, strict=True) if p >= LEVEL or math.isnan(p)]
-        found |= {(id(row), protocol) for row in (top, *alike)}
+        if len(rows) > 1:
+            sign = -1 if is_loss(rows[0], protocol) else 1
+            top = max(rows, key=lambda row: sign * (estimate(row.cells[protocol]).mean or 0.0))
+            found.add((id(top), protocol))
+            others += [(top, row, protocol) for row in rows if row is not top]
+    adjusted = holm([ahead(*pair).p for pair in others])
+    for (_, row, protocol), p in zip(others, adjusted, strict=True):
+        if p >= LEVEL or math.isnan(p):
+            found.add((id(row), protocol))
     return found

@@ -9,9 +9,11 @@ from typing import Any
 from fewstep.config.limits import PROTOCOLS
 from fewstep.config.room import size
 from fewstep.records import measures, words
+from fewstep.records.headings import columns as columns_of
 from fewstep.report.statistics.intervals import estimate, show
-from fewstep.report.tables.best import best
+from fewstep.report.tables.best import best, bold
 from fewstep.report.tables.further import further
+from fewstep.report.tables.judged import judged
 from fewstep.report.tables.table import Row
 from fewstep.report.tables.work import work
 
@@ -20,10 +22,8 @@ Spent = Mapping[str, float | None]
 
 PRODUCTS = "Hessian products"
 COPIES = "copies"
-
-
-class Best(str):
-    """A cell with the best figure of its column, or with one that is not told apart from it."""
+TRAININGS = ("meta-iterations", "initialization", "seeds")
+"""Columns that tell one training from another."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Column:
     cells: Sequence[str]
     phrase: str | None = None
     """What a caption says of it, with its value for `{}`; None of what stays in the table."""
+    cost: bool | None = False
+    """Whether it says what a training cost; None of one that says which training a row is of."""
 
     @property
     def constant(self) -> bool:
@@ -44,21 +46,21 @@ def columns(table: Sequence[Row]) -> list[Column]:
     """Whatever is known of the rows, accuracies in percent and losses as they are."""
     every = dict.fromkeys(name for row in table for name in row.columns)
     own = [name for name in every if not all(row.says(name) for row in table)]
-    found = [Column(words.named(name), [_own(row, name) for row in table]) for name in own]
+    found = [
+        Column(words.named(name), [_own(row, name) for row in table], cost=None) for name in own
+    ]
+    if len(set(classes := _classes(table))) > 1:
+        found.append(Column("classes of", classes))
     splits = [row["split"] for row in table]
     for name, text, of in _CONTEXT:
         cells = [of(row) for row in table]
-        found.append(Column(words.of_split(name, *splits), cells, words.of_split(text, *splits)))
+        head, phrase = (words.of_split(part, *splits) for part in (name, text))
+        found.append(Column(head, cells, phrase, None if name in TRAININGS else False))
     spent = [work(row) for row in table]
-    found += [Column(name, [of(s) for s in spent], text) for name, text, of in _SPENT]
+    found += [Column(name, [of(s) for s in spent], text, True) for name, text, of in _SPENT]
     found = [column for column in found if any(column.cells) and not _of_first_order(column)]
-    if any(row.objective is not None for row in table):
-        found.append(Column("objective", [_objective(row) for row in table]))
-    marked = best(table)
-    for protocol in PROTOCOLS:
-        if any(protocol in row.cells for row in table):
-            cells = [_figure(row, protocol, (id(row), protocol) in marked) for row in table]
-            found.append(Column(protocol, cells))
+    found += [Column(name, cells) for name, cells in judged(table).items()]
+    found += [Column(name, cells) for name, cells in _figures(table).items()]
     return [*found, *(Column(name, cells) for name, cells in further(table).items())]
 
 
@@ -67,11 +69,15 @@ def _of_first_order(column: Column) -> bool:
     return column.name == PRODUCTS and {*column.cells} <= {"", "0"}
 
 
-def grid(table: Sequence[Row]) -> list[list[str]]:
-    """Head and body of the columns that differ."""
+def grid(table: Sequence[Row], costs: bool | None = None) -> list[list[str]]:
+    """Head and body of the columns that differ: of all, or of what trainings cost alone, a line a
+    training, or of all but that."""
     shown = [column for column in columns(table) if not column.constant]
+    if costs is not None:
+        shown = [column for column in shown if column.cost in (None, costs)]
     body = zip(*(column.cells for column in shown), strict=True)
-    return [[column.name for column in shown], *map(list, body)]
+    lines = list(dict.fromkeys(body)) if costs else body
+    return [[column.name for column in shown], *map(list, lines)]
 
 
 def caption(table: Sequence[Row]) -> str:
@@ -85,16 +91,28 @@ def caption(table: Sequence[Row]) -> str:
 def _phrase(column: Column) -> str:
     (value, *_), phrase = column.cells, str(column.phrase)
     alone = column.name == "seeds" and "," not in value
-    return (phrase.replace("seeds", "seed") if alone else phrase).format(value)
+    return words.counted(phrase.replace("seeds", "seed") if alone else phrase, value)
 
 
 def _own(row: Row, name: str) -> str:
     value = row.columns.get(name)
+    if value is None and name == "label":  # pictures call it so too
+        return words.algorithm(row["algorithm"] or "")
     return "" if value is None else words.valued(name, value)
 
 
+def _classes(table: Sequence[Row]) -> list[str]:
+    """Which split of its dataset a row is of, where another row of this dataset is of another."""
+    splits: dict[str, set[str]] = {}
+    for row in table:
+        splits.setdefault(row["dataset"], set()).add(row["dataset_split"])
+    return [row["dataset_split"] or "" if len(splits[row["dataset"]]) > 1 else "" for row in table]
+
+
 def _count(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}"
+    if value is None:
+        return ""
+    return "<1" if 0 < value < 0.5 else f"{value:,.0f}"
 
 
 def _speed(spent: Spent) -> str:
@@ -107,15 +125,18 @@ def _memory(spent: Spent) -> str:
     return "" if spent["peak_bytes"] is None else size(spent["peak_bytes"])
 
 
-def _objective(row: Row) -> str:
-    return "" if row.objective is None else f"{row.objective:.4g}"
-
-
-def _figure(row: Row, protocol: str, marked: bool) -> str:
-    if protocol not in row.cells:
-        return ""
-    text = show(estimate(row.cells[protocol]))
-    return Best(text) if marked else text
+def _figures(table: Sequence[Row]) -> dict[str, list[str]]:
+    """The figures of the test, in bold the best."""
+    marked = best(table)
+    cells = [
+        {
+            protocol: bold(show(estimate(entries)), (id(row), protocol) in marked)
+            for protocol, entries in row.cells.items()
+        }
+        for row in table
+    ]
+    units = [None if row.metric == "acc" else row.unit for row in table]
+    return columns_of(cells, units, PROTOCOLS)
 
 
 def _copies(shift: int) -> str:

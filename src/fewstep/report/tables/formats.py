@@ -12,8 +12,8 @@ from fewstep.records import measures
 from fewstep.report.runs.command import single
 from fewstep.report.sections import Section
 from fewstep.report.statistics.intervals import estimate
-from fewstep.report.tables.best import best
-from fewstep.report.tables.columns import Best, caption, grid
+from fewstep.report.tables.best import Best, best
+from fewstep.report.tables.columns import caption, grid
 from fewstep.report.tables.table import SAME, Row
 from fewstep.report.tables.work import SPENT, work
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewstep.messages.printable import printable
+from fewstep.records import words
 from fewstep.report.notes import PERCENT, note
 from fewstep.report.sections import Section
 from fewstep.report.statistics.baseline import NOTE, compared
-from fewstep.report.tables.columns import Best, caption, grid
+from fewstep.report.tables.best import Best
+from fewstep.report.tables.columns import caption, grid
 
 
 HEAD = r"""% Tables of fewstep report: \input{report} them, with \usepackage{booktabs,graphicx}.
@@ -34,6 +36,9 @@ TABLE = r"""\begin{table}
 SPELLED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 SPELLED |= {character: f"\\{character}" for character in "&%$#_{}"}
 SPELLED |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''"}
+SPELLED |= {"≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$", "≈": r"$\approx$", "∞": r"$\infty$"}
+SPELLED |= {"×": r"$\times$", "·": r"$\cdot$", "−": "$-$", "√": r"$\surd$", "°": r"$^\circ$"}
+SPELLED |= {"→": r"$\to$", "←": r"$\leftarrow$", "µ": r"$\mu$", "“": "``", "”": "''", "’": "'"}
 SPELLED |= {"±": r"$\pm$", "…": r"\dots{}", "–": "--", "—": "---"}
 
 GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau"
@@ -55,6 +60,11 @@ FIGURE = re.compile(r"[<+-]?[\d.,]+(e-\d+)?( ± [\d.]+)?( \(seeds ± [\d.]+\))?|
 """A cell of a column that is set flush right."""
 
 
+WIDE = 9
+"""Columns above which the figures would be too small to read beside what their trainings cost."""
+
+COSTS = "What the trainings cost."
+
 INTERVALS = (
     "Behind the ± is the half-width of the 95 % interval over tasks, in brackets that over seeds. "
     "In bold the best, and what is not told apart from it."
@@ -67,10 +77,15 @@ def latex(found: Sequence[Section], baseline: str | None = None) -> str:
     pieces = [HEAD]
     shown = [section for section in found if section.rows]
     for rows, label in zip((s.rows for s in shown), _labels(shown), strict=True):
-        percent = ["In percent."] if any(PERCENT in text for text in note(rows)) else []
-        pieces.append(_table([caption(rows), *percent, INTERVALS], label, grid(rows)))
+        percent = [PERCENT] if any(PERCENT in text for text in note(rows)) else []
+        lines = grid(rows)
+        wide = len(lines[0]) > WIDE
+        shown = grid(rows, costs=False) if wide else lines
+        pieces.append(_table([caption(rows), *percent, INTERVALS], label, shown))
+        if wide and (costs := grid(rows, costs=True))[1:]:
+            pieces.append(_table([COSTS], f"{label}-costs", costs))
         if baseline and (lines := compared(rows, baseline))[1:]:
-            says = [f"Differences to {baseline}.", NOTE]
+            says = [f"Differences to {words.algorithm(baseline)}.", NOTE]
             pieces.append(_table(says, f"{label}-differences", lines))
     return "\n".join(pieces)
 
@@ -107,7 +122,11 @@ def cell(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text from anywhere that LaTeX sets as it is; what its default fonts lack is a question
-    mark."""
-    spelled = "".join(SPELLED.get(character, character) for character in printable(text))
-    return "".join(c if c.isascii() or "\u00a0" < c < "\u0250" else "?" for c in spelled)
+    """A text from anywhere that LaTeX sets as it is; what its default fonts lack is told by its
+    code, `U+65E5`, so that no two texts become one."""
+    return "".join(SPELLED.get(character) or _set(character) for character in printable(text))
+
+
+def _set(character: str) -> str:
+    known = character.isascii() or "\u00a0" < character < "\u0250"
+    return character if known else f"U+{ord(character):04X}"

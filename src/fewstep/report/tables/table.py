@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fewstep.records import words
+from fewstep.records import measures, words
 from fewstep.records.sizes import varies
 from fewstep.report.runs.data import Data, data_columns
 from fewstep.report.runs.gather import Run
@@ -58,6 +58,16 @@ class Row:
     @property
     def seeds(self) -> list[Any]:
         return sorted({run.content["seed"] for run in self.runs})
+
+    @property
+    def metric(self) -> str:
+        """`acc`, or `loss` where nothing is right or wrong."""
+        return measures.metric_of(next(iter(self.cells.values()))[0])
+
+    @property
+    def unit(self) -> str:
+        """What is measured, with its unit."""
+        return measures.unit(self.metric, self.runs[0].content)
 
     @property
     def chance(self) -> float | None:
@@ -162,12 +172,12 @@ def _name(row: Row, table: Sequence[Row]) -> str:
         return name
     telling = _by_keys if all(r.runs[0].config for r in alike.values()) else _by_words
     own = telling(row, alike)
-    return f"{name} [{' '.join(own)}]" if own else name
+    return f"{name} [{', '.join(own)}]" if own else name
 
 
 def _by_keys(row: Row, alike: Mapping[str, Row]) -> list[str]:
     keys = distinguishing([other.runs[0].config for other in alike.values()])
-    return [f"{key}={value}" for key, value in values(row.runs[0].config, keys).items()]
+    return [words.assigned(key, v) for key, v in values(row.runs[0].config, keys).items()]
 
 
 def _by_words(row: Row, alike: Mapping[str, Row]) -> list[str]:
@@ -182,7 +192,7 @@ def _setting(row: Row, table: Sequence[Row]) -> str:
     """Ways and shots, and what else differs between rows that look the same."""
     alike = [r for r in table if _looks(r) == _looks(row)]
     more = [name for name in HIDDEN if len({r[name] for r in alike}) > 1]
-    said = words.setting(row["ways"], row["shots"], "acc", row["varies"])
+    said = words.setting(row["ways"], row["shots"], row.metric, row["varies"])
     return ", ".join([said, *(f"{n}={row[n]}" for n in more)])
 
 

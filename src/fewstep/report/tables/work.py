@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fewstep.records import words
 from fewstep.report.runs.gather import Run
 from fewstep.report.tables.table import Row
 
@@ -87,21 +88,31 @@ def differences(table: Iterable[Row]) -> str:
     compared = [group for group in groups.values() if len(group) > 1]
     if not compared:
         return ""
-    apart = [text for name, of in GIVEN.items() if (text := _differ(name, of, compared))]
-    if not apart:
+    whose: dict[str, list[Row]] = {}
+    for group in compared:
+        apart = [text for name, of in GIVEN.items() if (text := _differ(name, of, group))]
+        whose.setdefault(", ".join(apart), []).append(group[0])
+    if not any(whose):
         given = {n: [of(row) for group in compared for row in group] for n, of in GIVEN.items()}
         known = [n for n, values in given.items() if None not in values and any(values)]
         return f"Compared rows are equal in {', '.join(known)}."
-    return f"Compared rows differ in: {', '.join(apart)}."
+    if len(whose) == 1:
+        return f"Compared rows differ in: {next(iter(whose))}."
+    several = len({row["dataset"] for rows in whose.values() for row in rows}) > 1
+    told = (f"{_settings(rows, several)} in {apart or NOTHING}" for apart, rows in whose.items())
+    return f"Compared rows differ, {'; '.join(told)}."
 
 
-def _differ(name: str, of: Any, groups: Sequence[Sequence[Row]]) -> str:
+def _settings(rows: Sequence[Row], several: bool) -> str:
+    """Those of a group, with the dataset where there are several."""
+    told = (f"{words.dataset(r['dataset'])}, " * several + r.setting for r in rows)
+    return " and ".join(dict.fromkeys(told))
+
+
+def _differ(name: str, of: Any, group: Sequence[Row]) -> str:
     """`tasks seen (10,000 to 64,000)` where the rows of a group differ in it."""
-    found = [[value for row in group if (value := of(row)) is not None] for group in groups]
-    values = sorted(
-        {value for group in found if len(set(group)) > 1 for value in group}, key=_order
-    )
-    if not values:
+    values = sorted({value for row in group if (value := of(row)) is not None}, key=_order)
+    if len(values) < 2:
         return ""
     first, *_, last = (f"{v:,.0f}" if isinstance(v, (int, float)) else str(v) for v in values)
     return f"{name} {first} and {last}" if len(values) == 2 else f"{name} ({first} to {last})"
@@ -120,6 +131,8 @@ def _key(*path: str) -> Any:
 
     return of
 
+
+NOTHING = "nothing that is counted here"
 
 SETTING = ("dataset", "dataset_split", "data_sha256", "split", "ways", "shots", "varies")
 """What rows share that one would compare."""
