@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from safetensors.torch import load_file, save_file
 import fewstep
 from fewstep.commands import adapt, export, predict
 from fewstep.use.about import ABOUT, WEIGHTS
+from fewstep.use.saved import load_classifier
 from small_pictures import folder
 
 
@@ -259,6 +261,10 @@ BROKEN = {
 }
 
 
+HAND = (
+    "classifier.json cannot be used (it was changed after weights.safetensors was written with it)"
+    ". Adapt again with fewstep adapt"
+)
 CHANGED: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "schema of text": (("schema",), "1", "schema=1: must be 1"),
     "schema 0": (("schema",), 0, "schema=0: must be 1"),
@@ -276,6 +282,9 @@ CHANGED: dict[str, tuple[tuple[str, ...], Any, str]] = {
     ),
     "no name": (("initialization", "name"), 3, "initialization must have a name"),
     "no expectation": (("expected",), 3, "expected=3: is none of evaluate's"),
+    "swapped classes": (("classes",), ["kind 1", "kind 0", "kind 2"], HAND),
+    "another name": (("classes",), ["kind 0", "kind 1", "other"], HAND),
+    "another temperature": (("temperature",), 9.0, HAND),
     "another expectation": (("expected",), {"right": 9, "of": 3}, "is none of evaluate's"),
 }
 """What stands in classifier.json, and is said of it."""
@@ -291,6 +300,19 @@ def test_a_damaged_classifier_is_refused(adapted, tmp_path, capsys, kind) -> Non
     assert BROKEN[kind] in error
     assert not out.exists()
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_classifier_that_another_program_has_set_out_anew_is_the_same(adapted, tmp_path) -> None:
+    shutil.copytree(adapted / "made", tmp_path / "copy")
+    file = tmp_path / "copy" / ABOUT
+    about = json.loads(file.read_text())
+    file.write_text("\ufeff" + json.dumps(dict(reversed(about.items()))), encoding="utf-8")
+    assert load_classifier(tmp_path / "copy").classes == about["classes"]
+    tensors = load_file(tmp_path / "copy" / WEIGHTS)  # an older one has no digest of what is said
+    save_file(tensors, tmp_path / "copy" / WEIGHTS)
+    data = (tmp_path / "copy" / WEIGHTS).read_bytes()
+    file.write_text(json.dumps({**about, "weights_sha256": sha256(data).hexdigest()}))
+    assert load_classifier(tmp_path / "copy").classes == about["classes"]
 
 
 def some(root: Path, kind: str) -> str:

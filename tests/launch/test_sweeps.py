@@ -28,6 +28,7 @@ from fewstep.launch import resume, through_hydra
 from fewstep.launch import supervisor as sweeps
 from fewstep.launch.job_folders import Folders, Job, summary
 from fewstep.launch.search import go_on
+from fewstep.launch.settling import settled_sweep
 from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
 from fewstep.records import states
@@ -536,3 +537,29 @@ def test_auto_refuses_a_run_that_is_at_work(where: Path) -> None:
     folder = made("2026-01-01", "metrics.csv")
     with lock.held(folder), pytest.raises(ConfigError, match="another process is at work"):
         resume.unfinished("train", [], in_place=False)
+
+
+# --- a sweep runs no job twice
+
+TWICE = {
+    "seed=1,1": "seed=1,1: has 1 twice, and a sweep runs no job twice. Leave one of them out",
+    "algorithm=reptile,maml,reptile": "algorithm=reptile,maml,reptile: has reptile twice, and a "
+    "sweep runs no job twice. Leave one of them out",
+    "point={a:1},{a: 1}": "point={a:1},{a: 1}: has {a:1} twice, and a sweep runs no job twice. "
+    "Leave one of them out",
+    "algorithm.inner.lr=1,1.0": "in the sweep's algorithm.inner.lr=1.0: is algorithm.inner.lr=1 "
+    "again, and a sweep runs no job twice. Leave one of them out",
+}
+
+
+@pytest.mark.parametrize("words", TWICE)
+def test_a_point_that_is_given_twice_is_refused(words: str, tmp_path: Path) -> None:
+    """It would be run twice, and counted as two seeds."""
+    with pytest.raises(ConfigError) as caught:
+        settled_sweep(train.command(), [words])
+    assert str(caught.value) == TWICE[words]
+
+
+def test_points_that_share_a_value_are_two() -> None:
+    words = ["point={a: 1, b: 1},{a: 1, b: 2}"]
+    assert settled_sweep(train.command(), words)

@@ -62,12 +62,12 @@ def same(learner: nn.Module, tensors: dict[str, Tensor]) -> bool:
 
 
 def test_a_training_starts_from_the_weights_and_so_does_the_joint_baseline(
-    config, other, saved
+    config, other, saved, tmp_path
 ) -> None:
     beside = {**config["baselines"], "joint": {**config["algorithm"], "name": "joint"}}
     experiment = assembly.draft({**config, "init": str(saved), "baselines": beside})
     assert same(experiment.learner, other)
-    assert same(baselines.joint_baseline(experiment).learner, other)
+    assert same(baselines.joint_baseline(experiment, tmp_path).learner, other)
     plain = assembly.draft(config).learner
     assert not same(plain, other)
     random = baselines.untrained(experiment).learner  # which is what it is called

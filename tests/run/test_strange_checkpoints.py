@@ -19,6 +19,7 @@ from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config, plain
 from fewstep.data.classes.split import ClassSplit
 from fewstep.messages.errors import ConfigError
+from fewstep.run.checks.counted import check_counted, check_sound
 from fewstep.run.checks.resumable import check_resumable
 from fewstep.run.checks.splits import check_validation
 from fewstep.run.construction import assembly
@@ -65,7 +66,7 @@ def put(content: dict, key: str, value: object) -> dict:
     *path, last = key.split("/")
     node = content
     for name in path:
-        node = node[name]
+        node = node[int(name) if isinstance(node, list) else name]
     if value is ...:
         del node[last]
     else:
@@ -277,6 +278,144 @@ def test_what_cannot_be_gone_on_with(key, value, name):
     check_resumable(learner(), good, Path("some.ckpt"))
     with pytest.raises(ConfigError, match=rf"^resume=some\.ckpt: {name}.* cannot be restored \("):
         check_resumable(learner(), put(good, key, value), Path("some.ckpt"))
+
+
+STEPS = "epoch_loop.manual_optimization.optim_step_progress"
+WEIGHTS = "state_dict/module.head.weight"
+
+
+def counted(done: int = 3) -> dict:
+    """A good one to go on from, as a training leaves it after so many meta-iterations."""
+    good = content()
+    loops = pl.Trainer(accelerator="cpu", logger=False).fit_loop.state_dict()
+    loops[STEPS]["total"]["completed"] = done
+    good |= {"loops": {"fit_loop": loops}, "global_step": done}
+    good["lr_schedulers"][0]["last_epoch"] = good["fewstep"]["meta_iteration"] = done
+    return good
+
+
+COUNTED = {
+    "another count": (
+        "fewstep/meta_iteration",
+        5,
+        "global_step=3: must be fewstep.meta_iteration, wh",
+    ),
+    "fewer steps": (
+        "global_step",
+        2,
+        "global_step=2: must be fewstep.meta_iteration, which is 3. Use",
+    ),
+    "true as steps": (
+        "global_step",
+        True,
+        "global_step=True: must be fewstep.meta_iteration, which",
+    ),
+    "other loops": (
+        f"loops/fit_loop/{STEPS}/total/completed",
+        "x",
+        f"loops.fit_loop.{STEPS}='x': must be fewstep.meta_iteration, which is 3. Use another",
+    ),
+    "another schedule": (
+        "lr_schedulers/0/last_epoch",
+        7,
+        "lr_schedulers.last_epoch=7: must be fewstep.meta_iteration, which is 3. Use another one",
+    ),
+    "an average of more": (
+        "fewstep/average",
+        {"steps": 9, "params": {}},
+        "fewstep.average.steps=9: must be at most fewstep.meta_iteration=3. Use another one",
+    ),
+    "an epoch before": ("epoch", -3, "epoch=-3: must be a whole number of at least 0. Use another"),
+    "a best of texts": (
+        "callbacks/Checkpoints",
+        {"acc": "x"},
+        "callbacks.Checkpoints={'acc': 'x'}: must be the figures of a meta-validation. Use",
+    ),
+    "a best to come": (
+        "callbacks/Checkpoints",
+        {"acc": 0.5, "meta_iteration": 9},
+        "callbacks.Checkpoints.meta_iteration=9: must be at most fewstep.meta_iteration=3. Use",
+    ),
+    "more that was timed": (
+        "callbacks/Stopwatch/meta_iterations",
+        9,
+        "callbacks.Stopwatch.meta_iterations=9: must be at most fewstep.meta_iteration=3. Use",
+    ),
+    "less than no memory": (
+        "callbacks/Peak",
+        {"bytes": -1, "left": 0},
+        "callbacks.Peak.bytes=-1: must be a whole number of at least 0. Use another one",
+    ),
+    "more figures": (
+        "fewstep/recent",
+        [{"loss": 1.0}] * 4,
+        "fewstep.recent must be the loss and the like of at most 3 meta-iterations. Use another",
+    ),
+    "other figures": (
+        "fewstep/recent",
+        [{"x": 1.0}],
+        "fewstep.recent must be the loss and the like of at most 3 meta-iterations. Use another",
+    ),
+    "another rate": (
+        "optimizer_states/0/param_groups/0/initial_lr",
+        math.nan,
+        "optimizer_states.param_groups[0].initial_lr=nan: must be 1.0, as algorithm.outer has it.",
+    ),
+    "other steps": (
+        "optimizer_states/0/state",
+        {0: {"step": torch.tensor(7.0)}},
+        "optimizer_states.step=7: must be fewstep.meta_iteration, which is 3. Use another one of",
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "value", "message"), COUNTED.values(), ids=COUNTED)
+def test_counts_that_disagree(key, value, message):
+    """The training would end early, or train on tasks again, and report it as the whole."""
+    check_counted(learner(), counted(), Path("some.ckpt"))
+    with pytest.raises(ConfigError) as caught:
+        check_counted(learner(), put(counted(), key, value), Path("some.ckpt"))
+    assert str(caught.value).startswith(f"resume=some.ckpt: {message}")
+    assert "\n" not in str(caught.value)
+
+
+DIVERGED = {
+    "weights": (WEIGHTS, torch.full((5, 4), math.nan), "module.head.weight"),
+    "the inner rule": (
+        "fewstep/inner_state/v/head.bias",
+        torch.full((5,), math.inf),
+        "v.head.bias",
+    ),
+    "the optimizer": (
+        "optimizer_states/0/state",
+        {0: {"exp_avg": torch.tensor([math.nan])}},
+        "optimizer_states.exp_avg",
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "value", "name"), DIVERGED.values(), ids=DIVERGED)
+def test_a_training_that_diverged_is_not_gone_on_with(tmp_path, key, value, name):
+    changed, path, left = put(counted(), key, value), tmp_path / "last.ckpt", 2000 - 3
+    check_sound(learner(), counted(), path)
+    with pytest.raises(ConfigError) as caught:
+        check_sound(learner(), changed, path)
+    again = "rain it again with a lower algorithm.inner.lr or algorithm.outer.lr"
+    said = (
+        f"resume={path}: {name} has values that are not finite: this training has diverged, and "
+        f"the {left} meta-iterations that are left would learn nothing. "
+    )
+    assert str(caught.value) == f"{said}T{again}"
+    (tmp_path / "best.ckpt").touch()
+    with pytest.raises(ConfigError) as caught:
+        check_sound(learner(), changed, path)
+    best = f"fewstep evaluate checkpoint={tmp_path / 'best.ckpt'}"
+    assert str(caught.value) == f"{said}Test what meta-validation chose with {best}, or t{again}"
+
+
+def test_one_at_its_end_is_tested_though_it_diverged(tmp_path):
+    """What meta-validation chose of it is as good as ever."""
+    check_sound(learner(), put(counted(2000), WEIGHTS, torch.tensor([math.nan])), tmp_path / "a")
 
 
 class Foreign:

@@ -51,7 +51,7 @@ def command() -> Command:
     """What is launched."""
     from fewstep.launch.settling import Command
 
-    return Command("train", MODULE, check, settle, job, digests, direction, prepared, length)
+    return Command("train", MODULE, check, settle_alone, job, digests, direction, prepared, length)
 
 
 def prepared(arguments: Arguments) -> Arguments:
@@ -118,7 +118,16 @@ def check_keys(config: dict[str, Any]) -> None:
     check_capacity(config)
 
 
-def settle(config: dict[str, Any]) -> dict[str, str]:
+def settle_alone(config: dict[str, Any]) -> dict[str, str]:
+    """As `settle`, of a run that is no job of a sweep.
+
+    Raises:
+        ConfigError: as `settle`, or a run to resume has diverged.
+    """
+    return settle(config, alone=True)
+
+
+def settle(config: dict[str, Any], alone: bool = False) -> dict[str, str]:
     """Refuse what cannot run, before a run directory is made; overrides to add.
 
     Raises:
@@ -129,20 +138,15 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     from fewstep.config.ranks import outside
     from fewstep.run import handover
     from fewstep.run.checks.cautions import warn
+    from fewstep.run.checks.counted import check_resumed
     from fewstep.run.checks.preflight import Preflight
-    from fewstep.run.checks.resumable import check_history, check_resumable
     from fewstep.run.checks.splits import check_validation
     from fewstep.run.construction import assembly
-    from fewstep.run.stored import checkpoint
 
     experiment = assembly.draft(config)
     path = experiment.resume
     if path:
-        content = checkpoint.read(path, "resume")
-        checkpoint.match(experiment.learner, content, path, "resume")
-        checkpoint.same_recipe(experiment, content, path)
-        check_resumable(experiment.learner, content, path)
-        check_history(path)
+        check_resumed(experiment, path, alone)
     experiment = assembly.with_data(experiment)
     check_validation(experiment)
     warn(experiment)

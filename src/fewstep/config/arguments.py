@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 
 from fewstep.config.groups import groups, options
 from fewstep.messages.errors import ConfigError, first_line
+from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
 
 
@@ -91,6 +92,23 @@ def combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
         else:
             return
     yield from (list(chosen) for chosen in itertools.product(*axes.values()))
+
+
+def check_values_differ(overrides: Sequence[str]) -> None:
+    """Refuse an axis that has a value twice: its jobs would be run twice, and counted as two.
+
+    Raises:
+        ConfigError: naming the axis and the value.
+    """
+    for override in map(parsed, overrides):
+        if not override.is_discrete_sweep():
+            continue
+        values = list(_values(override))
+        if again := [v for place, v in enumerate(values) if v in values[:place]]:
+            raise ConfigError(
+                f"{override.input_line}: has {printable(again[0])} twice, and a sweep runs no job "
+                "twice. Leave one of them out"
+            )
 
 
 def fixed(overrides: Sequence[str]) -> list[str]:

@@ -43,10 +43,9 @@ class Check:
             return None
         if self._fits(value):
             return None
-        too_large = isinstance(value, int) and value > LARGEST
         written = written_out(value) if self.kind is int else ""
         note = f" ({self.note})" if self.note else ""
-        return f"must be {self._limit(too_large)}{note}{written}"
+        return f"must be {self._limit(isinstance(value, int) and value > LARGEST)}{note}{written}"
 
     @property
     def limit(self) -> str:
@@ -64,7 +63,7 @@ class Check:
             return False
         if (self.kind is int and not isinstance(value, int)) or not math.isfinite(value):
             return False
-        if self.kind is int and value > LARGEST:
+        if isinstance(value, int) and abs(value) > LARGEST:  # which no tensor takes
             return False
         if self.below is not None and value >= self.below:
             return False
@@ -80,7 +79,7 @@ class Check:
             limit += "" if self.low is None else f" of at least {self.low:g}"
             limit += "" if self.above is None else f" above {self.above:g}"
             limit += "" if self.below is None else f" and below {self.below:g}"
-            limit += f" and at most {LARGEST}" if self.kind is int and too_large else ""
+            limit += f" and at most {LARGEST}" if self.kind in (int, float) and too_large else ""
         more = [self.word] * bool(self.word) + ["null"] * self.optional
         return " or ".join([", ".join([limit, *more[:-1]]), *more[-1:]])
 
@@ -143,6 +142,8 @@ def check_values(
     """
     values = dict(flatten(config))
     for key, check in table.items():
+        if below := {n: v for n, v in values.items() if n.startswith(f"{key}.")}:
+            values[key] = {n.removeprefix(f"{key}."): v for n, v in below.items()}  # no value
         if key not in values:
             if optional:
                 continue

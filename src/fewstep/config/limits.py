@@ -128,6 +128,11 @@ def check_training(config: Mapping[str, Any], more: frozenset[str] = frozenset()
             )
     if not isinstance(config["algorithm"].get("inner"), Mapping):
         raise ConfigError("algorithm.inner is missing: an override or a file has removed it")
+    if (
+        "points" in config["dataset"]
+        and config["eval"].get("queries") == config["dataset"]["points"]
+    ):
+        check_values(config, {"dataset.points": count(1, 50)})  # which eval.queries follows
     tables = {**TRAIN, **RUN, **EVAL}
     check_values(config, {key: c for key, c in tables.items() if key not in OPTIONAL})
     some = {key: c for key, c in tables.items() if key in OPTIONAL}

@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from fewstep.config.arguments import Arguments, combinations, fixed, names
+from fewstep.config.arguments import Arguments, check_values_differ, combinations, fixed, names
 from fewstep.config.compose import compose_config, compose_hydra, compose_run, own_part, plain
 from fewstep.config.ranks import outside
 from fewstep.disk.files import check_place
@@ -104,9 +104,10 @@ def settled_sweep(command: Command, overrides: list[str]) -> list[str]:
     same = fixed(overrides)
     composed = compose_hydra(command.name, same).hydra
     axes = [f"{key}={values}" for key, values in (composed.sweeper.params or {}).items()]
-    jobs = itertools.islice(combinations([*axes, *overrides]), CHECKED)
+    check_values_differ([*axes, *overrides])
+    jobs = list(itertools.islice(combinations([*axes, *overrides]), CHECKED)) or [same]
     configs, lengths = [], set()
-    for words in list(jobs) or [same]:
+    for words in jobs:
         try:
             configs.append(plain(compose_config(command.name, words)))
             found = command.length(configs[-1], words)
@@ -115,6 +116,11 @@ def settled_sweep(command: Command, overrides: list[str]) -> list[str]:
             command.check(configs[-1])
         except ConfigError as error:
             raise ConfigError(f"in the sweep's {' '.join(words)}: {error}") from None
+        if (first := configs.index(configs[-1])) < len(configs) - 1:  # 0.1 and 1e-1
+            raise ConfigError(
+                f"in the sweep's {' '.join(words)}: is {' '.join(jobs[first])} again, and a sweep "
+                "runs no job twice. Leave one of them out"
+            )
     sweeper = composed.sweeper
     more = []
     if command.direction and "direction" in sweeper:

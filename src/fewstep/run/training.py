@@ -193,7 +193,7 @@ def _baselines(
     if experiment.start:
         yield "start", as_it_started(experiment), None
     if experiment.joint:
-        baseline, aside = joint_baseline(experiment), folder / "joint"
+        baseline = joint_baseline(experiment, aside := folder / "joint")
         if experiment.learner.trainer.is_global_zero:
             aside.mkdir(exist_ok=True)
         _, saved = fit(baseline, tasks, aside, "joint baseline")

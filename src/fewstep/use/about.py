@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ SCHEMA = 1
 ABOUT, WEIGHTS = "classifier.json", "weights.safetensors"
 KEYS = ("schema", "classes", "preparation", "network", "initialization", "temperature")
 KEYS += ("expected", "weights_sha256", "versions")
+DIGEST = "about_sha256"
+"""Where the file of the weights has the digest of what is said of them."""
 LARGEST = 64 << 20
 """Bytes of a `classifier.json`; a larger one is none."""
 
@@ -84,6 +87,25 @@ def _check(about: Mapping[str, Any], folder: Path) -> None:
                 kind.of(about[key])
             except (ValueError, TypeError, KeyError) as error:
                 raise damaged(folder, ABOUT, error) from None
+
+
+def digest(about: Mapping[str, Any]) -> str:
+    """SHA-256 of what it says, however it is set out; without the digest of the weights, whose file
+    holds this one."""
+    own = {name: value for name, value in about.items() if name != "weights_sha256"}
+    return sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
+
+
+def check_unchanged(about: Mapping[str, Any], weights: bytes, folder: Path) -> None:
+    """Hold it against the digest that the file of the weights has; older ones have none.
+
+    Raises:
+        ConfigError: it was changed by hand: answers would have other classes' names.
+    """
+    head = json.loads(weights[8 : 8 + int.from_bytes(weights[:8], "little")])
+    wanted = head.get("__metadata__", {}).get(DIGEST)
+    if wanted is not None and wanted != digest(about):
+        raise damaged(folder, ABOUT, f"it was changed after {WEIGHTS} was written with it")
 
 
 def damaged(folder: Path, name: str, reason: Any) -> ConfigError:

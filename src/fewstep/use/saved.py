@@ -20,7 +20,7 @@ from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.run.construction import parts
-from fewstep.use.about import ABOUT, WEIGHTS, damaged, read
+from fewstep.use.about import ABOUT, WEIGHTS, check_unchanged, damaged, read
 from fewstep.use.backbone.backbone import NODE, frozen_part, network_of
 from fewstep.use.classifier import Classifier
 from fewstep.use.expected import Expected
@@ -72,6 +72,7 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
     made.temperature = about["temperature"]
     made.expected = _expected(about["expected"], folder)
     _try(made, folder)
+    check_unchanged(about, data, folder)
     return made
 
 

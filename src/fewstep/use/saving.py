@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -16,8 +17,8 @@ from fewstep.data.images.preparation import Preparation
 from fewstep.data.row_preparation import RowPreparation
 from fewstep.disk.files import replacing
 from fewstep.messages.errors import ConfigError
-from fewstep.records.results import write_json
-from fewstep.use.about import ABOUT, SCHEMA, WEIGHTS
+from fewstep.records.results import finite_only, write_json
+from fewstep.use.about import ABOUT, DIGEST, SCHEMA, WEIGHTS, digest
 from fewstep.use.expected import Expected
 from fewstep.use.network import Fixed
 from fewstep.use.origin import Origin
@@ -67,9 +68,6 @@ def save(classifier: Kept, folder: Path) -> Path:
             "again. Save a classifier of a training (fewstep.load), or pickle this one"
         )
     tensors = {n: t.contiguous().clone() for n, t in classifier.network.state_dict().items()}
-    data = tensors_as_bytes(tensors)
-    with replacing(folder / WEIGHTS) as aside:
-        aside.write_bytes(data)
     about = {
         "schema": SCHEMA,
         "classes": classifier.classes,
@@ -79,10 +77,13 @@ def save(classifier: Kept, folder: Path) -> Path:
         "initialization": {"name": origin.name, "sha256": origin.sha256},
         "temperature": classifier.temperature,
         "expected": asdict(classifier.expected) if classifier.expected else None,
-        "weights_sha256": sha256(data).hexdigest(),
         "versions": {"fewstep": __version__, "torch": str(torch.__version__)},
     }
-    write_json(folder / ABOUT, about)
+    about = json.loads(json.dumps(finite_only(about), default=str))  # as it will be read
+    data = tensors_as_bytes(tensors, {DIGEST: digest(about)})
+    with replacing(folder / WEIGHTS) as aside:
+        aside.write_bytes(data)
+    write_json(folder / ABOUT, {**about, "weights_sha256": sha256(data).hexdigest()})
     return folder
 
 

@@ -228,6 +228,14 @@ def test_drawings_are_kept_when_asked(tmp_path):
     assert strokes == {"circle": [CIRCLE], "cross": [CROSS]}
 
 
+def test_drawings_that_are_kept_twice_in_a_second_are_two_folders(tmp_path):
+    talk = client(keep=tmp_path)
+    id = talk.post("/adapt", json={"classes": TWO}).json()["id"]
+    places = {talk.post("/keep", json={"id": id}).json()["where"] for _ in range(3)}
+    assert len(places) == 3
+    assert sorted(map(str, tmp_path.glob("*.json"))) == sorted(f"{p}.json" for p in places)
+
+
 def test_of_half_the_drawings_nothing_is_kept(tmp_path, monkeypatch):
     save_before = Image.Image.save
 

@@ -143,12 +143,19 @@ def check_finite(content: Content, path: Path, key: str) -> None:
     Raises:
         ConfigError: naming a tensor that is not finite.
     """
+    if name := not_finite(content):
+        raise ConfigError(
+            f"{key}={path}: {printable(name)} has values that are not finite: this training "
+            "has diverged. Use another checkpoint of the run, or train it again with a lower "
+            "algorithm.inner.lr or algorithm.outer.lr"
+        )
+
+
+def not_finite(content: Content) -> str | None:
+    """The name of a tensor of the learner that is not finite; None where all are."""
     ours = content["fewstep"]
     trees = (content["state_dict"], ours["inner_state"], ours.get("average") or {})
     for name, value in (leaf for tree in trees for leaf in _leaves(tree)):
         if isinstance(value, Tensor) and not value.isfinite().all():
-            raise ConfigError(
-                f"{key}={path}: {printable(name)} has values that are not finite: this training "
-                "has diverged. Use another checkpoint of the run, or train it again with a lower "
-                "algorithm.inner.lr or algorithm.outer.lr"
-            )
+            return name
+    return None

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
+from fewstep.messages.errors import ConfigError
+from fewstep.records.identity import config_hash
+from fewstep.run.checks.counted import check_resumed
 from fewstep.run.checks.dataset_contract import answers
 from fewstep.run.construction.assembly import begun, learner_of
 from fewstep.run.construction.recipes import joint_node
 from fewstep.run.experiment import Experiment
+from fewstep.run.stored import checkpoint
+from fewstep.run.stored.origin import origin
 
 
 def untrained(experiment: Experiment) -> Experiment:
@@ -34,10 +40,28 @@ def own_baselines(experiment: Experiment) -> Iterator[tuple[str, Experiment]]:
         yield name, untrained(replace(tested, new_model=make))
 
 
-def joint_baseline(experiment: Experiment) -> Experiment:
-    """Joint training from the same start, on the same tasks: its outer step alone is its own."""
+def joint_baseline(experiment: Experiment, folder: Path) -> Experiment:
+    """Joint training from the same start, on the same tasks: its outer step alone is its own. It
+    goes on with what an earlier start of this very training has left in its folder."""
     config, joint = experiment.config, experiment.joint
     assert joint is not None, "there is no joint baseline"
     changed = {**config, "algorithm": joint_node(config), "resume": None, "logger": {}}
     beside = replace(experiment, recipe=joint, config=changed, resume=None, logger={})
-    return as_it_started(beside)
+    made = as_it_started(beside)
+    file = folder / "checkpoints" / "last.ckpt"
+    return replace(made, resume=file) if _goes_on(made, file) else made
+
+
+def _goes_on(experiment: Experiment, file: Path) -> bool:
+    """Whether a checkpoint is of this very training; where several processes train, each would
+    have to have it, and it begins anew."""
+    if experiment.machine.ranks > 1 or not file.is_file():
+        return False
+    try:
+        ours = checkpoint.read(file, "resume")["fewstep"]
+        check_resumed(experiment, file, alone=False)
+        same = config_hash(ours["config"]) == config_hash(experiment.config)
+    except (ConfigError, LookupError, TypeError, AttributeError):
+        return False
+    here = origin(experiment.splits)
+    return same and all(ours.get(name) == here[name] for name in here)

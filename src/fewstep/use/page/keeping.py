@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 from PIL import Image
 
-from fewstep.disk.files import CannotWrite, filling, replacing
+from fewstep.disk.files import filling, replacing
+from fewstep.records.run_folders import new_name
 from fewstep.use.page.asked import Examples
 from fewstep.use.page.drawings import picture
 
@@ -20,9 +20,7 @@ def keep(examples: Examples, folder: Path) -> Path:
     Raises:
         CannotWrite: naming the path and the reason.
     """
-    place = folder / time.strftime("%Y-%m-%d_%H-%M-%S")
-    if place.exists():
-        raise CannotWrite(f"{place}: is there already. Wait a second")
+    place = folder / new_name()
     strokes = dict(zip(examples.names, examples.drawings, strict=True))
     with filling(place) as aside, replacing(place.with_suffix(".json")) as record:
         for name, drawings in strokes.items():
