@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fewstep.use.estimator import FewShotClassifier
     from fewstep.use.initialization import Initialization
     from fewstep.use.loading import load
-    from fewstep.use.saved import load_classifier
+    from fewstep.use.reopening import load_classifier
 
 __version__ = "0.1.0"
 
@@ -40,7 +40,7 @@ _WHERE = {
     "FewShotClassifier": "use.estimator",
     "Initialization": "use.initialization",
     "load": "use.loading",
-    "load_classifier": "use.saved",
+    "load_classifier": "use.reopening",
     "train": "commands.in_python",
 }
 

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 import fewstep
 from fewstep.commands import adapt, export, predict
 from fewstep.use.about import ABOUT, WEIGHTS
-from fewstep.use.saved import load_classifier
+from fewstep.use.reopening import load_classifier
 from small_pictures import folder
 
 

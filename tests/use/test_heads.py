@@ -16,7 +16,7 @@ import fewstep
 from fewstep.core.rules import SGD
 from fewstep.use.initialization import Initialization
 from fewstep.use.origin import Origin
-from fewstep.use.ways import with_outputs
+from fewstep.use.other_ways import with_outputs
 
 
 Y = np.arange(9) % 3

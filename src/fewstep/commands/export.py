@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _export(values: dict[str, Any]) -> int:
     to = expanded(values["to"], "to")
     from fewstep.use.export import check_target, export
-    from fewstep.use.saved import load_classifier
+    from fewstep.use.reopening import load_classifier
 
     check_target(to)
     classifier = load_classifier(values["classifier"], trusted(values))

@@ -58,7 +58,7 @@ def _predict(values: dict[str, Any]) -> int:
     out = _out(values["out"])
     from fewstep.disk.files import replacing
     from fewstep.use.pictures import one_by_one
-    from fewstep.use.saved import load_classifier
+    from fewstep.use.reopening import load_classifier
 
     classifier = load_classifier(values["classifier"], trusted(values))
     pictures = one_by_one(values["pictures"])

@@ -23,9 +23,9 @@ from fewstep.data.sampler import Draws
 from fewstep.execution.choice import make_execution
 from fewstep.messages.errors import first_line
 from fewstep.use.network import OTHERS, Fixed, frozen, hangs_on_others, like_parameters
+from fewstep.use.other_ways import for_ways
 from fewstep.use.threads import one_thread
 from fewstep.use.way import Curve
-from fewstep.use.ways import for_ways
 
 
 SIDE_BY_SIDE = 8

@@ -73,7 +73,7 @@ def load(
     if name not in shipped.names() and (path / ABOUT).is_file():
         from fewstep.use.about import read
         from fewstep.use.backbone.backbone import NODE, Backbone
-        from fewstep.use.saved import load_classifier
+        from fewstep.use.reopening import load_classifier
 
         about = read(path)
         if NODE in about["network"]["model"]:

@@ -1,4 +1,4 @@
-"""A classifier on disk: a JSON file that people can read, and its tensors; no pickle."""
+"""A saved classifier, opened again: its JSON file and its tensors; no pickle."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from fewstep.use.classifier import Classifier
 from fewstep.use.expected import Expected
 from fewstep.use.network import Fixed, as_precise, with_statistics
 from fewstep.use.origin import Origin
+from fewstep.use.other_ways import with_outputs
 from fewstep.use.surroundings import as_usual
 from fewstep.use.way import Way
-from fewstep.use.ways import with_outputs
 
 
 @as_usual()
