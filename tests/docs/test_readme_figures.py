@@ -206,16 +206,11 @@ def test_what_is_told_of_where_the_runs_come_from_is_in_their_files() -> None:
     for folder in sorted((ROOT / "docs" / "results").glob("[!t]*")):
         for file in folder.glob("*.json"):
             commit = json.loads(file.read_text())["git_commit"]
-            if folder.name not in UNNAMED:
-                assert commit[:7] in PROSE, file
-    for seed in (0, 1, 2):
-        (row, *_) = found("omniglot_5w_reptile_2000")
-        words = row.runs[seed].content["command"].split()
-        assert words[1:4] == ["train", "experiment=omniglot_5w_reptile", "dataset.root=DATA"]
-        assert words[4:] == ["max_meta_iterations=2000", f"seed={seed}"]
-        assert "eval.tasks" not in str(words)
-        assert row["tasks"] == 1000
-
-
-UNNAMED = {"gradient_combinations"}
-"""Of which a page gives the command alone."""
+            assert commit[:7] in PROSE, file
+    (row, *_) = found("omniglot_5w_reptile_2000")
+    assert row["tasks"] == 1000
+    assert {run.content["command"] for run in row.runs} == {
+        "fewstep train -m experiment=omniglot_5w_reptile dataset.root=DATA "
+        "max_meta_iterations=2000 eval.tasks=1000 seed=0,1,2 trainer=cpu"
+    }
+    assert row.runs[0].content["command"] in PROSE
