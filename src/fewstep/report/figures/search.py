@@ -11,6 +11,7 @@ from typing import Any
 from fewstep.disk.plain import yaml_of
 from fewstep.records import measures, words
 from fewstep.records.asked import words_of
+from fewstep.report.figures.scales import scales
 from fewstep.report.figures.series import metric_of
 from fewstep.report.runs.gather import Run
 from fewstep.report.runs.searched import objective, proposed
@@ -38,6 +39,8 @@ class Search:
     unit: str
     chance: float | None
     setting: str
+    scales: Mapping[str, bool]
+    """Of what was proposed from an interval, whether that was on a log scale."""
 
     @property
     def best(self) -> Trial:
@@ -78,6 +81,7 @@ def search_of(section: Section) -> Search | None:
         f"meta-validation {measures.unit(metric, row.runs[0].content)}",
         row.chance if metric == "acc" else None,
         f"{words.dataset(row['dataset'])}, {setting}",
+        scales(jobs),
     )
 
 
