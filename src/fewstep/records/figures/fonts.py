@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 import matplotlib.pyplot as plt
-from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.font_manager import FontEntry, FontProperties, findfont, fontManager, get_font
 
 
 log = logging.getLogger("fewstep")
@@ -22,7 +22,7 @@ NO_TEXT = ("Last Resort", "STIXNonUnicode", "cm")
 """Beginnings of the names of fonts that come with matplotlib and say another character than they
 show: boxes, and mathematics."""
 
-_said: set[str] = set()
+_said: list[str] = []
 
 
 @contextmanager
@@ -44,38 +44,52 @@ def have(text: str) -> None:
     found, missing = _others(lacking)
     if found:
         plt.rcParams["font.family"] = [*families, *found]
-    if missing and not missing <= _said:
-        log.warning(
-            "No font of this system has %s: pictures show a box in its place. Install one that "
-            "does, for example Noto Sans CJK",
-            " ".join(sorted(missing - _said)[:10]),
-        )
-    _said.update(missing)
+    if missing:
+        _say("".join(sorted(missing)))
+
+
+def _say(missing: str) -> None:
+    """Once, of all that is drawn."""
+    if _said:
+        return
+    _said.append(missing)
+    log.warning(
+        "No font of this system has %s: pictures show a box in the place of such a character. "
+        "Install one that does, for example Noto Sans CJK",
+        " ".join(missing[:10]),
+    )
 
 
 @lru_cache(64)
 def _all(families: tuple[str, ...]) -> frozenset[str]:
     """The characters that these fonts have."""
-    return frozenset().union(*map(_characters, families))
+    files = (findfont(FontProperties(family=[family])) for family in families)
+    return frozenset().union(*map(_characters, files))
 
 
 @lru_cache(512)
-def _characters(family: str) -> frozenset[str]:
+def _characters(file: str) -> frozenset[str]:
     try:
-        return frozenset(map(chr, get_font(findfont(FontProperties([family]))).get_charmap()))
-    except (OSError, RuntimeError, ValueError):  # a file that is gone, or no font
+        return frozenset(map(chr, get_font(file).get_charmap()))
+    except (OSError, RuntimeError):  # a file that is gone, or no font
         return frozenset()
 
 
 @lru_cache(256)
 def _others(lacking: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
     """Families that have some of the characters, the one with most first, and what none has."""
-    names = sorted({e.name for e in fontManager.ttflist if not e.name.startswith(NO_TEXT)})
-    having = {name: lacking & _characters(name) for name in names}
+    files = {font.name: font.fname for font in fontManager.ttflist if _usable(font)}
+    having = {name: lacking & _characters(file) for name, file in sorted(files.items())}
     found: list[str] = []
-    while best := max(names, key=lambda name: len(having[name] & lacking), default=""):
+    while best := max(having, key=lambda name: len(having[name] & lacking), default=""):
         if not having[best] & lacking:
             break
         found.append(best)
         lacking -= having[best]
     return tuple(found), lacking
+
+
+def _usable(font: FontEntry) -> bool:
+    """Whether it is one of plain text: of another weight, matplotlib would say so each time."""
+    plain = (font.style, font.weight) == ("normal", 400)
+    return plain and not font.name.startswith(NO_TEXT)

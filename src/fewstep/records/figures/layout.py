@@ -37,7 +37,7 @@ def width_of(text: str, points: float) -> float:
 
 @lru_cache(4096)
 def _width(text: str, points: float, families: tuple[str, ...]) -> float:
-    font = FontProperties(list(families), size=points)
+    font = FontProperties(family=list(families), size=points)
     return text_to_path.get_text_width_height_descent(text, font, False)[0] / 72
 
 

@@ -115,6 +115,8 @@ def _side_by_side(lines: Sequence[Line]) -> list[Line]:
         return list(lines)
     middle, width = (len(lines) - 1) / 2, 0.25 / len(lines)
     moved = enumerate(lines)
+    if len({m.x[0] for m in lines}) == 1:  # their axis is of this place alone
+        return [replace(m, x=[m.x[0] + 0.7 / len(lines) * (i - middle)]) for i, m in moved]
     return [replace(m, x=[m.x[0] + width * (i - middle) * max(m.x[0], 0.5)]) for i, m in moved]
 
 

@@ -143,14 +143,19 @@ def evenly(axis: Axis, whole: bool = False) -> None:
 def inner_steps(axes: Axes, steps: Iterable[float]) -> None:
     """An axis of inner steps: the first few matter as much as the many that follow. Numbers that
     would touch are not all written."""
-    last = max(steps, default=0)
+    at = {*steps}
+    if len(at) == 1:
+        axes.set_xlabel("inner step")
+        _single(axes, at.pop())
+        return
+    last = max(at, default=0)
     axes.set(xlabel="inner step", xscale="symlog")
-    at = axes.xaxis.get_transform().transform
-    whole = float(at(np.array([max(1.0, last)]))[0])
+    place = axes.xaxis.get_transform().transform
+    whole = float(place(np.array([max(1.0, last)]))[0])
     ticks: list[int] = []
     for tick in TICKS:
         room = DIGIT * len(str(tick)) * whole
-        if tick <= last and (not ticks or np.diff(at(np.array([ticks[-1], tick])))[0] > room):
+        if tick <= last and (not ticks or np.diff(place(np.array([ticks[-1], tick])))[0] > room):
             ticks.append(tick)
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.set_xticks([], minor=True)
@@ -161,13 +166,19 @@ def meta_iterations(axes: Axes, iterations: Iterable[float]) -> None:
     """An axis of meta-iterations."""
     axes.set_xlabel("meta-iteration")
     at = sorted(iterations)
-    if len(at) <= FEW_TICKS:
+    if len(at) == 1:
+        _single(axes, at[0])
+    elif len(at) <= FEW_TICKS:
         axes.set_xticks(at)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    if len(at) == 1:  # else its axis would end at this one
-        axes.set_xlim(0, 1.5 * max(at[0], 1))
+
+
+def _single(axes: Axes, place: float) -> None:
+    """An axis with one place, at which curves of one point lie side by side."""
+    axes.set_xticks([place], [f"{place:,.0f}"])
+    axes.set_xlim(place - 0.5, place + 0.5)
 
 
 def numbers(values: Sequence[float | None], factor: float) -> list[float]:
