@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-OURS = "fewstep.algorithms."
+OURS = "fewstep."
 
 ON_THE_WAY = ("Reptile", "EigenReptile", "Harmony", "Combination")
 """The classes that log their last inner minibatch, just before its step."""
