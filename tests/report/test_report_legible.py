@@ -186,3 +186,10 @@ def test_panels_of_losses_say_no_protocol_by_their_points() -> None:
     found = [Panel("", "inner step", "", "loss", [dot]), Panel("", "inner step", "", "acc", [line])]
     handle, *_ = notes(found, ["inductive"])
     assert handle.get_marker() == "None"
+
+
+def test_a_regression_whose_protocols_are_one_is_drawn_once(tmp_path: Path) -> None:
+    made = run(tmp_path, metric="loss", dataset__name="sine", shots__ways=1, steps=(0,))
+    (axes,) = figure_of(tmp_path, made.content).axes
+    assert len(made.content["results"]) == 2
+    assert len(axes.lines) == 1

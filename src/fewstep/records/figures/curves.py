@@ -123,6 +123,7 @@ def _settings(report: Mapping[str, Any], known: Mapping[str, Look]) -> Iterator[
         metric = measures.metric_of(entries[0])
         looks = {_label(r, report): known[_named(r, report)] for r in entries}
         lines = [_adapted(r, metric, looks[_label(r, report)], curves) for r in entries]
+        lines = [line for i, line in enumerate(lines) if line not in lines[:i]]  # of a regression
         if not any(line.finite for line in lines):
             continue
         tasks = entries[0]["curve"]["tasks"] if curves else entries[0]["tasks"]
