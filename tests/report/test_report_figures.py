@@ -136,10 +136,8 @@ def test_no_text_is_cut_no_legend_is_over_data_and_nothing_is_empty(case, tmp_pa
         accuracies = [
             a for a in picture.figure.axes if "accuracy" in a.get_ylabel() + a.get_xlabel()
         ]
-        said = ["(chance, " in a.get_xlabel() for a in accuracies]
-        lines = [any(is_chance(a, line) for line in a.lines) for a in accuracies]
-        assert all(line != word for line, word in zip(lines, said, strict=True))
-        assert not any(lines) or "chance" in texts(picture.figure)
+        assert all(any(is_chance(a, line) for line in a.lines) for a in accuracies)
+        assert not accuracies or "chance" in texts(picture.figure)
 
 
 def texts(figure: Figure) -> list[str]:
@@ -345,16 +343,25 @@ def test_no_interval_hides_another_or_is_hidden_by_its_marker(tmp_path) -> None:
     )
 
 
-def test_chance_is_told_in_words_where_its_line_would_leave_no_room(tmp_path) -> None:
+def test_the_axis_is_broken_where_chance_would_leave_no_room(tmp_path) -> None:
     """80 and 95 % of five ways beside a line at 20; 30 and 95 % share the axis with it."""
-    for low, word in ((0.80, True), (0.30, False)):
+    for low, broken in ((0.80, True), (0.30, False)):
         runs = [
             run(tmp_path, acc, algorithm__name=n) for n, acc in (("maml", low), ("reptile", 0.95))
         ]
-        axes = picture(runs, "final").figure.axes[0]
-        assert ("chance, 20, is to the left" in axes.get_xlabel()) is word
-        assert bool(axes.get_xlim()[0] > 60) is word
-        assert any(is_chance(axes, line) for line in axes.lines) is not word
+        figure = picture(runs, "final").figure
+        axes = figure.axes[0]
+        assert bool(axes.get_xlim()[0] > 60) is broken
+        (line,) = [line for line in axes.lines if is_chance(axes, line)]
+        ticks = dict(
+            zip(axes.get_xticks(), (t.get_text() for t in axes.get_xticklabels()), strict=True)
+        )
+        assert ticks[line.get_xdata()[0]] == "20"
+        assert bool(line.get_xdata()[0] == pytest.approx(20)) is not broken
+        others = [at for at, text in ticks.items() if text != "20"]
+        assert all(float(ticks[at]) == pytest.approx(at) for at in others)
+        assert axes.spines["bottom"].get_visible() is not broken
+        assert cut(figure) == over(figure) == []
 
 
 def test_a_regression_has_one_protocol_and_a_unit(tmp_path) -> None:
@@ -397,8 +404,12 @@ def test_a_search_shows_nothing_that_nobody_searched(tmp_path) -> None:
 def test_the_picture_of_a_run_says_what_training_tasks_are(tmp_path) -> None:
     rows = "meta_iteration,train/acc,val/acc,val/acc_ci95\n10,0.5,,\n20,0.6,0.4,0.1\n"
     (tmp_path / "metrics.csv").write_text(rows)
-    for name, told in (("reptile", "last minibatch"), ("maml", "queries, after adapting")):
-        figure = figure_of(tmp_path, run(tmp_path, algorithm__name=name).content)
+    for name, told in (
+        ("reptile.Reptile", "last minibatch, just before"),
+        ("maml.MAML", "queries, after adapting"),
+    ):
+        recipe = {"_target_": f"fewstep.algorithms.{name}", "inner": {"batch_size": 10}}
+        figure = figure_of(tmp_path, run(tmp_path, config={"algorithm": recipe}).content)
         assert [axes.get_title() for axes in figure.axes] == [
             *("5-way 1-shot, during training", "5-way 1-shot: 200 unseen tasks")
         ]

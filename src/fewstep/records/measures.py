@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 
@@ -21,6 +21,12 @@ MEASURES = {
 
 UNITS = {"sine": "mean squared error"}
 """The loss of datasets whose results are older than the unit that they now bring."""
+
+
+APART = 100
+"""Ratio of figures from which on they have no number of decimals in common."""
+SHORT, LONG = 1e-4, 1e5
+"""Between these no figure is written with a power of ten."""
 
 
 def metric_of(figures: Container[str]) -> str:
@@ -45,6 +51,20 @@ def inside(end: float, mean: float, metric: str) -> float:
     to 100 for an accuracy, and not below 0 for a loss, unless it is one that has come there."""
     low = 0.0 if metric == "acc" or mean >= 0 else -math.inf
     return min(max(end, low), 100.0 if metric == "acc" else math.inf)
+
+
+def told(values: Sequence[float], metric: str) -> list[str]:
+    """Figures that stand below each other, with as many decimals as each other: one of an
+    accuracy, else those by which the smallest has three digits. Where they lie too far apart for
+    that, each has three digits."""
+    if metric == "acc":
+        return [f"{value:.1f}" for value in values]
+    sizes = [abs(value) for value in values if value and math.isfinite(value)]
+    low, high = min(sizes, default=1.0), max(sizes, default=1.0)
+    if high > APART * low or not SHORT <= low <= high < LONG:
+        return [f"{value:#.3g}".removesuffix(".") for value in values]
+    decimals = max(0, 2 - math.floor(math.log10(float(f"{low:.2e}"))))
+    return [f"{value:.{decimals}f}" for value in values]
 
 
 def copies(shift: int) -> int:

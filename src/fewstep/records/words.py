@@ -11,9 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 
-DIRECT = ("protonet", "hebbian", "titans", "in_context")
-"""Those without an inner loop."""
-
 ALGORITHMS = {
     "reptile": "Reptile",
     "fomaml": "FOMAML",
@@ -105,17 +102,6 @@ KEYS = {
 WHOLE = ("algorithm", "dataset", "model", "label", "run")
 """Keys whose values say what they are of."""
 
-TRAINED_ON = {
-    "reptile": "training tasks: last minibatch, just before its inner step",
-    "combination": "training tasks: last minibatch, just before its inner step",
-    "joint": "training tasks: last minibatch, nothing adapted",
-    "fomaml": "training tasks: the tail, after adapting",
-    **dict.fromkeys(("maml", "truncated", "binomial"), "training tasks: queries, after adapting"),
-    "proto_fomaml": "training tasks: queries, after adapting",
-    **dict.fromkeys(DIRECT, "training tasks: queries, by the support set as it is"),
-}
-"""What `train/acc` and `train/loss` are the mean of, which is another thing for each algorithm."""
-
 
 def algorithm(name: str) -> str:
     """An algorithm's name as papers write it, and one of a user's as it is."""
@@ -135,11 +121,6 @@ def run(learner: str, data: str, seed: int) -> str:
 def of_split(text: str, *splits: str) -> str:
     """What is said of test tasks, where all of them are of meta-validation."""
     return text.replace("test tasks", "meta-validation tasks") if {*splits} == {"val"} else text
-
-
-def trained_on(name: str) -> str:
-    """What an algorithm logs of the tasks it trains on."""
-    return TRAINED_ON.get(name, "training tasks, as the algorithm logs them")
 
 
 def setting(ways: int, shots: int, metric: str, varies: bool = False) -> str:

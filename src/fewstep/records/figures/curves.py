@@ -11,12 +11,22 @@ from matplotlib.figure import Figure
 
 from fewstep.disk.files import replacing
 from fewstep.records import measures, words
-from fewstep.records.figures import layout, learned
+from fewstep.records.figures import fonts, layout, learned
 from fewstep.records.figures.lines import Line
-from fewstep.records.figures.panel import ITERATION, STEP, Labelled, Look, Panel, handle, notes
-from fewstep.records.figures.style import NEUTRAL, STYLE, STYLES, color_of, marker_of, numbers
+from fewstep.records.figures.panel import (
+    ITERATION,
+    STEP,
+    Labelled,
+    Look,
+    Panel,
+    handle,
+    notes,
+    of_lines,
+)
+from fewstep.records.figures.style import NEUTRAL, STYLE, STYLES, apart, numbers
 from fewstep.records.metrics import read_metrics
 from fewstep.records.sizes import varies
+from fewstep.records.trained_on import trained_on
 
 
 SIZE = (4.6, 3.8)
@@ -26,7 +36,7 @@ SIZE = (4.6, 3.8)
 def draw_curves(folder: Path, report: Mapping[str, Any], title: str | None = None) -> Path:
     """curves.png in a run's folder, by what its results.json says and its metrics.csv."""
     path = folder / "curves.png"
-    with plt.rc_context(STYLE), replacing(path) as aside:
+    with fonts.drawing(), plt.rc_context(STYLE), replacing(path) as aside:
         figure_of(folder, report, title).savefig(aside, format="png")
     return path
 
@@ -40,14 +50,15 @@ def figure_of(folder: Path, report: Mapping[str, Any], title: str | None = None)
     """
     metrics = folder / "metrics.csv"
     rows = read_metrics(metrics)[1] if metrics.exists() else []
-    taken = {_look(r["init"], report["algorithm"])["color"] for r in report["results"]}
-    values = learned.panels(rows, taken)
-    found = [*_training(rows, report), *values, *_settings(report)]
-    looks = {label: look for _, labels in found for label, look in labels.items()}
+    known = apart([report["algorithm"], *(_named(r, report) for r in report["results"])])
+    values = learned.panels(rows, {look["color"] for look in known.values()})
+    found = [*_training(rows, report, known), *values, *_settings(report, known)]
     panels = [panel for panel, _ in found]
     classes = "acc" in report["results"][0]  # a regression's protocols are one
     protocols = dict.fromkeys(r["protocol"] for r in report["results"] if classes)
-    handles = [handle(label, look) for label, look in looks.items()]
+    looks = {label: look for _, labels in found for label, look in labels.items()}
+    lines = [line for panel in panels for line in panel.lines]
+    handles = [handle(label, of_lines(look, lines)) for label, look in looks.items()]
     handles += notes(panels, protocols) if panels else []
     title = title or words.run(report["algorithm"], report["dataset"], report["seed"])
     legend = layout.legend(handles, SIZE[0] * max(min(len(panels), 3), 1))
@@ -60,12 +71,15 @@ def figure_of(folder: Path, report: Mapping[str, Any], title: str | None = None)
     return figure
 
 
-def _training(rows: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> Iterator[Labelled]:
+def _training(
+    rows: Sequence[Mapping[str, Any]], report: Mapping[str, Any], known: Mapping[str, Look]
+) -> Iterator[Labelled]:
     """What was logged of training tasks and measured on the others, if anything was."""
     metric = "acc" if any("train/acc" in row for row in rows) else "loss"
-    own = {"color": color_of(report["algorithm"]), "ms": 5}
+    own = {"color": known[report["algorithm"]]["color"], "ms": 5}
+    recipe = (report.get("config") or {}).get("algorithm") or {}
     labels = {
-        "train": (words.trained_on(report["algorithm"]), {"color": NEUTRAL, "lw": 0.9}),
+        "train": (trained_on(recipe), {"color": NEUTRAL, "lw": 0.9}),
         "val": ("meta-validation", {**own, "marker": "."}),
         "test": ("meta-test (not selected by)", {**own, "marker": "x"}),
     }
@@ -95,7 +109,7 @@ def _logged(rows: Sequence[Mapping[str, Any]], split: str, metric: str, look: Lo
     return Line(x, [y], None if split == "train" else half, look)
 
 
-def _settings(report: Mapping[str, Any]) -> Iterator[Labelled]:
+def _settings(report: Mapping[str, Any], known: Mapping[str, Look]) -> Iterator[Labelled]:
     """Adaptation in each setting; a colour an initialization, a line style a protocol."""
     results = report["results"]
     curves = any(r["curve"]["steps"] for r in results)
@@ -107,8 +121,9 @@ def _settings(report: Mapping[str, Any]) -> Iterator[Labelled]:
             places.setdefault(place, []).append(r)
     for place, entries in places.items():
         metric = measures.metric_of(entries[0])
-        looks = {_label(r, report): _look(r["init"], report["algorithm"]) for r in entries}
+        looks = {_label(r, report): known[_named(r, report)] for r in entries}
         lines = [_adapted(r, metric, looks[_label(r, report)], curves) for r in entries]
+        lines = [line for i, line in enumerate(lines) if line not in lines[:i]]  # of a regression
         if not any(line.finite for line in lines):
             continue
         tasks = entries[0]["curve"]["tasks"] if curves else entries[0]["tasks"]
@@ -122,13 +137,12 @@ def _settings(report: Mapping[str, Any]) -> Iterator[Labelled]:
 
 
 def _label(r: Mapping[str, Any], report: Mapping[str, Any]) -> str:
-    name = report["algorithm"] if r["init"] == "trained" else r["init"]
-    return words.INITIALIZATIONS.get(r["init"]) or words.algorithm(name)
+    return words.INITIALIZATIONS.get(r["init"]) or words.algorithm(_named(r, report))
 
 
-def _look(init: str, algorithm: str) -> Look:
-    name = algorithm if init == "trained" else init
-    return {"color": color_of(name), "marker": marker_of(name)}
+def _named(r: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """What its look is of: the algorithm, or a baseline."""
+    return report["algorithm"] if r["init"] == "trained" else r["init"]
 
 
 def _adapted(r: Mapping[str, Any], metric: str, look: Look, curves: bool) -> Line:

@@ -17,6 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import text_to_path
 
 from fewstep.messages.printable import caption, printable
+from fewstep.records.figures import fonts
 
 
 SMALL = 9
@@ -27,11 +28,17 @@ LONGEST = 3
 """Lines of a text; a longer one is cut by its author's choice of words, and says so."""
 
 
-@lru_cache(4096)
 def width_of(text: str, points: float) -> float:
-    """Inches that a line of text takes."""
-    font = FontProperties(size=points)
-    return text_to_path.get_text_width_height_descent(printable(text), font, False)[0] / 72
+    """Inches that a line of text takes, in fonts that have its characters."""
+    text = printable(text)
+    fonts.have(text)
+    return _width(text, points, tuple(plt.rcParams["font.family"]))
+
+
+@lru_cache(4096)
+def _width(text: str, points: float, families: tuple[str, ...]) -> float:
+    font = FontProperties(family=list(families), size=points)
+    return text_to_path.get_text_width_height_descent(text, font, False)[0] / 72
 
 
 def wrapped(text: str, inches: float, points: float) -> str:
@@ -105,12 +112,13 @@ def legend(handles: Sequence[Any], width: float) -> Legend:
 
 
 def panels(
-    count: int, columns: int, size: tuple[float, float], words: Legend
+    count: int, columns: int, size: tuple[float, float], words: Legend, edge: float = 0.08
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of so many panels of one size in inches, with its legend; none of them empty."""
+    """A figure of so many panels of one size in inches, with its legend, and inches around each;
+    none of them empty."""
     wide, high = max(min(count, columns), 1), max(math.ceil(count / columns), 1)
     shape = (size[0] * wide, size[1] * high + words.height)
-    figure = plt.figure(figsize=shape, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    figure = plt.figure(figsize=shape, layout=ConstrainedLayoutEngine(w_pad=edge, h_pad=0.08))
     grid = figure.subplots(high, wide, squeeze=False)
     for axes in grid.flat[count:]:
         axes.remove()

@@ -9,7 +9,7 @@ from typing import Any
 from fewstep.records import words
 from fewstep.records.figures.lines import VALUES, Line
 from fewstep.records.figures.panel import ITERATION, Labelled, Panel
-from fewstep.records.figures.style import FURTHER, MARKERS, PALETTE, numbers
+from fewstep.records.figures.style import FURTHER, PALETTE, nth, numbers
 
 
 MEAN = re.compile(r"train/inner_(.+)_mean")
@@ -23,8 +23,7 @@ def panels(rows: Sequence[Mapping[str, Any]], taken: Collection[str]) -> Iterato
     colors = [color for color in (*PALETTE, *FURTHER) if color not in taken]
     lines: dict[str, Line] = {}
     for place, name in enumerate(names):
-        look = {"color": colors[place % len(colors)], "marker": MARKERS[place % len(MARKERS)]}
-        line = _line(rows, name, look)
+        line = _line(rows, name, nth(place, colors))
         if line.finite:
             lines[_named(name)] = line
     if lines:

@@ -15,7 +15,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from fewstep.records.figures.style import NEUTRAL, evenly, logarithmic
+from fewstep.records.figures.style import NEUTRAL, STYLES, evenly, filled, logarithmic, to_zero
 from fewstep.records.measures import inside
 
 
@@ -28,6 +28,8 @@ MARKED = 14
 """Points up to which a curve shows each of them."""
 VALUES = "values"
 """The metric of what is none: numbers of any sign and size."""
+DEEP = 5
+"""How many times below all curves a band may end on a logarithmic axis."""
 MANY = 10
 """How many times the lowest of them the highest is, from where on their axis is logarithmic."""
 
@@ -71,6 +73,11 @@ class Line:
         """Whether there is anything of it to see: what diverged is not averaged away."""
         return any(map(math.isfinite, self.y))
 
+    @property
+    def dot(self) -> bool:
+        """Whether there is one point of it, which is no curve."""
+        return sum(map(math.isfinite, self.y)) == 1
+
     def ends(self, metric: str) -> tuple[list[float], list[float]]:
         """The band, inside of what the metric can be."""
         if self.between is not None:
@@ -108,23 +115,32 @@ def _side_by_side(lines: Sequence[Line]) -> list[Line]:
         return list(lines)
     middle, width = (len(lines) - 1) / 2, 0.25 / len(lines)
     moved = enumerate(lines)
+    if len({m.x[0] for m in lines}) == 1:  # their axis is of this place alone
+        return [replace(m, x=[m.x[0] + 0.7 / len(lines) * (i - middle)]) for i, m in moved]
     return [replace(m, x=[m.x[0] + width * (i - middle) * max(m.x[0], 0.5)]) for i, m in moved]
 
 
 def _paint(axes: Axes, line: Line, metric: str) -> None:
     look = {"lw": 1.7, "ms": 4, **line.look}
-    if len(line.x) == 1:  # which without a marker would not be seen
-        look.setdefault("marker", "o")
-        look["mfc"] = look["color"] if look.get("ls", "-") == "-" else "white"
+    if line.dot:
+        look = dotted(look)
     if len(line.x) > MARKED:
         look["markevery"] = math.ceil(len(line.x) / MARKED)
     axes.plot(line.x, line.y, **look)
     if not line.banded:
         return
-    if len(line.x) > 1:
+    if not line.dot:
         axes.fill_between(line.x, *line.ends(metric), color=look["color"], **BAND)
     else:
         axes.vlines(line.x, *line.ends(metric), color=look["color"], lw=1.4)
+
+
+def dotted(look: Mapping[str, Any]) -> dict[str, Any]:
+    """The look of a curve where it is a single point: a marker, filled by its protocol as its line
+    would be dashed."""
+    named = {style: protocol for protocol, style in STYLES.items()}
+    fill = filled(named.get(look.get("ls", "-"), ""), look["color"])
+    return {"marker": "o", **look, **fill, "ls": ""}
 
 
 def _percent(axes: Axes, lines: Sequence[Line], chance: float | None) -> None:
@@ -140,14 +156,15 @@ def _percent(axes: Axes, lines: Sequence[Line], chance: float | None) -> None:
 
 
 def _losses(axes: Axes, lines: Sequence[Line]) -> None:
-    """By curves and bands, but not all of a band that falls to zero, which a log axis has not."""
+    """By curves and the whole of their bands. Where a band falls to zero, or far below all curves,
+    the axis is logarithmic above the lowest curve alone, and goes on to zero below it."""
     seen = [v for line in lines for values in line.seeds for v in values if math.isfinite(v)]
-    highs = [v for line in lines for v in line.ends("loss")[1] if math.isfinite(v)]
-    low, high = min(seen), max([*seen, *highs])
-    lows = [v for line in lines for v in line.ends("loss")[0] if v > low / 3]
-    low = min([low, *lows])
-    if low > 0 and high > 2 * low:
+    ends = [v for line in lines for side in line.ends("loss") for v in side if math.isfinite(v)]
+    curve, low, high = min(seen), min([*seen, *ends]), max([*seen, *ends])
+    if low > curve / DEEP > 0 and high > 2 * low:
         logarithmic(axes.yaxis, low, high)
+    elif low >= 0 and high > MANY * curve > 0:
+        to_zero(axes.yaxis, curve, high)
     else:
         evenly(axes.yaxis)
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from fewstep.records.figures import layout
-from fewstep.records.figures.lines import BAND, CHANCE, Line, paint
+from fewstep.records.figures.lines import BAND, CHANCE, Line, dotted, paint
 from fewstep.records.figures.style import NEUTRAL, STYLES, inner_steps, meta_iterations
 
 
@@ -21,10 +21,10 @@ TITLE, AXIS = 10.5, 10
 """Points of the words around a panel."""
 
 NOTES = {
-    "tasks": "band: 95 % over tasks",
-    "seeds": "band: 95 % of the mean over seeds",
-    "range": "band: lowest to highest seed",
-    "values": "band: lowest to highest value",
+    "tasks": "95 % over tasks",
+    "seeds": "95 % of the mean over seeds",
+    "range": "lowest to highest seed",
+    "values": "lowest to highest value",
 }
 
 Look = Mapping[str, Any]
@@ -63,11 +63,38 @@ def handle(label: str, look: Look) -> Line2D:
     return Line2D([], [], **{"lw": 1.7, "ms": 5, **look, "label": label})
 
 
+def of_lines(look: Look, lines: Iterable[Line]) -> Look:
+    """The look of a series in the legend as it is drawn: no line where it is single points."""
+    own = [line for line in lines if line.finite and look.items() <= line.look.items()]
+    return dotted(look) if own and all(line.dot for line in own) else look
+
+
 def notes(found: Sequence[Panel], protocols: Iterable[str] = ()) -> list[Any]:
     """Handles for what is no curve of its own: protocols, chance and bands."""
     lines = [line for panel in found for line in panel.lines if line.finite]
-    handles: list[Any] = [handle(p, {"color": NEUTRAL, "ls": STYLES[p]}) for p in protocols]
+    classes = [p for p in found if p.x == STEP and p.metric == "acc"]  # those of protocols
+    adapted = [line for panel in classes for line in panel.lines if line.finite]
+    handles: list[Any] = [handle(p, _protocol(p, adapted)) for p in protocols]
     if any(panel.chance is not None for panel in found):
         handles.append(handle("chance", CHANCE))
-    bands = dict.fromkeys(line.note for line in lines if line.banded)
-    return [*handles, *(Patch(color=NEUTRAL, label=NOTES[note], **BAND) for note in bands)]
+    bands = dict.fromkeys((line.dot, line.note) for line in lines if line.banded)
+    return [*handles, *(_bar(n) if dot else _band(n) for dot, n in bands)]
+
+
+def _protocol(name: str, lines: Sequence[Line]) -> Look:
+    """A protocol's line, its marker where a setting has one point, and both where it has either."""
+    look = {"color": NEUTRAL, "ls": STYLES[name]}
+    dots = [line.dot for line in lines]
+    if not any(dots):
+        return look
+    return dotted(look) if all(dots) else {**dotted(look), "ls": STYLES[name]}
+
+
+def _band(note: str) -> Patch:
+    return Patch(color=NEUTRAL, label=f"band: {NOTES[note]}", **BAND)
+
+
+def _bar(note: str) -> Line2D:
+    """What a band is of a single point."""
+    look = {"color": NEUTRAL, "ls": "", "marker": "|", "ms": 10, "mew": 1.4}
+    return handle(f"bar: {NOTES[note]}", look)

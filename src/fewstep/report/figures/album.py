@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
+from fewstep.records.figures import fonts
 from fewstep.report.figures.pictures import INK, Picture, draw
 from fewstep.report.figures.series import families_of
 from fewstep.report.sections import Section
@@ -58,7 +59,7 @@ class Album:
         """Write all files, on white."""
         for picture, stem in self.pictures.values():
             for format in FORMATS:
-                with plt.rc_context({"svg.hashsalt": stem, "pdf.fonttype": 42}):
+                with fonts.drawing(), plt.rc_context({"svg.hashsalt": stem, "pdf.fonttype": 42}):
                     picture.figure.savefig(
                         folder / f"{stem}.{format}",
                         dpi=200,
@@ -77,7 +78,7 @@ def inline(picture: Picture, salt: str) -> str:
     `salt` keeps the names inside one picture from those of another on the same page.
     """
     out = io.StringIO()
-    with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+    with fonts.drawing(), plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
         picture.figure.savefig(out, format="svg", transparent=True, metadata=UNDATED["svg"])
     text = out.getvalue()
     return text[text.index("<svg") :].replace(INK, "currentColor")

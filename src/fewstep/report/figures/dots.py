@@ -67,22 +67,14 @@ class Dots:
         return [v for _, dots in self.rows for dot in dots for v in dot.numbers(self.metric)]
 
     @property
-    def line(self) -> float | None:
-        """Chance, where a line shows it: not where rows would share less than a third of the axis
-        for its sake."""
+    def far(self) -> bool:
+        """Whether chance lies so far away that rows would share less than a third of the axis for
+        its sake: then the axis is broken before it."""
         if self.chance is None or len(self.rows) < 2 or not self.seen:
-            return self.chance
+            return False
         low, high = min(self.seen), max(self.seen)
         whole = max(high, self.chance) - min(low, self.chance)
-        return None if 0 < high - low < whole / 3 else self.chance
-
-    @property
-    def under(self) -> str:
-        """What the axis is of, with chance in words where no line shows it."""
-        if self.chance is None or self.line is not None:
-            return self.x
-        side = "left" if self.chance < min(self.seen) else "right"
-        return f"{self.x}   (chance, {self.chance:.3g}, is to the {side})"
+        return 0 < high - low < whole / 3
 
 
 def finals(table: Looks, named: Sequence[Series]) -> list[Dots]:

@@ -11,11 +11,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from fewstep.records import measures
 from fewstep.records.figures import layout
 from fewstep.records.figures.lines import CHANCE
 from fewstep.records.figures.panel import AXIS, TITLE, handle
-from fewstep.records.figures.style import NEUTRAL, STYLES, evenly, logarithmic
+from fewstep.records.figures.style import NEUTRAL, STYLES, evenly, filled, logarithmic
 from fewstep.records.measures import inside
+from fewstep.report.figures import broken
 from fewstep.report.figures.dots import INTERVAL, Dot, Dots
 from fewstep.report.figures.series import Look
 
@@ -25,6 +27,9 @@ TASKS: dict[str, Any] = {"lw": 2.0, "zorder": 3}
 SEEDS: dict[str, Any] = {"lw": 0.9, "zorder": 3}
 CAP = 3.5
 """Points of each half of a bar's ends."""
+
+NUMBERS = 0.75
+"""Inches beside a panel for its numbers."""
 
 NAME = 8.5
 """Points of a series's words."""
@@ -46,36 +51,41 @@ def height(panel: Dots, inches: float) -> float:
 def fill(axes: Axes, panel: Dots, inches: float, wide: float) -> None:
     """Draw it; `inches` are for the words of a row, `wide` is the panel with them."""
     places = range(len(panel.rows))
+    means = [dot.figure.mean for _, dots in panel.rows for dot in dots]
+    numbers = iter(measures.told([m for m in means if m is not None], panel.metric))
     for y, (_, dots) in zip(places, panel.rows, strict=True):
         for i, dot in enumerate(dots):
             at = y + 0.62 * ((i + 0.5) / len(dots) - 0.5)
             _dot(axes, dot, at, panel.metric)
+            _told(axes, dot, at, "" if dot.figure.mean is None else next(numbers))
             _single(axes, dot, at + min(0.2, 0.31 / len(dots)), panel.metric)
-    line = [] if panel.line is None else [panel.line]
-    for chance in line:
-        axes.axvline(chance, zorder=1.5, **CHANCE)
-    _limits(axes, [*panel.seen, *line], panel.metric)
+    _across(axes, panel, wide - inches)
     names = [layout.wrapped(name, inches, NAME) for name, _ in panel.rows]
     axes.set_yticks(list(places), names, fontsize=NAME)
     axes.set_ylim(len(panel.rows) - 0.45, -0.55)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(panel.under, fontsize=AXIS)
+    axes.set_xlabel(panel.x, fontsize=AXIS)
     axes.set_title(layout.wrapped(panel.title, wide - 0.5, TITLE), fontsize=TITLE)
 
 
 def _dot(axes: Axes, dot: Dot, y: float, metric: str) -> None:
-    """One figure with its interval over tasks, and its value at the right edge."""
+    """One figure with its interval over tasks."""
     figure, color = dot.figure, dot.look["color"]
-    right = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": NAME - 0.5}
     if figure.mean is None:
-        axes.text(1.015, y, "diverged", color=NEUTRAL, **right)
         return
-    digits = f"{figure.mean:.1f}" if metric == "acc" else f"{figure.mean:.3g}"
-    axes.text(1.015, y, digits + (" (diverged)" if figure.shaky else ""), **right)
-    marker = {**_filled(dot.protocol, color), "marker": dot.look["marker"], "ms": 5, "mew": 1.2}
+    marker = {**filled(dot.protocol, color), "marker": dot.look["marker"], "ms": 5, "mew": 1.2}
     axes.plot([figure.mean], [y], ls="", **marker)
     _bar(axes, dot.of_tasks(metric), y, {**TASKS, "color": color})
+
+
+def _told(axes: Axes, dot: Dot, y: float, number: str) -> None:
+    """Its value at the right edge."""
+    right = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": NAME - 0.5}
+    if dot.figure.mean is None:
+        axes.text(1.015, y, "diverged", color=NEUTRAL, **right)
+    else:
+        axes.text(1.015, y, number + (" (diverged)" if dot.figure.shaky else ""), **right)
 
 
 def _single(axes: Axes, dot: Dot, y: float, metric: str) -> None:
@@ -93,11 +103,16 @@ def _bar(axes: Axes, ends: Sequence[float], y: float, look: Look) -> None:
         axes.plot(ends, [y, y], ls="", marker="|", ms=2 * CAP, mew=1.0, **look)
 
 
-def _filled(protocol: str, color: str) -> dict[str, Any]:
-    """A marker that is whole, hollow or half by its protocol; hollow is white on any ground."""
-    look = {"color": color, "markerfacecoloralt": "white"}
-    hollow = {"markerfacecolor": "white"} if protocol == "transductive" else {}
-    return {**look, **hollow, "fillstyle": "left" if protocol == "support" else "full"}
+def _across(axes: Axes, panel: Dots, inches: float) -> None:
+    """The axis of the figures, and the line of chance: beyond a break where it lies far away."""
+    if panel.chance is not None and panel.far:
+        _limits(axes, panel.seen, panel.metric)
+        broken.off(axes, panel.chance, inches - NUMBERS, CHANCE)
+        return
+    line = [] if panel.chance is None else [panel.chance]
+    for chance in line:
+        axes.axvline(chance, zorder=1.5, **CHANCE)
+    _limits(axes, [*panel.seen, *line], panel.metric)
 
 
 def _limits(axes: Axes, seen: Sequence[float], metric: str) -> None:
@@ -120,14 +135,12 @@ def notes(panels: Sequence[Dots]) -> list[Any]:
     classes = [panel for panel in panels if panel.metric == "acc"]
     protocols = {dot.protocol for panel in classes for _, dots in panel.rows for dot in dots}
     look = {"ls": "", "marker": "o"}
-    handles = [
-        handle(p, {**look, **_filled(p, NEUTRAL), "ms": 6}) for p in STYLES if p in protocols
-    ]
+    handles = [handle(p, {**look, **filled(p, NEUTRAL), "ms": 6}) for p in STYLES if p in protocols]
     handles.append(handle("95 % over tasks", {"color": NEUTRAL, "lw": TASKS["lw"]}))
     if any(dot.figure.seeds is not None for dot in dots):
         handles.append(handle("single seeds", {**look, **SEED, "color": NEUTRAL}))
     if any(dot.figure.seeds is not None and len(dot.seeds) >= INTERVAL for dot in dots):
         handles.append(handle("95 % of the mean over seeds", {"color": NEUTRAL, "lw": SEEDS["lw"]}))
-    if any(panel.line is not None for panel in classes):
+    if any(panel.chance is not None for panel in classes):
         handles.append(handle("chance", CHANCE))
     return handles

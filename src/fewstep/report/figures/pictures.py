@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from fewstep.records.figures import layout
-from fewstep.records.figures.panel import Panel, handle, notes
+from fewstep.records.figures import fonts, layout
+from fewstep.records.figures.panel import Panel, handle, notes, of_lines
 from fewstep.records.figures.style import STYLE
 from fewstep.report.figures import dots, finals, trials
 from fewstep.report.figures.panels import Looks, adaptation, protocols_of, training
@@ -30,6 +30,10 @@ INK = "#1d2129"
 
 SIZE, ALONE = (3.9, 3.2), (5.4, 3.5)
 """Inches of a panel of curves, of which three are side by side at the most, and of a single one."""
+
+EDGE = 0.18
+"""Inches around a dot plot, whose words begin at the edge: they are a little wider in one file
+format than in another."""
 
 COLUMNS = 3
 
@@ -66,7 +70,7 @@ class Shown:
         there = {(line.look["color"], line.look["marker"]) for line in lines if line.finite}
         looks = {s: look for s, (_, look) in zip(self.series, self.rows, strict=True)}
         return [
-            handle(s.words, look)
+            handle(s.words, of_lines(look, lines))
             for s, look in looks.items()
             if (look["color"], look["marker"]) in there
         ]
@@ -75,7 +79,7 @@ class Shown:
 def draw(section: Section, among: Iterable[str] = ()) -> list[Picture]:
     """Every picture for which a section has something to show, the final figures first; `among` are
     the families of all sections of its report."""
-    with plt.rc_context(_style()):
+    with fonts.drawing(), plt.rc_context(_style()):
         found = list(_drawn(section, {*among}))
         for picture in found:
             picture.figure.draw_without_rendering()  # laid out once, not for each format
@@ -121,12 +125,12 @@ def _finals(every: Shown) -> Picture:
     panels = dots.finals(every.rows, every.series)
     names = [name for panel in panels for name, _ in panel.rows]
     longest = max(layout.width_of(name, finals.NAME) for name in names)
-    words = min(longest, 2.4) + 0.1
+    words = min(longest, 2.4) + EDGE
     columns = min(len(panels), 2 if words > 1.3 else 3)
     wide = words + (3.0 if columns > 1 else 4.2)
     high = max(finals.height(panel, words) for panel in panels)
     named = layout.legend(finals.notes(panels), wide * columns)
-    figure, grid = layout.panels(len(panels), columns, (wide, high), named)
+    figure, grid = layout.panels(len(panels), columns, (wide, high), named, EDGE)
     for axes, panel in zip(grid, panels, strict=True):
         finals.fill(axes, panel, words, wide)
     caption = "Final figures, every setting a panel; numbers at the right are the means."

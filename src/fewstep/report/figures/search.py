@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fewstep.records import measures, words
+from fewstep.report.figures.scales import scales
 from fewstep.report.figures.series import metric_of
 from fewstep.report.runs.gather import Run
 from fewstep.report.runs.searched import objective, searched, tried
@@ -35,6 +36,8 @@ class Search:
     unit: str
     chance: float | None
     setting: str
+    scales: Mapping[str, bool]
+    """Of what was proposed from an interval, whether that was on a log scale."""
 
     @property
     def best(self) -> Trial:
@@ -72,6 +75,7 @@ def search_of(section: Section) -> Search | None:
         f"meta-validation {measures.unit(metric, row.runs[0].content)}",
         row.chance if metric == "acc" else None,
         f"{words.dataset(row['dataset'])}, {setting}",
+        scales(jobs),
     )
 
 

@@ -1,20 +1,21 @@
 """What is one curve in all panels of a report: its words, and its colour and marker.
 
 The colour is the algorithm's, the panel the setting, the line style the protocol. Recipes of one
-algorithm differ in their markers, or in a figure with no other algorithm in their colours.
+algorithm differ in their markers, or in a figure with no other algorithm in their colours. Where
+one has more recipes than there are markers, the rest have colours that no algorithm has.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fewstep.config.checks import flatten
 from fewstep.config.limits import PROTOCOLS
 from fewstep.records import measures, words
-from fewstep.records.figures.style import MARKERS, OWN, PALETTE, colors_of, marker_of
+from fewstep.records.figures.style import FURTHER, MARKERS, OWN, PALETTE, colors_of, markers_of
 from fewstep.report.runs.swept import distinguishing
 from fewstep.report.tables.table import Entry, Row
 
@@ -156,27 +157,33 @@ def families_of(table: Sequence[Row]) -> set[str]:
 
 
 def looks_of(found: Sequence[Series], among: Iterable[str] = ()) -> dict[Series, Look]:
-    """A colour and a marker for each of the first series that can be told apart; their colours are
-    those that they have `among` the families of a whole report."""
+    """A colour and a marker for each of the first series that can be told apart, no two the same;
+    their colours are those that they have `among` the families of a whole report."""
     every = list(dict.fromkeys(found))[:SHOWN_LINES]
     families = {s.family for s in every} - {"random"}
-    colors, markers = colors_of({*among, *families, "random"}), _markers({*among, *families})
+    colors, markers = colors_of({*among, *families, "random"}), markers_of({*among, *families})
     looks: dict[Series, Look] = {}
     taken: set[tuple[str, str]] = set()
     for series in every:
-        own, first = colors[series.family], markers.get(series.family, MARKERS[len(OWN)])
-        one = len(families) == 1 and series.family != "random"
-        usable = list(dict.fromkeys([own, *PALETTE])) if one else [own]
-        further = (first, *(m for m in MARKERS if m != first))
-        free = ((c, m) for m in further for c in usable if (c, m) not in taken)
-        color, marker = next(free, (own, MARKERS[0]))
+        first = markers.get(series.family, MARKERS[len(OWN)])
+        alone = len(families) == 1 and series.family != "random"
+        usable = _usable(colors, series.family, first, alone)
+        color, marker = next(pair for pair in usable if pair not in taken)
         taken.add((color, marker))
         looks[series] = {"color": color, "marker": marker}
     return looks
 
 
-def _markers(families: Iterable[str]) -> dict[str, str]:
-    """Of families that have none of their own one after the other: many colours are not enough."""
-    known = {name: marker_of(name) for name in families if name in OWN}
-    others = enumerate(sorted({*families} - known.keys() - {"random"}), len(OWN))
-    return known | {name: MARKERS[place % len(MARKERS)] for place, name in others}
+def _usable(
+    colors: Mapping[str, str], family: str, first: str, alone: bool
+) -> Iterator[tuple[str, str]]:
+    """What a series of a family may look like, the best first: in its colour, by each marker; then
+    in colours that no other family has, then in any. A family that is alone has all colours from
+    the first on, for they are told apart sooner than markers."""
+    own, further = colors[family], (first, *(m for m in MARKERS if m != first))
+    every = (*PALETTE, *FURTHER)
+    if alone:
+        yield from ((color, m) for m in further for color in dict.fromkeys((own, *PALETTE)))
+    free = [color for color in every if color not in colors.values()]
+    for some in ((own,), free, every):
+        yield from ((color, m) for color in some for m in further)

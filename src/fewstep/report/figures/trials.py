@@ -16,8 +16,9 @@ from fewstep.records.figures.style import PALETTE, evenly, logarithmic
 from fewstep.report.figures.search import Search
 
 
-DECADES = 20
-"""Ratio of the largest to the smallest value from which on a parameter has a log axis."""
+DECADE = 10
+"""Ratio of the largest to the smallest value from which on a log axis is taken, where nobody says
+on what scale the values were proposed."""
 
 TRIAL: dict[str, Any] = {"color": PALETTE[0], "marker": "o", "ms": 5, "ls": "", "alpha": 0.75}
 BEST: dict[str, Any] = {"color": PALETTE[1], "marker": "*", "ms": 14, "ls": "", "mec": "w"}
@@ -26,7 +27,7 @@ BEST: dict[str, Any] = {"color": PALETTE[1], "marker": "*", "ms": 14, "ls": "", 
 def fill(axes: Axes, search: Search, key: str, size: tuple[float, float]) -> None:
     """One parameter against the objective, the best trial marked."""
     values = [trial.tried.get(key) for trial in search.trials]
-    at = _places(axes, key, values, size[0] - 1.0)
+    at = _places(axes, key, values, size[0] - 1.0, search.scales.get(key))
     shown = [(x, t) for x, t in zip(at, search.trials, strict=True) if math.isfinite(t.objective)]
     axes.plot([x for x, _ in shown], [t.objective for _, t in shown], **TRIAL)
     (best,) = [x for x, t in shown if t is search.best]
@@ -42,18 +43,21 @@ def fill(axes: Axes, search: Search, key: str, size: tuple[float, float]) -> Non
 
 def _judged(axes: Axes, values: Sequence[float], metric: str) -> None:
     low, high = min(values), max(values)
-    if metric == "loss" and low > 0 and high > DECADES * low:
+    if metric == "loss" and low > 0 and high > DECADE * low:
         logarithmic(axes.yaxis, low, high)
     else:
         axes.margins(y=0.08)
         evenly(axes.yaxis)
 
 
-def _places(axes: Axes, key: str, values: Sequence[Any], inches: float) -> list[float]:
-    """Where the values of a parameter lie: on a scale, or side by side where they are words."""
+def _places(
+    axes: Axes, key: str, values: Sequence[Any], inches: float, log: bool | None
+) -> list[float]:
+    """Where the values of a parameter lie: on a scale, that from which they were proposed where it
+    is known, or side by side where they are words."""
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
         low, high = min(values), max(values)
-        if low > 0 and high > DECADES * low:
+        if 0 < low < high and (high > DECADE * low if log is None else log):
             logarithmic(axes.xaxis, low, high)
         else:
             evenly(axes.xaxis, whole=all(isinstance(v, int) for v in values))
