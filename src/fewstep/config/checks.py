@@ -142,7 +142,8 @@ def check_values(
     """
     values = dict(flatten(config))
     for key, check in table.items():
-        if below := {n: v for n, v in values.items() if n.startswith(f"{key}.")}:
+        below = {n: v for n, v in values.items() if n.startswith(f"{key}.")}
+        if below and key not in values:
             values[key] = {n.removeprefix(f"{key}."): v for n, v in below.items()}  # no value
         if key not in values:
             if optional:

@@ -10,7 +10,7 @@ from typing import Any
 from fewstep.records import measures
 from fewstep.records.measures import inside
 from fewstep.report.figures.panels import Looks
-from fewstep.report.figures.series import Look, Series, cells, metric_of, place
+from fewstep.report.figures.series import Look, Series, cells, place
 from fewstep.report.statistics.intervals import Estimate, by_seed, estimate
 from fewstep.report.tables.table import Row
 
@@ -84,7 +84,7 @@ def finals(table: Looks, named: Sequence[Series]) -> list[Dots]:
     for (row, look), series in zip(table, named, strict=True):
         first.setdefault(place(row), row)
         dots = [
-            Dot(protocol, estimate(entries), _seeds(entries, metric_of(row)), look)
+            Dot(protocol, estimate(entries), _seeds(entries, row.metric), look)
             for protocol, entries in cells(row).items()
         ]
         panels.setdefault(place(row), []).append((series.words, dots))
@@ -92,7 +92,7 @@ def finals(table: Looks, named: Sequence[Series]) -> list[Dots]:
 
 
 def _panel(row: Row, rows: Sequence[tuple[str, Sequence[Dot]]]) -> Dots:
-    metric = metric_of(row)
+    metric = row.metric
     chance = row.chance if metric == "acc" else None
     return Dots(place(row), measures.unit(metric, row.runs[0].content), metric, chance, rows)
 

@@ -12,7 +12,7 @@ from fewstep.records.figures.panel import ITERATION, STEP, Panel
 from fewstep.records.figures.style import STYLES, numbers
 from fewstep.records.sizes import varies
 from fewstep.records.statistics import intervals
-from fewstep.report.figures.series import Look, cells, metric_of, place
+from fewstep.report.figures.series import Look, cells, place
 from fewstep.report.runs.gather import logged
 from fewstep.report.statistics.intervals import over_seeds
 from fewstep.report.tables.table import Entry, Row
@@ -86,12 +86,12 @@ def adaptation(table: Looks) -> list[Panel]:
     first: dict[str, Row] = {}
     for row, look in table:
         for protocol, entries in cells(row).items():
-            line = _averaged(entries, metric_of(row), {**look, "ls": STYLES[protocol]})
+            line = _averaged(entries, row.metric, {**look, "ls": STYLES[protocol]})
             if line is not None and line.finite:
                 panels.setdefault(place(row), []).append(line)
                 first.setdefault(place(row), row)
     return [
-        _panel(first[where], "", STEP, metric_of(first[where]), lines)
+        _panel(first[where], "", STEP, first[where].metric, lines)
         for where, lines in panels.items()
     ]
 
@@ -116,6 +116,6 @@ def _curves(entries: Sequence[Entry]) -> Iterator[Mapping[str, Any]]:
 
 def protocols_of(table: Looks) -> list[str]:
     """The protocols that are line styles in the panels of adaptation."""
-    present = {p for row, _ in table for p in cells(row) if metric_of(row) == "acc"}
+    present = {p for row, _ in table for p in cells(row) if row.metric == "acc"}
     several = {p for row, _ in table for p in cells(row) if len(cells(row)) > 1}
     return [p for p in STYLES if p in present | several]

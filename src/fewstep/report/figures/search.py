@@ -9,7 +9,6 @@ from typing import Any
 
 from fewstep.records import measures, words
 from fewstep.report.figures.scales import scales
-from fewstep.report.figures.series import metric_of
 from fewstep.report.runs.gather import Run
 from fewstep.report.runs.searched import objective, searched, tried
 from fewstep.report.sections import Section
@@ -62,7 +61,7 @@ def search_of(section: Section) -> Search | None:
     if not section.rows or not (keys := searched(jobs)):
         return None
     row = section.rows[0]
-    metric = metric_of(row)
+    metric = row.metric
     setting = words.setting(row["ways"], row["shots"], metric, row["varies"])
     scale = measures.scale(metric)
     trials = [Trial(run, tried(run.folder), scale * _objective(run, metric)) for run in jobs]

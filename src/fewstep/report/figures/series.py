@@ -14,8 +14,9 @@ from typing import Any
 
 from fewstep.config.checks import flatten
 from fewstep.config.limits import PROTOCOLS
-from fewstep.records import measures, words
+from fewstep.records import words
 from fewstep.records.figures.style import FURTHER, MARKERS, OWN, PALETTE, colors_of, markers_of
+from fewstep.report.runs.data import CLASSES
 from fewstep.report.runs.swept import distinguishing
 from fewstep.report.tables.table import Entry, Row
 
@@ -42,21 +43,18 @@ class Series:
     """What its colour is of: an algorithm, or a baseline."""
 
 
-def metric_of(row: Row) -> str:
-    """`acc`, or `loss` where nothing is counted right or wrong."""
-    return measures.metric_of(next(iter(row.cells.values()))[0])
-
-
 def cells(row: Row) -> dict[str, Sequence[Entry]]:
     """The entries of a row by protocol; a regression's alone is drawn as the first of all is."""
-    alone = metric_of(row) == "loss" and len(row.cells) == 1
+    alone = row.metric == "loss" and len(row.cells) == 1
     return dict(zip(PROTOCOLS, row.cells.values(), strict=False)) if alone else dict(row.cells)
 
 
 def place(row: Row) -> str:
     """The panel of a row in words: its dataset and setting."""
-    setting = words.setting(row["ways"], row["shots"], metric_of(row), row["varies"])
+    setting = words.setting(row["ways"], row["shots"], row.metric, row["varies"])
     said = [words.dataset(row["dataset"]), setting]
+    if row.columns.get(CLASSES):
+        said.append(f"{CLASSES} {row.columns[CLASSES]}")
     for extra in row.setting.split(", ")[1:]:  # batch_size=5, where rows differ in it
         name, _, value = extra.partition("=")
         said.append(words.assigned(f"eval.{name}", value))

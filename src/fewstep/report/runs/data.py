@@ -11,6 +11,9 @@ from fewstep.report.runs.gather import Run
 COLUMNS = {"data_sha256": "data", "classes_sha256": "classes"}
 """What a table says of a digest, by its first digits, where rows of one dataset differ in it."""
 
+CLASSES = "classes of"
+"""The column of the split of its dataset that a row is of, where another row is of another."""
+
 DIGITS = 8
 
 
@@ -45,6 +48,8 @@ def data_columns(row: Any, table: Sequence[Any]) -> dict[str, Any]:
     for name, column in COLUMNS.items():
         if len({other[name] for other in alike if other[name]}) > 1:
             columns[column] = (row[name] or "unknown")[:DIGITS]
+    if len({r["dataset_split"] for r in table if r["dataset"] == row["dataset"]}) > 1:
+        columns[CLASSES] = row["dataset_split"]
     if row["trained_on"]:
         columns["trained on"] = row["trained_on"]
     return columns

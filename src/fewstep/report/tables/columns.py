@@ -49,8 +49,6 @@ def columns(table: Sequence[Row]) -> list[Column]:
     found = [
         Column(words.named(name), [_own(row, name) for row in table], cost=None) for name in own
     ]
-    if len(set(classes := _classes(table))) > 1:
-        found.append(Column("classes of", classes))
     splits = [row["split"] for row in table]
     for name, text, of in _CONTEXT:
         cells = [of(row) for row in table]
@@ -99,14 +97,6 @@ def _own(row: Row, name: str) -> str:
     if value is None and name == "label":  # pictures call it so too
         return words.algorithm(row["algorithm"] or "")
     return "" if value is None else words.valued(name, value)
-
-
-def _classes(table: Sequence[Row]) -> list[str]:
-    """Which split of its dataset a row is of, where another row of this dataset is of another."""
-    splits: dict[str, set[str]] = {}
-    for row in table:
-        splits.setdefault(row["dataset"], set()).add(row["dataset_split"])
-    return [row["dataset_split"] or "" if len(splits[row["dataset"]]) > 1 else "" for row in table]
 
 
 def _count(value: float | None) -> str:
