@@ -180,6 +180,8 @@ def test_a_wide_table_in_latex_leaves_what_trainings_cost_to_another(tmp_path: P
     assert "inductive" not in head
     assert len(body) == 2  # a line a training
     assert "examples seen" not in grid(rows, costs=False)[0]
+    swept = report.rows(runs, ["label", "shots.shots"])  # each of which is another training
+    assert len(grid(swept, costs=True)) == 5
     section = made.section_of(runs)
     text = latex([section])
     assert text.count(r"\begin{table}") == 2
@@ -232,8 +234,13 @@ def test_where_rows_differ_is_said_of_each_setting(tmp_path: Path) -> None:
 
     runs = [of("a", 1, 960), of("b", 1, 2000), of("a", 5, 2000), of("b", 5, 4800)]
     assert differences(report.rows(runs)) == (
-        "Compared rows differ, 5-way 1-shot in examples seen 960 and 2,000; "
+        "Compared rows differ in: 5-way 1-shot in examples seen 960 and 2,000; "
         "5-way 5-shot in examples seen 2,000 and 4,800."
+    )
+    for run, tasks in zip(runs, (10, 20, 10, 20), strict=True):
+        run.content["tasks_seen"] = tasks
+    assert differences(report.rows(runs)).startswith(
+        "Compared rows differ in: tasks seen 10 and 20; 5-way 1-shot in examples seen"
     )
     same = [of("a", 1, 960), of("b", 1, 2000), of("a", 5, 960), of("b", 5, 2000)]
     assert differences(report.rows(same)) == (

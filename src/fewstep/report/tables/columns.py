@@ -22,6 +22,7 @@ Spent = Mapping[str, float | None]
 
 PRODUCTS = "Hessian products"
 COPIES = "copies"
+SETTING = "setting"
 TRAININGS = ("meta-iterations", "initialization", "seeds")
 """Columns that tell one training from another."""
 
@@ -49,11 +50,12 @@ def columns(table: Sequence[Row]) -> list[Column]:
     found = [
         Column(words.named(name), [_own(row, name) for row in table], cost=None) for name in own
     ]
+    telling = TRAININGS if own == [*every] else (*TRAININGS, SETTING)  # which says what was swept
     splits = [row["split"] for row in table]
     for name, text, of in _CONTEXT:
         cells = [of(row) for row in table]
         head, phrase = (words.of_split(part, *splits) for part in (name, text))
-        found.append(Column(head, cells, phrase, None if name in TRAININGS else False))
+        found.append(Column(head, cells, phrase, None if name in telling else False))
     spent = [work(row) for row in table]
     found += [Column(name, [of(s) for s in spent], text, True) for name, text, of in _SPENT]
     found = [column for column in found if any(column.cells) and not _of_first_order(column)]
@@ -141,7 +143,7 @@ def _initialization(row: Row) -> str:
 _CONTEXT: Sequence[tuple[str, str, Callable[[Row], Any]]] = (
     ("meta-iterations", "{} meta-iterations", lambda row: f"{row['meta_iterations']:,}"),
     ("initialization", "initialization {}", _initialization),
-    ("setting", "{}", lambda row: row.setting),
+    (SETTING, "{}", lambda row: row.setting),
     ("test steps", "{} test steps", lambda row: str(row["steps"])),
     (COPIES, "{} copies of each test picture", lambda row: _copies(row["shift"])),
     ("test tasks", "{} test tasks", lambda row: f"{row['tasks']:,}"),

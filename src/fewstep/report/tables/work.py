@@ -88,19 +88,19 @@ def differences(table: Iterable[Row]) -> str:
     compared = [group for group in groups.values() if len(group) > 1]
     if not compared:
         return ""
-    whose: dict[str, list[Row]] = {}
-    for group in compared:
-        apart = [text for name, of in GIVEN.items() if (text := _differ(name, of, group))]
-        whose.setdefault(", ".join(apart), []).append(group[0])
-    if not any(whose):
+    apart = [[t for name, of in GIVEN.items() if (t := _differ(name, of, g))] for g in compared]
+    if not any(apart):
         given = {n: [of(row) for group in compared for row in group] for n, of in GIVEN.items()}
         known = [n for n, values in given.items() if None not in values and any(values)]
         return f"Compared rows are equal in {', '.join(known)}."
-    if len(whose) == 1:
-        return f"Compared rows differ in: {next(iter(whose))}."
-    several = len({row["dataset"] for rows in whose.values() for row in rows}) > 1
-    told = (f"{_settings(rows, several)} in {apart or NOTHING}" for apart, rows in whose.items())
-    return f"Compared rows differ, {'; '.join(told)}."
+    shared = [text for text in apart[0] if all(text in texts for texts in apart)]
+    whose: dict[str, list[Row]] = {}
+    for group, texts in zip(compared, apart, strict=True):
+        own = ", ".join(text for text in texts if text not in shared)
+        whose.setdefault(own, []).append(group[0])
+    several = len({row["dataset"] for group in compared for row in group}) > 1
+    told = [f"{_settings(rows, several)} in {own}" for own, rows in whose.items() if own]
+    return f"Compared rows differ in: {'; '.join(filter(None, [', '.join(shared), *told]))}."
 
 
 def _settings(rows: Sequence[Row], several: bool) -> str:
@@ -131,8 +131,6 @@ def _key(*path: str) -> Any:
 
     return of
 
-
-NOTHING = "nothing that is counted here"
 
 SETTING = ("dataset", "dataset_split", "data_sha256", "split", "ways", "shots", "varies")
 """What rows share that one would compare."""
