@@ -222,9 +222,9 @@ def test_rows_of_other_classes_of_one_dataset_say_so(tmp_path: Path) -> None:
         made.run(tmp_path / str(i), dataset_split=split, label=split, recipe_hash=split)
         for i, split in enumerate(("authors", "with_val"))
     ]
-    assert column(report.rows(runs), "classes of") == ["authors", "with_val"]
+    assert column(report.rows(runs), "dataset split") == ["authors", "with_val"]
     other = made.run(tmp_path / "x", dataset_split="val", dataset__name="omniglot", label="x")
-    assert "classes of" not in grid(report.rows([runs[0], other]))[0]
+    assert "dataset split" not in grid(report.rows([runs[0], other]))[0]
 
 
 def test_where_rows_differ_is_said_of_each_setting(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from fewstep.report.runs.gather import Run
 COLUMNS = {"data_sha256": "data", "classes_sha256": "classes"}
 """What a table says of a digest, by its first digits, where rows of one dataset differ in it."""
 
-CLASSES = "classes of"
+CLASSES = "dataset split"
 """The column of the split of its dataset that a row is of, where another row is of another."""
 
 DIGITS = 8
