@@ -142,17 +142,14 @@ def check_values(
     """
     values = dict(flatten(config))
     for key, check in table.items():
-        below = {n: v for n, v in values.items() if n.startswith(f"{key}.")}
-        if below and key not in values:
-            values[key] = {n.removeprefix(f"{key}."): v for n, v in below.items()}  # no value
-        if key not in values:
+        below = {n[len(key) + 1 :]: v for n, v in values.items() if n.startswith(f"{key}.")}
+        if key not in values and not below:
             if optional:
                 continue
             raise ConfigError(f"{key} is missing. Give it, for example {key}={check.example}")
-        if complaint := check.complaint(values[key]):
-            raise ConfigError(
-                f"{key}={values[key]}: {complaint}. For example {key}={check.example}"
-            )
+        value = values.get(key, below)  # keys in the place of a value are no value
+        if complaint := check.complaint(value):
+            raise ConfigError(f"{key}={value}: {complaint}. For example {key}={check.example}")
 
 
 def check_names(prefix: str, config: Mapping[str, Any], known: Iterable[str]) -> None:
