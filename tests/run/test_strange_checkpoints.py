@@ -344,7 +344,7 @@ COUNTED = {
     "less than no memory": (
         "callbacks/Peak",
         {"bytes": -1, "left": 0},
-        "callbacks.Peak.bytes=-1: must be a whole number of at least 0. Use another one",
+        "callbacks.Peak.bytes=-1: must be a whole number of at least 0 or null. Use",
     ),
     "more figures": (
         "fewstep/recent",
@@ -377,6 +377,12 @@ def test_counts_that_disagree(key, value, message):
         check_counted(learner(), put(counted(), key, value), Path("some.ckpt"))
     assert str(caught.value).startswith(f"resume=some.ckpt: {message}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_peak_that_was_not_measured_yet_is_no_fault():
+    """A training may be stopped after its first meta-iteration."""
+    for early in ({"bytes": None}, {}, None):
+        check_counted(learner(), put(counted(), "callbacks/Peak", early), Path("some.ckpt"))
 
 
 DIVERGED = {

@@ -98,9 +98,9 @@ def _of_callbacks(callbacks: Content, done: int) -> Iterator[str]:
             f"callbacks.Checkpoints.meta_iteration={best['meta_iteration']}: must be at most "
             f"fewstep.meta_iteration={done}"
         )
-    peak = callbacks.get("Peak") or {"bytes": 0}
-    if type(peak["bytes"]) is not int or peak["bytes"] < 0:
-        yield f"callbacks.Peak.bytes={peak['bytes']!r}: must be a whole number of at least 0"
+    most = (callbacks.get("Peak") or {}).get("bytes")  # null until it is measured
+    if most is not None and (type(most) is not int or most < 0):
+        yield f"callbacks.Peak.bytes={most!r}: must be a whole number of at least 0 or null"
     if warm > done:
         yield (
             f"callbacks.Stopwatch.meta_iterations={warm}: must be at most "
