@@ -92,9 +92,8 @@ def finals(table: Looks, named: Sequence[Series]) -> list[Dots]:
 
 
 def _panel(row: Row, rows: Sequence[tuple[str, Sequence[Dot]]]) -> Dots:
-    metric = row.metric
-    chance = row.chance if metric == "acc" else None
-    return Dots(place(row), measures.unit(metric, row.runs[0].content), metric, chance, rows)
+    chance = row.chance if row.metric == "acc" else None
+    return Dots(place(row), row.unit, row.metric, chance, rows)
 
 
 def _seeds(entries: Sequence[Any], metric: str) -> list[float]:

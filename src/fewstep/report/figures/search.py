@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fewstep.records import measures, words
+from fewstep.records import words
 from fewstep.report.figures.scales import scales
 from fewstep.report.runs.gather import Run
-from fewstep.report.runs.searched import objective, searched, tried
+from fewstep.report.runs.searched import objective, searched, shown, tried
 from fewstep.report.sections import Section
 
 
@@ -63,22 +63,15 @@ def search_of(section: Section) -> Search | None:
     row = section.rows[0]
     metric = row.metric
     setting = words.setting(row["ways"], row["shots"], metric, row["varies"])
-    scale = measures.scale(metric)
-    trials = [Trial(run, tried(run.folder), scale * _objective(run, metric)) for run in jobs]
+    trials = [Trial(run, tried(run.folder), shown(objective(run), metric)) for run in jobs]
     if not any(math.isfinite(trial.objective) for trial in trials):
         return None
     return Search(
         trials,
         keys,
         metric,
-        f"meta-validation {measures.unit(metric, row.runs[0].content)}",
+        f"meta-validation {row.unit}",
         row.chance if metric == "acc" else None,
         f"{words.dataset(row['dataset'])}, {setting}",
         scales(jobs),
     )
-
-
-def _objective(run: Run, metric: str) -> float:
-    """Not a number of a trial that diverged, which a search is told to be the worst there is."""
-    found = objective(run)
-    return math.nan if found is None or (metric == "acc" and not found) else float(found)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fewstep.disk.plain import plain_text, yaml_of
+from fewstep.records import measures
 from fewstep.records.asked import words_of
 from fewstep.records.job_record import read_record
 from fewstep.report.runs.gather import Run
@@ -26,6 +28,14 @@ def objective(run: Run) -> float | None:
         return None
     found = read_record(run.folder).get("objective")
     return found if isinstance(found, (int, float)) else None
+
+
+def shown(value: float | None, metric: str) -> float:
+    """An objective as it is shown; not a number of a trial that diverged, of which a search is told
+    the worst that there is."""
+    if value is None or (metric == "acc" and not value):
+        return math.nan
+    return measures.scale(metric) * float(value)
 
 
 def proposed(job: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fewstep.records import measures
+from fewstep.report.runs.searched import shown
 from fewstep.report.tables.best import bold
 from fewstep.report.tables.table import Row
 
@@ -23,12 +23,7 @@ def judged(table: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def _value(row: Row) -> float:
-    """As it is shown; not a number of trials that diverged, of which a search is told the worst
-    that there is."""
-    found = row.objective
-    if found is None or (row.metric == "acc" and not found):
-        return math.nan
-    return measures.scale(row.metric) * found
+    return shown(row.objective, row.metric)
 
 
 def _shown(row: Row) -> str:
