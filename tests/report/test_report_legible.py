@@ -14,7 +14,7 @@ from tests.report.test_report_figures import boxes, cut, over, picture, texts
 
 from fewstep.records.figures.curves import figure_of
 from fewstep.records.figures.lines import Line, paint
-from fewstep.records.figures.panel import Panel, notes
+from fewstep.records.figures.panel import STEP, Panel, notes
 from fewstep.records.figures.style import PALETTE, apart, color_of, nth
 from fewstep.records.measures import told
 from fewstep.report.figures.search import search_of
@@ -79,6 +79,21 @@ def test_single_points_have_bars_and_markers_by_protocol(tmp_path: Path) -> None
     assert styles == ["None"] * 5
     assert "bar: 95 % over tasks" in texts(figure)
     assert not [text for text in texts(figure) if text.startswith("band: ")]
+
+
+@pytest.mark.parametrize("x", [[0, 1, 2], [3]], ids=["bands", "bars"])
+def test_two_kinds_of_bands_in_one_figure_are_told_apart(x: list[int]) -> None:
+    """One training's is over tasks, that of two or three seeds a range, from four on of a mean."""
+    at = [[50.0 + i for i in x]]
+    lines = [Line(x, at * seeds, [2.0] * len(x), {"color": "k"}) for seeds in (1, 2, 4)]
+    handles = notes([Panel("", STEP, "accuracy, %", "acc", lines)])
+    looks = {
+        (h.get_linestyle(), h.get_alpha(), h.get_linewidth(), getattr(h, "_markeredgewidth", None))
+        for h in handles
+    }
+    assert len(looks) == len(handles) == 3
+    shown = drawn(lines, "acc").collections
+    assert len({(*c.get_linewidth(), c.get_alpha(), str(c.get_linestyle())) for c in shown}) == 3
 
 
 def drawn(lines: Sequence[Line], metric: str = "loss") -> Axes:

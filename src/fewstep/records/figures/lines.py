@@ -22,7 +22,21 @@ from fewstep.records.measures import inside
 FEW = 4
 """Seeds from which on their interval is drawn, and not their range."""
 
-BAND: dict[str, Any] = {"alpha": 0.14, "lw": 0}
+BANDS: dict[str, dict[str, Any]] = {
+    "tasks": {"alpha": 0.14, "lw": 0},
+    "seeds": {"alpha": 0.24, "lw": 1.1, "ls": "--"},
+    "range": {"alpha": 0.24, "lw": 1.1, "ls": ":"},
+    "values": {"alpha": 0.14, "lw": 0},
+}
+"""The look of a band by what it is, since a figure may have two kinds: intervals over tasks have no
+edge, those of seeds have one."""
+BARS: dict[str, dict[str, Any]] = {
+    "tasks": {"lw": 1.4},
+    "seeds": {"lw": 2.6},
+    "range": {"lw": 5.0, "alpha": 0.35},
+    "values": {"lw": 1.4},
+}
+"""The same where a curve is a single point."""
 CHANCE: dict[str, Any] = {"color": NEUTRAL, "ls": (0, (1, 2)), "lw": 1.4}
 MARKED = 14
 """Points up to which a curve shows each of them."""
@@ -130,9 +144,9 @@ def _paint(axes: Axes, line: Line, metric: str) -> None:
     if not line.banded:
         return
     if not line.dot:
-        axes.fill_between(line.x, *line.ends(metric), color=look["color"], **BAND)
+        axes.fill_between(line.x, *line.ends(metric), color=look["color"], **BANDS[line.note])
     else:
-        axes.vlines(line.x, *line.ends(metric), color=look["color"], lw=1.4)
+        axes.vlines(line.x, *line.ends(metric), color=look["color"], **BARS[line.note])
 
 
 def dotted(look: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from fewstep.records.figures import layout
-from fewstep.records.figures.lines import BAND, CHANCE, Line, dotted, paint
+from fewstep.records.figures.lines import BANDS, BARS, CHANCE, Line, dotted, paint
 from fewstep.records.figures.style import NEUTRAL, STYLES, inner_steps, meta_iterations
 
 
@@ -91,10 +91,11 @@ def _protocol(name: str, lines: Sequence[Line]) -> Look:
 
 
 def _band(note: str) -> Patch:
-    return Patch(color=NEUTRAL, label=f"band: {NOTES[note]}", **BAND)
+    return Patch(color=NEUTRAL, label=f"band: {NOTES[note]}", **BANDS[note])
 
 
 def _bar(note: str) -> Line2D:
     """What a band is of a single point."""
-    look = {"color": NEUTRAL, "ls": "", "marker": "|", "ms": 10, "mew": 1.4}
+    bar = {("mew" if key == "lw" else key): value for key, value in BARS[note].items()}
+    look = {"color": NEUTRAL, "ls": "", "marker": "|", "ms": 10, **bar}
     return handle(f"bar: {NOTES[note]}", look)
