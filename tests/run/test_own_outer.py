@@ -195,6 +195,26 @@ def test_an_option_of_another_kind_is_refused_by_name(
     assert str(told.value).startswith(f"algorithm.outer.options.{words}")
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "changed", "words"),
+    [
+        ("SGD", {"lr": 1e40}, "lr=1e+40"),
+        ("Adam", {"lr": 1e300}, "lr=1e+300"),
+        ("Adam", {"options": {"weight_decay": 1e39}}, "weight_decay=1e+39"),
+    ],
+)
+def test_what_single_precision_does_not_hold_is_refused_by_name(
+    optimizer: str, changed: dict, words: str
+) -> None:
+    """And not as the fault of the optimizer."""
+    with pytest.raises(ConfigError) as told:
+        _built(optimizer=optimizer, final_lr=None, **changed)
+    assert str(told.value) == (
+        f"algorithm.outer.optimizer={optimizer}: its {words} is beyond what single precision "
+        "holds, 3.4e+38. Use a smaller one"
+    )
+
+
 def test_options_as_their_optimizers_have_them_are_taken() -> None:
     for name, options in (
         ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0}),

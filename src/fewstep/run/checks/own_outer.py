@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ def check_optimizer(make: Callable[[list[Tensor]], Any], key: str, falls: bool) 
                 f"{key}: makes a {type(made).__name__}, which is no optimizer. Let it inherit from "
                 "torch.optim.Optimizer"
             )
+        _check_sizes(made, key)
         if not any([_moves(made, place, key) for _ in range(STEPS)]):
             raise ConfigError(
                 f"{key}: {STEPS} steps with a gradient move nothing, as where a closure is to "
@@ -47,6 +49,17 @@ def check_optimizer(make: Callable[[list[Tensor]], Any], key: str, falls: bool) 
             raise ConfigError(
                 f"{key}: moves at a rate of 0, so that it does not follow its groups' lr, and the "
                 "rate would not fall. Use final_lr=null, or let it read group['lr']"
+            )
+
+
+def _check_sizes(made: torch.optim.Optimizer, key: str) -> None:
+    """A step by a number that single precision does not hold ends in words about torch's insides."""
+    most = torch.finfo(torch.float32).max
+    for name, value in ((n, v) for group in made.param_groups for n, v in group.items()):
+        if isinstance(value, (int, float)) and most < abs(value) < math.inf:
+            raise ConfigError(
+                f"{key}: its {name}={value:g} is beyond what single precision holds, {most:.2g}. "
+                "Use a smaller one"
             )
 
 
