@@ -53,7 +53,7 @@ def check_optimizer(make: Callable[[list[Tensor]], Any], key: str, falls: bool) 
 
 
 def _check_sizes(made: torch.optim.Optimizer, key: str) -> None:
-    """A step by a number that single precision does not hold ends in words about torch's insides."""
+    """A step by a number that single precision does not hold ends in words of torch's insides."""
     most = torch.finfo(torch.float32).max
     for name, value in ((n, v) for group in made.param_groups for n, v in group.items()):
         if isinstance(value, (int, float)) and most < abs(value) < math.inf:
