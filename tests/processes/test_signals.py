@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -123,15 +124,20 @@ def test_after_the_end_nothing_is_interrupted_and_all_is_as_before():
     signals.proceed()
 
 
+@pytest.mark.parametrize("within", [False, True], ids=["alone", "in the console's"])
 @pytest.mark.parametrize(("to_all", "ignored"), [(False, True), (True, False)])
-def test_what_nohup_ignores_stays_ignored_but_for_our_own_processes(to_all, ignored):
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_what_a_shell_has_ignored_stays_so_but_for_our_own_processes(
+    number, to_all, ignored, within
+):
+    """SIGHUP by `nohup`, SIGINT where a script starts something in the background."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
-        with signals.listening(to_all):
-            assert (signal.getsignal(signal.SIGHUP) == signal.SIG_IGN) is ignored
-        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN or to_all
+        with signals.listening() if within else nullcontext(), signals.listening(to_all):
+            assert (signal.getsignal(number) == signal.SIG_IGN) is ignored
+        assert signal.getsignal(number) == signal.SIG_IGN or to_all
     finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(number, before)
 
 
 ENDS = """

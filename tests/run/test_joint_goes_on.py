@@ -50,6 +50,17 @@ def test_its_own_training_alone(whole: Run, tmp_path: Path) -> None:
     assert joint(own, folder) is None
 
 
+@pytest.mark.parametrize("other", [True, False])
+def test_several_ranks_go_on_together_or_begin_anew_together(
+    whole: Run, other: bool, monkeypatch
+) -> None:
+    """Each must have the file, and one that has not would wait for the others for ever."""
+    monkeypatch.setattr(baselines, "all_gather", lambda own: [*own, other])
+    file = whole.folder / "joint" / "checkpoints" / "last.ckpt"
+    found = joint(assembly.assemble(whole.config), whole.folder / "joint")
+    assert found == (file if other else None)
+
+
 def test_it_ends_as_if_nobody_had_stopped_it(whole: Run, tmp_path: Path, monkeypatch) -> None:
     directions, met = MetaLearner.directions, []
 

@@ -15,6 +15,7 @@ import torch
 from test_runs import BASELINES, MEASURED, TINY, Run, run
 
 from fewstep.commands import evaluate, train
+from fewstep.processes.rank_watch import ANSWER
 from problems import ALGORITHMS
 
 
@@ -172,10 +173,14 @@ def test_ranks_take_their_places_from_the_variables_of_srun(alone, tmp_path):
 LONG = [*TINY, "eval.val_every=null", "max_meta_iterations=100000", TWO, "hydra.run.dir=here"]
 
 
+DEAF = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+"""Where a script starts something in the background, it does not hear of Ctrl-C."""
+
+
 @pytest.fixture
-def under_way(tmp_path):
+def under_way(tmp_path, request):
     """A two-rank run that has begun to train, and its two ranks; nothing of it survives."""
-    command = [sys.executable, "-m", "fewstep", "train", *LONG]
+    command = [*getattr(request, "param", []), sys.executable, "-m", "fewstep", "train", *LONG]
     with (tmp_path / "log").open("w") as log:
         starter = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
     while not (tmp_path / "here" / "metrics.csv").exists():
@@ -215,6 +220,19 @@ def test_a_signal_ends_all_ranks_and_keeps_what_there_is(under_way, tmp_path, nu
         f"fewstep: stopped. There is no checkpoint in {tmp_path / 'here'}" in log
     )
     assert "Connection closed" not in log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("under_way", [DEAF], indirect=True)
+def test_it_stops_at_once_in_the_background_of_a_script(under_way, tmp_path):
+    """And not when its rank zero, deaf as well, misses the others that were taken from it."""
+    starter, pids = under_way
+    came = time.monotonic()
+    starter.send_signal(signal.SIGTERM)
+    assert starter.wait(60) == 1
+    assert time.monotonic() - came < ANSWER
+    assert all_gone(pids)
+    assert f"train resume={tmp_path / 'here'}" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.slow

@@ -83,8 +83,6 @@ def _end(status: int) -> str:
 def main(words: Sequence[str]) -> int:
     """The job's own process: a command's module, its run directory, what the user typed."""
     module, folder, line = words[0], Path(words[1]), words[2]
-    # It is how a job is told to stop, also where its launcher was started deaf to Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     with signals.listening(to_all=True):
         # Submitit's notice that the time is nearly up: save and stop.
         signal.signal(signal.SIGUSR2, lambda *_: signals.tell())

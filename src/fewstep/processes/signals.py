@@ -65,13 +65,17 @@ _handlers: set[int] = set()
 
 @contextmanager
 def listening(to_all: bool = False) -> Iterator[None]:
-    """Inside, this process hears of signals in the way of this module; nested, nothing changes.
+    """Inside, this process hears of signals in the way of this module.
 
-    What was told to be ignored, as by `nohup`, stays so unless the process is to listen `to_all`:
-    one of our own, which is told to stop by those that started it alone.
+    What was told to be ignored, as by `nohup` or where a script starts something in the background,
+    stays so unless the process is to listen `to_all`: one of our own, which is told to stop by
+    those that started it alone. Nested, nothing else changes.
     """
     global _stop
     if _stop or threading.current_thread() is not threading.main_thread():
+        if _stop and to_all:
+            _handlers.update(STOP)
+            listen()
         yield
         return
     _stop = Stop()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from fewstep.execution.collectives import all_gather
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.run.checks.counted import check_resumed
@@ -49,13 +50,13 @@ def joint_baseline(experiment: Experiment, folder: Path) -> Experiment:
     beside = replace(experiment, recipe=joint, config=changed, resume=None, logger={})
     made = as_it_started(beside)
     file = folder / "checkpoints" / "last.ckpt"
-    return replace(made, resume=file) if _goes_on(made, file) else made
+    every = all_gather([_goes_on(made, file)])  # where each rank has the file; or all begin anew
+    return replace(made, resume=file) if all(every) else made
 
 
 def _goes_on(experiment: Experiment, file: Path) -> bool:
-    """Whether a checkpoint is of this very training; where several processes train, each would
-    have to have it, and it begins anew."""
-    if experiment.machine.ranks > 1 or not file.is_file():
+    """Whether a checkpoint is there, and of this very training."""
+    if not file.is_file():
         return False
     try:
         ours = checkpoint.read(file, "resume")["fewstep"]
