@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -280,10 +278,8 @@ def test_any_other_combination_is_a_point_of_ones_own():
 
 def test_a_configuration_keeps_its_hash_when_keys_are_added() -> None:
     """So that sweeps and `resume=auto` find the runs of earlier versions."""
-    results = Path(__file__).parents[2] / "docs/results/omniglot_5w_reptile/results_seed0.json"
-    recorded = json.loads(results.read_text())
     words = ["experiment=omniglot_5w_reptile", "eval.test_every=5000", "dataset.root=DATA"]
-    assert config_hash(composed(*words)) == recorded["config_hash"]
+    assert config_hash(composed(*words)) == "48f0947c9852"  # as commit 17ed7f9 wrote it
 
 
 @pytest.mark.parametrize(
