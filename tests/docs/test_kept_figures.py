@@ -29,9 +29,6 @@ LOST = {
     for name in (
         "gradient_combinations_40000/results_g2",
         "gradient_combinations_40000/results_g4",
-        "omniglot_5w_maml/results_5w1s_maml",
-        "omniglot_5w_maml/results_5w5s_fomaml",
-        "omniglot_5w_maml/results_5w5s_maml",
         "omniglot_5w_reptile/results_seed0",
     )
 }
