@@ -29,7 +29,6 @@ LOST = {
     for name in (
         "gradient_combinations_40000/results_g2",
         "gradient_combinations_40000/results_g4",
-        "omniglot_5w_reptile/results_seed0",
     )
 }
 """Results of runs whose directories are gone. Their pages give no paired figure; a result that is
