@@ -24,25 +24,13 @@ from making.keep import keep_all  # noqa: E402
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 FILES = sorted(RESULTS.rglob("results*.json"))
 
-LOST = {
-    RESULTS / f"{name}.json"
-    for name in (
-        "gradient_combinations_40000/results_g2",
-        "gradient_combinations_40000/results_g4",
-    )
-}
-"""Results of runs whose directories are gone. Their pages give no paired figure; a result that is
-added brings its tasks along (`python -m making.keep`)."""
 
-KEPT = [file for file in FILES if file not in LOST]
+def test_every_result_has_its_tasks() -> None:
+    """Brought along by `python -m making.keep`, for paired figures."""
+    assert [file for file in FILES if not packed_beside(file).is_file()] == []
 
 
-def test_every_result_has_its_tasks_or_is_known_to_have_lost_them() -> None:
-    assert [file for file in FILES if packed_beside(file).is_file()] == KEPT
-    assert set(FILES) >= LOST
-
-
-@pytest.mark.parametrize("file", KEPT, ids=lambda file: f"{file.parent.name}/{file.stem}")
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_figures_follow_from_the_tasks_that_are_kept(file: Path) -> None:
     """The mean of each result, and the half-width of its interval over tasks."""
     content, kept = json.loads(file.read_text()), unpack(packed_beside(file))
