@@ -18,6 +18,7 @@ from fewstep.records import benchmarks
 from fewstep.records.identity import config_hash, git_commit, hashed, recipe_hash
 from fewstep.records.outcome import SCHEMA
 from fewstep.records.results import write_per_task
+from fewstep.records.words import counted
 from fewstep.run.experiment import Experiment
 from fewstep.run.observers.peak import Peak
 from fewstep.run.observers.stopwatch import Stopwatch
@@ -29,7 +30,7 @@ def device_name(device: torch.device) -> str:
     """`cpu (AMD EPYC, 2 threads)` or `cuda (NVIDIA H100 80GB HBM3)`."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"{device.type} ({_processor()}, {CPU_THREADS} threads)"
+    return f"{device.type} ({_processor()}, {counted('{} threads', CPU_THREADS)})"
 
 
 def _processor() -> str:
