@@ -36,6 +36,7 @@ from fewstep.messages.errors import ConfigError
 from fewstep.models import ProtoNet, Prototypes
 from fewstep.programs.library import Programs
 from fewstep.run.checks.consistency import check_fixed
+from fewstep.run.learned import ranges
 from fewstep.run.learner import MetaLearner
 from problems import (
     CLASSIFICATION,
@@ -139,6 +140,7 @@ def test_fixed_parameters_and_a_whole_window_give_maml() -> None:
         (SGD(0.1), 3, 2, "from 0 to algorithm.window=2"),
         (SGD(0.1), 1, 0, "algorithm.window=0: must be a whole number from 1 to algorithm.inner."),
         (SGD(0.1), 1, 4, "algorithm.inner.steps=3"),
+        (SGD(0.1), 4, 4, "algorithm.order=4 and algorithm.window=4: must be a whole number from 1"),
         (Adam(0.1), 1, None, "needs an inner rule without memory, e.g. sgd"),
         (Prox(0.1), 1, None, "needs an inner rule without memory, e.g. sgd"),
     ],
@@ -449,7 +451,7 @@ def test_the_outer_step_moves_what_it_is_to_and_nothing_else() -> None:
     moved = {n for n, p in ours.module.state_dict().items() if not torch.equal(p, before[n])}
     assert moved == {"0.bias", "2.weight"}
     assert all((p == 0.1).all() for p in ours.learned.by_name().values())
-    assert ours.learned.summary()["inner_lr_max"] == pytest.approx(0.1)
+    assert ranges(ours.params())["inner_lr_max"] == pytest.approx(0.1)
     again = learner(inner)
     again.load_state_dict(ours.state_dict())
     assert set(again.params()) == set(direction)

@@ -249,7 +249,7 @@ class Learns(Adam):
 def test_what_a_rule_learns_it_may_not_remember_as_well() -> None:
     learner = drafted("algorithm=maml", *SMALL).learner
     rule = Learns(0.1)
-    learner.learned = type(learner.learned)(rule.learned({}))
+    learner.learned = type(learner.learned)(rule, {})
     learner.state = {"v": torch.zeros(())}
     with pytest.raises(ConfigError, match=r"algorithm.inner.rule: .* learns v, and init gives its"):
         consistency.check_learned(learner)

@@ -16,7 +16,7 @@ from fewstep.core.attention import twice_differentiable
 from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
-from fewstep.core.rules import inner_product
+from fewstep.core.rules import Rule, inner_product
 from fewstep.core.rules.gathered import Gathered
 from fewstep.core.rules.learned import split
 from fewstep.core.types import Episode, Examples, Metrics, Params, Start, State
@@ -63,9 +63,13 @@ class Path:
         return self._at[self.steps].state
 
     def query_gradient(self) -> tuple[Metrics, Params]:
-        """`(metrics, v)`, with v the gradient of the query loss at the adapted parameters."""
-        queries = self.problem.queries(self._episode)
-        return query_gradient(self.problem, self.inner.finish(self._at[self.steps]), queries)
+        """`(metrics, v)`, with v the gradient of the query loss by the parameters after the last
+        step, from which the rule makes those that predict."""
+        end, queries = self._at[self.steps], self.problem.queries(self._episode)
+        metrics, v = query_gradient(self.problem, self.inner.finish(end), queries)
+        if type(self.inner.rule).finish is Rule.finish:
+            return metrics, v
+        return metrics, self.problem.net.run(_from_answer, (self.inner,), end, v)
 
     def gradient(self, k: int, at: Params) -> Params:
         """That of step k's inner objective at some parameters: 0 for what is fixed."""
@@ -137,6 +141,15 @@ def _vjp(
         return inner_product(end, v), ()
 
     return net.value_and_grad(along, at.params)[1]
+
+
+def _from_answer(net: Net, inner: InnerLoop, end: Start, v: Params) -> Params:
+    """From a derivative by what predicts to one by the end of the path."""
+
+    def along(params: Params) -> tuple[Tensor, tuple[()]]:
+        return inner_product(inner.finish(end._replace(params=params)), v), ()
+
+    return net.value_and_grad(along, end.params)[1]
 
 
 def _hessian(

@@ -104,9 +104,12 @@ def check_order(inner: InnerLoop, order: int, window: int | None) -> None:
     """
     steps, last = inner.steps, inner.steps if window is None else window
     if not 1 <= last <= steps:
+        # algorithm=truncated has the window follow the order, which is what its user gave.
+        both = window == order
         raise ValueError(
-            f"algorithm.window={window}: must be a whole number from 1 to algorithm.inner.steps="
-            f"{steps}, or null for all steps. For example algorithm.window=1"
+            f"{f'algorithm.order={order} and ' if both else ''}algorithm.window={window}: must be "
+            f"a whole number from 1 to algorithm.inner.steps={steps}, or null for all steps. For "
+            f"example {'algorithm.order=1 ' if both else ''}algorithm.window=1"
         )
     if not 0 <= order <= last:
         limit = f"algorithm.window={window}" if window else f"algorithm.inner.steps={steps}"

@@ -22,7 +22,8 @@ from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params, Start, Sta
 
 
 LEAST = 0.03
-"""What all steps but the last keep together at the least, each its share, while they count."""
+"""Divided by the number of steps, the least that the loss after each but the last keeps while they
+count."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.core.aggregate import Aggregator, Mean
+from fewstep.core.rules.learned import LEARNED
 
 
 Schedule = Callable[[float], float]
@@ -52,8 +53,8 @@ class OuterStep:
     options: dict[str, Any] = field(default_factory=dict)
     schedule: Schedule = linear
     rates: Mapping[str, float] = field(default_factory=dict)
-    """Rates of their own by pattern of parameters' names, the first that fits; what the inner rule
-    learns is called `inner/*`. They fall as `lr` does."""
+    """Rates of their own by pattern of parameters' names, the first that fits; they fall as `lr`
+    does. What the inner rule learns is called `inner/*`, and fits none that does not begin so."""
     aggregator: Aggregator = field(default_factory=Mean)
     clip: float | None = None
     """The longest that the whole gradient may be. None: no limit."""
@@ -78,22 +79,32 @@ class OuterStep:
         """What the optimizer is made of: the parameters, and apart those with rates of their own.
 
         Raises:
-            ValueError: a pattern that no name fits.
+            ValueError: a pattern that no name fits, or whose names all fit earlier ones.
         """
         if not self.rates:
             return list(named.values())
         rest: list[nn.Parameter] = []
         parts: dict[str, list[nn.Parameter]] = {pattern: [] for pattern in self.rates}
+        fitting = {name: [p for p in self.rates if _fits(name, p)] for name in named}
         for name, parameter in named.items():
-            fits = [pattern for pattern in self.rates if fnmatchcase(name, pattern)]
+            fits = fitting[name]
             (parts[fits[0]] if fits else rest).append(parameter)
-        for pattern in self.rates:
-            if not any(fnmatchcase(name, pattern) for name in named):
-                raise ValueError(
-                    f"algorithm.outer.rates.{pattern}={self.rates[pattern]}: the outer step moves "
-                    f"nothing of that name. There are {', '.join(named)}"
-                )
-        groups: list[Any] = [{"params": rest}] if rest else []
         for pattern, parameters in parts.items():
-            groups += [{"params": parameters, "lr": self.rates[pattern]}] if parameters else []
-        return groups
+            if parameters:
+                continue
+            start = f"algorithm.outer.rates.{pattern}={self.rates[pattern]}: the outer step moves "
+            earlier = next((fits[0] for fits in fitting.values() if pattern in fits), None)
+            if earlier:
+                raise ValueError(
+                    f"{start}all of that name at the rate of {earlier}, which comes first and fits "
+                    f"as well. Give {pattern} before it"
+                )
+            raise ValueError(f"{start}nothing of that name. There are {', '.join(named)}")
+        groups: list[Any] = [{"params": rest}] if rest else []
+        return groups + [{"params": p, "lr": self.rates[name]} for name, p in parts.items()]
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a name fits; what a rule learns is meant only where the pattern says so."""
+    own = name.startswith(LEARNED) and not pattern.startswith(LEARNED)
+    return fnmatchcase(name, pattern) and not own

@@ -41,7 +41,8 @@ class MetaBatch:
             found = []
             for episode in episodes:
                 (one,) = execution.map(self._outcome, (Start(params, state),), [episode])
-                contribution, state, metrics = one
+                contribution, end, metrics = one
+                state = {name: end[name] for name in state}  # not what is the task's own
                 found.append((contribution, metrics))
             total, metrics = collectives.all_reduce(total_of(found))
             return total, state, metrics

@@ -23,7 +23,7 @@ from fewstep.execution.meta_batch import MetaBatch
 from fewstep.run.averaging import Average
 from fewstep.run.checks.own_trainer import check_meta_batch, check_schedule
 from fewstep.run.executing import Executing
-from fewstep.run.learned import Learned
+from fewstep.run.learned import Learned, ranges
 from fewstep.run.measuring import Measuring
 
 
@@ -50,13 +50,12 @@ class MetaLearner(Measuring):
         self.outer = outer
         self.max_meta_iterations = max_meta_iterations
         self.meta_iteration, self.meta_batch = 0, meta_batch
-        self.execution_name = execution
-        self.log_every = log_every
+        self.execution_name, self.log_every = execution, log_every
         for name, parameter in self.module.named_parameters():
             if matches(name, algorithm.inner.frozen):
                 parameter.requires_grad_(False)
         self.net = Net(self.module)
-        self.learned = Learned(algorithm.inner.rule.learned(self.net.params()))
+        self.learned = Learned(algorithm.inner.rule, self.net.params())
         self.state: State = algorithm.inner.rule.init(self.net.params())
         self.average = Average(outer.average)
         self.whole = True
@@ -93,9 +92,9 @@ class MetaLearner(Measuring):
 
     def moved(self) -> dict[str, nn.Parameter]:
         """What the outer step moves of it: not what each task starts anew, or is frozen by now."""
-        reset = self.algorithm.inner.reset
-        named = self.parameters_by_name().items()
-        return {n: p for n, p in named if p.requires_grad and not matches(n, reset)}
+        reset, named = self.algorithm.inner.reset, self.parameters_by_name()
+        anew = {n for n in self.net.parameters() if matches(n, reset)}  # of the network's alone
+        return {n: p for n, p in named.items() if p.requires_grad and n not in anew}
 
     @property
     def execution(self) -> Execution:
@@ -142,6 +141,7 @@ class MetaLearner(Measuring):
         optimizer, schedule = self.optimizers(), check_schedule(self.lr_schedulers())
         assert isinstance(optimizer, LightningOptimizer)
         optimizer.step()
+        self.learned.set_back(self.algorithm.inner.rule.least)
         self.state = state
         schedule.step()  # Lightning leaves schedules alone in manual optimization
         self.meta_iteration += 1
@@ -180,7 +180,7 @@ class MetaLearner(Measuring):
         tasks, sums = len(self._recent) * self.meta_batch, total_of(self._recent)
         self.training = {name: float(value) / tasks for name, value in sums.items()}
         means = {f"train/{name}": value for name, value in self.training.items()}
-        self.publish(means | {f"train/{n}": value for n, value in self.learned.summary().items()})
+        self.publish(means | {f"train/{n}": value for n, value in ranges(self.params()).items()})
         self._recent = []
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -139,7 +139,7 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
     inner = parts.build_algorithm(config["algorithm"]).inner
     for path, parameter in module.named_parameters():
         parameter.requires_grad_(parameter.requires_grad and not matches(path, inner.frozen))
-    learned = Learned(inner.rule.learned(Net(module).params()))
+    learned = Learned(inner.rule, Net(module).params())
     for own, prefix in ((module, "module."), (learned, "learned.")):
         named = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         _fill(own, named, name)

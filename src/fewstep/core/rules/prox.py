@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -10,6 +11,10 @@ from torch import Tensor
 from fewstep.core.rules.rule import State
 from fewstep.core.rules.sgd import SGD
 from fewstep.core.types import Params
+
+
+LEAST_PULL = 0.001
+"""Where a learned pull stays: below 0 it would push away, and implicit gradients divide by it."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,16 @@ class Prox(SGD):
 
     lam: float = 1.0
     learn_lam: bool = False
-    """Whether the outer step learns `lam`, from this value on."""
+    """Whether the outer step learns `lam`, from this value on; never below 0.001."""
+
+    least = MappingProxyType({"lam": LEAST_PULL})
 
     def __post_init__(self) -> None:
+        if self.learn_lam and not self.lam >= LEAST_PULL:
+            raise ValueError(
+                f"lam={self.lam}: must be at least {LEAST_PULL}, where what is learned is kept. "
+                "For example lam=1.0"
+            )
         if not self.lam >= 0:
             raise ValueError(f"lam={self.lam}: must be at least 0. For example lam=1.0")
 

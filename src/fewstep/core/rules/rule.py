@@ -7,6 +7,8 @@ draws random numbers: what is random hangs on the key that `begin` is given.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from torch import Tensor
@@ -34,6 +36,9 @@ class Rule(ABC):
     lasts: ClassVar[bool] = True
     """Whether more inner steps than it was trained with do no harm. False where it learns rates for
     so many alone."""
+
+    least: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    """By entry of what it learns, where an outer step that went below sets it back to."""
 
     def __init_subclass__(cls) -> None:
         """A rule that changes the step of another does not keep that one's written in place."""

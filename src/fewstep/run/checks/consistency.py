@@ -54,13 +54,19 @@ def check_steps(recipe: Recipe, settings: Sequence[Config]) -> None:
         key = "algorithm.inner.steps"
         raise ConfigError(f"{key} is missing. Give it, for example {key}=5")
     most, rule = inner.rule.most_steps, type(inner.rule).__name__.lower()
+    if most is not None and inner.rule.learns and most > inner.steps:
+        raise ConfigError(
+            f"algorithm.inner.options.steps={most}: the inner rule {rule} would have rates for "
+            f"steps that training, of algorithm.inner.steps={inner.steps}, never takes, and so "
+            f"never learns. Use algorithm.inner.options.steps={inner.steps}, or raise both"
+        )
     asked = {"algorithm.inner.steps": inner.steps}
     asked |= {f"eval.settings[{i}].steps": one["steps"] for i, one in enumerate(settings)}
     for key, steps in asked.items():
         if most is not None and steps > most:
             raise ConfigError(
                 f"{key}={steps}: the inner rule {rule} has no rate for more than {most} steps. "
-                f"Lower it to {most}, or train with more"
+                f"Lower it to {most}, or train with a larger algorithm.inner.steps"
             )
         if steps < inner.rule.fewest_steps:
             raise ConfigError(

@@ -28,8 +28,9 @@ def check_rule(inner: InnerLoop, problem: Problem, start: Start, episode: Episod
     """Ask a rule for a step of a task, for which network and data are known to fit.
 
     Raises:
-        ConfigError: it fails, changes what it is given, moves otherwise the next time or in one
-            vector, or hands back anything but `(params, state)`; in one line that names it.
+        ConfigError: it fails, changes what it is given or what it learns, moves otherwise the next
+            time or in one vector, or hands back anything but `(params, state)`; in one line that
+            names it.
     """
     rule = inner.rule
     name = f"algorithm.inner.rule={type(rule).__module__}.{type(rule).__qualname__}"
@@ -37,9 +38,14 @@ def check_rule(inner: InnerLoop, problem: Problem, start: Start, episode: Episod
     params, learned = split(begun.params)
     state = joined(begun.state, learned)
     _check_state(name, state)
+    own = joined({}, learned)
+    if own:
+        _, there = answered(f"{name}: its begin", lambda: rule.begin(params, state, episode.key))
+        _check_kept(f"{name}: its begin", own, there)
     _, grads = inner.whole.gradient(problem, begun.params, problem.first(episode))
     given = params, grads, state
     moved, after = _step(name, rule, given)
+    _check_kept(f"{name}: its step", own, after)
     if not _same((moved, after), _step(name, rule, given)):
         raise ConfigError(
             f"{name}: its step moves otherwise when it is asked again, and must hang on its "
@@ -79,6 +85,16 @@ def _check_state(name: str, state: Any) -> None:
             raise ConfigError(
                 f"{name}: its state{pytree.keystr(path)} is a {type(leaf).__name__}, and must be a "
                 "tensor, which threads and vmap carry along. For example torch.zeros(())"
+            )
+
+
+def _check_kept(who: str, learned: State, state: State) -> None:
+    """What the outer step learns is its alone."""
+    for entry, value in learned.items():
+        if entry not in state or not _same(value, state[entry]):
+            raise ConfigError(
+                f"{who} must hand state[{entry!r}] back as it is, which the outer step learns "
+                f"(inner/{entry}): a change would be lost. Keep a memory under another name"
             )
 
 

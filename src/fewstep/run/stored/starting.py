@@ -17,6 +17,8 @@ from fewstep.run.stored.weights import KEY, Weights
 
 
 DIGEST = "init_sha256"
+NETWORK, RULE = "module.", "learned."
+"""How a checkpoint calls what is the network's, and what the inner rule has learned."""
 
 
 def stored(name: str, known: tuple[str, ...] = ()) -> tuple[dict[str, Any], Path | None]:
@@ -45,8 +47,8 @@ def stored(name: str, known: tuple[str, ...] = ()) -> tuple[dict[str, Any], Path
 
 
 def weights(config: Mapping[str, Any]) -> Weights | None:
-    """What a checked configuration has a training start from, as it was tested; None where that is
-    random, and in a run that goes on from a checkpoint of its own.
+    """What a checked configuration has a training start from: a network's weights as they were
+    tested. None where that is random, and in a run that goes on from a checkpoint of its own.
 
     Raises:
         ConfigError: as `stored`.
@@ -57,8 +59,10 @@ def weights(config: Mapping[str, Any]) -> Weights | None:
     content, file = stored(name)
     ours = content["fewstep"]
     seen = trained_on(ours) if file else parts.dataset_of(ours["config"]).trained_on
-    own = {n: t for n, t in averaged(content).items() if n.startswith("module.")}
-    return Weights(name, {n.removeprefix("module."): t for n, t in own.items()}, seen)
+    tested = averaged(content)
+    own = {n.removeprefix(NETWORK): t for n, t in tested.items() if n.startswith(NETWORK)}
+    rest = {"/".join(n.split("/")[:2]) for n in tested if n.startswith(RULE)}
+    return Weights(name, own, seen, sorted(n.removeprefix(RULE) for n in rest))
 
 
 def for_run(config: Mapping[str, Any]) -> Weights | None:

@@ -35,6 +35,8 @@ class Weights:
     """Parameters and buffers by their names in the network."""
     trained_on: Sequence[str] = ()
     """The names of the classes that they have met in training, as far as they are known."""
+    left_behind: Sequence[str] = ()
+    """What an inner rule had learned beside them: a network has no place for it."""
 
     @property
     def sha256(self) -> str:
@@ -61,7 +63,9 @@ class Weights:
         """One line for the user: what starts from them, and what does not."""
         own = [name for name in module.state_dict() if name not in self.tensors]
         rest = f"; {len(own)} begin as the network has them ({some(own, SHOWN)})" if own else ""
-        return f"{KEY}={self.name}: {len(self.tensors)} tensors start from it{rest}"
+        left = f"; not what its inner rule learned ({some([*self.left_behind], SHOWN)})"
+        left = left if self.left_behind else ""
+        return f"{KEY}={self.name}: {len(self.tensors)} tensors start from it{rest}{left}"
 
 
 def digest(tensors: Any) -> str:

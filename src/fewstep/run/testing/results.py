@@ -20,6 +20,7 @@ from fewstep.records.outcome import SCHEMA
 from fewstep.records.results import write_per_task
 from fewstep.records.words import counted
 from fewstep.run.experiment import Experiment
+from fewstep.run.learned import ranges
 from fewstep.run.observers.peak import Peak
 from fewstep.run.observers.stopwatch import Stopwatch
 from fewstep.run.testing.by_size import by_size, sizes
@@ -124,9 +125,9 @@ TAKEN |= {"setting", "per_task", "curve", "loss_ci95", "acc_ci95"}
 
 
 def environment(experiment: Experiment) -> dict[str, Any]:
-    """Where and how it ran, and where what the inner rule learns has come to."""
+    """Where and how it ran, and what the inner rule has learned, as it was tested."""
     learner = experiment.learner
-    learned = learner.learned.summary()
+    learned = ranges(learner.tested().params)
     return {
         **({"learned": learned} if learned else {}),
         # Not the learner's own: Lightning leaves it on the CPU when it is done.
