@@ -81,7 +81,8 @@ def test_where_it_goes_is_tried_before_the_work(capsys, monkeypatch) -> None:
     Path("mine.npz").write_text("precious")
     Path("below").mkdir()
     for place, told in {
-        "mine.npz": "is another file, which is not overwritten. Name one that is not there",
+        "mine.npz": "is another file, which is not overwritten (it cannot be read as a manifest "
+        "(it is no NumPy archive)). Name one that is not there, or remove it",
         "below": "is a folder. Name a file, as to=below/tasks.npz",
         "mine.npz/tasks.npz": f"cannot be written to (mine.npz: Not a directory). {UNWRITABLE}",
         "/proc/no/tasks.npz": f"cannot be written to (/proc: No such file or directory). "
@@ -93,9 +94,14 @@ def test_where_it_goes_is_tried_before_the_work(capsys, monkeypatch) -> None:
 
 
 def test_tasks_take_the_place_of_tasks(capsys: pytest.CaptureFixture[str]) -> None:
-    for seed in (0, 1):
+    told = []
+    for seed in (0, 0, 1):
         assert episodes.main([*SMALL, f"eval.seed={seed}", "to=own.npz"]) == 0
+        told.append(capsys.readouterr().out.strip().splitlines())
     assert manifest.read(Path("own.npz")).about["seed"] == 1
+    first, again, other = told
+    assert len(first) == len(again) == 2
+    assert other[2] == f"in the place of other tasks, {first[1].partition(', ')[2]}"
 
 
 def test_keys_that_nothing_reads_and_tasks_that_fit_nowhere_are_refused(

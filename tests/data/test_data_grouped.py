@@ -55,6 +55,18 @@ def test_a_task_is_a_function_of_seed_split_and_index() -> None:
     assert episodes_sha256(made_split(NAMES), SPEC, 3, 9) != episodes_sha256(one, SPEC, 3, 9)
 
 
+def test_a_list_of_tasks_is_held_to_none_of_what_is_drawn() -> None:
+    """More ways than an alphabet has, of several alphabets: they are written down."""
+    wide = EpisodeSpec(ways=8, shots=2, queries=1, steps=0)
+    split, across = grouped(), made_split(NAMES)
+    split.listed = [across.members(wide, 3, index) for index in range(4)]
+    assert [split.members(wide, 0, i).identity for i in range(4)] == [
+        members.identity for members in split.listed
+    ]
+    with pytest.raises(ValueError, match=r"a task is of one alphabet"):
+        grouped().members(wide, 0, 0)
+
+
 def test_a_split_with_other_classes_has_groups_of_its_own() -> None:
     split = grouped()
     assert len(split.groups) == 6  # pyright: ignore[reportAttributeAccessIssue]

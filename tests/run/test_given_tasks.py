@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import fewstep
-from fewstep.commands import episodes, train
+from fewstep.commands import episodes, evaluate, train
 from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config, plain
 from fewstep.data.manifests import manifest
@@ -92,3 +92,28 @@ def test_tasks_that_validation_cannot_have_are_refused(
     words = [word for word in words if "val_every" not in word]
     assert train.main([*words, "eval.manifest=nine.npz", "eval.val_every=1"]) == 2
     assert "the val split of glyphs has 6 classes" in told(capsys)
+
+
+def test_a_fixed_list_tests_what_was_trained_for_any_ways(here: Path) -> None:
+    """Where the network takes any ways, also a run whose own test draws them."""
+    assert episodes.main([*TINY, "shots=5w5s", "to=fixed.npz"]) == 0
+    words = [*TINY, "algorithm=proto_fomaml", "model.channels=8", "+model.norm=group"]
+    words += ["shots.ways=6", "shots.shots=3", "shots.varies=both"]
+    folder = fewstep.train(words).folder
+    told = ["name=fixed", "eval.manifest=fixed.npz", "execution=serial"]
+    assert evaluate.main([f"checkpoint={folder}", *told]) == 0
+    (file,) = here.glob("outputs/runs/fixed/*/results.json")
+    (entry, *_) = json.loads(file.read_text())["results"]
+    assert (entry["ways"], entry["shots"], entry.get("varies", False)) == (5, 5, False)
+
+
+def test_tasks_of_the_other_split_say_how_they_are_tested(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert episodes.main([*TINY, "split=val", "to=val.npz"]) == 0
+    folder = fewstep.train(TINY).folder
+    capsys.readouterr()
+    words = [f"checkpoint={folder}", "eval.manifest=val.npz", "execution=serial"]
+    assert evaluate.main(words) == 2
+    assert told(capsys).endswith("Its tasks are of the val split: eval.split=val")
+    assert evaluate.main([*words, "eval.split=val"]) == 0

@@ -151,10 +151,13 @@ OTHERS += ("eval.shift=1", "trainer.precision=64", "execution=threads")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("other", OTHERS)
-def test_of_another_test_nothing_is_taken(other: str, tmp_path: Path, measured: list[int]) -> None:
+def test_of_another_test_nothing_is_taken(
+    other: str, tmp_path: Path, measured: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "run"
     stopped(folder, 42, measured)
     assert evaluate.main([f"resume={folder}", other]) == 0
+    assert f"note: {folder}: the test that was stopped here was another" in capsys.readouterr().err
     assert len(measured) == (142 if other == "eval.tasks=71" else 140)
 
 

@@ -11,7 +11,7 @@ from fewstep.config.checks import Check, count
 from fewstep.config.keys import Key, help_of, read
 from fewstep.disk.homes import expanded
 from fewstep.messages.complaint import complain
-from fewstep.messages.errors import ConfigError
+from fewstep.messages.errors import ConfigError, first_line
 from fewstep.messages.printable import printable
 from fewstep.messages.words import overridden
 
@@ -86,7 +86,7 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
     from fewstep.data.manifests import manifest
     from fewstep.run.construction import assembly
 
-    path = _target(values["to"])
+    path, before = _target(values["to"])
     experiment = assembly.assemble(config)
     setting, split = _setting(experiment, values["setting"]), _split(experiment, values["split"])
     try:
@@ -97,29 +97,34 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
     tasks = manifest.of(split, setting.spec, test.seed, test.tasks)
     manifest.write(path, tasks)
     size = path.stat().st_size / 1000
+    other = before not in (None, tasks.sha256)
+    instead = f"\nin the place of other tasks, episodes_sha256 {before}" if other else ""
     return (
         f"{printable(path)}: {test.tasks} tasks, {tasks.described}, of the {split.name} split of "
-        f"{split.dataset}\n{size:.1f} kB, episodes_sha256 {tasks.sha256}"
+        f"{split.dataset}\n{size:.1f} kB, episodes_sha256 {tasks.sha256}{instead}"
     )
 
 
-def _target(name: str) -> Path:
-    """The file to write: a new one, or one of tasks in whose place these may be written."""
+def _target(name: str) -> tuple[Path, str | None]:
+    """The file to write: a new one, or one of tasks in whose place these may be written; and what
+    hash those have."""
     from fewstep.data.manifests import manifest
     from fewstep.disk.files import check_file
 
     path = expanded(name, "to")
     if path.is_dir():
         raise ConfigError(f"to={name}: is a folder. Name a file, as to={name}/tasks.npz")
+    before = None
     if path.exists():
         try:
-            manifest.read(path)
-        except (OSError, ValueError):
+            before = manifest.read(path).sha256
+        except (OSError, ValueError) as error:
             raise ConfigError(
-                f"to={name}: is another file, which is not overwritten. Name one that is not there"
+                f"to={name}: is another file, which is not overwritten ({first_line(error)}). Name "
+                "one that is not there, or remove it"
             ) from None
     check_file(path, "to")
-    return path
+    return path, before
 
 
 def _setting(experiment: Experiment, number: int) -> Any:

@@ -39,6 +39,8 @@ def check_tasks(config: Mapping[str, Any]) -> None:
     if benchmark is None and test["manifest"] is None:
         return
     others = {f"eval.{n}={test[n]}": test[n] is not None for n in OF_TASKS}
+    within = config["dataset"].get("within")
+    others[f"dataset.within={within}"] = bool(within)
     key, what = f"eval.manifest={test['manifest']}", "the file"
     if benchmark is not None:
         key, what = f"benchmark={benchmark}", "the benchmark"
@@ -52,7 +54,7 @@ def check_tasks(config: Mapping[str, Any]) -> None:
 
 def _beside_benchmark(config: Mapping[str, Any], shape: Mapping[str, int]) -> dict[str, bool]:
     """What else an evaluation says of its tasks, and whether it is something else."""
-    test, within = config["eval"], config["dataset"].get("within")
+    test = config["eval"]
     split, settings = config["dataset"].get("split"), test["settings"]
     entries = settings if isinstance(settings, list) else []
     fits = [
@@ -62,7 +64,6 @@ def _beside_benchmark(config: Mapping[str, Any], shape: Mapping[str, int]) -> di
     others = {
         f"eval.manifest={test['manifest']}": test["manifest"] is not None,
         f"eval.split={test['split']}": test["split"] != "test",
-        f"dataset.within={within}": bool(within),
         f"eval.settings={settings}": bool(entries) and fits != [True],
     }
     if "_target_" not in config["dataset"]:  # else its file has chosen one

@@ -30,6 +30,18 @@ LAKE: tuple[Row, ...] = tuple(
 """Published errors on the twenty runs of the Omniglot challenge."""
 
 
+def training(own: Mapping[str, Any], elsewhere: Mapping[str, Any] | None) -> str:
+    """What a checkpoint was trained on.
+
+    Args:
+        own: the dataset of its own configuration, whatever it is tested on.
+        elsewhere: what results.json says of it where that is other data.
+    """
+    if elsewhere is not None:
+        return str(elsewhere["dataset"])
+    return "images_background, turned as well" if own.get("rotations") else BACKGROUND
+
+
 def by_run(accuracies: Sequence[float]) -> tuple[float, float]:
     """The mean error and the half-width of its 95 % interval, of runs as clusters: the decisions of
     a run share an alphabet and twenty drawings, and are no independent ones."""

@@ -91,7 +91,9 @@ def evaluate(
     report |= progress(watch, experiment) | {"peak_bytes": peak(content)}
     report |= {} if said else {"train_seconds": None}
     report["results"] = results
-    report |= benchmarked(experiment, results, folder, tested.trained_on)
+    own = content["fewstep"]["config"]["dataset"]
+    training = benchmarks.training(own, tested.trained_on)
+    report |= benchmarked(experiment.test.benchmark, results, folder, training)
     finish(report, folder, experiment.title)
     return report
 

@@ -176,11 +176,11 @@ class ClassSplit:
         Queries come first in each class's permutation, so that 1-shot and 5-shot tasks share
         their queries and the 5-shot support contains the 1-shot one.
         """
+        if self.listed is not None:
+            return self.listed[index]
         if spec not in self._checked:
             self.check(spec)
             self._checked.add(spec)
-        if self.listed is not None:
-            return self.listed[index]
         draws = Draws(seed, self.name, index)
         ways = any_way.ways(spec, draws) if spec.varies else spec.ways
         chosen = self.drawn(ways, draws)

@@ -88,7 +88,7 @@ def _check_about(about: Any) -> None:
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None
         older = f", which has no {HASHES[1]}" if found == 1 else ""
-        anew = "; write it anew with the same overrides" if older else ""
+        anew = "; remove it and write it anew with the same overrides" if older else ""
         raise ValueError(f"it is of format {found}{older}, and this reads {FORMAT}{anew}")
     for name, kind in ABOUT.items():
         if name not in about:

@@ -34,7 +34,7 @@ def given(experiment: Experiment, name: str = "test", every: bool = False) -> Ex
     if not test.manifest:
         return experiment
     key = f"eval.manifest={test.manifest}"
-    split = _images(experiment, name, key)
+    split, tasks = _images(experiment, name, key), None
     try:
         tasks = manifest.read(expanded(test.manifest, "eval.manifest"))
         if len({task.identity for task in tasks.tasks}) < 2:
@@ -46,9 +46,10 @@ def given(experiment: Experiment, name: str = "test", every: bool = False) -> Ex
             f"{key}: cannot be read ({error.strerror or error}). Write one with fewstep episodes"
         ) from None
     except ValueError as error:
-        raise ConfigError(f"{key}: {error}. Write one of this data with fewstep episodes") from None
+        fix = "Write one of this data with fewstep episodes"
+        raise ConfigError(f"{key}: {error}. {_of_split(tasks, name) or fix}") from None
     fitting = [setting for setting in test.settings if tasks.fits(setting.spec)]
-    if tasks.about["varies"] and any_ways(experiment):
+    if any_ways(experiment) and (tasks.about["varies"] or test.settings[0].spec.varies):
         fitting = fitting or [test.settings[0]]
     if not fitting:
         raise ConfigError(_no_setting(key, tasks, experiment))
@@ -116,6 +117,16 @@ def _images(experiment: Experiment, name: str, key: str) -> ClassSplit:
             f"dataset={experiment.source.name} are none. Leave it out"
         )
     return split
+
+
+def _of_split(tasks: Manifest | None, name: str) -> str | None:
+    """The way out where the tasks are of another split that an evaluation can test."""
+    own = tasks and tasks.about["split"]
+    return (
+        f"Its tasks are of the {own} split: eval.split={own}"
+        if (own != name and own in ("test", "val"))
+        else None
+    )
 
 
 def _no_setting(key: str, tasks: Manifest, experiment: Experiment) -> str:

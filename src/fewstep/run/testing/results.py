@@ -139,14 +139,14 @@ def environment(experiment: Experiment) -> dict[str, Any]:
 
 
 def benchmarked(
-    experiment: Experiment, results: Sequence[Mapping[str, Any]], folder: Path, trained_on: Any
+    name: str | None, results: Sequence[Mapping[str, Any]], folder: Path, training: str
 ) -> dict[str, Any]:
-    """What results.json says of a benchmark, where one was asked for and this is rank zero."""
-    if experiment.test.benchmark is None or not results:
+    """What results.json says of a benchmark, where one was asked for and this is rank zero.
+
+    Args:
+        name: of the benchmark, or None.
+        training: what the checkpoint was trained on.
+    """
+    if name is None or not results:
         return {}
-    turned = getattr(experiment.dataset, "rotations", False) and trained_on is None
-    training = "images_background, turned as well" if turned else benchmarks.BACKGROUND
-    if trained_on is not None:
-        training = str(trained_on["dataset"])
-    rows = benchmarks.lake(results, folder, training)
-    return {"benchmark": {"name": experiment.test.benchmark, "rows": rows}}
+    return {"benchmark": {"name": name, "rows": benchmarks.lake(results, folder, training)}}

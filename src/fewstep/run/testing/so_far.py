@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from contextlib import suppress
 from itertools import chain, takewhile
 from pathlib import Path
@@ -52,7 +53,14 @@ class SoFar(pl.Callback):
         name = f"{self.entrant.label}_rank{trainer.global_rank}{SO_FAR}"
         file = folder / "per_task" / name
         about = self._identity(trainer, pl_module)
-        known = _usable(_read(file, about), tasks)
+        known, other = _read(file, about)
+        if other and trainer.is_global_zero:
+            print(
+                f"note: {folder}: the test that was stopped here was another one, of other tasks, "
+                "weights or versions. It begins anew",
+                file=sys.stderr,
+            )
+        known = _usable(known, tasks)
         tasks.done = {place: len(parts) for place, parts in known.items()}
         pl_module.outcomes = {place: list(chain(*parts)) for place, parts in known.items()}
         lines = [[place, part] for place, parts in known.items() for part in parts]
@@ -97,17 +105,20 @@ class SoFar(pl.Callback):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read(file: Path, about: str) -> Known:
-    """What a file has of this very test, up to where it breaks off."""
+def _read(file: Path, about: str) -> tuple[Known, bool]:
+    """What a file has of this very test, up to where it breaks off; and whether it has something
+    of another one."""
     found: Known = {}
     try:
         first, *lines = file.read_text(encoding="utf-8").splitlines()
-        for line in lines if json.loads(first) == about else ():
+        if json.loads(first) != about:
+            return {}, bool(lines)
+        for line in lines:
             place, part = json.loads(line)
             found.setdefault(place, []).append(part)
     except (OSError, ValueError, TypeError, RecursionError):
         pass
-    return found
+    return found, False
 
 
 def _usable(known: Known, tasks: TaskModule) -> Known:
