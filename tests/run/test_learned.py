@@ -138,6 +138,16 @@ def test_rates_for_steps_that_training_does_not_take_are_refused() -> None:
         assembly.draft(plain(compose_config("train", words)))
 
 
+def test_a_head_of_classes_needs_some() -> None:
+    words = ["algorithm=proto_fomaml", "dataset=sine"]
+    with pytest.raises(ConfigError) as refusal:
+        assembly.assemble(plain(compose_config("train", words)))
+    assert str(refusal.value) == (
+        "algorithm.inner.head=prototypes: is made of the means of a task's classes, and those of "
+        "dataset=sine have none. Use algorithm.inner.head=trained, or another algorithm"
+    )
+
+
 @pytest.mark.parametrize("rule", [Prox(0.1, lam=1.0), LSLR(0.1, 3)])
 def test_no_task_hands_on_what_is_its_own(rule: Rule) -> None:
     """An anchor or a counter, in the order of tasks of the authors' code."""

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from fewstep.adapters.partition import check_partition
-from fewstep.core.objectives import Classification
+from fewstep.core.objectives import Classification, Regression
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.dataset_contract import answers
 from fewstep.run.experiment import Experiment, Recipe
@@ -167,11 +167,19 @@ def check_fixed(learner: MetaLearner) -> None:
 
 
 def check_ways(experiment: Experiment) -> None:
-    """Refuse to tell one class from no other, at which every network is right.
+    """Refuse to tell one class from no other, at which every network is right, and a last layer
+    that is made of classes where there are none.
 
     Raises:
-        ConfigError: classification of fewer than two classes.
+        ConfigError: classification of fewer than two classes, or prototypes of another task.
     """
+    head = experiment.recipe.algorithm.inner.head
+    if head == "prototypes" and isinstance(experiment.objective, Regression):
+        raise ConfigError(
+            f"algorithm.inner.head={head}: is made of the means of a task's classes, and those of "
+            f"dataset={experiment.source.name} have none. Use algorithm.inner.head=trained, or "
+            "another algorithm"
+        )
     if isinstance(experiment.objective, Classification) and experiment.ways < 2:
         raise ConfigError(
             f"shots.ways={experiment.ways}: with one class every answer is right, and nothing is "
