@@ -147,7 +147,7 @@ STRANGE = {
     "an older format": (
         {"about": {"format": 1}},
         "it cannot be read as a manifest (it is of format 1, which has no content_sha256, and this "
-        "reads 2; write it anew with the same overrides)",
+        "reads 2; remove it and write it anew with the same overrides)",
     ),
     "no tasks": (
         {name: np.zeros(0, int) for name in arrays.PARTS},

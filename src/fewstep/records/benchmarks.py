@@ -30,16 +30,16 @@ LAKE: tuple[Row, ...] = tuple(
 """Published errors on the twenty runs of the Omniglot challenge."""
 
 
-def training(own: Mapping[str, Any], elsewhere: Mapping[str, Any] | None) -> str:
+def training(turned: bool, elsewhere: Mapping[str, Any] | None) -> str:
     """What a checkpoint was trained on.
 
     Args:
-        own: the dataset of its own configuration, whatever it is tested on.
+        turned: whether its own dataset, whatever it is tested on, has turned characters.
         elsewhere: what results.json says of it where that is other data.
     """
     if elsewhere is not None:
         return str(elsewhere["dataset"])
-    return "images_background, turned as well" if own.get("rotations") else BACKGROUND
+    return "images_background, turned as well" if turned else BACKGROUND
 
 
 def by_run(accuracies: Sequence[float]) -> tuple[float, float]:

@@ -91,9 +91,7 @@ def evaluate(
     report |= progress(watch, experiment) | {"peak_bytes": peak(content)}
     report |= {} if said else {"train_seconds": None}
     report["results"] = results
-    own = content["fewstep"]["config"]["dataset"]
-    training = benchmarks.training(own, tested.trained_on)
-    report |= benchmarked(experiment.test.benchmark, results, folder, training)
+    report |= benchmarked(experiment.test.benchmark, results, folder, tested.training)
     finish(report, folder, experiment.title)
     return report
 

@@ -11,6 +11,7 @@ from fewstep.core.types import Split
 from fewstep.data.classes import by_name
 from fewstep.data.classes.split import ClassSplit
 from fewstep.messages.errors import ConfigError, some
+from fewstep.records import benchmarks
 from fewstep.run.checks.dataset_contract import open_splits
 from fewstep.run.checks.preflight import Preflight
 from fewstep.run.checks.splits import check_setting
@@ -49,6 +50,13 @@ class Tested:
     """The one to test on."""
     trained_on: dict[str, Any] | None = None
     """The dataset that the checkpoint was trained on, where it is another."""
+    turned: bool = False
+    """Whether it was trained on turned characters, whatever is tested."""
+
+    @property
+    def training(self) -> str:
+        """What a benchmark's table says that it was trained on."""
+        return benchmarks.training(self.turned, self.trained_on)
 
 
 def opened(experiment: Experiment, asked: Asked, content: Content) -> Tested:
@@ -81,7 +89,9 @@ def opened(experiment: Experiment, asked: Asked, content: Content) -> Tested:
         )
     splits[name] = unseen(splits[name], experiment, asked, content)
     _check_tasks(splits[name], experiment, asked.elsewhere)
-    return Tested(splits, name, _trained_on(splits, content) if asked.elsewhere else None)
+    turned = getattr(parts.dataset_of(content["config"]), "rotations", False)
+    trained = _trained_on(splits, content) if asked.elsewhere else None
+    return Tested(splits, name, trained, bool(turned))
 
 
 def _own(experiment: Experiment, asked: Asked, content: Content) -> dict[str, Split]:
