@@ -89,9 +89,9 @@ def opened(experiment: Experiment, asked: Asked, content: Content) -> Tested:
         )
     splits[name] = unseen(splits[name], experiment, asked, content)
     _check_tasks(splits[name], experiment, asked.elsewhere)
-    turned = getattr(parts.dataset_of(content["config"]), "rotations", False)
+    turns = {n.rpartition("/rot")[2] for n in trained_on(content) if "/rot" in n}
     trained = _trained_on(splits, content) if asked.elsewhere else None
-    return Tested(splits, name, trained, bool(turned))
+    return Tested(splits, name, trained, turned=len(turns) > 1)
 
 
 def _own(experiment: Experiment, asked: Asked, content: Content) -> dict[str, Split]:
