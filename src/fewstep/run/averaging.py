@@ -12,6 +12,10 @@ from fewstep.core.rules.learned import LEARNED
 from fewstep.core.types import Params
 
 
+NETWORK, RULE = "module.", "learned."
+"""How a checkpoint calls what is the network's, and what the inner rule has learned."""
+
+
 class Average:
     """`a <- d a + (1 - d) phi` after every outer step, with `d` at most (1 + i) / (10 + i) after i
     of them (the warm-up of TensorFlow's `ExponentialMovingAverage`), so that it does not begin with
@@ -62,7 +66,8 @@ def averaged(content: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def _place(name: str) -> str:
     """Where a learner keeps an entry of this name."""
-    return f"learned.{name.replace('.', ':')}" if name.startswith(LEARNED) else f"module.{name}"
+    own = name.startswith(LEARNED)
+    return f"{RULE}{name.replace('.', ':')}" if own else f"{NETWORK}{name}"
 
 
 def complaint(average: Any, tensors: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ from fewstep.core.objectives import Classification
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
-from fewstep.run.averaging import averaged
+from fewstep.run.averaging import NETWORK, RULE, averaged
 from fewstep.run.construction import parts
 from fewstep.run.learned import Learned
 from fewstep.run.stored import shipped
@@ -140,7 +140,7 @@ def from_content(content: Mapping[str, Any], name: str, card: str) -> Initializa
     for path, parameter in module.named_parameters():
         parameter.requires_grad_(parameter.requires_grad and not matches(path, inner.frozen))
     learned = Learned(inner.rule, Net(module).params())
-    for own, prefix in ((module, "module."), (learned, "learned.")):
+    for own, prefix in ((module, NETWORK), (learned, RULE)):
         named = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         _fill(own, named, name)
     entries = {n: p.detach() for n, p in learned.by_name().items()}

@@ -9,7 +9,7 @@ from typing import Any
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.messages.printable import printable
-from fewstep.run.averaging import averaged
+from fewstep.run.averaging import NETWORK, RULE, averaged
 from fewstep.run.construction import parts
 from fewstep.run.stored import checkpoint, shipped
 from fewstep.run.stored.checkpoint_contents import trained_on
@@ -17,8 +17,6 @@ from fewstep.run.stored.weights import KEY, Weights
 
 
 DIGEST = "init_sha256"
-NETWORK, RULE = "module.", "learned."
-"""How a checkpoint calls what is the network's, and what the inner rule has learned."""
 
 
 def stored(name: str, known: tuple[str, ...] = ()) -> tuple[dict[str, Any], Path | None]:
