@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fewstep.commands import train
+from fewstep.commands import following, train
 from fewstep.config.arguments import read
 from fewstep.config.budget import superseded
 from fewstep.config.compose import compose_config, plain
@@ -44,9 +44,9 @@ def _config(*words: str) -> dict:
 def test_a_budget_is_rounded_down_to_whole_meta_iterations(words, unit: str, cost: int) -> None:
     for amount, meta_iterations in ((7 * cost, 7), (8 * cost - 1, 7), (cost, 1)):
         config = _config(*words, f"budget.{unit}={amount}")
-        assert train.length(config) == {"max_meta_iterations": meta_iterations}
+        assert following.of_training(config) == {"max_meta_iterations": meta_iterations}
     with pytest.raises(ConfigError) as refusal:
-        train.length(_config(*words, f"budget.{unit}={cost - 1}"))
+        following.of_training(_config(*words, f"budget.{unit}={cost - 1}"))
     assert f"budget.{unit}={cost - 1}: must be at least {cost}, one" in str(refusal.value)
     assert f"Use budget.{unit}={cost} or more" in str(refusal.value)
 
@@ -91,14 +91,14 @@ def test_a_budget_of_a_file_is_refused_beside_words_and_switched_off(
     file = tmp_path / "conf" / "experiment" / "mine.yaml"
     file.parent.mkdir(parents=True)
     file.write_text("# @package _global_\nmax_meta_iterations: 400\nbudget: {gradients: 250}\n")
-    assert train.length(_config("experiment=mine")) == {"max_meta_iterations": 10}
+    assert following.of_training(_config("experiment=mine")) == {"max_meta_iterations": 10}
     words = ["experiment=mine", "max_meta_iterations=20"]
     with pytest.raises(ConfigError, match=r"max_meta_iterations=20: budget\.gradients=250 says"):
         settled(train.command(), words)
     with pytest.raises(ConfigError, match="max_meta_iterations=20: budget"):
         settled_sweep(train.command(), [*words, "seed=1,2"])
     off = [*words, "budget=null"]
-    assert train.length(_config(*off), off) == {}
+    assert following.of_training(_config(*off), off) == {}
 
 
 def test_the_resolved_number_is_what_is_hashed_and_recorded(
@@ -111,7 +111,7 @@ def test_the_resolved_number_is_what_is_hashed_and_recorded(
     assert composed.hydra.overrides.task == [*words, "budget.gradients=100"]
     config = _config(*words, "max_meta_iterations=10")
     asked = _config(*words, "budget.tasks=20")
-    assert config_hash({**asked, **train.length(asked)}) == config_hash(config)
+    assert config_hash({**asked, **following.of_training(asked)}) == config_hash(config)
     older = {name: value for name, value in config.items() if name != "budget"}
     assert config_hash(older) == config_hash(config)
 
@@ -128,7 +128,7 @@ def test_each_job_of_a_sweep_has_its_own_length(tmp_path: Path) -> None:
 
                 return compose_hydra("train", words)
 
-    with running(tmp_path, lambda _: {}, train.length) as launcher.sweep:
+    with running(tmp_path, lambda _: {}, following.of_training) as launcher.sweep:
         from fewstep.launch.job_folders import Folders
 
         launcher.config, launcher.context = None, Context()
@@ -213,9 +213,9 @@ def test_the_command_of_a_single_job_of_a_sweep_can_be_given(
     (job.parent / "multirun.yaml").touch()
     added = [] if "budget=null" in given else ["max_meta_iterations=12"]
     added += ["init_sha256=0123", "resume=a", "hydra.sweep.subdir='0'"]
-    keep(job, {**_config(*given), **train.length(_config(*given[:1]))}, [*given, *added])
+    keep(job, {**_config(*given), **following.of_training(_config(*given[:1]))}, [*given, *added])
     told = shlex.split(single(Run(job, {"command": "fewstep train -m seed=1,2"})))
     assert told == ["fewstep", "train", *own]
     if "init=a.ckpt" not in own:  # which is not there
         config = _config(*told[2:])
-        train.check({**config, **train.length(config, told[2:])})
+        train.check({**config, **following.of_training(config, told[2:])})

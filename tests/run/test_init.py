@@ -13,7 +13,7 @@ import yaml
 from tests.data.made_splits import made_split
 from torch import Tensor, nn
 
-from fewstep.commands import train
+from fewstep.commands import following, train
 from fewstep.commands.merging import merged
 from fewstep.config.compose import compose_config, plain
 from fewstep.messages.errors import ConfigError
@@ -105,7 +105,7 @@ def test_a_shipped_one_and_a_run_directory_are_found(config, other, tmp_path: Pa
 def test_a_run_is_hashed_by_what_the_weights_are(config, other, saved, tmp_path: Path) -> None:
     def hash_of(**more: Any) -> str:
         asked = {**config, **more}
-        return config_hash({**asked, **train.length(asked)})
+        return config_hash({**asked, **following.of_training(asked)})
 
     older = {n: v for n, v in config.items() if n not in ("init", "init_sha256")}
     assert hash_of() == config_hash(older) == config_hash(config)
@@ -113,7 +113,7 @@ def test_a_run_is_hashed_by_what_the_weights_are(config, other, saved, tmp_path:
     assert first != hash_of()
     elsewhere = save(tmp_path / "moved.ckpt", {**config, "seed": 9}, other)
     assert hash_of(init=str(elsewhere)) == first
-    pinned = train.length({**config, "init": str(saved)})
+    pinned = following.of_training({**config, "init": str(saved)})
     assert hash_of(init=str(elsewhere), **pinned) == first
     changed = save(tmp_path / "changed.ckpt", config, {n: t + 1 for n, t in other.items()})
     assert hash_of(init=str(changed)) != first
@@ -121,12 +121,12 @@ def test_a_run_is_hashed_by_what_the_weights_are(config, other, saved, tmp_path:
 
 def test_a_run_that_goes_on_needs_the_weights_no_more(config, other, saved, tmp_path) -> None:
     begun = {**config, "init": str(saved)}
-    begun |= train.length(begun)
+    begun |= following.of_training(begun)
     cut = save(tmp_path / "cut.ckpt", begun, {n: t + 1 for n, t in other.items()})
     saved.unlink()
     goes_on = {**config, "init": str(saved), "resume": str(cut)}
-    assert train.length(goes_on) == {"init_sha256": begun["init_sha256"]}
-    resumed = assembly.draft({**goes_on, **train.length(goes_on)})
+    assert following.of_training(goes_on) == {"init_sha256": begun["init_sha256"]}
+    resumed = assembly.draft({**goes_on, **following.of_training(goes_on)})
     assert resumed.init is None
     checkpoint.same_recipe(resumed, checkpoint.read(cut), cut)
     base, _ = merged({**plain(compose_config("evaluate", [f"checkpoint={cut}"]))})

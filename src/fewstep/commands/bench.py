@@ -29,7 +29,8 @@ def help_text() -> str:
 def main(words: Sequence[str] | None = None) -> int:
     """Time the configuration that the overrides make; the exit status."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler greets, before torch loads
-    from fewstep.commands.train import length, settle
+    from fewstep.commands.following import of_training
+    from fewstep.commands.train import settle
     from fewstep.config.arguments import read
     from fewstep.config.compose import compose_config, plain
     from fewstep.messages.complaint import complain
@@ -39,7 +40,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if arguments.sweep or arguments.shows:
             raise ConfigError("fewstep bench times one configuration: give it key=value alone")
         config = plain(compose_config("train", arguments.overrides))
-        config |= length(config, arguments.overrides)
+        config |= of_training(config, arguments.overrides)
         if (devices := config["trainer"]["devices"]) != 1:
             raise ConfigError(
                 f"trainer.devices={devices}: must be 1, as fewstep bench times one. Use "

@@ -43,10 +43,12 @@ def help_text() -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Evaluate as the overrides say; the exit status."""
+    from fewstep.commands.following import of_evaluation
     from fewstep.commands.train import digests
     from fewstep.launch.start import Command, launch
 
-    command = Command("evaluate", MODULE, check, settle, job, digests, prepare=prepared)
+    rest = digests, None, prepared, of_evaluation
+    command = Command("evaluate", MODULE, check, settle, job, *rest)
     return launch(command, sys.argv[1:] if words is None else words)
 
 
@@ -65,10 +67,11 @@ def prepared(arguments: Arguments) -> Arguments:
             raise ConfigError(foreign("evaluate", word))
     if arguments.sweep or arguments.shows:
         return arguments
+    from fewstep.commands.following import of_evaluation
     from fewstep.launch.resume import resumed
 
     dated = [_dated(word) for word in arguments.overrides]
-    return resumed("evaluate", replace(arguments, overrides=dated))
+    return resumed("evaluate", replace(arguments, overrides=dated), of_evaluation)
 
 
 def _dated(word: str) -> str:
@@ -137,6 +140,7 @@ def _asked(config: dict[str, Any]) -> dict[str, Any]:
 
 def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
     """The checkpoint's experiment on the data that is asked for, that data, and its file."""
+    from fewstep.commands.following import of_evaluation
     from fewstep.commands.merging import merged
     from fewstep.config.capacity import check_capacity
     from fewstep.config.limits import check_training
@@ -148,6 +152,7 @@ def _evaluation(config: dict[str, Any]) -> tuple[Experiment, Tested, Path]:
     from fewstep.run.testing.tested import Asked, opened
 
     base, path = merged(config)
+    base |= of_evaluation(base)  # the checkpoint's own, too, is what it was
     check_training(base, frozenset({"benchmark"}))
     experiment = assembly.draft(base)
     check_any_ways(experiment)

@@ -47,8 +47,9 @@ def merged(config: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     if one and "settings" not in changed:  # of every setting that the checkpoint was tested in
         same = [{**setting, **one} for setting in base["eval"]["settings"]]
         changed["settings"] = [s for i, s in enumerate(same) if s not in same[:i]]
-    if _draws(config):
+    if _draws(config) or changed.get("manifest"):
         base["eval"]["manifest"] = None
+        base["manifest_sha256"] = config["manifest_sha256"]
     base["eval"] |= changed
     base["dataset"] = dataset_of(base["dataset"], config["dataset"])
     if config.get("benchmark"):

@@ -49,9 +49,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def command() -> Command:
     """What is launched."""
+    from fewstep.commands.following import of_training
     from fewstep.launch.settling import Command
 
-    return Command("train", MODULE, check, settle_alone, job, digests, direction, prepared, length)
+    return Command(
+        "train", MODULE, check, settle_alone, job, digests, direction, prepared, of_training
+    )
 
 
 def prepared(arguments: Arguments) -> Arguments:
@@ -60,33 +63,10 @@ def prepared(arguments: Arguments) -> Arguments:
     Raises:
         ConfigError: a run that cannot be resumed.
     """
+    from fewstep.commands.following import of_training
     from fewstep.launch.resume import resumed
 
-    return resumed("train", arguments, length)
-
-
-def length(config: Mapping[str, Any], words: Sequence[str] = ()) -> Mapping[str, Any]:
-    """What follows from other keys: `max_meta_iterations` as the budget of a configuration has it,
-    and `init_sha256` of the weights that it starts from; nothing without these.
-
-    Raises:
-        ConfigError: a budget that is none or too small, or `words` that say the length as well; or
-            weights that are not there.
-    """
-    found = {}
-    if config.get("init") or config.get("init_sha256"):
-        from fewstep.run.stored import starting
-
-        found |= starting.sha256(config)
-    from fewstep.config.budget import LENGTH, asked, check_alone, check_budget
-
-    check_budget(config)
-    check_alone(config, words)
-    if asked(config):
-        from fewstep.run.construction.budget import meta_iterations
-
-        found |= {LENGTH: meta_iterations(config)}
-    return found
+    return resumed("train", arguments, of_training)
 
 
 def check(config: dict[str, Any]) -> None:
@@ -133,7 +113,9 @@ def settle(config: dict[str, Any], alone: bool = False) -> dict[str, str]:
     Raises:
         ConfigError: naming the key, the value, the limit and the fix.
     """
-    config = {**config, **length(config)}
+    from fewstep.commands.following import of_training
+
+    config = {**config, **of_training(config)}
     check_keys(config)
     from fewstep.config.ranks import outside
     from fewstep.run import handover

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fewstep.config.checks import Check
 from fewstep.config.limits import EVAL
 from fewstep.messages.errors import ConfigError
+from fewstep.messages.words import overridden, quoted
 
 
 SHAPES = {"lake": {"ways": 20, "shots": 1}}
@@ -20,6 +21,7 @@ EVALUATE = {
     "eval.trained_classes": Check(str, choices=("refuse", "leave_out"), example="refuse"),
     "benchmark": Check(str, choices=BENCHMARKS, optional=True, example="lake"),
     "other_data": Check(bool, example=True),
+    "manifest_sha256": Check(str, optional=True, example="null"),
     "resume": Check(str, optional=True, example="outputs/runs/evaluate/DATE"),
 }
 """Keys that `evaluate` alone has, or that it has as well."""
@@ -50,6 +52,30 @@ def check_tasks(config: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{key}, {other}: {what} is a list of tasks of its own. Leave one of them out"
             )
+
+
+def check_words(config: Mapping[str, Any], words: Sequence[str]) -> None:
+    """Refuse words that say of a training's test what its list of tasks says already.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    test = config["eval"]
+    if isinstance(test, Mapping) and (file := test.get("manifest")):
+        own = answered([f"eval.manifest={quoted(str(file))}"])
+        if word := next((word for word in words if overridden(word) in own), None):
+            raise ConfigError(
+                f"eval.manifest={file}, {word}: the file is a list of tasks of its own. Leave one "
+                "of them out, or have tasks drawn with eval.manifest=null"
+            )
+
+
+def answered(words: Iterable[str]) -> set[str]:
+    """The keys of a training's test that a list of tasks answers, where these words name one."""
+    from fewstep.config.arguments import parsed  # Hydra's, which a report can do without
+
+    named = (parsed(w).value() for w in words if overridden(w) == "eval.manifest")
+    return {f"eval.{name}" for name in OF_TASKS} if any(named) else set()
 
 
 def _beside_benchmark(config: Mapping[str, Any], shape: Mapping[str, int]) -> dict[str, bool]:

@@ -40,6 +40,7 @@ TRAIN = {
     "seed": count(0, 0),
     "init": Check(str, optional=True, example="outputs/runs/NAME"),
     "init_sha256": Check(str, optional=True, example="null"),
+    "manifest_sha256": Check(str, optional=True, example="null"),
     "resume": Check(str, optional=True, example="outputs/runs/NAME/DATE"),
     "max_meta_iterations": count(1, 2000),
     "budget.tasks": count(1, 10000, optional=True),

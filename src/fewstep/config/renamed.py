@@ -15,7 +15,7 @@ MOVED = {"dashboard": "loggers.dashboard", "rules": "core.rules", "patches": "mo
 """Modules of fewstep whose classes a stored configuration may name, and where they are now."""
 
 SINCE = {"label": None, "point": None, "budget": None, "init": None, "init_sha256": None}
-SINCE |= {"pictures": []}
+SINCE |= {"manifest_sha256": None, "pictures": []}
 """Keys that a stored configuration may lack, and what it meant without them."""
 
 

@@ -32,12 +32,12 @@ Dataset = Mapping[str, Any]
 Digests = Callable[[Dataset], Mapping[str, str | None]]
 """What tells the data of a node; raises OSError or ValueError where they cannot be read."""
 
-Length = Callable[[Mapping[str, Any], Sequence[str]], Mapping[str, Any]]
+Following = Callable[[Mapping[str, Any], Sequence[str]], Mapping[str, Any]]
 """The keys of a configuration that follow from others, as how long its run is from a budget, given
 the words of its user; raises ConfigError where they cannot."""
 
 
-def no_length(config: Mapping[str, Any], words: Sequence[str]) -> Mapping[str, Any]:
+def nothing_follows(config: Mapping[str, Any], words: Sequence[str]) -> Mapping[str, Any]:
     """Where nothing follows from anything."""
     return {}
 
@@ -49,7 +49,7 @@ class Job:
     folder: Path
     overrides: list[str]
     """As the sweeper gave them."""
-    length: Mapping[str, Any] = field(default_factory=dict)
+    following: Mapping[str, Any] = field(default_factory=dict)
     """What follows from them, as how long it is."""
     before: bool = False
     """Finished by an earlier invocation."""

@@ -12,12 +12,13 @@ from omegaconf import OmegaConf
 from fewstep.config.arguments import Arguments, parsed
 from fewstep.config.budget import superseded
 from fewstep.config.compose import compose_run, own_part, plain
+from fewstep.config.evaluation import answered
 from fewstep.config.ranks import outside
 from fewstep.config.stored_overrides import check_added, read_overrides
 from fewstep.disk.files import replacing
 from fewstep.disk.homes import expanded
 from fewstep.disk.lock import check_free, in_use
-from fewstep.launch.job_folders import Length, no_length
+from fewstep.launch.job_folders import Following, nothing_follows
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 from fewstep.messages.words import quoted, typed
@@ -48,7 +49,9 @@ def cut_off(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
     return {"resume": own} if begun and config.get("resume", own) != own else {}
 
 
-def resumed(command: str, arguments: Arguments, length: Length = no_length) -> Arguments:
+def resumed(
+    command: str, arguments: Arguments, following: Following = nothing_follows
+) -> Arguments:
     """The arguments of a command with the run that they resume, and with its overrides, which
     theirs win over.
 
@@ -72,7 +75,7 @@ def resumed(command: str, arguments: Arguments, length: Length = no_length) -> A
                 "choose different runs. Name the one to continue: resume=outputs/runs/NAME/DATE"
             )
         rest = [word for word in arguments.overrides if word != given["resume"]]
-        folder = unfinished(command, rest, "hydra.run.dir" in given, length)
+        folder = unfinished(command, rest, "hydra.run.dir" in given, following)
         return replace(arguments, overrides=[*rest, *_resume(folder)])
     folder = _run_of(expanded(path, "resume"))
     if (own := command_of(folder)) != command:
@@ -86,7 +89,7 @@ def resumed(command: str, arguments: Arguments, length: Length = no_length) -> A
     if not file:
         return arguments
     stored = read_overrides(file)
-    old = {*given, *superseded(stored, given, config_of(folder))}
+    old = {*given, *superseded(stored, given, config_of(folder)), *answered(given.values())}
     added = [word for key, word in stored.items() if key not in old]
     check_added(command, added, arguments.overrides, file)
     return replace(arguments, overrides=[*added, *arguments.overrides])
@@ -111,7 +114,7 @@ def _resume(folder: Path | None) -> list[str]:
 
 
 def unfinished(
-    command: str, overrides: Sequence[str], in_place: bool, length: Length = no_length
+    command: str, overrides: Sequence[str], in_place: bool, following: Following = nothing_follows
 ) -> Path | None:
     """The newest run of the configuration that was cut off and has no results; says what it found.
 
@@ -122,7 +125,7 @@ def unfinished(
     """
     composed = compose_run(command, overrides)
     config, here = plain(own_part(composed)), Path(str(composed.hydra.run.dir))
-    config |= length(config, [])
+    config |= following(config, [])
     folders = [here] if in_place else sorted(here.parent.glob("*/"), key=_newer, reverse=True)
     same = [f for f in folders if hash_of(f) == config_hash(config)]
     for folder in same:

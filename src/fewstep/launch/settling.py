@@ -17,7 +17,7 @@ from fewstep.config.arguments import Arguments, check_values_differ, combination
 from fewstep.config.compose import compose_config, compose_hydra, compose_run, own_part, plain
 from fewstep.config.ranks import outside
 from fewstep.disk.files import check_place
-from fewstep.launch.job_folders import Length, no_length
+from fewstep.launch.job_folders import Following, nothing_follows
 from fewstep.launch.through_hydra import amend, set_keys
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.words import quoted
@@ -61,7 +61,7 @@ class Command:
     the sweeper's own direction; None where there is nothing to search by."""
     prepare: Callable[[Arguments], Arguments] = lambda arguments: arguments
     """Adds to the arguments what follows from them."""
-    length: Length = no_length
+    following: Following = nothing_follows
     """What follows from other keys, as how long a run is, given the user's words: keys with values,
     by which a configuration is hashed and recorded.
 
@@ -79,7 +79,7 @@ def settled(command: Command, overrides: list[str]) -> tuple[DictConfig, bool]:
     """
     composed = compose_run(command.name, overrides)
     config = plain(own_part(composed))
-    config |= set_keys(composed, command.length(config, overrides))
+    config |= set_keys(composed, command.following(config, overrides))
     extra = command.settle(config)
     amend(composed, dict(extra))
     place, others = Path(composed.hydra.run.dir), outside()
@@ -106,13 +106,13 @@ def settled_sweep(command: Command, overrides: list[str]) -> list[str]:
     axes = [f"{key}={values}" for key, values in (composed.sweeper.params or {}).items()]
     check_values_differ([*axes, *overrides])
     jobs = list(itertools.islice(combinations([*axes, *overrides]), CHECKED)) or [same]
-    configs, lengths = [], set()
+    configs, follow = [], set()
     for words in jobs:
         try:
             configs.append(plain(compose_config(command.name, words)))
-            found = command.length(configs[-1], words)
+            found = command.following(configs[-1], words)
             configs[-1] |= found
-            lengths |= found.keys()
+            follow |= found.keys()
             command.check(configs[-1])
         except ConfigError as error:
             raise ConfigError(f"in the sweep's {' '.join(words)}: {error}") from None
@@ -129,7 +129,7 @@ def settled_sweep(command: Command, overrides: list[str]) -> list[str]:
     check_place(Path(composed.sweep.dir), SWEEP_DIR)
     check_sweep(Path(composed.sweep.dir))
     # The same in all jobs, or no axis.
-    unnamed = ",".join(map(quoted, ["resume", *sorted(lengths), *names(same)]))
+    unnamed = ",".join(map(quoted, ["resume", *sorted(follow), *names(same)]))
     return [f"{OVERRIDE_DIRNAME}.exclude_keys=[{unnamed}]", *more]
 
 

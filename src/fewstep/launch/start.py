@@ -107,7 +107,7 @@ def _sweep(command: Command, overrides: list[str], line: str) -> int:
         keep(folder, config | again, [*hydra.overrides.task, *more])
         return run_job(module, folder, line)
 
-    asked = command.name, words, command.digests, command.length
+    asked = command.name, words, command.digests, command.following
     with same_modules(), through_hydra.sweep(*asked) as (sweep, go):
         jobs = sweep.jobs
         try:

@@ -18,7 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.disk.lock import held, in_use
-from fewstep.launch.job_folders import Digests, Folders, Job, Length, no_length
+from fewstep.launch.job_folders import Digests, Folders, Following, Job, nothing_follows
 from fewstep.launch.resume import keep
 from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
@@ -44,7 +44,7 @@ class Sweep:
 
     folder: Path
     digests: Digests
-    length: Length = no_length
+    following: Following = nothing_follows
     jobs: list[Job] = field(default_factory=list)
     """Those that were asked for so far."""
     end_jobs: Callable[[], None] = lambda: None
@@ -58,7 +58,9 @@ _running: list[Sweep] = []
 
 
 @contextmanager
-def running(folder: Path, digests: Digests, length: Length = no_length) -> Iterator[Sweep]:
+def running(
+    folder: Path, digests: Digests, following: Following = nothing_follows
+) -> Iterator[Sweep]:
     """Inside, launchers of the class below run the jobs of this sweep.
 
     Raises:
@@ -67,7 +69,7 @@ def running(folder: Path, digests: Digests, length: Length = no_length) -> Itera
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as permission:
         permission.enter_context(held(folder))
-        sweep = Sweep(folder, digests, length, end_jobs=permission.close)
+        sweep = Sweep(folder, digests, following, end_jobs=permission.close)
         _running.append(sweep)
         try:
             yield sweep
@@ -127,15 +129,15 @@ class Supervised(Launcher):
         with open_dict(composed):
             del composed["hydra"]
         config: Any = OmegaConf.to_container(composed, resolve=True)
-        length: Mapping[str, Any] = {}
+        following: Mapping[str, Any] = {}
         with suppress(ConfigError):  # the job itself says so
-            length = self.sweep.length(config, [])
-        folder = self.folders.claim({**config, **length}, number)
+            following = self.sweep.following(config, [])
+        folder = self.folders.claim({**config, **following}, number)
         again = config.get("resume") == "auto"  # as every job of a sweep does by itself
         before = finished(folder)
         if not (folder / OVERRIDES).exists():  # so that it is known what a job is that waits
-            keep(folder, {**config, **length}, words)
-        return Job(folder, [*words, *["resume=null"] * again], length, before)
+            keep(folder, {**config, **following}, words)
+        return Job(folder, [*words, *["resume=null"] * again], following, before)
 
     def _launch(self, jobs: Sequence[Job], initial_job_idx: int) -> None:
         words = [[*job.overrides, *self._place(job)] for job in jobs]
@@ -162,7 +164,7 @@ class Supervised(Launcher):
         """Overrides that put a job where it belongs, and have it go on where it was cut off."""
         place = [f"hydra.sweep.dir={quoted(str(job.folder.parent.resolve()))}"]
         place.append(f"hydra.sweep.subdir='{job.folder.name}'")
-        for key, value in job.length.items():
+        for key, value in job.following.items():
             place.append(f"{key}={quoted(value) if isinstance(value, str) else value}")
         if any((job.folder / "checkpoints").glob("*.ckpt")):
             place.append(f"resume={quoted(str(job.folder.resolve()))}")

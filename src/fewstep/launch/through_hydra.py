@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fewstep.config.groups import VERSION_BASE, conf_dir, initialized, search_path
 from fewstep.disk.files import writing
-from fewstep.launch.job_folders import Digests, Length, no_length
+from fewstep.launch.job_folders import Digests, Following, nothing_follows
 from fewstep.launch.search import go_on
 from fewstep.launch.supervisor import Sweep, running, supervising
 from fewstep.messages.words import quoted
@@ -74,7 +74,7 @@ def run(composed: DictConfig, name: str, task: Task) -> Any:
 
 @contextmanager
 def sweep(
-    name: str, overrides: Sequence[str], digests: Digests, length: Length = no_length
+    name: str, overrides: Sequence[str], digests: Digests, following: Following = nothing_follows
 ) -> Iterator[tuple[Sweep, Callable]]:
     """A sweep whose folder is ours, and what runs it to its end, given the task of each job.
 
@@ -88,7 +88,7 @@ def sweep(
             run_mode=RunMode.MULTIRUN,
             with_log_configuration=True,
         )
-        with running(Path(composed.hydra.sweep.dir), digests, length) as sweep:
+        with running(Path(composed.hydra.sweep.dir), digests, following) as sweep:
 
             def go(task: Task) -> None:
                 _go(composed, name, task)

@@ -21,7 +21,7 @@ from fewstep.records.results import finite_only
 RESULTS, CONFIG = "results.json", "config.yaml"
 SCHEMA = 1
 """The version of results.json, which it says itself."""
-END = ("max_meta_iterations", "eval", "baselines")
+END = ("max_meta_iterations", "eval", "manifest_sha256", "baselines")
 """What a run may be given otherwise when it goes on: where it ends, and how it is tested then."""
 
 

@@ -19,6 +19,7 @@ from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
 from fewstep.records.identity import NOT_HASHED, NOT_HASHED_OF_DATASET
 from fewstep.records.older import BEFORE
+from fewstep.records.outcome import END
 from fewstep.records.run_folders import no_checkpoint, run_folder
 from fewstep.run.construction.build import fit_of
 from fewstep.run.experiment import Experiment
@@ -159,7 +160,7 @@ def _match_state(learner: MetaLearner, content: dict[str, Any], path: Path, key:
         )
 
 
-FREE = {*NOT_HASHED, "trainer", "max_meta_iterations", "eval", "baselines"}
+FREE = {*NOT_HASHED, "trainer", *END}
 PATHS = {*(f"dataset.{name}" for name in NOT_HASHED_OF_DATASET), "algorithm.checkpoint_steps"}
 """What a resumed run may do otherwise than before."""
 

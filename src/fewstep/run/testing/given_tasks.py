@@ -8,13 +8,13 @@ from dataclasses import replace
 from fewstep.adapters.meta_test import Setting
 from fewstep.core.types import Split
 from fewstep.data.classes.split import ClassSplit
-from fewstep.data.manifests import lake, manifest
+from fewstep.data.manifests import lake
 from fewstep.data.manifests.listed import listed
 from fewstep.data.manifests.manifest import Manifest
-from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.ways import HEADS, any_ways, check_any_ways, execution_for, prepare
 from fewstep.run.experiment import Experiment, MetaTest
+from fewstep.run.stored import task_list
 
 
 FOR_BENCHMARK = "Test one of a training with dataset.split=background, which has seen none of them"
@@ -34,20 +34,14 @@ def given(experiment: Experiment, name: str = "test", every: bool = False) -> Ex
     if not test.manifest:
         return experiment
     key = f"eval.manifest={test.manifest}"
-    split, tasks = _images(experiment, name, key), None
+    split, tasks = _images(experiment, name, key), task_list.opened(test.manifest)
     try:
-        tasks = manifest.read(expanded(test.manifest, "eval.manifest"))
         if len({task.identity for task in tasks.tasks}) < 2:
             times = f", {len(tasks.tasks)} times" if len(tasks.tasks) > 1 else ""
             raise ValueError(f"it has one task{times}, and an interval is of two or more")
         splits = {**experiment.splits, name: listed(split, tasks)}
-    except OSError as error:
-        raise ConfigError(
-            f"{key}: cannot be read ({error.strerror or error}). Write one with fewstep episodes"
-        ) from None
     except ValueError as error:
-        fix = "Write one of this data with fewstep episodes"
-        raise ConfigError(f"{key}: {error}. {_of_split(tasks, name) or fix}") from None
+        raise ConfigError(f"{key}: {error}. {_of_split(tasks, name)}") from None
     fitting = [setting for setting in test.settings if tasks.fits(setting.spec)]
     if any_ways(experiment) and (tasks.about["varies"] or test.settings[0].spec.varies):
         fitting = fitting or [test.settings[0]]
@@ -119,14 +113,12 @@ def _images(experiment: Experiment, name: str, key: str) -> ClassSplit:
     return split
 
 
-def _of_split(tasks: Manifest | None, name: str) -> str | None:
-    """The way out where the tasks are of another split that an evaluation can test."""
-    own = tasks and tasks.about["split"]
-    return (
-        f"Its tasks are of the {own} split: eval.split={own}"
-        if (own != name and own in ("test", "val"))
-        else None
-    )
+def _of_split(tasks: Manifest, name: str) -> str:
+    """The way out: the split that the tasks are of, if an evaluation can test it, or others."""
+    own = tasks.about["split"]
+    if own != name and own in ("test", "val"):
+        return f"Its tasks are of the {own} split: eval.split={own}"
+    return task_list.ANEW
 
 
 def _no_setting(key: str, tasks: Manifest, experiment: Experiment) -> str:
