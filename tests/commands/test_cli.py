@@ -104,7 +104,7 @@ def test_cfg_prints_the_configuration_and_runs_nothing(tmp_path, monkeypatch, ca
         ),
         ("fewstep train baselines.random=t", ["baselines.random=true "]),
         ("fewstep train resume=/some/wh", []),
-        ("fewstep evaluate che", ["checkpoint="]),
+        ("fewstep evaluate che", ["checkpoint=", "checkpoint_sha256="]),
         ("fewstep evaluate eval.set", ["eval.settings="]),
         ("fewstep evaluate algo", []),
         ("fewstep evaluate dataset=gl", ["dataset=glyphs "]),

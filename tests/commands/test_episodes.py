@@ -72,6 +72,16 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert not list(Path().iterdir())
 
 
+@pytest.mark.parametrize("word", ["eval.tasks=3", "eval.seed=1", "eval.queries=2"])
+def test_what_a_list_of_tasks_says_itself_is_refused(word: str, capsys) -> None:
+    words = ["dataset.classes=60", "trainer=cpu", "eval.manifest=t.npz", word]
+    assert episodes.main(words) == 2
+    assert capsys.readouterr().err == (
+        f"fewstep: eval.manifest=t.npz, {word}: the file is a list of tasks of its own. Leave one "
+        "of them out, or have tasks drawn with eval.manifest=null\n"
+    )
+
+
 UNWRITABLE = "Make room there, see to its permissions, or choose another place with to=..."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import importlib.util
 import os
 import resource
@@ -17,14 +18,15 @@ import pytest
 import torch
 from PIL import Image
 
-from fewstep.commands import evaluate, train
+from fewstep.commands import dashboard, episodes, evaluate, report, train
 from fewstep.config import compose
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import options
 from fewstep.run.construction import assembly, libraries
 
 
-COMMANDS = {"train": train.main, "evaluate": evaluate.main}
+COMMANDS = {"train": train.main, "evaluate": evaluate.main, "report": report.main}
+COMMANDS |= {"dashboard": dashboard.main, "episodes": episodes.main}
 
 Refused = Callable[..., str]
 
@@ -430,6 +432,47 @@ def saved(tmp_path) -> Callable[[dict], Path]:
         return tmp_path / "some.ckpt"
 
     return save
+
+
+LONG = 300 * "x"
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["train", f"resume={LONG}"], f"resume={LONG}"),
+        (["train", f"init={LONG}"], f"init={LONG}"),
+        (["train", "-m", "seed=1,2", f"init={LONG}"], f"init={LONG}"),
+        (["evaluate", f"checkpoint={LONG}"], f"checkpoint={LONG}"),
+        (["evaluate", f"resume={LONG}/last.ckpt"], f"resume={LONG}/last.ckpt"),
+        (["episodes", f"to={LONG}", "trainer=cpu"], f"to={LONG}"),
+        (["report", LONG], LONG),
+        (["dashboard", LONG], LONG),
+        (["dashboard", "mine", "--offline", LONG], LONG),
+    ],
+    ids=lambda value: " ".join(value).replace(LONG, "LONG") if isinstance(value, list) else "",
+)
+def test_a_name_that_no_file_can_have(refused, words, named):
+    message = refused(*words)
+    assert message.startswith(f"fewstep: {named}")
+    names(message, "File name too long")
+
+
+def test_a_run_that_may_not_be_read(refused, monkeypatch):
+    """As in a folder of somebody else's: to root, who runs tests, nothing is forbidden."""
+    stat = os.stat
+
+    def forbidden(path, *args, **more):
+        if "secret" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, *args, **more)
+
+    monkeypatch.setattr(os, "stat", forbidden)
+    fix = "Permission denied. Name another, or let it be read\n"
+    assert refused("train", "resume=secret/run") == f"fewstep: resume=secret/run: {fix}"
+    assert refused("evaluate", "checkpoint=secret/run").endswith(fix)
+    for words in (["report", "secret/run"], ["dashboard", "mine", "secret/run"]):
+        names(refused(*words), "secret/run", "Permission denied")
 
 
 def test_a_checkpoint_that_is_missing(refused, tmp_path):

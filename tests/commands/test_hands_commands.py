@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from safetensors.torch import load_file, save_file
 import fewstep
 from fewstep.commands import adapt, export, predict
 from fewstep.use.about import ABOUT, WEIGHTS
+from fewstep.use.pictures import own_words
 from fewstep.use.reopening import load_classifier
 from small_pictures import folder
 
@@ -439,3 +441,98 @@ def test_what_is_written_can_be_read_by_others(adapted) -> None:
     modes = {p.stat().st_mode & 0o777 for p in (adapted / "made").iterdir()}
     (adapted / "plain").touch()
     assert modes == {(adapted / "plain").stat().st_mode & 0o777}
+
+
+OWN_NETWORK = """
+from torch import nn
+
+
+class Tiny(nn.Module):
+    def __init__(self, ways=5, size=28):
+        super().__init__()
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(size * size, ways))
+
+    def forward(self, x):
+        return self.net(x)
+"""
+OWN_MODEL = "_target_: tiny_of_mine.Tiny\nways: ${shots.ways}\nsize: ${dataset.size}\n"
+
+
+def test_a_network_of_ones_own_is_used_by_those_who_have_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """In the folder in which it was trained, with the words that the refusal gives."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "tiny.yaml").write_text(OWN_MODEL)
+    (tmp_path / "tiny_of_mine.py").write_text(OWN_NETWORK)
+    words = ["model=tiny", "max_meta_iterations=1", "eval.tasks=2", "eval.curve_tasks=0"]
+    words += ["eval.val_every=null", "eval.steps=1", "execution=serial", "trainer=cpu"]
+    with monkeypatch.context() as there:
+        there.syspath_prepend(tmp_path)
+        run = str(fewstep.train(words).folder)
+        del sys.modules["tiny_of_mine"]
+    folder(tmp_path / "photos", each=2)
+    asked = ["pictures=photos", f"init={run}", "classifier=made", "evaluate=false"]
+    status, _, err = told(capsys, adapt.main, *asked)
+    assert status == 2
+    again = shlex.split(err.partition("add trust=[tiny_of_mine]: ")[2])
+    assert again == ["fewstep", "adapt", *asked, "trust=[tiny_of_mine]"]
+    assert told(capsys, adapt.main, *again[2:])[0] == 0
+    for trust in ("trust=[tiny_of_mine]", "trust=timm,tiny_of_mine"):
+        assert told(capsys, predict.main, "classifier=made", "pictures=photos", trust)[0] == 0
+    status, _, err = told(capsys, predict.main, "classifier=made", "pictures=photos", "trust=a-b")
+    assert (status, err) == (
+        2,
+        "fewstep: trust=['a-b']: must be a list of modules. For example trust=[my_models,timm]\n",
+    )
+
+
+def test_pictures_that_are_divided_into_training_and_test_are_not_learned_together(
+    tmp_path: Path, capsys
+) -> None:
+    for part in ("train", "test"):
+        folder(tmp_path / "photos" / part, each=2)
+    words = (f"pictures={tmp_path / 'photos'}", "init=glyphs", f"classifier={tmp_path / 'made'}")
+    status, _, err = told(capsys, adapt.main, *words, "evaluate=false")
+    assert (status, err) == (
+        2,
+        f"fewstep: pictures={tmp_path}/photos: has its classes in train and in test, and a "
+        "classifier would be tested on what it has seen. Give one of these, as "
+        f"pictures={tmp_path}/photos/train\n",
+    )
+    part = (f"pictures={tmp_path / 'photos' / 'train'}", *words[1:])
+    assert told(capsys, adapt.main, *part, "evaluate=false")[0] == 0
+
+
+def test_names_of_files_stay_as_they_are_in_what_is_said_of_them(tmp_path: Path, capsys) -> None:
+    photos = folder(tmp_path / "dataset.v2", each=2)
+    broken = photos / "kind 0" / "dataset.png"
+    broken.write_text("none")
+    words = (f"pictures={photos}", "init=glyphs", f"classifier={tmp_path / 'made'}")
+    status, _, err = told(capsys, adapt.main, *words)
+    assert (status, str(broken) in err) == (2, True)
+    assert own_words("dataset.root='a/dataset.v2': lower dataset.size, or dataset.white=1") == (
+        "pictures='a/dataset.v2': lower size, or white=1"
+    )
+
+
+def test_what_nobody_has_tried_is_said(tmp_path: Path, capsys) -> None:
+    photos = folder(tmp_path / "photos", each=2)
+    words = (f"pictures={photos}", f"classifier={tmp_path / 'made'}", "evaluate=false")
+    status, out, _ = told(capsys, adapt.main, *words)
+    assert status == 0
+    assert "that could be tried: with evaluate=false none is held against the others" in out
+
+
+def test_a_classifier_is_not_written_over_somebody_elses_files(adapted: Path, tmp_path) -> None:
+    made = fewstep.load_classifier(adapted / "made")
+    for name, content in ((ABOUT, "{}"), (ABOUT, "no JSON"), (WEIGHTS, "")):
+        other = tmp_path / f"{name}{len(content)}"
+        other.mkdir()
+        (other / name).write_text(content)
+        with pytest.raises(ValueError, match=rf"^folder=.*: its {name} is of something else"):
+            made.save(other)
+        assert [path.read_text() for path in other.iterdir()] == [content]
+    assert made.save(made.save(tmp_path / "own")) == tmp_path / "own"

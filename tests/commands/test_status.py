@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from fewstep.launch.job_folders import Job, summary
 from fewstep.records.job_record import write_record
 from fewstep.records.pace import Pace, read_pace, write_pace
 from fewstep.records.run_folders import jobs
+from fewstep.records.states import of_sweep
 from fewstep.report.runs.gather import Run
 from fewstep.report.sections import Section
 from made_files import FINISHED
@@ -74,6 +76,45 @@ def test_a_sweep_that_was_stopped(sweep: Path, capsys) -> None:
     assert "2    stopped   100/400 (25 %)" in said
     assert "11 jobs: 1 finished, 1 failed, 9 stopped" in said
     assert "The command of the sweep again runs what is left." in said
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_is_at_work_for_somebody_else(closed: bool, sweep: Path, capsys, monkeypatch) -> None:
+    """Whose locks may be read and not written; of one that may not be read nobody can tell."""
+    system = os.open
+
+    def theirs(path, flags, *more, **named):
+        lock = str(path).endswith(".lock")
+        if lock and (flags & os.O_ACCMODE != os.O_RDONLY or (closed and "/2/" in str(path))):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return system(path, flags, *more, **named)
+
+    with held(sweep / "2"), held(sweep / "3"):
+        monkeypatch.setattr(os, "open", theirs)
+        said, alone = _said(capsys, str(sweep)), _said(capsys, str(sweep / "2"))
+        monkeypatch.undo()
+    assert re.search(f"^2 +{'unknown' if closed else 'running'} +100/400 ", said, re.M)
+    assert re.search("^3 +running ", said, re.M)
+    assert re.search("^4 +stopped ", said, re.M)
+    counts = "1 running, 1 failed, 7 stopped, 1 unknown" if closed else "2 running, 1 failed, 7 "
+    assert f"11 jobs: 1 finished, {counts}" in said
+    for text in (said, alone):
+        assert ("can be told by whoever may read its .lock" in text) == closed
+        assert "Continue with" not in text
+        assert "again" not in text
+
+
+def test_jobs_of_a_sweep_that_nobody_may_tell_of_are_unknown(sweep: Path, monkeypatch) -> None:
+    system = os.open
+
+    def theirs(path, *more, **named):
+        if str(path) == str(sweep / ".lock"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return system(path, *more, **named)
+
+    monkeypatch.setattr(os, "open", theirs)
+    found = [state.state for state in of_sweep(sweep)]
+    assert found == ["finished", "failed", *["unknown"] * 9]
 
 
 @pytest.mark.parametrize("stop", [SystemExit(1), KeyboardInterrupt()])

@@ -8,8 +8,11 @@ from typing import NamedTuple
 import pytest
 from omegaconf import OmegaConf
 
+from fewstep.commands import evaluate
+from fewstep.commands.following import of_training
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.groups import conf_dir, options
+from fewstep.messages.errors import ConfigError
 from fewstep.run.construction import assembly, parts
 
 
@@ -311,3 +314,28 @@ def test_a_folder_conf_of_ones_own_adds_options(tmp_path: Path, monkeypatch):
     assert composed("shots=3w2s")["shots"]["ways"] == 3
     assert composed("shots=5w1s")["shots"]["ways"] == 5
     assert "3w2s" in options("shots")
+
+
+FOLLOWED = ["experiment=glyphs_5w_reptile", "eval.steps=3", "eval.batch_size=2"]
+IGNORED = (
+    "eval.steps=3: each entry of eval.settings has a steps of its own (5, 40), and none would "
+)
+IGNORED += "follow. Change it in eval.settings, or leave eval.steps out"
+
+
+def test_steps_of_a_test_are_followed_by_its_settings_or_refused() -> None:
+    settings = composed(*FOLLOWED)["eval"]["settings"]
+    assert settings == [{"shots": shots, "steps": 3, "batch_size": 2} for shots in (1, 5)]
+    words = ["experiment=ifwi", "eval.steps=3"]
+    with pytest.raises(ConfigError) as told:
+        of_training(composed(*words), words)
+    assert str(told.value) == IGNORED
+    of_training(composed(*words), ["experiment=ifwi"])  # a file may say what nothing follows
+    own = ["eval.settings=[{shots: 3, steps: 5, batch_size: null}]", "checkpoint=any"]
+    own.append("eval.batch_size=5")
+    with pytest.raises(ConfigError) as told:
+        evaluate.check(plain(compose_config("evaluate", own)))
+    assert str(told.value) == (
+        "eval.batch_size=5: each entry of eval.settings has a batch_size of its own (null), and "
+        "none would follow. Change it in eval.settings, or leave eval.batch_size out"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.digest import episodes_sha256
 from fewstep.data.image_folder import ImageFolder
+from fewstep.data.layouts import layouts
 from made_files import laid_out, zipped
 
 
@@ -189,8 +191,25 @@ AS_BEFORE = {
         ("class folders beside a table", list(SPLIT)),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*beside the folders of its classes")
 def test_what_is_read_as_before(layout, names, tmp_path):
     assert opened(laid_out(tmp_path, AS_BEFORE[layout]))["train"].class_names == names
+
+
+@pytest.mark.parametrize(
+    "name", ["labels.csv", "bird.zip", "loose.png"], ids=["table", "archive", "image"]
+)
+def test_what_lies_beside_class_folders_is_named_where_it_is_not_read(name, tmp_path):
+    root = laid_out(tmp_path, AS_BEFORE["class folders beside a table"])
+    (root / "labels.csv").unlink(missing_ok=True)
+    content = b"filename,label\na.png,cat\n" if name.endswith(".csv") else b""
+    (root / name).write_bytes(content)
+    with pytest.warns(UserWarning, match=rf"1 file beside .* not read \({name}\): each"):
+        layouts.find(root)
+    (root / name).rename(root / "notes.txt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layouts.find(root)
 
 
 def test_a_given_split_and_the_other_keys(tmp_path):

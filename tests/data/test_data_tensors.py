@@ -122,6 +122,12 @@ def test_classes_are_sorted_together_and_copied_only_where_they_are_not() -> Non
     assert apart.pixels[:5, 0].tolist() == [0, 16, 32, 48, 64]
 
 
+def test_numbers_of_numpy_are_labels_in_any_array() -> None:
+    plain = TensorClasses(X, LABELS).class_names
+    assert TensorClasses(X, np.array([*LABELS], dtype=object)).class_names == plain
+    assert TensorClasses(X, [f"{n}" for n in LABELS]).class_names == plain
+
+
 def test_splits_as_they_are_listed() -> None:
     listed = {"train": [0, 1, 2], "test": [7, 6]}
     splits = TensorClasses(X, LABELS, splits=listed).open()
@@ -222,11 +228,17 @@ REFUSED: dict[str, tuple[Any, Any, dict, str]] = {
         {},
         "y: holds fractions, and must hold whole numbers or texts.",
     ),
+    "a text that is missing": (
+        X,
+        [*map(str, LABELS[:-1]), float("nan")],
+        {},
+        "y: holds no label (nan), and must hold whole numbers or texts",
+    ),
     "strange labels": (
         X,
         np.array([None] * N),
         {},
-        "y: holds a NoneType, and must hold whole numbers or texts",
+        "y: holds no label (None), and must hold whole numbers or texts",
     ),
     "one class": (
         X,

@@ -9,15 +9,18 @@ import json
 import multiprocessing
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fewstep.cli import main
 from fewstep.commands.completion import query
+from fewstep.data.images import pictures
 from fewstep.disk.cache import cache, entries
 from fewstep.disk.cache.cache import Content, cache_dir, cached, fingerprint, folder_fingerprint
 
@@ -258,11 +261,37 @@ def test_where_the_cache_is(monkeypatch):
     assert cache_dir() == Path.home() / ".cache" / "fewstep"
 
 
-def test_a_source_file_is_known_by_name_size_and_time(tmp_path):
+def test_a_source_file_is_known_by_name_size_and_time_and_by_its_ends(tmp_path):
     path = tmp_path / "a.zip"
-    path.write_bytes(b"123")
-    os.utime(path, ns=(5, 7))
-    assert fingerprint(path) == ["a.zip", 3, 7]
+
+    def known(content: bytes) -> list:
+        path.write_bytes(content)
+        os.utime(path, ns=(5, 7))
+        return fingerprint(path)
+
+    assert known(b"123") == ["a.zip", 3, 7, zlib.crc32(b"123")]
+    assert known(b"124") != known(b"123")
+    long = bytes(20_000)
+    for place in (0, 4095, len(long) - 4096, len(long) - 1):
+        changed = bytearray(long)
+        changed[place] = 1
+        assert known(bytes(changed)) != known(long)
+    assert known(bytes(5000)) == [*known(bytes(5000))[:3], zlib.crc32(bytes(5000))]
+
+
+def test_other_images_of_the_same_names_sizes_and_times_are_read_anew(tmp_path):
+    """As tar and reproducible builds set times, and as uncompressed formats have sizes."""
+    found = []
+    for root, order in (("a", (0, 80, 160)), ("b", (160, 80, 0))):
+        for place, shade in enumerate(order):
+            file = tmp_path / root / f"class{place}" / "0.bmp"
+            file.parent.mkdir(parents=True)
+            Image.new("L", (8, 8), shade).save(file)
+            os.utime(file, (5, 5))
+        classes = pictures.find_classes(tmp_path / root)
+        found.append(pictures.load("same", classes, 8, 1, "nearest"))
+    assert [int(x[0].max()) for x, *_ in found] == [0, 160]
+    assert found[0][2] != found[1][2]
 
 
 def zipped(path: Path, content: bytes, comment: bytes = b"") -> list:

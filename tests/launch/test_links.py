@@ -156,6 +156,8 @@ def test_links_that_are_allowed(folder, tmp_path):
     (folder / "notes" / "data").symlink_to(tmp_path)
     (folder / "wandb" / "run-1").mkdir(parents=True)
     (folder / "wandb" / "latest-run").symlink_to("run-1")
+    (folder / "wandb" / "run-1" / "logs").mkdir()
+    (folder / "wandb" / "run-1" / "logs" / "debug-core.log").symlink_to(tmp_path / "cache.log")
     check_place(tmp_path / "shortcut", "hydra.run.dir")
     (folder / "wandb" / "debug.log").symlink_to(tmp_path / "log")
     with pytest.raises(ConfigError, match=r"wandb/debug\.log is a link"):

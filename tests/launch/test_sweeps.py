@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -340,7 +341,7 @@ def test_a_search_that_is_new_or_not_stored_is_left_alone(tmp_path: Path) -> Non
     for changed in ({}, {"storage": None}, {"study_name": None}):
         before = {**node, **changed}
         sweeper = OmegaConf.create(before)
-        go_on(sweeper)
+        go_on(sweeper, tmp_path)
         assert sweeper == before
 
 
@@ -352,14 +353,62 @@ def test_a_stored_search_asks_again_for_what_has_no_objective(tmp_path: Path) ->
     study.tell(trials[0], 0.5)
     study.tell(trials[1], state=type(trials[1].study.trials[1].state).FAIL)
     OmegaConf.set_readonly(node, True)
-    go_on(node)
+    go_on(node, tmp_path)
     assert node.sampler.seed == 3 + 3
-    go_on(node)  # and not twice
+    go_on(node, tmp_path)  # and not twice
     study = opened()
     assert len(study.trials) == 5
     asked = [study.ask().suggest_float("lr", 0, 1) for _ in range(3)]
     assert asked[:2] == rates[1:]
     assert asked[2] not in rates
+
+
+DIVERGED = {"results.json": '{"schema": 1, "results": [{"loss": null}]}'}
+DIVERGED["metrics.csv"] = "meta_iteration,val/loss\n2,inf\n"
+
+
+def job_of(sweep: Path, words: Sequence[str], files: Mapping[str, str]) -> Path:
+    """A finished job's folder, whose record has no figure."""
+    folder = sweep / str(len(list(sweep.glob("*"))))
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    (folder / "overrides.yaml").write_text(yaml.safe_dump([*words, "resume=null"]))
+    write_record(folder, "finished", objective=math.inf)
+    return folder
+
+
+def test_a_sweeper_is_told_the_worst_of_a_job_that_has_diverged(tmp_path: Path) -> None:
+    folder = job_of(tmp_path, [], DIVERGED)
+    assert read_record(folder)["objective"] is None
+    assert Job(folder, []).objective == math.inf
+    (folder / "metrics.csv").unlink()
+    assert Job(folder, []).objective is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_stored_search_never_asks_again_for_what_has_finished(known, tmp_path: Path) -> None:
+    """A search of an earlier version calls failed what has diverged; another one was killed before
+    it had told what its job had found."""
+    node, opened = stored_search(tmp_path)
+    study = opened()
+    trials = [study.ask() for _ in range(3)]
+    for trial in trials:
+        trial.suggest_float("lr", 0, 1)
+        trial.set_user_attr("seed", "1")
+    study.tell(trials[0], state=type(study.trials[0].state).FAIL)
+    files = DIVERGED if known else {"results.json": FINISHED}
+    for trial in trials[:2]:
+        job_of(tmp_path / "swept", [f"lr={trial.params['lr']}", "seed=1"], files)
+    job_of(tmp_path / "swept", [f"lr={trials[2].params['lr']}", "seed=2"], files)  # another's
+    go_on(node, tmp_path / "swept")
+    go_on(node, tmp_path / "swept")  # and not twice
+    added = opened().trials[3:]
+    told = [trial for trial in added if trial.state.name == "COMPLETE"]
+    assert [trial.params for trial in told] == [trial.params for trial in trials[:2]] * known
+    assert all(trial.value == math.inf for trial in told)
+    (asked,) = (trial for trial in added if trial.state.name == "WAITING")
+    assert asked.system_attrs["fixed_params"] == trials[2].params
 
 
 # --- configuration

@@ -191,6 +191,8 @@ def test_a_current_folder_that_a_configuration_would_follow_is_refused(
         {"multirun.yaml": "", "0/config.yaml": "", "notes.md": "", "report.html": ""},
         {"multirun.yaml": "", ".submitit/log": "", "optimization_results.yaml": ""},
         {"multirun.yaml": "hydra: {}", "optimization_results.yaml": "name: optuna"},
+        {"optimization_results.yaml": "name: optuna", "search.db": "", "notes.txt": ""},
+        {"0/config.yaml": "", "1/config.yaml": OURS, "search.db": ""},
     ],
 )
 def test_a_sweep_goes_on_in_its_folder(files: dict, tmp_path: Path) -> None:
@@ -202,6 +204,7 @@ def test_a_sweep_goes_on_in_its_folder(files: dict, tmp_path: Path) -> None:
     [
         ({"notes.md": ""}, "notes.md"),
         ({"0/config.yaml": "", "model.py": ""}, "model.py"),
+        ({"0/config.yaml": "mine: 1", "0/.hydra/config.yaml": OURS, "model.py": ""}, "model.py"),
         ({"config.yaml": OURS, "multirun.yaml": ""}, "config.yaml"),
         ({".lock": "", "config.yaml": OURS, "checkpoints/last.ckpt": ""}, "checkpoints, config"),
     ],

@@ -247,6 +247,8 @@ def test_odd_labels_in_a_report(tmp_path, capsys, label):
 def test_numbers_stay_numbers_in_a_table(tmp_path):
     from fewstep.messages.printable import cell
 
-    assert [cell(v) for v in (-0.5, 3, None, "a=b", "-1", "=1", "+1", "\t1", "")] == [
-        *(-0.5, 3, None, "a=b", "'-1", "'=1", "'+1", r"'\t1", "")
+    assert [cell(v) for v in (-0.5, 3, None, "a=b", "=1", "@x", "+1+2", "-x", "\t1", "")] == [
+        *(-0.5, 3, None, "a=b", "'=1", "'@x", "'+1+2", "'-x", r"'\t1", "")
     ]
+    for name in ("-1", "+1", "-", "+", "=", "-0.5"):  # as classes are called, and no formula
+        assert cell(name) == name

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from fewstep.records.statistics.student import quantile95, two_sided
+from fewstep.records.statistics.student import quantile95
+from fewstep.records.statistics.two_parts import Part, two_sided
 from fewstep.records.statistics.two_way import Spread, holm, mean_squares, two_way
 
 
@@ -46,10 +47,11 @@ def test_the_variance_and_its_degrees_of_freedom(
 
 
 def test_an_interval_by_hand() -> None:
-    """Mean 3, variance 1 with two degrees of freedom: 4.303; t = 3 has p = 0.0955."""
+    """Mean 3, variance 1 with two degrees of freedom: 4.303. Seeds spread by nothing, what tasks
+    add is (6 - 2) / 6 with two: t = 3 / sqrt(2 / 3) has p = 0.06674."""
     found = two_way(TABLE)
     assert (found.mean, found.half_width) == pytest.approx((3.0, 4.3027), abs=1e-4)
-    assert found.p == pytest.approx(0.09547, abs=1e-5)
+    assert found.p == pytest.approx(0.06674, abs=1e-5)
     # One difference: rest 2, of tasks (6 - 2) / 2, of seeds none below zero.
     assert found.effect == pytest.approx(3 / math.sqrt(2 + 2))
 
@@ -73,7 +75,9 @@ def test_a_single_figure_has_no_interval() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 0.1 + 0.2 - 0.3])
 def test_where_nothing_spreads_a_difference_is_one_and_none_is_none(value: float) -> None:
-    assert two_way(np.full((3, 4), 0.25)).p == 0.0
+    assert two_way(np.full((3, 4), 0.25)).p == 1 / 8  # of four tasks, all of one sign
+    assert two_way([[20.0, 20.0]]).p == 1 / 2
+    assert two_way(np.full((3, 400), 0.25)).p < 1e-100
     found = two_way(np.full((3, 4), value))
     assert (found.p, found.effect) == (1.0, None)
 
@@ -132,7 +136,7 @@ def test_students_quantiles_are_those_of_the_tables() -> None:
     for freedom, quantile in quantiles.items():
         assert quantile95(freedom) == pytest.approx(quantile, abs=6e-5)
     assert quantile95(2) > quantile95(2.5) > quantile95(3)
-    assert two_sided(2.2281, 1.0, 10) == pytest.approx(0.05, abs=1e-5)
+    assert two_sided(2.2281, Part(1.0, 10), Part(0.0, 3)) == pytest.approx(0.05, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +157,50 @@ def test_what_has_no_p_value_is_not_counted() -> None:
     first, unknown, last = holm([0.02, math.nan, 0.03])
     assert (first, last) == pytest.approx((0.04, 0.04))
     assert math.isnan(unknown)
+
+
+PARTS = [
+    # Simulated, 4,000,000 sums each.
+    (2.5, Part(1, 2), Part(1, 999), 0.18007),
+    (1.96, Part(0.01, 2), Part(1, 999), 0.0505),
+    (10.0, Part(1, 1), Part(1, 1), 0.12566),  # 2 Cauchy: 2 / pi arctan(2 / 10)
+    (6.0, Part(1, 2), Part(0.5, 4), 0.0283),
+    (4.0, Part(0.3, 1), Part(1, 50), 0.0520),
+]
+
+
+@pytest.mark.parametrize(("mean", "one", "other", "p"), PARTS)
+def test_p_values_of_errors_of_two_parts(mean: float, one: Part, other: Part, p: float) -> None:
+    assert two_sided(mean, one, other) == pytest.approx(p, rel=0.01)
+    assert two_sided(-mean, other, one) == pytest.approx(two_sided(mean, one, other))
+
+
+def test_p_values_far_out_are_those_of_the_seeds() -> None:
+    """Eight deviations of many tasks are nothing, but those of three seeds have such a tail:
+    P(|t_2| > x) is 2 / x^2 for large x, and 5 of its 1,000th part of a deviation 8e-8 or so."""
+    assert two_sided(8.0, Part(0.0, 2), Part(1.0, 1e6)) < 1e-14
+    assert two_sided(8.0, Part(0.001, 2), Part(1.0, 1e6)) > 1e-8
+    alone = two_sided(20.0, Part(1.0, 2), Part(0.0, 999))
+    assert alone == pytest.approx(1 - 20 / math.sqrt(2 + 400), rel=1e-9)  # t_2 in closed form
+    assert two_sided(20.0, Part(1.0, 2), Part(1e-3, 999)) == pytest.approx(alone, rel=1e-4)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_of_many_comparisons_without_a_difference_few_are_told(seeds: int) -> None:
+    """Five rows beside another whose seeds spread by a little more than tasks hide, 200 tables: 5 %
+    of them at the most may have a false one, within three deviations of that."""
+    random, false = np.random.default_rng(seeds), 0
+    for _ in range(200):
+        task = random.normal(size=300)
+        seed = 0.12 * random.normal(size=(6, seeds, 1))
+        first, *rows = task + seed + random.normal(size=(6, seeds, 300))
+        false += min(holm([two_way(row - first).p for row in rows])) < 0.05
+    assert false / 200 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
+
+
+def test_more_comparisons_than_are_given_count_all() -> None:
+    assert holm([0.001, 0.002], 10) == pytest.approx([0.01, 0.018])
+    assert holm([0.001, 0.002], 1) == pytest.approx([0.002, 0.002])
 
 
 @pytest.mark.slow

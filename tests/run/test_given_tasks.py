@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +18,8 @@ from fewstep.disk.plain import plain_yaml
 from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import config_hash
 from fewstep.run import handover
+from fewstep.run.checks.cautions import of_paper
+from fewstep.run.construction import assembly
 from fewstep.run.stored import task_list
 
 
@@ -189,3 +192,37 @@ def test_a_list_that_was_changed_is_not_taken_for_what_it_was(
         f"fewstep: manifest_sha256={digest}: tells a list of tasks, and eval.manifest=None names "
         "none. Give both, or leave manifest_sha256 out"
     )
+
+
+def test_an_evaluation_is_known_by_its_checkpoint_and_not_by_its_name(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`outputs/runs/NAME` is another file once there is a newer run."""
+
+    def known(*words: str) -> str:
+        config = plain(compose_config("evaluate", ["checkpoint=outputs/runs/base", *words]))
+        return config_hash({**config, **following.of_evaluation(config)})
+
+    first = fewstep.train([*TINY, "name=base"]).folder
+    old = known()
+    assert known(f"checkpoint={first}") == old
+    fewstep.train([*TINY, "name=base", "seed=1"])
+    assert known() != old == known(f"checkpoint={first}")
+    capsys.readouterr()
+    assert evaluate.main(["checkpoint=outputs/runs/base", "checkpoint_sha256=abc"]) == 2
+    assert "is another file (sha256 " in told(capsys)
+    older = plain(compose_config("evaluate", ["checkpoint=x"]))
+    del older["checkpoint_sha256"], older["manifest_sha256"]
+    assert config_hash(older) == config_hash(plain(compose_config("evaluate", ["checkpoint=x"])))
+
+
+def test_drawings_on_the_other_paper_are_said_to_be(here: Path) -> None:
+    dark = assembly.draft(plain(compose_config("train", LISTED)))
+    knew = SimpleNamespace(preparation=SimpleNamespace(paper="light"))
+    assert list(of_paper(dark, knew, "omniglot")) == [
+        "dataset=glyphs: its drawings are on dark paper, and the network was trained on light "
+        "(omniglot). They are tested as they are, and most likely told worse for it; fewstep adapt "
+        "turns them over"
+    ]
+    assert not list(of_paper(dark, dark.dataset, "glyphs"))
+    assert not list(of_paper(dark, object(), "waves"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -78,3 +79,15 @@ def test_the_initialization_is_left_as_it_was() -> None:
     after = init.learner.module.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_a_table_whose_columns_are_not_those_that_were_fitted_is_refused() -> None:
+    table = pytest.importorskip("pandas").DataFrame
+    x, y = rows()
+    names = [f"c{i}" for i in range(x.shape[1])]
+    fitted = fewstep.FewShotClassifier(initialization()).fit(table(x, columns=names), y)
+    assert list(fitted.feature_names_in_) == names
+    turned = table(x, columns=names)[names[::-1]]
+    for ask in (fitted.predict, fitted.predict_proba):
+        with pytest.raises(ValueError, match="feature names should match"):
+            ask(turned)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
@@ -21,7 +24,7 @@ from fewstep.data.images.preparation import Preparation
 from fewstep.disk.files import CannotWrite
 from fewstep.models import MiniImagenetConv
 from fewstep.use.classifier import Classifier
-from fewstep.use.export import check_target, example, export
+from fewstep.use.export import Answers, check_target, example, export
 from fewstep.use.forms import FORMS
 from small_pictures import conv, pictures
 
@@ -107,11 +110,67 @@ def test_an_export_that_differs_is_not_written(tmp_path: Path, monkeypatch) -> N
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["glyphs", "omniglot"])
+def test_an_export_of_a_network_that_is_sure_of_all_is_held_against_torch_as_well(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What writes other weights than there are is told from what writes them, even where almost
+    all probabilities are 0 and 1."""
+    made = fewstep.load(name).adapt(*pictures(2), steps=5)
+    shown = []
+
+    def write(module: nn.Module, pixels: Tensor, to: Path, metadata: dict) -> None:
+        shown.append(pixels)
+        torch.save(module.state_dict(), to)
+
+    def answer_with(change: Callable[[nn.Module], object]) -> Callable:
+        def answer(file: Path) -> Callable[[np.ndarray], np.ndarray]:
+            module = Answers(made).eval()
+            module.load_state_dict(torch.load(file))
+            change(module)
+            return lambda x: module(torch.from_numpy(np.ascontiguousarray(x))).detach().numpy()
+
+        return answer
+
+    def weights(module: nn.Module) -> list[nn.Parameter]:
+        return [p for p in module.network.parameters() if p.ndim > 1]
+
+    spoiled = {
+        "first": lambda module: weights(module)[0].data.mul_(1.01),
+        "last": lambda module: weights(module)[-1].data.mul_(0.99),
+    }
+    for place, change in spoiled.items():
+        monkeypatch.setitem(FORMS, ".pt2", (write, answer_with(change)))
+        with pytest.raises(ValueError, match=r"differ from torch's by .* and their logarithms by"):
+            export(made, tmp_path / f"{place}.pt2")
+    monkeypatch.setitem(FORMS, ".pt2", (write, answer_with(lambda module: None)))
+    assert export(made, tmp_path / "same.pt2").difference < 1e-6
+    assert [path.name for path in tmp_path.iterdir()] == ["same.pt2"]
+    edges = shown[0][:, 0, 0]
+    assert {0, 255} <= {*edges.unique().tolist()}  # paper of both kinds
+
+
 def test_without_the_extra_one_line_names_it(monkeypatch) -> None:
     monkeypatch.setattr("fewstep.use.export.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"needs onnx, .*: pip install 'fewstep\[export\]'"):
         check_target(Path("model.onnx"))
     check_target(Path("model.pt2"))
+
+
+def test_the_example_refuses_what_it_would_misread(tmp_path: Path) -> None:
+    """Pillow cuts pictures of more than 8 bits off at white, where the library scales them."""
+    made = conv().adapt(*pictures(2))
+    export(made, tmp_path / "model.onnx")
+    for number, picture in enumerate(
+        (Image.fromarray(np.full((6, 6), 40_000, np.uint16)), Image.new("F", (6, 6), 0.5))
+    ):
+        picture.save(tmp_path / f"{number}.tif")
+        words = [sys.executable, "model_example.py", f"{number}.tif"]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.strip() == (
+            f"{number}.tif: has more than 8 bits a channel; convert it to 8 bits"
+        )
 
 
 def test_the_example_is_short_and_needs_three_packages() -> None:

@@ -19,6 +19,8 @@ from fewstep.use.rows import vectors_of
 
 PLAIN = Preparation(6, 1, "nearest")
 GREY = np.arange(36, dtype=np.uint8).reshape(6, 6) * 7
+MASKS = np.array([[[0]], [[1]]], np.uint8)
+"""One that is all black, as where nothing was found, and one that is not."""
 
 
 def forms(tmp_path: Any) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def test_what_the_eye_sees_is_what_is_read() -> None:
         (np.zeros((6, 6)), r"an array of shape (6, 6), where [n, H, W]"),
         (np.zeros((6, 6, 3)), "shape (6, 6, 3), a single picture [H, W, C]. Give images"),
         (np.eye(6, dtype=np.uint8)[None], "images: all hold 0 and 1 alone as uint8"),
+        (np.eye(6, dtype=np.uint8) * MASKS, "images: all hold 0 and 1 alone"),
         ("photo.png", "one str, where a list of pictures is needed"),
         (3, "images: a int. Give arrays"),
         ([GREY, np.full((6, 6), np.nan)], "images[1]: has pixels that are not finite"),

@@ -33,14 +33,17 @@ def main(words: Sequence[str] | None = None) -> int:
     from fewstep.commands.train import settle
     from fewstep.config.arguments import read
     from fewstep.config.compose import compose_config, plain
+    from fewstep.disk.reading import reading
     from fewstep.messages.complaint import complain
 
     try:
-        arguments = read("bench", sys.argv[1:] if words is None else words)
+        given = sys.argv[1:] if words is None else words
+        arguments = read("bench", given)
         if arguments.sweep or arguments.shows:
             raise ConfigError("fewstep bench times one configuration: give it key=value alone")
         config = plain(compose_config("train", arguments.overrides))
-        config |= of_training(config, arguments.overrides)
+        with reading(given):
+            config |= of_training(config, arguments.overrides)
         if (devices := config["trainer"]["devices"]) != 1:
             raise ConfigError(
                 f"trainer.devices={devices}: must be 1, as fewstep bench times one. Use "

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fewstep.disk.files import CannotWrite, replacing
+from fewstep.disk.reading import reading
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError, first_line
 from fewstep.messages.options import Options
@@ -48,9 +49,10 @@ def main(words: Sequence[str] | None = None) -> int:
     """Write what the words ask for; the exit status."""
     try:
         given = options(sys.argv[1:] if words is None else words)
-        entity, project = _project(given.project)
-        _check(given)
-        swept = _sweeps(given.sweeps)
+        with reading():
+            entity, project = _project(given.project)
+            _check(given)
+            swept = _sweeps(given.sweeps)
         said = [_write(entity, project, swept, given.offline)]
         said += [_sum_up(section, entity, project, bool(given.offline)) for section in swept]
     except ConfigError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fewstep.config.checks import Check, count
 from fewstep.config.keys import Key, help_of, read
 from fewstep.disk.homes import expanded
+from fewstep.disk.reading import reading
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError, first_line
 from fewstep.messages.printable import printable
@@ -59,7 +60,8 @@ def main(words: Sequence[str] | None = None) -> int:
     own = [word for word in words if overridden(word) in KEYS]
     try:
         values = read("episodes", KEYS, own)
-        print(_write(values, [word for word in words if word not in own]))
+        with reading(words):
+            print(_write(values, [word for word in words if word not in own]))
     except CannotWrite as error:
         return complain(error, status=1)
     except ConfigError as error:
@@ -71,17 +73,20 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
     """Writes the file; what is told of it.
 
     Raises:
-        ConfigError: a configuration that cannot be, or tasks without classes.
+        ConfigError: a configuration that cannot be, words that nothing would follow, or tasks
+            without classes.
         CannotWrite: the file cannot be written.
     """
     from fewstep.commands.train import check_keys
     from fewstep.config.arguments import read as read_overrides
     from fewstep.config.compose import compose_config, plain
+    from fewstep.config.evaluation import check_words
 
     arguments = read_overrides("episodes", overrides)
     if arguments.sweep or arguments.shows:
         raise ConfigError("fewstep episodes writes the tasks of one test: give it key=value alone")
     config = plain(compose_config("train", arguments.overrides))
+    check_words(config, arguments.overrides)
     check_keys(config)
     from fewstep.data.manifests import manifest
     from fewstep.run.construction import assembly
@@ -112,6 +117,7 @@ def _target(name: str) -> tuple[Path, str | None]:
     from fewstep.disk.files import check_file
 
     path = expanded(name, "to")
+    check_file(path, "to")
     if path.is_dir():
         raise ConfigError(f"to={name}: is a folder. Name a file, as to={name}/tasks.npz")
     before = None
@@ -123,7 +129,6 @@ def _target(name: str) -> tuple[Path, str | None]:
                 f"to={name}: is another file, which is not overwritten ({first_line(error)}). Name "
                 "one that is not there, or remove it"
             ) from None
-    check_file(path, "to")
     return path, before
 
 

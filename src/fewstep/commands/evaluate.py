@@ -96,7 +96,13 @@ def check(config: dict[str, Any]) -> None:
         ConfigError: naming the key and what to do instead.
     """
     from fewstep.config.checks import check_values, flatten
-    from fewstep.config.evaluation import EVALUATE, OF_EVALUATION, check_tasks
+    from fewstep.config.evaluation import (
+        EVALUATE,
+        OF_ALL,
+        OF_EVALUATION,
+        check_followed,
+        check_tasks,
+    )
     from fewstep.config.explain import foreign
     from fewstep.config.names import check_name
     from fewstep.config.trust import check_trust
@@ -109,6 +115,8 @@ def check(config: dict[str, Any]) -> None:
     check_name("name", config["name"], pieces=True)
     check_values(config, EVALUATE)
     check_tasks(config)
+    test = config["eval"]
+    check_followed(test["settings"], {f"eval.{n}": test[n] for n in OF_ALL if test[n] is not None})
 
 
 def settle(config: dict[str, Any]) -> dict[str, str]:
@@ -120,7 +128,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     check(config)
     from fewstep.launch.resume import place
     from fewstep.run import handover
-    from fewstep.run.checks.cautions import warn
+    from fewstep.run.checks.cautions import tell, warn
     from fewstep.run.stored import checkpoint
     from fewstep.run.stored.spent import stopwatch
     from fewstep.run.testing.tested import check_inputs
@@ -128,6 +136,7 @@ def settle(config: dict[str, Any]) -> dict[str, str]:
     experiment, tested, path = made = _evaluation(config)
     stopwatch(checkpoint.restore(experiment.learner, path), path, "checkpoint")
     warn(experiment, training=False)
+    tell(tested.cautions)
     check_inputs(experiment, tested, path)
     handover.keep(_asked(config), made)
     return place(config["resume"])

@@ -4,7 +4,11 @@ begins with, and what it is tested on."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
+
+from fewstep.messages.errors import ConfigError
+from fewstep.messages.printable import printable
 
 
 Config = Mapping[str, Any]
@@ -23,7 +27,7 @@ def of_training(config: Config, words: Sequence[str] = ()) -> Config:
     from fewstep.config.evaluation import check_words
 
     check_words(config, words)
-    found = dict(of_evaluation(config))
+    found = dict(_task_list(config))
     if config.get("init") or config.get("init_sha256"):
         from fewstep.run.stored import starting
 
@@ -38,11 +42,16 @@ def of_training(config: Config, words: Sequence[str] = ()) -> Config:
 
 
 def of_evaluation(config: Config, words: Sequence[str] = ()) -> Config:
-    """`manifest_sha256` of the list of tasks that is tested on; nothing without one.
+    """`checkpoint_sha256` of the file that is tested, and `manifest_sha256` of the list of tasks
+    that it is tested on; nothing without these.
 
     Raises:
-        ConfigError: a list that is not there, or none, or not the one that it says.
+        ConfigError: one that is not there, or none, or not the one that it says.
     """
+    return {**_checkpoint(config), **_task_list(config)}
+
+
+def _task_list(config: Config) -> Config:
     test, wanted = config["eval"], config.get("manifest_sha256")
     name = test.get("manifest") if isinstance(test, Mapping) else None
     if not name and not wanted:
@@ -50,3 +59,25 @@ def of_evaluation(config: Config, words: Sequence[str] = ()) -> Config:
     from fewstep.run.stored import task_list
 
     return task_list.sha256(name, wanted)
+
+
+def _checkpoint(config: Config) -> Config:
+    name, wanted = config.get("checkpoint"), config.get("checkpoint_sha256")
+    if not isinstance(name, str) or not name:
+        return {}
+    from fewstep.run.stored import checkpoint
+
+    file = checkpoint.find(name)
+    try:
+        found = sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(
+            f"checkpoint={name}: cannot be read ({error.strerror or error})"
+        ) from None
+    if wanted not in (None, found):
+        raise ConfigError(
+            f"checkpoint={name}: is another file (sha256 {found[:8]}) than this evaluation is to "
+            f"be of (checkpoint_sha256={printable(wanted)[:8]}...). Give that one, or leave "
+            "checkpoint_sha256 out"
+        )
+    return {"checkpoint_sha256": found}

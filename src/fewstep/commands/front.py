@@ -12,7 +12,7 @@ from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 
 
-TRUST = Key("a module that what is stored may name", Check(str, optional=True))
+TRUST = Key("modules that what is stored may name: [mine,timm]", Check(str, optional=True))
 
 
 def run(
@@ -32,23 +32,33 @@ def run(
         words: of the command line; None are those of this process.
         many: a key that takes several words.
     """
+    from fewstep.config.trust import text_of
     from fewstep.disk.files import CannotWrite
+    from fewstep.disk.reading import reading
+    from fewstep.processes.children import here_last
 
+    here_last()  # where a network of one's own is looked for
+    words = sys.argv[1:] if words is None else words
     try:
-        return work(read(command, keys, sys.argv[1:] if words is None else words, many))
+        with reading(words):
+            return work(read(command, keys, words, many))
     except CannotWrite as error:
         return complain(error, status=1)
     except ConfigError as error:
-        return complain(error)
-    except OSError as error:  # a name that no file can have, a folder that nobody may look into
-        if error.filename is None:
-            raise
-        return complain(f"{error.filename}: {error.strerror}. Name another, or let it be read")
+        return complain(text_of(error, command, words))
 
 
 def trusted(values: Mapping[str, Any]) -> list[str]:
-    """The modules that the key `trust` names."""
-    return [values["trust"]] if values["trust"] else []
+    """The modules that the key `trust` names, as `mine,timm` or `[mine,timm]`.
+
+    Raises:
+        ConfigError: something else.
+    """
+    from fewstep.config.trust import check_trust
+
+    modules = [name.strip() for name in (values["trust"] or "").strip("[]").split(",")]
+    check_trust(found := {"trust": [name for name in modules if name]})
+    return found["trust"]
 
 
 def reading(keys: Keys) -> Keys:

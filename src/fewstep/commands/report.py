@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fewstep.disk.files import CannotWrite, check_place, filling
+from fewstep.disk.reading import reading
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.options import Options
@@ -64,11 +65,13 @@ def main(words: Sequence[str] | None = None) -> int:
         folder = given.out or Path("outputs", "reports", new_name())
         check_place(folder, "--out")
         check_output(folder, "--out ", own=REPORT)
-        found = sections(read(given.paths))
-        if given.baseline:
-            check_name([section.rows for section in found], given.baseline)
-        body = list(parts(found, given.paper, given.baseline))
-        files = write(folder, found, body, Album.of(found), _more(found, given))
+        with reading():
+            found = sections(read(given.paths))
+            if given.baseline:
+                check_name([section.rows for section in found], given.baseline)
+            body = list(parts(found, given.paper, given.baseline))
+            album, more = Album.of(found), _more(found, given)
+        files = write(folder, found, body, album, more)
     except ConfigError as error:
         return complain(error)
     except CannotWrite as error:

@@ -25,9 +25,9 @@ ABOUT = """\
 fewstep status FOLDER [--watch]   how far a sweep or a run is
 
 A line for each job of a sweep, with what it was asked for: finished, running (how far, how fast,
-how long it still takes), waiting, failed with its reason, stopped, or damaged, where its results
-cannot be read. A run's folder has one line,
-and a name alone, as outputs/runs/NAME, means its newest run. Only looks at what is on the disk.
+how long it still takes), waiting, failed with its reason, stopped, damaged, where its results
+cannot be read, or unknown, where its lock cannot. A run's folder has one line, and a name alone, as
+outputs/runs/NAME, means its newest run. Only looks at what is on the disk.
 """
 
 EXAMPLES = """\
@@ -35,6 +35,9 @@ EXAMPLES = """\
   fewstep status outputs/sweeps/NAME --watch    again and again, until all have ended
   fewstep status outputs/runs/NAME
 """
+
+OPEN = (states.RUNNING, states.WAITING, states.UNKNOWN)
+"""States of what may still be at work, so that nobody is to go on with it."""
 
 KEYS = {
     "folder": Key("of a sweep or a run; the word alone will do", Check(str), needed=True),
@@ -66,7 +69,7 @@ def _status(values: dict[str, Any]) -> int:
     path, watch = expanded(values["folder"], "folder"), values["watch"]
     folder, found = _found(path)
     print(text(folder, found))
-    while watch and any(state.state in (states.RUNNING, states.WAITING) for state in found):
+    while watch and any(state.state in OPEN for state in found):
         try:
             time.sleep(watch)
         except KeyboardInterrupt:
@@ -106,19 +109,25 @@ def text(folder: Path, found: Sequence[State]) -> str:
     counted = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
     jobs = "" if is_run(folder) else f"{len(found)} job{'s' * (len(found) != 1)}: "
     lines.append(f"{folder}: {jobs}{counted or 'none has begun'}")
-    for state in found:
-        if state.state == states.FAILED:
-            lines.append(f"failed: {state.folder}: {state.reason}")
-        if state.state == states.DAMAGED:
-            lines.append(f"damaged: {state.reason}")
-    at_work = counts[states.RUNNING] + counts[states.WAITING]
+    lines += [line for state in found for line in _reason(state)]
     cut_off = (states.STOPPED, states.DAMAGED)
     stopped = [state.folder for state in found if state.state in cut_off]
     if stopped and is_run(folder):
         lines.append(how_to_go_on(stopped[0]))
-    elif not at_work and (stopped or counts[states.FAILED]):
+    elif not any(counts[name] for name in OPEN) and (stopped or counts[states.FAILED]):
         lines.append("The command of the sweep again runs what is left.")
+    if counts[states.UNKNOWN]:
+        lines.append(
+            "Whether what is unknown is at work can be told by whoever may read its .lock."
+        )
     return "\n".join(map(printable, lines))
+
+
+def _reason(state: State) -> list[str]:
+    """Why a run has no results, where there is more to say of that than its state."""
+    if state.state == states.FAILED:
+        return [f"failed: {state.folder}: {state.reason}"]
+    return [f"damaged: {state.reason}"] if state.state == states.DAMAGED else []
 
 
 def _row(state: State) -> tuple[str, ...]:

@@ -16,11 +16,14 @@ SHAPES = {"lake": {"ways": 20, "shots": 1}}
 BENCHMARKS = tuple(SHAPES)
 OF_TASKS = ("tasks", "seed", "queries")
 """Keys of the test that a list of tasks answers itself."""
+OF_ALL = ("steps", "batch_size")
+"""Keys of the test that its settings may follow, or have each their own of."""
 EVALUATE = {
     "eval.split": Check(str, choices=("test", "val"), example="test"),
     "eval.trained_classes": Check(str, choices=("refuse", "leave_out"), example="refuse"),
     "benchmark": Check(str, choices=BENCHMARKS, optional=True, example="lake"),
     "other_data": Check(bool, example=True),
+    "checkpoint_sha256": Check(str, optional=True, example="null"),
     "manifest_sha256": Check(str, optional=True, example="null"),
     "resume": Check(str, optional=True, example="outputs/runs/evaluate/DATE"),
 }
@@ -55,18 +58,47 @@ def check_tasks(config: Mapping[str, Any]) -> None:
 
 
 def check_words(config: Mapping[str, Any], words: Sequence[str]) -> None:
-    """Refuse words that say of a training's test what its list of tasks says already.
+    """Refuse words that say of a training's test what its list of tasks says already, or its
+    settings.
 
     Raises:
         ConfigError: naming both.
     """
     test = config["eval"]
+    if isinstance(test, Mapping):
+        said = [overridden(word) for word in words if not word.startswith("~")]
+        keys = [f"{part}.{name}" for part in ("eval", "algorithm.eval") for name in OF_ALL]
+        given = {key: test.get(key.rpartition(".")[2]) for key in keys if key in said}
+        check_followed(test.get("settings"), given)
     if isinstance(test, Mapping) and (file := test.get("manifest")):
         own = answered([f"eval.manifest={quoted(str(file))}"])
         if word := next((word for word in words if overridden(word) in own), None):
             raise ConfigError(
                 f"eval.manifest={file}, {word}: the file is a list of tasks of its own. Leave one "
                 "of them out, or have tasks drawn with eval.manifest=null"
+            )
+
+
+def check_followed(settings: Any, given: Mapping[str, Any]) -> None:
+    """Refuse what is given of all settings of a test, where each of them says its own.
+
+    Args:
+        settings: `eval.settings`, checked or not.
+        given: values of `eval.steps` or `eval.batch_size`, by the keys that they were given under.
+
+    Raises:
+        ConfigError: naming both, and the settings that would have it.
+    """
+    entries = settings if isinstance(settings, list) else []
+    if not entries or not all(isinstance(entry, Mapping) for entry in entries):
+        return
+    for key, value in given.items():
+        name = key.rpartition(".")[2]
+        if value not in (own := [entry.get(name) for entry in entries]):
+            said = ", ".join("null" if v is None else str(v) for v in own)
+            raise ConfigError(
+                f"{key}={value}: each entry of eval.settings has a {name} of its own ({said}), and "
+                f"none would follow. Change it in eval.settings, or leave {key} out"
             )
 
 

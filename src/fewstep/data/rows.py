@@ -101,6 +101,8 @@ def classes_of(y: Any, examples: int) -> tuple[list[str], np.ndarray]:
     """
     check_there(y, "y")
     labels = np.asarray(y.detach().cpu() if isinstance(y, Tensor) else y)
+    if labels.dtype.kind in "US" and not isinstance(y, np.ndarray):  # NaN is a text by now
+        labels = np.array([*y], dtype=object)
     if labels.ndim != 1:
         raise ValueError(
             f"y: has the shape {list(labels.shape)}, and must be one label an example, [n]. For "
@@ -119,9 +121,14 @@ def classes_of(y: Any, examples: int) -> tuple[list[str], np.ndarray]:
                 "numbers use FunctionTasks"
             )
         labels = labels.astype(np.int64)
+    if labels.dtype.kind == "O":  # of NumPy's own numbers, too
+        own = [one.item() if isinstance(one, np.generic) else one for one in labels]
+        labels = np.array([*own, None], dtype=object)[:-1]
     if strange := [label for label in labels.tolist() if not isinstance(label, (int, str, bytes))]:
         kind = type(strange[0]).__name__
-        raise ValueError(f"y: holds a {kind}, and must hold whole numbers or texts")
+        missing = strange[0] is None or strange[0] != strange[0]
+        what = f"no label ({strange[0]})" if missing else f"a {kind}"
+        raise ValueError(f"y: holds {what}, and must hold whole numbers or texts")
     known = {(type(label).__name__, label) for label in labels.tolist()}  # 1 is no True
     place: dict[str, int] = {}
     for _, label in sorted(known):

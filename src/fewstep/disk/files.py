@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
 
 from fewstep.messages.errors import ConfigError
@@ -179,9 +180,13 @@ def _odd(folder: Path) -> Iterator[Path]:
 
 
 def _of_wandb(path: Path, folder: Path) -> bool:
-    """A link that W&B makes from one of its files to another."""
+    """A link that W&B makes from one of its files to another; or in the logs of one of its runs,
+    which it writes once, to those in the user's cache."""
     inside = path.relative_to(folder).parts[:-1]
-    return "wandb" in inside and path.is_symlink() and folder.resolve() in path.resolve().parents
+    if "wandb" not in inside or not path.is_symlink():
+        return False
+    of_logs = fnmatch("/".join(inside[-3:]), "wandb/*run-*/logs")
+    return of_logs or folder.resolve() in path.resolve().parents
 
 
 def _to_disk(path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from fewstep.disk.files import CannotWrite
 from fewstep.disk.lock import held
+from fewstep.disk.reading import reading
 from fewstep.launch.stopping import stoppable
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
@@ -116,7 +117,8 @@ def _work(module: str, folder: Path, line: str) -> float | None:
     _be_where_hydra_is(folder / ".hydra" / "hydra.yaml")
     config: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     command = import_module(module)
-    command.settle(config)  # data and checkpoints of this job
+    with reading():
+        command.settle(config)  # data and checkpoints of this job
     with stoppable(folder):
         return command.job(config, folder, line)
 

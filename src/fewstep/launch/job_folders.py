@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,12 @@ import yaml
 from hydra.core.utils import filter_overrides
 
 from fewstep.disk.files import replacing
-from fewstep.disk.plain import plain_json
 from fewstep.messages.printable import printable
 from fewstep.records import data_record
 from fewstep.records.identity import config_hash, hash_of
 from fewstep.records.job_record import read_record, write_record
-from fewstep.records.objective import objective
-from fewstep.records.outcome import RESULTS, finished
+from fewstep.records.objective import objective_in
+from fewstep.records.outcome import finished
 
 
 Dataset = Mapping[str, Any]
@@ -62,17 +60,18 @@ class Job:
 
     @property
     def objective(self) -> float | None:
-        return read_record(self.folder).get("objective") if self.finished else None
+        """What a sweeper judges it by; the worst there is where it has diverged."""
+        if not self.finished:
+            return None
+        known = read_record(self.folder).get("objective")
+        return objective_in(self.folder) if known is None else known
 
     def complete(self) -> None:
         """Say what became of a job that was killed between its results and its record, as it drew
         its pictures: it is not run again, and a search would never learn what it has found."""
         if not self.finished or read_record(self.folder).get("state") == "finished":
             return
-        found = None
-        with suppress(OSError, ValueError, LookupError, TypeError):  # results of a later version
-            found = objective(plain_json(self.folder / RESULTS), self.folder)
-        write_record(self.folder, "finished", objective=found)
+        write_record(self.folder, "finished", objective=objective_in(self.folder))
 
     @property
     def fate(self) -> str:

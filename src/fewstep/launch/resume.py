@@ -18,6 +18,7 @@ from fewstep.config.stored_overrides import check_added, read_overrides
 from fewstep.disk.files import replacing
 from fewstep.disk.homes import expanded
 from fewstep.disk.lock import check_free, in_use
+from fewstep.disk.reading import reading
 from fewstep.launch.job_folders import Following, nothing_follows
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
@@ -77,7 +78,8 @@ def resumed(
         rest = [word for word in arguments.overrides if word != given["resume"]]
         folder = unfinished(command, rest, "hydra.run.dir" in given, following)
         return replace(arguments, overrides=[*rest, *_resume(folder)])
-    folder = _run_of(expanded(path, "resume"))
+    with reading([f"resume={path}"]):
+        folder = _run_of(expanded(path, "resume"))
     if (own := command_of(folder)) != command:
         raise ConfigError(
             f"resume={printable(path)}: is a run of fewstep {own}. Continue it with: fewstep {own} "

@@ -20,6 +20,7 @@ from fewstep.config.ranks import outside
 from fewstep.config.trust import text_of
 from fewstep.disk.files import CannotWrite
 from fewstep.disk.lock import held
+from fewstep.disk.reading import reading
 from fewstep.launch import through_hydra
 from fewstep.launch.job import run as run_job
 from fewstep.launch.job_folders import summary
@@ -43,7 +44,8 @@ def launch(command: Command, words: Sequence[str]) -> int:
 
 def _launch(command: Command, words: Sequence[str]) -> int:
     try:
-        arguments = command.prepare(read(command.name, words))
+        with reading(words):
+            arguments = command.prepare(read(command.name, words))
         line = shlex.join(["fewstep", command.name, *words])
         if arguments.shows:
             compose_config(command.name, arguments.overrides, complete=False)
@@ -72,7 +74,8 @@ def run_one(command: Command, overrides: list[str], line: str) -> Path | None:
         ConfigError: what cannot run, before anything is written.
         CannotWrite, RankFailed: with how to go on.
     """
-    composed, goes_on = settled(command, overrides)
+    with reading(overrides):
+        composed, goes_on = settled(command, overrides)
     if (others := outside()) and others.rank > 0:
         # Rank zero has the run directory, and Hydra would make another one here.
         command.job(plain(own_part(composed)), Path.cwd(), line)
@@ -96,7 +99,8 @@ def run_one(command: Command, overrides: list[str], line: str) -> Path | None:
 
 def _sweep(command: Command, overrides: list[str], line: str) -> int:
     """Run a sweep to its end, whatever becomes of its jobs; the exit status."""
-    words = [*overrides, *settled_sweep(command, overrides)]
+    with reading(overrides):
+        words = [*overrides, *settled_sweep(command, overrides)]
     module = command.module
 
     def task(composed: DictConfig) -> Any:

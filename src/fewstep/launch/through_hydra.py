@@ -100,7 +100,7 @@ def _go(composed: DictConfig, name: str, task: Task) -> None:
     words: Any = OmegaConf.to_container(composed.hydra.overrides.task, resolve=False)
     context = _context(composed)
     context.callbacks.on_multirun_start(config=composed, config_name=name)
-    go_on(composed.hydra.sweeper)
+    go_on(composed.hydra.sweeper, Path(composed.hydra.sweep.dir))
     with supervising(composed):
         sweeper = Plugins.instance().instantiate_sweeper(
             config=composed, hydra_context=context, task_function=task

@@ -6,6 +6,7 @@ forges a second message, `=` begins a formula in a spreadsheet, `$` one in a pic
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -15,6 +16,8 @@ HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What begins a formula in a cell of a spreadsheet."""
+NO_FORMULA = re.compile(r"[-+=@]|[-+][0-9.]+")
+"""What is none for all that: a sign by itself, and a number."""
 
 
 def printable(value: Any) -> str:
@@ -38,7 +41,8 @@ def cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = printable(value)
-    return f"'{text}" if value.startswith(FORMULA) else text
+    formula = value.startswith(FORMULA) and not NO_FORMULA.fullmatch(value)
+    return f"'{text}" if formula else text
 
 
 def caption(value: Any) -> str:

@@ -17,9 +17,9 @@ FILES = (OVERRIDES, f".hydra/{OVERRIDES}")
 KEY, LENGTH = "budget", "max_meta_iterations"
 """The second follows from the first where there is one."""
 
-PLACED = ("resume", "init_sha256", "manifest_sha256")
-"""What a job is given to go on where it was cut off, and by which it knows what it starts from and
-is tested on."""
+PLACED = ("resume", "init_sha256", "checkpoint_sha256", "manifest_sha256")
+"""What a job is given to go on where it was cut off, and by which it knows what it starts from, and
+what is tested on what."""
 
 
 def words_of(folder: Path) -> list[str] | None:

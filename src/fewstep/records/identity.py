@@ -34,9 +34,11 @@ def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
     model = given.get("model") or {}
     if model and not str(model.get("_target_", "")).startswith(OUR_MODELS):
         kept["model"] = model  # in which a key of this name may be something else
-    for name in ("init_sha256", "manifest_sha256", "benchmark"):
+    for name in ("init_sha256", "checkpoint_sha256", "manifest_sha256", "benchmark"):
         if kept.get(name) is None:  # it starts from random weights, and is tested on its own tasks
             kept.pop(name, None)
+    if "checkpoint_sha256" in kept:
+        kept.pop("checkpoint", None)
     if "manifest_sha256" in kept:  # wherever the file lies
         kept["eval"] = {n: v for n, v in (kept.get("eval") or {}).items() if n != "manifest"}
     recipe = kept.get("algorithm") or {}  # an evaluation has its checkpoint's

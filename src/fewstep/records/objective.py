@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fewstep.disk.plain import plain_json
 from fewstep.records import measures
 from fewstep.records.metrics import read_metrics
+from fewstep.records.outcome import RESULTS
 
 
 def objective(report: Mapping[str, Any], folder: Path) -> float | None:
@@ -30,3 +32,12 @@ def objective(report: Mapping[str, Any], folder: Path) -> float | None:
         return None
     diverged = not all(math.isfinite(last.get(f"val/{n}", 0.0)) for n in ("acc", "loss"))
     return (0.0 if figure == "acc" else math.inf) if diverged else last[f"val/{figure}"]
+
+
+def objective_in(folder: Path) -> float | None:
+    """The same of a run that has finished, by what it has left; None where that cannot be read, as
+    results of a later version. A record of a job has no number for a run that diverged."""
+    try:
+        return objective(plain_json(folder / RESULTS), folder)
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

@@ -15,9 +15,9 @@ from fewstep.disk.lock import NAME as LOCK
 from fewstep.disk.lock import check_free
 from fewstep.disk.plain import plain_yaml
 from fewstep.messages.errors import ConfigError
-from fewstep.records.identity import config_hash
+from fewstep.records.identity import config_hash, hash_of
 from fewstep.records.outcome import finished
-from fewstep.records.run_folders import command_of, goes_on
+from fewstep.records.run_folders import command_of, goes_on, jobs
 
 
 START = (LOCK, "config.yaml", "overrides.yaml", ".hydra", "metrics.csv", "checkpoints")
@@ -81,7 +81,7 @@ def check_sweep(folder: Path) -> None:
     names = _inside(folder)
     another = "Choose another one with hydra.sweep.dir=..., or a name for the sweep with name=..."
     foreign = [n for n in names if not n.isdecimal() and not _matches(n, SWEEP)]
-    if foreign and ("multirun.yaml" not in names or "config.yaml" in names):
+    if foreign and ("config.yaml" in names or not _of_a_sweep(folder)):
         raise ConfigError(
             f"hydra.sweep.dir={folder}: is not a sweep's folder, it holds {_listed(foreign)}. "
             f"{another}"
@@ -106,6 +106,12 @@ def check_output(folder: Path, key: str, own: tuple[str, ...] = ()) -> None:
             f"{key}{folder}: is not empty, it holds {_listed(names)}. Name another folder with "
             f"{key}..."
         )
+
+
+def _of_a_sweep(folder: Path) -> bool:
+    """Whether a sweep has been in a folder: a search leaves its results at its end alone, and
+    before that its jobs."""
+    return any((folder / name).exists() for name in OF_A_SWEEP) or any(map(hash_of, jobs(folder)))
 
 
 def _inside(folder: Path) -> list[str]:

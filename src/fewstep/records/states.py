@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import errno
+import fcntl
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fewstep.disk.lock import in_use
-from fewstep.messages.errors import ConfigError
+from fewstep.disk.files import plain_file
+from fewstep.disk.lock import NAME as LOCK
 from fewstep.records.asked import words_of
 from fewstep.records.job_record import read_record
 from fewstep.records.outcome import damage, finished
@@ -15,10 +16,12 @@ from fewstep.records.pace import Pace, read_pace
 from fewstep.records.run_folders import jobs
 
 
-UNKNOWN = Pace()
-FINISHED, RUNNING, WAITING, FAILED, STOPPED, DAMAGED = STATES = (
-    "finished", "running", "waiting", "failed", "stopped", "damaged",
+NOWHERE = Pace()
+FINISHED, RUNNING, WAITING, FAILED, STOPPED, DAMAGED, UNKNOWN = STATES = (
+    "finished", "running", "waiting", "failed", "stopped", "damaged", "unknown",
 )  # fmt: skip
+NO_LINK = (errno.ELOOP, errno.EINVAL, errno.ENXIO)
+"""What is said of a link, a pipe or a socket in a lock's place, which no process of ours holds."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class State:
     folder: Path
     state: str
     """One of `STATES`."""
-    pace: Pace = UNKNOWN
+    pace: Pace = NOWHERE
     reason: str = ""
     """Why it failed, or what is damaged."""
     words: tuple[str, ...] = ()
@@ -44,24 +47,38 @@ def of_sweep(sweep: Path) -> list[State]:
     return [replace(s, words=tuple(w for w in s.words if w not in shared)) for s in found]
 
 
-def of_run(folder: Path, in_a_sweep: bool = False) -> State:
-    """Of one run; `in_a_sweep` that is at work, which comes to it if it has not yet."""
+def of_run(folder: Path, in_a_sweep: bool | None = False) -> State:
+    """Of one run; `in_a_sweep` that is at work, which comes to it if it has not yet. None where it
+    cannot be told whether that is at work."""
     words = tuple(words_of(folder) or ())
     if finished(folder):
         return State(folder, FINISHED, words=words)
-    pace, record = read_pace(folder), read_record(folder)
-    if _at_work(folder):
+    pace, record, at_work = read_pace(folder), read_record(folder), _at_work(folder)
+    if at_work:
         return State(folder, RUNNING, pace, words=words)
     pace = Pace(pace.meta_iteration, pace.of)
     if record.get("state") == FAILED:
         return State(folder, FAILED, pace, str(record.get("reason") or "no reason is known"), words)
-    if (wrong := damage(folder)) and record.get("state") != STOPPED:
+    if record.get("state") == STOPPED:
+        return State(folder, STOPPED, pace, words=words)
+    if at_work is None:
+        return State(folder, UNKNOWN, pace, words=words)
+    if wrong := damage(folder):
         return State(folder, DAMAGED, pace, wrong, words)
-    stopped = record.get("state") == STOPPED or not in_a_sweep
-    return State(folder, STOPPED if stopped else WAITING, pace, words=words)
+    rest = {True: WAITING, False: STOPPED, None: UNKNOWN}
+    return State(folder, rest[in_a_sweep], pace, words=words)
 
 
-def _at_work(folder: Path) -> bool:
-    with suppress(OSError, ConfigError):  # of somebody else, or with a link in the lock's place
-        return in_use(folder)
+def _at_work(folder: Path) -> bool | None:
+    """Whether a process is in a folder; None where nobody may tell, as in somebody else's.
+
+    It asks for a share in the lock, for which it is enough to be let read it.
+    """
+    try:
+        with open(folder / LOCK, "rb", opener=plain_file) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        return False if isinstance(error, FileNotFoundError) or error.errno in NO_LINK else None
     return False

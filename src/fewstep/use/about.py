@@ -25,6 +25,18 @@ LARGEST = 64 << 20
 """Bytes of a `classifier.json`; a larger one is none."""
 
 
+def not_ours(folder: Path) -> str | None:
+    """The file of somebody else's in the place of one of a classifier, if there is one."""
+    there = [name for name in (ABOUT, WEIGHTS) if (folder / name).exists()]
+    if not there:
+        return None
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return there[0]
+    return None if isinstance(about, dict) and {*KEYS} <= about.keys() else there[0]
+
+
 def read(folder: Path) -> dict[str, Any]:
     """What `classifier.json` says, checked.
 

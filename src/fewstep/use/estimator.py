@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fewstep.use.classifier import Classifier
 from fewstep.use.initialization import Initialization
@@ -22,7 +22,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
     `GridSearchCV`.
 
     Args:
-        init: a name, run or checkpoint as `fewstep.load` takes it, or what that gives.
+        init: a name, run or checkpoint as `fewstep.load` takes it, or what that gives; of a
+            pretrained network `head` and `steps` are all that it takes.
         steps: inner steps; None is the initialization's own, as for the others.
         batch_size: examples an inner step.
         head: where the last linear layer starts (`algorithm.inner.head`).
@@ -59,7 +60,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         given: Any = self.init
         init = given if hasattr(given, "adapt") else load(given)
         settings = {n: getattr(self, n) for n in ("steps", "batch_size", "head", "seed")}
-        _refuse_sparse(X)
+        self._check(X, reset=True)
         self.classifier_: Classifier = init.adapt(X, _labels(y), **settings)
         if self.calibrate:
             self.classifier_.evaluate()
@@ -71,25 +72,28 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of each picture or row: [n]."""
         check_is_fitted(self, "classifier_")
-        _refuse_sparse(X)
+        self._check(X)
         return self.classifier_.predict(X)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class: [n, N], in the order of `classes_`."""
         check_is_fitted(self, "classifier_")
-        _refuse_sparse(X)
+        self._check(X)
         return self.classifier_.predict_proba(X)
+
+    def _check(self, X: Any, reset: bool = False) -> None:
+        """Refuse what is sparse, and a table whose columns are not those that were fitted."""
+        if hasattr(X, "tocsr"):
+            raise TypeError(
+                "Sparse data was passed for X, but dense data is required: use X.toarray()"
+            )
+        validate_data(self, X, reset=reset, skip_check_array=True, ensure_2d=False)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         rows = isinstance(self.init, Initialization) and self.init.preparation is None
         tags.input_tags.two_d_array, tags.input_tags.three_d_array = rows, not rows
         return tags
-
-
-def _refuse_sparse(X: Any) -> None:
-    if hasattr(X, "tocsr"):
-        raise TypeError("Sparse data was passed for X, but dense data is required: use X.toarray()")
 
 
 def _labels(y: Any) -> Any:

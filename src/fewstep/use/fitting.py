@@ -87,13 +87,24 @@ def _best(found: Found, values: Mapping[str, Any]) -> tuple[Classifier, list[str
     reading = reading_of(values)
     colour, pictures = coloured(found, reading), Sorted(found, reading)
     possible = auto.candidates(colour, values["backbone.weights"], None, values["backbone.size"])
+    size, networks = values["backbone.size"], [n for n, _ in possible if n.startswith(BACKBONE)]
+    if size is not None and not networks:
+        raise ConfigError(
+            f"backbone.size={size}: is of pretrained networks, and none is at hand. Name one, as "
+            "init=timm:NAME, or leave it out"
+        )
     tried = []
     for name, make in possible if values["evaluate"] else possible[:1]:
         classifier = _fit(_with_settings(make(), values), pictures, values)
         tried.append((name, classifier, classifier.expected))
     place = auto.best(tried) if len(tried) > 1 else 0
     lines = [auto.comparison(tried)] if len(tried) > 1 else []
-    if colour and not any(name.startswith(BACKBONE) for name, *_ in tried):
+    if len(possible) > len(tried):
+        lines.append(
+            f"the first of {len(possible)} that could be tried: with evaluate=false none is held "
+            "against the others"
+        )
+    if colour and not networks:
         lines.append(
             "these are colour pictures, and no pretrained network is at hand, which tells "
             "photographs far better: pip install 'fewstep[vision]', and init=timm:NAME"

@@ -69,13 +69,13 @@ def pixels_of(images: Any, preparation: Preparation) -> Tensor:
             f"images: an array of shape {tuple(images.shape)}, a single picture [H, W, C]. "
             "Give images[None]"
         )
-    made, masks = [], []
+    made, highest = [], []
     for place, one in enumerate(images):
         made.append(preparation.pixels(_image(one, place)))
-        masks.append(_is_mask(one))
+        highest += _highest(one)
     if not made:
         raise ConfigError(f"images: there are none. Give {KINDS}")
-    if all(masks):
+    if highest and max(highest) == 1:
         raise ConfigError(
             "images: all hold 0 and 1 alone as uint8, where white is 255, so that all are black. "
             "Give bool, or 0 to 255"
@@ -83,10 +83,10 @@ def pixels_of(images: Any, preparation: Preparation) -> Tensor:
     return torch.from_numpy(np.stack(made))
 
 
-def _is_mask(one: Any) -> bool:
-    """Whether its pixels are bytes of which none is more than just not black."""
+def _highest(one: Any) -> list[int]:
+    """The highest of its pixels, where these are bytes: 1 is just not black, and of a mask."""
     known = isinstance(one, np.ndarray | Tensor) and one.dtype in (np.uint8, torch.uint8)
-    return known and int(one.max()) == 1
+    return [int(one.max())] if known else []
 
 
 def _listed(images: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewstep.core.types import SPLITS
 from fewstep.data.images.decode import Reading, limited, opened
 from fewstep.data.images.decoding import Picture, bytes_of, decoded, opened_archives
 from fewstep.data.images.parallel import in_order
@@ -21,16 +23,29 @@ from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
 
 
+KEY = re.compile(r"(?<![\w./\\-])dataset\.([a-z_]+)(?![\w./\\-])")
+"""A key of a dataset in a message."""
+
+
 def by_class(root: str) -> dict[str, list[Picture]]:
     """The pictures of each class under a folder or an archive, in any usual layout.
 
     Raises:
-        ConfigError: there is no such thing, fewer than two classes, or a class without a picture.
+        ConfigError: there is no such thing, fewer than two classes, a class without a picture, or
+            one that is divided into pictures to train on and to test on.
     """
     try:
-        found = layouts.find(expanded(root, "pictures")).classes
+        whole = layouts.find(expanded(root, "pictures"))
     except (OSError, ValueError) as error:
         raise ConfigError(own_words(str(error))) from None
+    if whole.clash:
+        parts = [name for name in SPLITS if name in (whole.parts or ())]
+        raise ConfigError(
+            f"pictures={root}: has its classes in {' and in '.join(parts)}, and a "
+            f"classifier would be tested on what it has seen. Give one of these, as pictures="
+            f"{root}/train"
+        )
+    found = whole.classes
     for name, pictures in found.items():
         if not pictures:
             raise ConfigError(
@@ -112,5 +127,5 @@ def streamed(
 
 
 def own_words(text: str) -> str:
-    """An error of a dataset in the words of a command that has no dataset."""
-    return text.replace("dataset.root", "pictures").replace("dataset.", "")
+    """An error of a dataset in the words of a command that has no dataset; names of files stay."""
+    return KEY.sub(lambda found: "pictures" if found[1] == "root" else found[1], text)

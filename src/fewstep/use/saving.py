@@ -18,7 +18,7 @@ from fewstep.data.row_preparation import RowPreparation
 from fewstep.disk.files import replacing
 from fewstep.messages.errors import ConfigError
 from fewstep.records.results import finite_only, write_json
-from fewstep.use.about import ABOUT, DIGEST, SCHEMA, WEIGHTS, digest
+from fewstep.use.about import ABOUT, DIGEST, SCHEMA, WEIGHTS, digest, not_ours
 from fewstep.use.expected import Expected
 from fewstep.use.network import Fixed
 from fewstep.use.origin import Origin
@@ -52,7 +52,8 @@ def save(classifier: Kept, folder: Path) -> Path:
     """Write a classifier into a folder of its own.
 
     Raises:
-        ConfigError: classes that JSON has no word for, or a network without a configuration.
+        ConfigError: classes that JSON has no word for, or a network without a configuration; or
+            files of these names that are no classifier's.
         CannotWrite: naming the path, the reason and the fix.
     """
     for label in classifier.classes:
@@ -61,6 +62,11 @@ def save(classifier: Kept, folder: Path) -> Path:
                 f"classes: {label!r} is a {type(label).__name__}, which a file cannot hold. Adapt "
                 "with texts or numbers as labels"
             )
+    if others := not_ours(folder):
+        raise ConfigError(
+            f"folder={folder}: its {others} is of something else, and nothing of yours is "
+            "overwritten. Name a folder that is not there, or remove it"
+        )
     origin, preparation = classifier.origin, classifier.preparation
     if not origin.model:
         raise ConfigError(

@@ -13,11 +13,13 @@ import torch
 
 pytest.importorskip("timm")
 
+from sklearn.base import clone
 from tiny_backbone import NAME, pictures
 from torch import nn
 
 import fewstep
 from fewstep.use.backbone.heads import HEADS
+from fewstep.use.estimator import FewShotClassifier
 
 
 IMAGES, LABELS = pictures("abc", 4)
@@ -92,6 +94,16 @@ def test_a_saved_one_needs_timm(backbone, tmp_path: Path, monkeypatch: pytest.Mo
             "once. Leave batch_size out",
         ),
         ({"steps": -1}, "steps=-1: must be a whole number of at least 0"),
+        (
+            {"steps": 7},
+            "steps=7: head=prototypes of timm:test_resnet takes none. Use head=steps, or leave "
+            "steps out",
+        ),
+        (
+            {"steps": 7, "head": "logistic"},
+            "steps=7: head=logistic of timm:test_resnet takes none. Use head=steps, or leave steps "
+            "out",
+        ),
     ],
 )
 def test_settings_that_it_has_not(backbone, settings: dict, text: str) -> None:
@@ -117,3 +129,12 @@ def test_one_picture_a_class_and_many_classes(backbone) -> None:
 def test_the_card_says_what_it_is(backbone) -> None:
     assert "squeezed to 32x32" in backbone.card
     assert backbone.origin.sha256[:16] in backbone.card
+
+
+def test_scikit_learn_takes_a_pretrained_network(backbone) -> None:
+    made = FewShotClassifier(backbone, head="logistic").fit(IMAGES, LABELS)
+    told = backbone.adapt(IMAGES, LABELS, head="logistic", seed=1)
+    assert np.array_equal(made.predict_proba(IMAGES), told.predict_proba(IMAGES))
+    assert clone(made).init is backbone  # and not a copy of all its weights
+    with pytest.raises(ValueError, match=r"^batch_size=5: timm:test_resnet is frozen"):
+        FewShotClassifier(backbone, batch_size=5).fit(IMAGES, LABELS)

@@ -43,6 +43,11 @@ def find(folder: Path) -> Tables | None:
     return found if len(found) > 1 else {"": found["train"]}
 
 
+def is_table(file: Path) -> bool:
+    """Whether a file is a table of labels, by its ending and its titles."""
+    return file.suffix.lower() in SUFFIXES and tables.is_table(file, str(file))
+
+
 def explain(folder: Path) -> None:
     """Raise ValueError if a folder has a file that would be such a table but for its titles."""
     for path in _named(folder).values():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from warnings import warn
 
 from fewstep.data.images import pictures
 from fewstep.data.images.pictures import Classes, Picture
 from fewstep.data.layouts import labelled, places
 from fewstep.data.layouts.given_splits import Found, check_once, split_of, together
+from fewstep.disk.archives import archive
+from fewstep.messages.errors import some
 
 
 def find(root: Path) -> Found:
@@ -27,12 +30,33 @@ def find(root: Path) -> Found:
         return _in_archive(pictures.find_classes(root), root)
     place = places.top(root, lambda folder: bool(_splits(folder) or labelled.find(folder)))
     if splits := _splits(place):
+        _tell_left_out(place)
         return together({s: pictures.find_classes(f) for s, f in splits.items()}, str(root))
     if found := labelled.find(place):
         return labelled.read(place, found)
     if len(places.subfolders(place)) < 2:
         labelled.explain(place)
-    return _in_archive(pictures.find_classes(place), place)
+    found = pictures.find_classes(place)
+    if places.subfolders(place):
+        _tell_left_out(place)
+    return _in_archive(found, place)
+
+
+def _tell_left_out(place: Path) -> None:
+    """Say which files beside the folders of classes might have been meant, and are not read."""
+    left = [
+        path.name
+        for path in places.entries(place)
+        if path.is_file()
+        and (_is_image(path) or archive.is_archive(path) or labelled.is_table(path))
+    ]
+    if left:
+        files, them = ("files", "them") if len(left) > 1 else ("file", "it")
+        warn(
+            f"{place}: {len(left)} {files} beside the folders of its classes not read "
+            f"({some(left, 3)}): each folder is a class. Move {them} into one, or away",
+            stacklevel=3,
+        )
 
 
 def _splits(folder: Path) -> dict[str, Path] | None:

@@ -4,9 +4,11 @@ The key of an entry is a hash of everything that it depends on, so a changed set
 makes a new entry and nothing ever has to be invalidated. What an entry is on disk, and when it is
 believed, `entries` knows.
 
-A source file is told by its name, size and time; a zip file by the checksums in its directory and
-a gzip file by that at its end too, for those cost nothing to read. So a loose image that is
-changed with its size and its time kept goes unnoticed: `fewstep cache clear=NAME` has it read anew.
+A source file is told by its name, size and time, and by how it begins and ends: times are worth
+little where a tar or a copy has set them, and a folder may be another's by its new name. A zip file
+is told by the checksums in its directory, a gzip file by that at its end. So a long file that is
+changed in its middle alone, with its size and its time kept, goes unnoticed: `fewstep cache
+clear=NAME` has it read anew.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ NAME_LENGTH = 200
 
 NO_HOME = "Set FEWSTEP_CACHE to a folder for the cache"
 
+ENDS = 4096
+"""Bytes at either end of a file that is no archive, by which it is told from others."""
 END = struct.Struct("<4s8xI6x")
 """The end of a zip file: its mark, and the bytes of the directory in front of it."""
 BETWEEN = 76
@@ -106,12 +110,10 @@ def _plain(name: str) -> str:
 
 
 def fingerprint(path: Path) -> list[Any]:
-    """A source file's name, size in bytes and time of change in ns, for a cache key; of a zip or
-    gzip file what it says of its contents too."""
+    """A source file's name, size in bytes, time of change in ns and a checksum of its ends, for a
+    cache key; of a zip or gzip file what it says of its contents instead."""
     stat = path.stat()
-    known = [path.name, stat.st_size, stat.st_mtime_ns]
-    seal = _seal(path, stat.st_size)
-    return known if seal is None else [*known, seal]
+    return [path.name, stat.st_size, stat.st_mtime_ns, _seal(path, stat.st_size)]
 
 
 class TooMany(Exception):
@@ -159,15 +161,16 @@ def _check_room(name: str, folder: Path, needed: int) -> None:
         )
 
 
-def _seal(path: Path, size: int) -> int | None:
+def _seal(path: Path, size: int) -> int:
     """The checksum that an archive carries: of a zip file its whole directory, which has one of
-    every member; of a gzip file the last eight bytes. None of any other file."""
+    every member; of a gzip file the last eight bytes. Of any other file one of its two ends."""
     with path.open("rb") as file:
-        mark = file.read(2)
-        if mark == b"\x1f\x8b" and size > 8:
+        head = file.read(ENDS)
+        if head[:2] == b"\x1f\x8b" and size > 8:
             return zlib.crc32(_read_at(file, size - 8, 8))
-        if mark != b"PK":
-            return None
+        if head[:2] != b"PK":
+            start = max(ENDS, size - ENDS)
+            return zlib.crc32(_read_at(file, start, ENDS) if size > ENDS else b"", zlib.crc32(head))
         first = max(0, size - END.size - 0xFFFF)  # a comment may follow the end
         tail = _read_at(file, first, size - first)
         found = tail.rfind(b"PK\5\6")

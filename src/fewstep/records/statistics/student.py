@@ -12,18 +12,6 @@ def quantile95(freedom: float) -> float:
     return float(stdtrit(freedom, 0.975))
 
 
-def two_sided(mean: float, deviation: float, freedom: float) -> float:
-    """The p-value of a mean whose standard deviation was estimated, against zero.
-
-    A mean that is zero to rounding is no difference, also where nothing spreads.
-    """
-    from scipy.special import stdtr
-
-    if abs(mean) < 1e-12:
-        return 1.0
-    return float(2 * stdtr(freedom, -abs(mean) / deviation)) if deviation else 0.0
-
-
 def half_width(deviation: float, freedom: float) -> float:
     """Of the 95 % interval around a mean whose standard deviation was estimated."""
     return quantile95(freedom) * deviation if freedom else math.nan

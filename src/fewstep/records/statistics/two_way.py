@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from fewstep.records.statistics.student import half_width, two_sided
+from fewstep.records.statistics.student import half_width
+from fewstep.records.statistics.two_parts import Part, two_sided
 
 
 ROUNDING = 1e-12
@@ -57,6 +58,16 @@ class Spread(NamedTuple):
         return max(self._together**2 / squares, a)
 
     @property
+    def parts(self) -> tuple[Part, Part]:
+        """The two parts of that variance by which a p-value goes: the fewer of seeds and tasks with
+        their own degrees of freedom, and what the others add."""
+        cells = self.seeds * self.tasks
+        of_seeds, of_tasks = (self.seed, self.seeds - 1), (self.task, self.tasks - 1)
+        few, many = sorted((of_seeds, of_tasks), key=lambda part: part[1])
+        more = max(many[0] - self.rest, 0.0)
+        return Part(math.sqrt(few[0] / cells), few[1]), Part(math.sqrt(more / cells), many[1])
+
+    @property
     def single(self) -> float:
         """The standard deviation of one difference, that of one seed in one task."""
         seed = max(self.seed - self.rest, 0.0) / self.tasks
@@ -76,7 +87,8 @@ class Mean:
     half_width: float
     """Of its 95 % interval; not a number where nothing tells the spread."""
     p: float
-    """Two-sided, against zero; not a number likewise."""
+    """Two-sided, against zero; not a number likewise. It holds far out, where many comparisons are
+    judged (`two_parts`), and may be above 5 % though the interval just leaves zero out."""
     effect: float | None
     """The mean over the standard deviation of one difference: Cohen's d_z of one training in one
     task. Unlike p, it does not grow with more tasks. None where nothing spreads."""
@@ -94,7 +106,8 @@ def two_way(differences: Sequence[Sequence[float]] | np.ndarray) -> Mean:
     if min(d.shape) < 2:
         return _one_way(d.ravel(), mean)
     spread = mean_squares(d)
-    return known(mean, math.sqrt(spread.variance), spread.freedom, spread.single)
+    found = known(mean, math.sqrt(spread.variance), spread.freedom, spread.single)
+    return replace(found, p=chance(mean, spread.parts))
 
 
 def mean_squares(d: np.ndarray) -> Spread:
@@ -111,11 +124,24 @@ def mean_squares(d: np.ndarray) -> Spread:
     )
 
 
+def chance(mean: float, parts: tuple[Part, Part]) -> float:
+    """The p-value of a mean whose error has these parts, against zero.
+
+    A mean that is zero to rounding is no difference. Where nothing spreads, it is that of so many
+    figures of one sign: two that are equal are none that one could build on.
+    """
+    if abs(mean) < ROUNDING:
+        return 1.0
+    if not any(part.deviation > ROUNDING for part in parts):
+        return math.ldexp(1.0, -max(round(part.freedom) for part in parts))
+    return two_sided(mean, *parts)
+
+
 def known(mean: float, deviation: float, freedom: float, single: float | None = None) -> Mean:
     """A mean whose standard deviation was estimated with so many degrees of freedom."""
     if not freedom:
         return Mean(mean, math.nan, math.nan, None, 0)
-    p = two_sided(mean, deviation, freedom)
+    p = chance(mean, (Part(deviation, freedom), Part(0.0, freedom)))
     effect = mean / single if single is not None and single > ROUNDING else None
     return Mean(mean, half_width(deviation, freedom), p, effect, freedom)
 
@@ -126,12 +152,18 @@ def _one_way(values: np.ndarray, mean: float) -> Mean:
     return known(mean, single / math.sqrt(count), count - 1, single)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float], tried: int = 0) -> list[float]:
     """Holm's adjusted p-values (1979): below 0.05 are those that stand though so many were tried,
-    for the chance of any false one is 5 % at the most. What is not a number stays so, uncounted."""
+    for the chance of any false one is 5 % at the most. What is not a number stays so, uncounted.
+
+    Args:
+        p_values: of the comparisons.
+        tried: how many there were, if more than these: the others may all have been as unlikely.
+    """
     known_ones = sorted((p, place) for place, p in enumerate(p_values) if not math.isnan(p))
+    count = max(len(known_ones), tried)
     adjusted, highest = list(p_values), 0.0
     for done, (p, place) in enumerate(known_ones):
-        highest = max(highest, min(1.0, (len(known_ones) - done) * p))
+        highest = max(highest, min(1.0, (count - done) * p))
         adjusted[place] = highest
     return adjusted

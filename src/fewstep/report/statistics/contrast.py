@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from fewstep.records import measures
 from fewstep.records.statistics.intervals import Z95
-from fewstep.records.statistics.two_way import Mean, known, two_way
+from fewstep.records.statistics.two_parts import Part
+from fewstep.records.statistics.two_way import Mean, chance, known, two_way
 from fewstep.report.statistics.intervals import by_seed
 from fewstep.report.statistics.per_task import by_seed_and_task
 from fewstep.report.tables.table import Entry
@@ -37,7 +38,7 @@ class Contrast:
     half_width: float
     """Of its 95 % interval."""
     p: float
-    """Two-sided, against zero."""
+    """Two-sided, against zero; it holds far out too, where many comparisons are judged."""
     basis: str
     """What the interval is over."""
     effect: float | None = None
@@ -45,8 +46,8 @@ class Contrast:
 
     @property
     def told_apart(self) -> bool:
-        """Whether it is told apart from zero."""
-        return self.p < LEVEL
+        """Whether it is told apart from zero, by itself."""
+        return abs(self.mean) > self.half_width
 
     @property
     def above(self) -> bool:
@@ -64,7 +65,8 @@ def contrast(weights: Weights, curves: Curves) -> Contrast:
 
     It is over the seeds that all curves have. Where all met the same tasks, and the per-task
     figures are there, the interval is the two-way one of the sums of each seed in each task. Where
-    not, tasks count as independent in each curve, and the spread of the sums by seed is added.
+    not, tasks count as independent in each curve, and the spread of the sums by seed is added; that
+    of each curve's own seeds where they share none.
     """
     metric = measures.metric_of(next(iter(curves[name] for name in weights))[0])
     found, basis = _paired(weights, curves, metric) or _unpaired(weights, curves, metric)
@@ -96,16 +98,41 @@ def _unpaired(weights: Weights, curves: Curves, metric: str) -> tuple[Mean, str]
     )
     own = tasks / max(tasks - 1, 1)  # of the sample's variance, where the files have the tasks'
     over_tasks = own * sum((half / Z95) ** 2 for half in half_widths)
-    basis = f"unpaired: {_seeds(max(len(sums), 1))}, {tasks:,} tasks"
-    if len(sums) < 2:
+    part = Part(math.sqrt(over_tasks), max(tasks - 1, 1))
+    if len(sums) == 1:
+        basis = f"unpaired: one seed, {tasks:,} tasks"
+        return known(sums[0], part.deviation, tasks - 1), basis
+    if sums:
+        mean, seeds = statistics.fmean(sums), _over(sums)
+        basis = f"unpaired: {len(sums)} seeds, {tasks:,} tasks"
+    else:
         means = {name: statistics.fmean(found.values()) for name, found in values.items()}
-        mean = sums[0] if sums else sum(w * means[name] for name, w in weights.items())
-        return known(mean, math.sqrt(over_tasks), tasks - 1), basis
-    over_seeds = statistics.variance(sums) / len(sums)
-    total, a, b = over_tasks + over_seeds, len(sums) - 1, max(tasks - 1, 1)
-    squares = over_seeds**2 / a + over_tasks**2 / b
-    freedom = total**2 / squares if squares else a
-    return known(statistics.fmean(sums), math.sqrt(total), freedom), basis
+        mean = sum(weight * means[name] for name, weight in weights.items())
+        seeds = _apart([(weights[name], [*found.values()]) for name, found in values.items()])
+        counts = " and ".join(str(len(found)) for found in values.values())
+        basis = f"unpaired: {counts} seeds, none shared, {tasks:,} tasks"
+    if not seeds.freedom:
+        return known(mean, part.deviation, tasks - 1), basis
+    total = seeds.deviation**2 + over_tasks
+    squares = seeds.deviation**4 / seeds.freedom + over_tasks**2 / part.freedom
+    freedom = total**2 / squares if squares else seeds.freedom
+    found = known(mean, math.sqrt(total), freedom)
+    return replace(found, p=chance(mean, (seeds, part))), basis
+
+
+def _over(sums: Sequence[float]) -> Part:
+    """What the spread of some sums, one a seed, makes of the error of their mean."""
+    return Part(math.sqrt(statistics.variance(sums) / len(sums)), len(sums) - 1)
+
+
+def _apart(curves: Sequence[tuple[float, Sequence[float]]]) -> Part:
+    """The same of curves with weights that share no seed (Welch); of one with a single seed nobody
+    knows how others would do, and the rest stands for it."""
+    several = [(weight, values) for weight, values in curves if len(values) > 1]
+    squares = [(w**2 * statistics.variance(v) / len(v), len(v) - 1) for w, v in several]
+    total, parts = sum(s for s, _ in squares), sum(s**2 / f for s, f in squares)
+    freedom = total**2 / parts if parts else min((f for _, f in squares), default=0)
+    return Part(math.sqrt(total), freedom)
 
 
 def _width(entry: Entry, metric: str) -> float:

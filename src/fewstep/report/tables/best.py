@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,17 +50,23 @@ def is_loss(row: Row, protocol: str) -> bool:
 
 def best(table: Sequence[Row]) -> set[tuple[int, str]]:
     """`(id of a row, protocol)` of the best of each group of several, and of those that are not
-    told apart from it, with Holm's correction for all comparisons of the table: a table of
-    differences to a row that is the best in each group then says the same."""
-    found, others = set(), []
+    told apart from it.
+
+    Which one is the best the same figures have said, so that Holm's correction is for all pairs of
+    a table: of those that are not looked at as if each came first.
+    """
+    found, others, pairs = set(), [], 0
     for (_, protocol), rows in groups(table).items():
         if len(rows) > 1:
             sign = -1 if is_loss(rows[0], protocol) else 1
             top = max(rows, key=lambda row: sign * (estimate(row.cells[protocol]).mean or 0.0))
             found.add((id(top), protocol))
             others += [(top, row, protocol) for row in rows if row is not top]
-    adjusted = holm([ahead(*pair).p for pair in others])
-    for (_, row, protocol), p in zip(others, adjusted, strict=True):
-        if p >= LEVEL or math.isnan(p):
+            pairs += len(rows) * (len(rows) - 1) // 2
+    contrasts = [ahead(*pair) for pair in others]
+    adjusted = holm([one.p for one in contrasts], pairs)
+    for (top, row, protocol), one, p in zip(others, contrasts, adjusted, strict=True):
+        is_above = one.mean < 0 if is_loss(top, protocol) else one.mean > 0
+        if not (p < LEVEL and is_above):
             found.add((id(row), protocol))
     return found

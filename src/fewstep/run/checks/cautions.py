@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from torch import nn
 
@@ -18,9 +19,13 @@ from fewstep.run.experiment import Experiment, Recipe
 def warn(experiment: Experiment, training: bool = True) -> None:
     """Say what is most likely not meant or is slow, of a training or of a test alone, once for all
     ranks, and go on."""
+    tell(cautions(experiment) if training else cautions_of_test(experiment))
+
+
+def tell(texts: Iterable[str]) -> None:
+    """Say each once for all ranks."""
     others = outside()
-    found = cautions(experiment) if training else cautions_of_test(experiment)
-    for text in found if not others or others.rank == 0 else ():
+    for text in texts if not others or others.rank == 0 else ():
         print(f"note: {text}", file=sys.stderr)
 
 
@@ -91,3 +96,18 @@ def cautions_of_test(experiment: Experiment) -> Iterator[str]:
                 f"eval.settings[{place}].steps={setting.spec.steps}: rates that were learned for "
                 f"algorithm.inner.steps={inner.steps} may blow up beyond them. Use as many"
             )
+
+
+def of_paper(experiment: Experiment, own: Any, name: str) -> Iterator[str]:
+    """Whether drawings are on the other paper than those of the dataset, called `name`, that was
+    trained on: a classifier turns them over, and a test takes them as they are."""
+    knew, given = (
+        getattr(getattr(dataset, "preparation", None), "paper", None)
+        for dataset in (own, experiment.dataset)
+    )
+    if knew and given and knew != given:
+        yield (
+            f"dataset={experiment.source.name}: its drawings are on {given} paper, and the network "
+            f"was trained on {knew} ({name}). They are tested as they are, and most likely told "
+            "worse for it; fewstep adapt turns them over"
+        )

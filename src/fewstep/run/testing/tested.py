@@ -12,6 +12,7 @@ from fewstep.data.classes import by_name
 from fewstep.data.classes.split import ClassSplit
 from fewstep.messages.errors import ConfigError, some
 from fewstep.records import benchmarks
+from fewstep.run.checks.cautions import of_paper
 from fewstep.run.checks.dataset_contract import open_splits
 from fewstep.run.checks.preflight import Preflight
 from fewstep.run.checks.splits import check_setting
@@ -52,6 +53,8 @@ class Tested:
     """The dataset that the checkpoint was trained on, where it is another."""
     turned: bool = False
     """Whether it was trained on turned characters, whatever is tested."""
+    cautions: tuple[str, ...] = ()
+    """What is most likely not meant about its pictures."""
 
     @property
     def training(self) -> str:
@@ -91,7 +94,8 @@ def opened(experiment: Experiment, asked: Asked, content: Content) -> Tested:
     _check_tasks(splits[name], experiment, asked.elsewhere)
     turns = {n.rpartition("/rot")[2] for n in trained_on(content) if "/rot" in n}
     trained = _trained_on(splits, content) if asked.elsewhere else None
-    return Tested(splits, name, trained, turned=len(turns) > 1)
+    own = parts.dataset_of(content["config"]), build.build_source(content["config"]).name
+    return Tested(splits, name, trained, len(turns) > 1, tuple(of_paper(experiment, *own)))
 
 
 def _own(experiment: Experiment, asked: Asked, content: Content) -> dict[str, Split]:

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from fewstep.data.images.preparation import Preparation
-from fewstep.messages.errors import ConfigError, did_you_mean
+from fewstep.messages.errors import ConfigError
 from fewstep.run.stored.weights import digest
 from fewstep.use.backbone import networks
 from fewstep.use.backbone.features import Features, Frozen
-from fewstep.use.backbone.heads import HEADS, Head
+from fewstep.use.backbone.heads import HEADS, Head, check_head
 from fewstep.use.classifier import Classifier
 from fewstep.use.inputs import pixels_of
 from fewstep.use.labels import classes_of
@@ -113,12 +113,8 @@ class Backbone:
                     f"{name}={value}: {self.origin.name} is frozen, and its head learns from all "
                     f"pictures at once. Leave {name} out"
                 )
-        if (head := known.get("head", self.head)) not in HEADS:
-            raise ConfigError(
-                f"head={head}: of {self.origin.name} it is one of {', '.join(HEADS)}."
-                f"{did_you_mean(str(head), HEADS)}"
-            )
         count = whole("steps", known.get("steps", self.steps), 0)
+        check_head(self.origin.name, known.get("head", self.head), known.get("steps"))
         return replace(self, **{**known, "steps": count})
 
     def inputs(self, images: Any) -> Tensor:
@@ -129,24 +125,25 @@ class Backbone:
         """
         return pixels_of(images, self.preparation)
 
-    def adapt(
-        self, images: Any, labels: Any, *, head: str | None = None, steps: int | None = None
-    ) -> Classifier:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Backbone:
+        """Itself: nothing changes a frozen network, and estimators are cloned often."""
+        return self
+
+    def adapt(self, images: Any, labels: Any, **settings: Any) -> Classifier:
         """A classifier of the given classes: a plain network, the frozen one and its head.
 
         Args:
             images: as those of `Initialization.adapt`.
             labels: n hashable values; any number of classes from two, of unequal sizes if need be,
                 one picture a class is enough.
-            head: `prototypes` (class means), `logistic` (scikit-learn's regression), or `steps`
-                (gradient steps from the prototypes).
-            steps: how many of those.
+            settings: `head`, which is `prototypes` (class means), `logistic` (scikit-learn's
+                regression), or `steps` (gradient steps from the prototypes); and `steps`, how many
+                of those.
 
         Raises:
             ValueError: naming what is wrong with which picture or label, and the fix.
         """
-        chosen = self.with_settings(head=head, steps=steps)
-        return chosen.adapt_kept(self.inputs(images), labels)
+        return self.with_settings(**settings).adapt_kept(self.inputs(images), labels)
 
     @as_usual()
     def adapt_kept(self, kept: Tensor, labels: Any) -> Classifier:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fewstep.core.class_means import class_means
+from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.use.way import Curve
 
 
@@ -61,8 +62,28 @@ def steps(x: Tensor, y: Tensor, ways: int, steps: int) -> tuple[nn.Linear, Curve
     return made.requires_grad_(False), curve
 
 
-HEADS: dict[str, Head] = {"prototypes": prototypes, "logistic": logistic, "steps": steps}
+STEPPED = "steps"
+"""The one head whose steps can be chosen."""
+HEADS: dict[str, Head] = {"prototypes": prototypes, "logistic": logistic, STEPPED: steps}
 """The simplest first."""
+
+
+def check_head(name: str, head: str, steps: int | None) -> None:
+    """Refuse a head that the network called `name` has not, or `steps` of one that takes none.
+
+    Raises:
+        ConfigError: naming those that there are.
+    """
+    if head not in HEADS:
+        raise ConfigError(
+            f"head={head}: of {name} it is one of {', '.join(HEADS)}."
+            f"{did_you_mean(str(head), HEADS)}"
+        )
+    if steps is not None and head != STEPPED:
+        raise ConfigError(
+            f"steps={steps}: head={head} of {name} takes none. Use head={STEPPED}, or leave steps "
+            "out"
+        )
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
