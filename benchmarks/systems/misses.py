@@ -7,10 +7,6 @@ MISSES: dict[tuple[str, str], str] = {
     ("focusft", "causal fine-tuning: at least 95 % in contexts of 32"): (
         "the mean is above it, and three seeds are too few for its interval"
     ),
-    ("focusft", "eta = 1 is below fine-tuning, 32 causal"): (
-        "it is beyond the interval by itself, with p = 0.06 after Holm's correction for the three "
-        "that are asked for"
-    ),
     **{
         ("ifwi", f"meta-learned, 5 steps are ahead of 40 from a random start, {named}"): (
             f"it is so in each seed, by {least} to {most}: three random starts are too few"

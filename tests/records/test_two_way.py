@@ -47,11 +47,11 @@ def test_the_variance_and_its_degrees_of_freedom(
 
 
 def test_an_interval_by_hand() -> None:
-    """Mean 3, variance 1 with two degrees of freedom: 4.303. Seeds spread by nothing, what tasks
-    add is (6 - 2) / 6 with two: t = 3 / sqrt(2 / 3) has p = 0.06674."""
+    """Mean 3, variance 1 with two degrees of freedom: 4.303; t = 3 has p = 0.0955, more than what
+    tasks add to seeds that spread by nothing."""
     found = two_way(TABLE)
     assert (found.mean, found.half_width) == pytest.approx((3.0, 4.3027), abs=1e-4)
-    assert found.p == pytest.approx(0.06674, abs=1e-5)
+    assert found.p == pytest.approx(0.09547, abs=1e-5)
     # One difference: rest 2, of tasks (6 - 2) / 2, of seeds none below zero.
     assert found.effect == pytest.approx(3 / math.sqrt(2 + 2))
 
@@ -196,11 +196,6 @@ def test_of_many_comparisons_without_a_difference_few_are_told(seeds: int) -> No
         first, *rows = task + seed + random.normal(size=(6, seeds, 300))
         false += min(holm([two_way(row - first).p for row in rows])) < 0.05
     assert false / 200 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
-
-
-def test_more_comparisons_than_are_given_count_all() -> None:
-    assert holm([0.001, 0.002], 10) == pytest.approx([0.01, 0.018])
-    assert holm([0.001, 0.002], 1) == pytest.approx([0.002, 0.002])
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ from fewstep import report
 from fewstep.commands import report as report_command
 from fewstep.records.identity import recipe_hash
 from fewstep.report.runs.gather import Run, logged, reached
-from fewstep.report.statistics.intervals import estimate, p_value, show
+from fewstep.report.statistics.contrast import Contrast
+from fewstep.report.statistics.intervals import difference, estimate, p_value, show
 
 
 def results(seed: int, acc: float | None, **changed) -> dict:
@@ -206,6 +207,52 @@ def test_a_regression_reports_its_loss() -> None:
     assert show(estimate([{"seed": 0, "loss": 0.5, "loss_ci95": 0.25}])) == "0.5000 ± 0.2500"
 
 
+@pytest.mark.parametrize(
+    ("loss", "half", "told"),
+    [
+        (2.03e-6, 1.4e-7, "2.03e-06 ± 1.4e-07"),
+        (3e-5, 6e-5, "3.0e-05 ± 6.0e-05"),
+        (0.0123, 1e-5, "0.012300 ± 0.000010"),
+        (2.72627e19, 1.1e18, "2.73e+19 ± 1.1e+18"),
+        (2e6, 1.5e4, "2.000e+06 ± 1.5e+04"),
+        (0.0123, 1e-12, "0.0123 ± 0.0000"),
+        (0.0, 0.0, "0.0000 ± 0.0000"),
+        (0.0, 2e-7, "0 ± 2.0e-07"),
+        (0.0001, 0.0001, "0.0001 ± 0.0001"),
+        (999999.0, 3.0, "999999.0000 ± 3.0000"),
+    ],
+)
+def test_four_decimals_of_a_loss_give_way_where_they_would_hide_it(
+    loss: float, half: float, told: str
+) -> None:
+    assert show(estimate([{"seed": 0, "loss": loss, "loss_ci95": half}])) == told
+
+
+@pytest.mark.parametrize(
+    ("mean", "half", "told"),
+    [
+        (-1e-6, 2e-7, "-1.00e-06 ± 2.0e-07"),
+        (2e-5, 0.0034, "+0.0000 ± 0.0034"),
+        (-0.25, 0.0142, "-0.2500 ± 0.0142"),
+        (3e-7, math.nan, "+3.000e-07 ± nan"),
+        (5e19, 1e19, "+5.0e+19 ± 1.0e+19"),
+    ],
+)
+def test_a_difference_of_losses_may_be_zero_within_its_interval(
+    mean: float, half: float, told: str
+) -> None:
+    assert difference(Contrast(mean, half, 0.5, ""), 4) == told
+
+
+@pytest.mark.parametrize(
+    ("half", "told"),
+    [(0.25, "0.5000 ± 0.2500 (seeds ± 0.0000)"), (1e-5, "0.500001 ± 0.000010 (seeds ± 0.000006)")],
+)
+def test_a_small_spread_over_seeds_beside_another_is_none(half: float, told: str) -> None:
+    runs = [{"seed": s, "loss": 0.5 + s * 1e-6, "loss_ci95": half} for s in (0, 1)]
+    assert show(estimate(runs)) == told
+
+
 def test_the_files_of_a_report(tmp_path: Path, capsys) -> None:
     curve = {"steps": [0, 1, 5], "acc": [0.2, 0.6, 0.8], "acc_ci95": [0.1, 0.1, None]}
     folder = write(tmp_path / "a", results(0, 0.8, curve=curve))
@@ -280,6 +327,54 @@ def test_files_beside_the_results_are_not_taken_for_results(tmp_path: Path) -> N
     assert len(report.read([tmp_path, folder, folder / "results.json"])) == 1
 
 
+def test_runs_behind_links_are_read_and_each_once(tmp_path: Path) -> None:
+    """Of a run that is here by two names its own is told, whichever comes first; links that go
+    round end."""
+    for place in ("shown/z", "else/m", "else/deep/n"):
+        write(tmp_path / place, results(0, 0.8))
+    shown = tmp_path / "shown"
+    (shown / "a").symlink_to("z")
+    (shown / "b").symlink_to(tmp_path / "else")
+    (tmp_path / "else" / "round").symlink_to(shown)
+    (shown / "up").symlink_to(shown)
+    found = [str(run.folder.relative_to(shown)) for run in report.read([shown])]
+    assert found == ["b/deep/n", "b/m", "z"]
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch, capsys) -> None:
+    """A folder that is closed to us, and links to what is gone: any may have been a run; but what
+    lies in the directory of a run is no further one."""
+    folder = write(tmp_path / "s" / "0", results(0, 0.8))
+    write(tmp_path / "s" / "1", results(1, 0.8))
+    (folder / "notes").symlink_to("gone")
+    for name in ("gone", "self"):
+        (tmp_path / "s" / f"to_{name}").symlink_to(f"to_{name}" if name == "self" else name)
+    scan = os.scandir
+
+    def closed(path):
+        if str(path).endswith("1"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert report_command.main([str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    top = tmp_path / "s"
+    assert "1 of 1 runs finished; 3 folders cannot be read" in lines
+    start = lines.index("Without results:")
+    assert lines[start + 2 : start + 6] == [
+        f"- {top}/1: cannot be read (Permission denied)",
+        f"- {top}/to_gone: cannot be read (a link to gone: No such file or directory)",
+        f"- {top}/to_self: cannot be read (a link to to_self: Too many levels of symbolic links)",
+        "",
+    ]
+    assert report_command.main([str(top / "1")]) == 2
+    assert (
+        f"fewstep: {top}/1: cannot be read (Permission denied), and no other run is here. Let it "
+        "be read, or leave it out\n"
+    ) == capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -348,6 +443,17 @@ def test_a_report_that_cannot_be_ended_leaves_the_one_before(tmp_path: Path, mon
     (out / ".part" / "report.md").write_text("of a report that was killed")
     assert report_command.main(words) == 0
     assert {file.name for file in out.iterdir()} == set(before)
+
+
+def test_a_report_leaves_no_text_of_an_earlier_one_beside_it(tmp_path: Path) -> None:
+    folder, out = write(tmp_path / "a", results(0, 0.8)), tmp_path / "out"
+    more = {"report.tex", "marl_eval.json"}
+    assert report_command.main([str(folder), "--out", str(out), "--latex", "--marl-eval"]) == 0
+    assert more <= {file.name for file in out.iterdir()}
+    assert report_command.main([str(folder), "--out", str(out), "--marl-eval"]) == 0
+    assert more & {file.name for file in out.iterdir()} == {"marl_eval.json"}
+    assert report_command.main([str(folder), "--out", str(out)]) == 0
+    assert not more & {file.name for file in out.iterdir()}
 
 
 def test_who_asks_for_a_picture_keeps_the_windows_that_they_have() -> None:

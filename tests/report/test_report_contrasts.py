@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytest
 from made_rows import run
 
@@ -36,7 +37,7 @@ def test_rows_that_share_no_seed_are_held_against_each_other_by_the_spread_of_th
 
 def test_of_one_seed_each_that_are_not_the_same_tasks_alone_are_known() -> None:
     found = contrast({"a": 1, "b": -1}, {"a": curve({1: 0.6}), "b": curve({2: 0.5})})
-    assert found.basis == "unpaired: 1 and 1 seeds, none shared, 1,000 tasks"
+    assert found.basis == "unpaired: one seed each, none shared, 1,000 tasks"
     assert found.half_width == pytest.approx(2.0 * 2**0.5, rel=0.01)
 
 
@@ -65,9 +66,12 @@ def test_a_row_that_is_better_over_the_shared_seeds_is_bold_beside_the_highest_m
     assert bold(tmp_path / "b", {"reptile": {1: 0.7}, "fomaml": {1: 0.6}}) == {"reptile"}
 
 
-def test_the_best_of_many_is_no_row_that_was_asked_for_before(tmp_path) -> None:
-    """0.04 apart with 0.0144 for a deviation: p = 0.006, which five comparisons with one row would
-    tell, and 15 pairs of six rows do not."""
-    accs = {name: {1: 0.60} for name in ("maml", "fomaml", "boil", "anil", "sign_maml")}
-    assert bold(tmp_path, {"reptile": {1: 0.64}, **accs}) == {"reptile", *accs}
-    assert bold(tmp_path / "two", {"reptile": {1: 0.64}, "maml": {1: 0.60}}) == {"reptile"}
+def test_the_row_that_is_truly_the_best_is_among_the_bold(tmp_path) -> None:
+    """Of six, 300 times: Holm's correction is enough for this one, whichever comes out first."""
+    random, lost = np.random.default_rng(0), 0
+    names = ("maml", "fomaml", "boil", "anil", "sign_maml", "reptile")
+    for number in range(300):
+        means = 0.6 + 0.02 / 1.96 * random.normal(size=6) + 0.001 * np.arange(6)
+        accs = {name: {1: float(acc)} for name, acc in zip(names, means, strict=True)}
+        lost += names[-1] not in bold(tmp_path / str(number), accs)
+    assert lost <= 15

@@ -305,7 +305,7 @@ def test_curves_without_a_seed_in_common_are_held_against_each_other_by_tasks() 
     told = contrast({"a": 1, "b": -1}, {row["label"]: row.cells["inductive"] for row in found})
     assert told.mean == pytest.approx(10.0)
     assert told.half_width == pytest.approx(1.96 * 2**0.5, abs=2e-3)
-    assert told.basis == "unpaired: one seed, 10,000 tasks"
+    assert told.basis == "unpaired: one seed each, none shared, 10,000 tasks"
 
 
 def test_tasks_that_are_not_the_same_are_not_paired(tmp_path: Path) -> None:

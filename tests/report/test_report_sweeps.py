@@ -90,6 +90,49 @@ def test_what_has_no_results_is_named_with_its_reason(tmp_path: Path, configs, c
     assert f"- {tmp_path}/10 (FOMAML, seed 2): unfinished, {far}" in out
 
 
+def test_a_run_that_went_on_from_its_results_has_not_finished(
+    tmp_path: Path, configs, capsys
+) -> None:
+    """As `fewstep status` says; its figures are there, and told to be of the earlier end."""
+    for place, config in enumerate(configs.values()):
+        job(tmp_path / str(place), config, 0.6)
+        file = tmp_path / str(place) / "results.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "config": hashed(config)}))
+    later = {**configs["fomaml"], "max_meta_iterations": 40000}
+    (tmp_path / "1" / "config.yaml").write_text(yaml.safe_dump(later))
+    assert report_command.main([str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "1 of 2 runs finished; swept: algorithm" in lines
+    assert sum("60.00 ± 2.00" in line for line in lines) == 2
+    start = lines.index("Gone on since, and not finished:")
+    assert lines[start + 2] == (
+        f"- {tmp_path}/1 (FOMAML, seed 0): unfinished, at meta-iteration 1,230 of 40,000; its "
+        "figures here are of its earlier end, 2,000 meta-iterations"
+    )
+    assert "Without results:" not in lines
+
+
+def test_a_job_that_cannot_be_read_leaves_its_sweep_as_it_is(
+    tmp_path: Path, configs, capsys
+) -> None:
+    """Also where it is the first of several sections."""
+    job(tmp_path / "sweep" / "0", configs["reptile"], 0.6)
+    job(tmp_path / "sweep" / "1", configs["fomaml"], 0.7)
+    (tmp_path / "sweep" / "2").symlink_to("gone")
+    (tmp_path / "single").symlink_to("gone")
+    found = sections(report.read([tmp_path]))
+    assert [section.summary for section in found] == [
+        "2 of 2 runs finished; 2 folders cannot be read; swept: algorithm"
+    ]
+    job(tmp_path / "runs" / "a", configs["reptile"], 0.6)
+    (tmp_path / "runs" / "multirun.yaml").unlink()
+    found = sections(report.read([tmp_path]))
+    assert [[run.folder.name for run in section.unread] for section in found] == [
+        ["2"],
+        ["single"],
+    ]
+
+
 def test_a_sweep_in_which_nothing_has_finished(tmp_path: Path, configs, capsys) -> None:
     job(tmp_path / "0", configs["reptile"], None)
     assert report_command.main([str(tmp_path), "--paper"]) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import gzip
+import html
 import json
 import math
 import re
@@ -21,13 +22,16 @@ from tests.report import made_rows as made
 from fewstep import report
 from fewstep.commands import report as report_command
 from fewstep.config.compose import compose_config, plain
+from fewstep.messages.errors import ConfigError
 from fewstep.records.identity import hashed, recipe_hash
 from fewstep.records.packed import pack, unpack
 from fewstep.records.results import write_per_task
 from fewstep.report.notes import CLOSED, FINITE, OPEN, PERCENT, note
 from fewstep.report.sections import sections
+from fewstep.report.statistics.baseline import compared
+from fewstep.report.statistics.left_out import left_out
 from fewstep.report.tables.columns import caption, columns, grid
-from fewstep.report.tables.latex import cell, escaped
+from fewstep.report.tables.latex import cell, escaped, latex
 from fewstep.report.tables.work import counted, differences, work
 
 
@@ -60,6 +64,7 @@ def job(folder: Path, config: dict, accs: Sequence[float], **more: Any) -> Path:
     content |= {"dataset": "glyphs", "seed": config["seed"], "meta_iterations": 2000}
     content |= {"tasks_seen": tasks, "train_seconds": 12.4, "config": hashed(config)}
     content |= {"recipe_hash": recipe_hash(config), "command": "fewstep train -m x=1,2"}
+    content |= {"label": config.get("label")}
     entry |= more.pop("its", {})
     (folder / "results.json").write_text(json.dumps(content | more | {"results": [entry]}))
     return folder
@@ -264,7 +269,7 @@ def test_a_baseline_is_what_rows_are_held_against(tmp_path: Path, configs, capsy
         "| row | setting | protocol | difference | effect | p (Holm) | verdict | interval over |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *(
-            f"| {name} | 5-way 1-shot | inductive | +10.00 ± 0.00 |  | \\<1e-300 | better | "
+            f"| {name} | 5-way 1-shot | inductive | +10.00 ± 0.00 |  | 4e-12 | better | "
             "paired: 2 seeds, 40 tasks |"
             for name in ("Reptile", "FOMAML")
         ),
@@ -275,7 +280,7 @@ def test_a_baseline_is_what_rows_are_held_against(tmp_path: Path, configs, capsy
     verdicts = [line.split(" | ")[3:7] for line in other if "paired: " in line]
     assert verdicts == [
         ["+0.00 ± 0.00", "", "1.000", "not told apart"],
-        ["-10.00 ± 0.00", "", "\\<1e-300", "worse"],
+        ["-10.00 ± 0.00", "", "4e-12", "worse"],  # of 40 tasks, all of one sign
     ]
 
 
@@ -294,6 +299,25 @@ def test_of_a_loss_less_is_better(tmp_path: Path, configs, capsys) -> None:
     assert OPEN in out
     assert CLOSED not in out
     assert "| **0.2500 ± 0.0100** |" in out
+
+
+def test_differences_of_small_losses_are_not_told_to_be_none(tmp_path: Path) -> None:
+    runs = [
+        made.run(tmp_path / name, loss, metric="loss", label=name, meta_batch=place)
+        for place, (name, loss) in enumerate({"one": 3.02e-6, "other": 2.5e-6}.items())
+    ]
+    for run in runs:
+        for entry in run.content["results"]:
+            entry["loss_ci95"] = 1.4e-7
+    table = report.rows(runs)
+    assert [line[-1] for line in grid(table)[1:]] == ["3.02e-06 ± 1.4e-07", "2.50e-06 ± 1.4e-07"]
+    (line,) = compared(table, "one")[1:]
+    assert re.fullmatch(r"-5\.2e-07 ± [12]\.\de-07", line[3])
+    assert cell(line[3]).startswith(r"$-$$5.2 \cdot 10^{-7}$ $\pm$ $")
+    assert cell(grid(table)[1][-1]) in (
+        r"$3.02 \cdot 10^{-6}$ $\pm$ $1.4 \cdot 10^{-7}$",
+        r"\textbf{\boldmath $3.02 \cdot 10^{-6}$ $\pm$ $1.4 \cdot 10^{-7}$}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -332,6 +356,125 @@ def test_a_baseline_that_is_several(tmp_path: Path, configs, capsys) -> None:
         "them as it stands here, or report on fewer runs\n"
     )
     assert report_command.main([str(tmp_path), "--baseline", "algorithm.inner.lr=1.1"]) == 0
+
+
+LEFT_OUT = {
+    "other tasks": (
+        *({"eval_seed": 7}, {"eval_seed": 8}),
+        "inductive: seeds of the test tasks differ (7, the baseline's 8)",
+    ),
+    "another setting": (
+        *({"shots": 5, "queries": 15}, {"queries": 1}),
+        "inductive: shots differ (5, the baseline's 1), test queries differ (15, the baseline's 1)",
+    ),
+    "a lost baseline": ({}, {"loss": None}, "inductive: the baseline diverged"),
+    "a lost row": ({"loss": None}, {}, "inductive: diverged"),
+    "another protocol": (
+        *({"protocol": "transductive"}, {}),
+        "transductive: the baseline has no transductive figure",
+    ),
+}
+
+
+@pytest.mark.parametrize(("of_row", "of_baseline", "why"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_why_a_row_is_not_held_against_the_baseline(
+    of_row: dict, of_baseline: dict, why: str, tmp_path: Path, configs
+) -> None:
+    job(tmp_path / "0", configs["maml"], [0.4, 0.6], its=of_row)
+    job(tmp_path / "1", configs["reptile"], [0.4, 0.6], its=of_baseline)
+    table = report.rows(report.read([tmp_path]))
+    (row,) = [row for row in table if row["algorithm"] == "maml"]
+    assert left_out(table, "reptile") == [f"{row.spoken}, {row.setting}, {why}"]
+    assert left_out(table, "anil") == []
+    assert compared(table, "reptile")[1:] == []
+
+
+def test_a_row_of_another_number_of_steps_than_any_baseline_is_told(
+    tmp_path: Path, configs
+) -> None:
+    for name, steps in (("reptile", 5), ("reptile", 50), ("maml", 5), ("fomaml", 7)):
+        job(tmp_path / f"{name}{steps}", configs[name], [0.4, 0.6], its={"steps": steps})
+    assert left_out(report.rows(report.read([tmp_path])), "reptile") == [
+        "fomaml_glyphs_5w1s, 5-way 1-shot, inductive: test steps differ (7, the baseline's 5, 50)"
+    ]
+
+
+def test_a_baseline_that_nothing_may_be_held_against_does_not_go_without_a_word(
+    tmp_path: Path, configs, capsys
+) -> None:
+    """On 20 tasks and on 10, in the text, on the page and in LaTeX; where another row is compared,
+    below its table."""
+    for name, tasks in (("reptile", 20), ("maml", 10)):
+        job(tmp_path / "s" / name, configs[name], [0.4, 0.6] * (tasks // 2))
+    out = tmp_path / "out"
+    words = ["--baseline", "reptile", "--latex", "--out", str(out)]
+    lines = told(tmp_path / "s", *words, capsys=capsys)
+    why = "MAML, 5-way 1-shot, inductive: test tasks differ (10, the baseline's 20)"
+    start = lines.index("Without a difference to Reptile:")
+    assert lines[start + 1 : start + 4] == ["", f"- {why}", ""]
+    assert "Differences to" not in str(lines)
+    assert f"<li>{why}</li>" in html.unescape((out / "report.html").read_text())
+    alone = rf"\noindent Without a difference to Reptile: {escaped(why)}.\par"
+    assert alone in (out / "report.tex").read_text()
+    job(tmp_path / "s" / "more", configs["fomaml"], [0.5, 0.7] * 10)
+    lines = told(tmp_path / "s", *words, capsys=capsys)
+    assert [line.split(" | ")[0] for line in lines if "paired: " in line] == ["| FOMAML"]
+    assert f"- {why}" in lines
+    below = f"Without a difference to Reptile: {escaped(why)}.}}\\label"
+    assert below in (out / "report.tex").read_text()
+
+
+def test_a_baseline_beside_which_there_is_nothing_is_told(tmp_path: Path, configs, capsys) -> None:
+    job(tmp_path / "0", configs["reptile"], [0.5, 0.6])
+    lines = told(tmp_path, "--baseline", "reptile", capsys=capsys)
+    assert lines[lines.index("Without a difference to Reptile:") + 2] == (
+        "- the table has no other row"
+    )
+
+
+def test_rows_without_a_difference_are_gathered_by_their_reason(tmp_path: Path, configs) -> None:
+    for place in range(10):
+        config = {**configs["maml"], "label": f"m{place}", "max_meta_iterations": 1000 + place}
+        job(tmp_path / str(place), config, [0.5, 0.6] * 5, label=f"m{place}")
+    job(tmp_path / "r", {**configs["reptile"], "label": "r"}, [0.5, 0.6], label="r")
+    (line,) = left_out(report.rows(report.read([tmp_path])), "r")
+    assert line.startswith("maml_glyphs_5w1s: m0, 5-way 1-shot, inductive; maml_glyphs_5w1s: m1, ")
+    assert line.endswith(" and 2 more: test tasks differ (10, the baseline's 2)")
+
+
+def test_of_another_dataset_its_data_are_no_news(tmp_path: Path, configs) -> None:
+    job(tmp_path / "0", configs["maml"], [0.5, 0.6], data_sha256="a" * 64)
+    job(tmp_path / "1", configs["reptile"], [0.5, 0.6], dataset="mine", data_sha256="b" * 64)
+    (line,) = left_out(report.rows(report.read([tmp_path])), "reptile")
+    assert line.endswith(", inductive: datasets differ (glyphs, the baseline's mine)")
+
+
+def test_a_name_in_words_of_two_rows_is_of_both(tmp_path: Path, configs) -> None:
+    for place, name in enumerate(("best", "last")):
+        job(tmp_path / str(place), configs["reptile"], [0.5], its={"checkpoint": name})
+    job(tmp_path / "2", configs["maml"], [0.5])
+    (section,) = sections(report.read([tmp_path]))
+    with pytest.raises(ConfigError, match=r"2 rows of one setting .*: Reptile, best checkpoint, 5"):
+        compared(section.rows, "Reptile")
+
+
+def test_two_checkpoints_of_one_run_can_each_be_the_baseline(
+    tmp_path: Path, configs, capsys
+) -> None:
+    for name, acc in (("best", 0.5), ("last", 0.75)):
+        its = {"checkpoint": name}
+        job(tmp_path / "s" / name, {**configs["reptile"], "name": "evbl"}, [acc] * 9, its=its)
+    (tmp_path / "s" / "multirun.yaml").unlink()
+    assert report_command.main([str(tmp_path), "--baseline", "evbl"]) == 2
+    assert (
+        "called so: evbl, best checkpoint, 5-way 1-shot; evbl, last checkpoint, 5-way 1-shot. Name"
+    ) in capsys.readouterr().err
+    for name in ("evbl, best checkpoint", "evbl, best checkpoint, 5-way 1-shot"):
+        lines = told(tmp_path, "--baseline", name, capsys=capsys)
+        (line,) = [line for line in lines if "paired: " in line]
+        assert line.startswith("| evbl, last checkpoint | 5-way 1-shot | inductive | +25.00 ± 0.00")
+    assert report_command.main([str(tmp_path), "--baseline", "evbl, best checkpont"]) == 2
+    assert "Did you mean evbl, best checkpoint? It must be" in capsys.readouterr().err
 
 
 def test_a_baseline_may_be_tested_after_several_numbers_of_steps(
@@ -502,7 +645,29 @@ def test_what_an_interval_speaks_of_hangs_on_the_tasks(
      ("3e-09", "$< 10^{-6}$"), ("<1e-300", "$< 10^{-6}$"), ("-1.4 ± 0.9", r"$-$1.4 $\pm$ 0.9")],
 )  # fmt: skip
 def test_a_small_p_value_in_latex(text: str, told: str) -> None:
-    assert cell(text) == told
+    assert cell(text, "p (Holm)") == told
+
+
+def test_small_numbers_that_were_swept_are_told_apart_in_latex(tmp_path: Path, configs) -> None:
+    for place, lr in enumerate((1e-8, 2.5e-7)):
+        config = copy.deepcopy(configs["reptile"])
+        config["algorithm"]["inner"]["lr"] = lr
+        job(tmp_path / str(place), config, [0.5, 0.6])
+    text = latex(sections(report.read([tmp_path])))
+    assert r"$1 \cdot 10^{-8}$ & " in text
+    assert r"$2.5 \cdot 10^{-7}$ & " in text
+    assert r"\begin{tabular}{rr}" in text
+
+
+@pytest.mark.parametrize("name", ["[a] b", "*"])
+def test_a_row_of_latex_is_no_option_of_the_one_before(name: str, tmp_path: Path, configs) -> None:
+    """TeX takes a bracket or a star behind `\\\\`, also in the next line, for a part of it."""
+    for place in (name, "other"):
+        job(
+            tmp_path / place, {**configs["reptile"], "name": place, "meta_batch": len(place)}, [0.5]
+        )
+        (tmp_path / "multirun.yaml").unlink()
+    assert f"\n    {{}}{name} & " in latex(sections(report.read([tmp_path])))
 
 
 def test_greek_letters_are_set_in_latex() -> None:
@@ -520,7 +685,7 @@ def test_any_text_is_only_text_in_latex() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex (texlive-latex-base)")
 def test_latex_compiles(tmp_path: Path, configs, capsys) -> None:
-    odd = {**configs["maml"], "label": r"\odd_label $^ ~ & % # {} ü <|>"}
+    odd = {**configs["maml"], "label": r"[1] \odd_label $^ ~ & % # {} ü <|>"}
     folder = sweep(tmp_path / "s_1", {**configs, "maml": odd}, SHIFTS)
     words = ["--latex", "--baseline", "reptile", "--out", str(tmp_path / "out")]
     told(folder, *words, capsys=capsys)
@@ -557,6 +722,27 @@ def test_marl_eval_gets_what_it_reads(tmp_path: Path, configs, capsys) -> None:
     assert [*first] == [*second] == ["step_0", "step_1", "absolute_metrics"]
     assert second["step_1"]["step_count"] == 2500
     assert len(second["absolute_metrics"]["accuracy"]) == 40
+
+
+def test_marl_eval_gets_every_row_also_where_two_are_called_the_same(
+    tmp_path: Path, configs, capsys
+) -> None:
+    """By the checkpoint, by the training's length, or else by a number."""
+    for name, acc in (("best", 0.5), ("last", 0.75)):
+        job(tmp_path / name / "0", configs["reptile"], [acc] * 4, its={"checkpoint": name})
+    job(tmp_path / "long" / "0", configs["reptile"], [0.25] * 4, meta_iterations=4000)
+    job(tmp_path / "again" / "0", configs["reptile"], [1.0] * 4, its={"checkpoint": "best"})
+    told(tmp_path, "--marl-eval", "--out", str(tmp_path / "out"), capsys=capsys)
+    content = json.loads((tmp_path / "out" / "marl_eval.json").read_text())
+    (algorithms,) = content["glyphs"].values()
+    found = {
+        name: run["seed_0"]["absolute_metrics"]["accuracy"][0] for name, run in algorithms.items()
+    }
+    assert sorted(found.values()) == [0.25, 0.5, 0.75, 1.0]
+    name = "reptile_glyphs_5w1s"
+    assert found[f"{name}; last checkpoint; 4000 meta-iterations"] == 0.25
+    assert found[f"{name}; last checkpoint; 2000 meta-iterations"] == 0.75
+    assert not any("," in name for name in found)
 
 
 def test_figures_of_tasks_can_be_kept_beside_a_result(tmp_path: Path, configs, capsys) -> None:

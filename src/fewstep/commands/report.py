@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fewstep.disk.files import CannotWrite, check_place, filling
+from fewstep.disk.files import CannotWrite, check_place, filling, writing
 from fewstep.disk.reading import reading
 from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError
@@ -44,12 +44,17 @@ PDF and SVG: the final figures, training, adaptation, for a search its parameter
                  label, a run's name or a whole row: difference, interval, effect size, p, verdict
   --latex        report.tex as well: the tables for a paper, with \\usepackage{booktabs,graphicx}
   --marl-eval    marl_eval.json as well, as InstaDeep's marl-eval reads it
-  --out FOLDER   where the files go; those of an earlier report there are overwritten
+  --out FOLDER   where the files go; those of an earlier report there are overwritten,
+                 its report.tex and marl_eval.json removed if not asked for
 
   fewstep report outputs/runs/quickstart
   fewstep report outputs/sweeps/reptile_glyphs_5w1s
   fewstep report outputs/runs outputs/sweeps --paper --out paper_report
 """
+
+
+MORE = ("report.tex", "marl_eval.json")
+"""What is written where it is asked for."""
 
 
 def help_text() -> str:
@@ -104,7 +109,8 @@ def write(
     more: Mapping[str, str] | None = None,
 ) -> list[str]:
     """report.md, report.csv, report.html, the pictures and `more` texts by their names; what was
-    written, in words.
+    written, in words. Texts of an earlier report that this one was not asked for are removed, whose
+    figures nobody would tell from the new ones.
 
     Raises:
         CannotWrite: the folder cannot be written to; an earlier report there is still whole.
@@ -118,11 +124,15 @@ def write(
         texts["report.html"] = page(body, album, folder, subtitle)
         for name, content in texts.items():
             (aside / name).write_text(content, encoding="utf-8")
+    for name in {*MORE} - {*texts}:
+        with writing(folder / name):
+            (folder / name).unlink(missing_ok=True)
     return [*REPORT, *album.files(), *(more or {})]
 
 
 def _more(found: Sequence[Section], given: argparse.Namespace) -> dict[str, str]:
     """What is written where it is asked for, by the file's name."""
-    asked = {"report.tex": given.latex and latex(found, given.baseline)}
-    asked["marl_eval.json"] = given.marl_eval and exported(found)
+    tex, marl_eval = MORE
+    asked = {tex: given.latex and latex(found, given.baseline)}
+    asked[marl_eval] = given.marl_eval and exported(found)
     return {name: content for name, content in asked.items() if content}

@@ -8,13 +8,14 @@ commas, and runs of one environment that were measured at different numbers of s
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fewstep.records import measures, words
 from fewstep.report.runs.gather import Run, logged
 from fewstep.report.sections import Section
 from fewstep.report.statistics.per_task import per_task
+from fewstep.report.tables.namesakes import FACTS
 from fewstep.report.tables.table import Entry, Row
 
 
@@ -22,23 +23,72 @@ METRICS = {"acc": "accuracy", "loss": "loss"}
 CURVES = ("test", "val")
 """Splits that are measured during training, the better one first."""
 
+Tasks = Mapping[str, str]
+"""What the tasks of a row are called, each with its protocol."""
+
+MORE: Sequence[Callable[[Row], str]] = (
+    FACTS["checkpoint"],
+    lambda row: f"{row['meta_iterations']} meta-iterations",
+    lambda row: row["name"].replace(",", ";"),
+    lambda row: f"recipe {row.recipe[:6]}",
+)
+"""What tells rows apart that are called the same; without commas, which marl-eval refuses."""
+
 
 def exported(found: Sequence[Section]) -> str:
-    """The trained rows of all sections, as JSON; an algorithm is told as its row is."""
+    """The trained rows of all sections, as JSON; an algorithm is told as its row is, and of a run
+    that was repeated the first."""
     content: dict[str, Any] = {}
     table = [row for section in found for row in section.rows if row["init"] == "trained"]
+    tasks_of = {id(row): _tasks(row, table) for row in table}
+    names = _names(table, tasks_of)
     for row in table:
-        tested = _tested(row, table)
-        for protocol, entries in row.cells.items():
-            tasks = content.setdefault(row["dataset"], {})
-            algorithms = tasks.setdefault(f"{row.setting}{tested}, {protocol}", {})
-            for entry in entries:
+        for task, protocol in tasks_of[id(row)].items():
+            algorithms = content.setdefault(row["dataset"], {}).setdefault(task, {})
+            for entry in row.cells[protocol]:
                 run = next(run for run in row.runs if run.folder == entry["folder"])
-                seeds = algorithms.setdefault(_candidate(row), {})
+                seeds = algorithms.setdefault(names[id(row)], {})
                 seeds.setdefault(f"seed_{entry['seed']}", _seed(run, entry))
     for tasks in content.values():
         _even([seed for rows in tasks.values() for row in rows.values() for seed in row.values()])
     return json.dumps(content, indent=1) + "\n"
+
+
+def _names(table: Sequence[Row], tasks_of: Mapping[int, Tasks]) -> dict[int, str]:
+    """What each row is called, by its `id`: where two of one task are called the same, all that are
+    called so have more of what tells these apart, and a number if nothing does."""
+    names = {id(row): _candidate(row) for row in table}
+    for more in MORE:
+        for name, clashes in _clashes(table, tasks_of, names).items():
+            if any(len({more(row) for row in rows}) > 1 for rows in clashes):
+                named = [row for row in table if names[id(row)] == name]
+                names |= {id(row): f"{name}; {more(row)}" for row in named}
+    while found := _clashes(table, tasks_of, names):
+        for name, clashes in found.items():
+            for rows in clashes:
+                names |= {id(row): f"{name}; {place}" for place, row in enumerate(rows[1:], 2)}
+    return names
+
+
+def _clashes(
+    table: Sequence[Row], tasks_of: Mapping[int, Tasks], names: Mapping[int, str]
+) -> dict[str, list[list[Row]]]:
+    """By name, the rows that are called so in one task, where they are several."""
+    places: dict[tuple[str, ...], list[Row]] = {}
+    for row in table:
+        for task in tasks_of[id(row)]:
+            places.setdefault((names[id(row)], row["dataset"], task), []).append(row)
+    found: dict[str, list[list[Row]]] = {}
+    for (name, *_), rows in places.items():
+        if len(rows) > 1:
+            found.setdefault(name, []).append(rows)
+    return found
+
+
+def _tasks(row: Row, table: Sequence[Row]) -> Tasks:
+    """What its tasks are called, each with its protocol."""
+    tested = _tested(row, table)
+    return {f"{row.setting}{tested}, {protocol}": protocol for protocol in row.cells}
 
 
 def _even(seeds: Sequence[dict[str, Any]]) -> None:

@@ -10,6 +10,8 @@ from fewstep.report import notes
 from fewstep.report.reproduction import orderings, paper
 from fewstep.report.sections import Section
 from fewstep.report.statistics.baseline import NOTE, compared
+from fewstep.report.statistics.left_out import left_out
+from fewstep.report.statistics.left_out import title as title_of_rest
 from fewstep.report.tables.columns import caption, grid
 from fewstep.report.tables.sizes import by_size
 from fewstep.report.tables.table import Row
@@ -75,6 +77,8 @@ def parts(
             yield Pictures(section, first=False)
         if section.missing:
             yield Words(["Without results:", *section.missing])
+        if section.earlier:
+            yield Words(["Gone on since, and not finished:", *section.earlier])
         if section.rows:
             yield Origins(section)
     if any(section.rows for section in found):
@@ -96,11 +100,19 @@ def _rows(table: Sequence[Row], baseline: str | None) -> Iterator[Part]:
         yield Table(lines, title)
     if given := differences(table):
         yield Words([given])
-    if baseline and (lines := compared(table, baseline))[1:]:
+    if baseline:
+        yield from _against(table, baseline)
+
+
+def _against(table: Sequence[Row], baseline: str) -> Iterator[Part]:
+    """The differences to the baseline, and why some rows have none."""
+    if (lines := compared(table, baseline))[1:]:
         title = f"Differences to {words.algorithm(baseline)}"
         yield Words([f"{title}:"])
         yield Table(lines, title)
         yield Words([NOTE])
+    if rest := left_out(table, baseline):
+        yield Words([title_of_rest(baseline), *rest])
 
 
 def _tables(table: Sequence[Row]) -> Iterator[Part]:

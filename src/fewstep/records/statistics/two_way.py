@@ -57,15 +57,17 @@ class Spread(NamedTuple):
         squares = self.seed**2 / a + self.task**2 / b + self.rest**2 / (a * b)
         return max(self._together**2 / squares, a)
 
-    @property
-    def parts(self) -> tuple[Part, Part]:
-        """The two parts of that variance by which a p-value goes: the fewer of seeds and tasks with
-        their own degrees of freedom, and what the others add."""
+    def chance(self, mean: float) -> float:
+        """The p-value of such a mean, against zero. The error has two parts: the fewer of seeds and
+        tasks with their own degrees of freedom, and what the many add. Where the few happen to be
+        alike, that is less than the many by themselves, whose p-value it is then."""
         cells = self.seeds * self.tasks
         of_seeds, of_tasks = (self.seed, self.seeds - 1), (self.task, self.tasks - 1)
-        few, many = sorted((of_seeds, of_tasks), key=lambda part: part[1])
-        more = max(many[0] - self.rest, 0.0)
-        return Part(math.sqrt(few[0] / cells), few[1]), Part(math.sqrt(more / cells), many[1])
+        (few, one), (many, other) = sorted((of_seeds, of_tasks), key=lambda part: part[1])
+        alone = Part(math.sqrt(many / cells), other)
+        more = alone._replace(deviation=math.sqrt(max(many - self.rest, 0.0) / cells))
+        both = chance(mean, (Part(math.sqrt(few / cells), one), more))
+        return max(both, chance(mean, (alone, Part(0.0, other))))
 
     @property
     def single(self) -> float:
@@ -107,7 +109,7 @@ def two_way(differences: Sequence[Sequence[float]] | np.ndarray) -> Mean:
         return _one_way(d.ravel(), mean)
     spread = mean_squares(d)
     found = known(mean, math.sqrt(spread.variance), spread.freedom, spread.single)
-    return replace(found, p=chance(mean, spread.parts))
+    return replace(found, p=spread.chance(mean))
 
 
 def mean_squares(d: np.ndarray) -> Spread:
@@ -130,6 +132,8 @@ def chance(mean: float, parts: tuple[Part, Part]) -> float:
     A mean that is zero to rounding is no difference. Where nothing spreads, it is that of so many
     figures of one sign: two that are equal are none that one could build on.
     """
+    if math.isnan(sum(part.deviation for part in parts)):
+        return math.nan
     if abs(mean) < ROUNDING:
         return 1.0
     if not any(part.deviation > ROUNDING for part in parts):
@@ -152,18 +156,12 @@ def _one_way(values: np.ndarray, mean: float) -> Mean:
     return known(mean, single / math.sqrt(count), count - 1, single)
 
 
-def holm(p_values: Sequence[float], tried: int = 0) -> list[float]:
+def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p-values (1979): below 0.05 are those that stand though so many were tried,
-    for the chance of any false one is 5 % at the most. What is not a number stays so, uncounted.
-
-    Args:
-        p_values: of the comparisons.
-        tried: how many there were, if more than these: the others may all have been as unlikely.
-    """
+    for the chance of any false one is 5 % at the most. What is not a number stays so, uncounted."""
     known_ones = sorted((p, place) for place, p in enumerate(p_values) if not math.isnan(p))
-    count = max(len(known_ones), tried)
     adjusted, highest = list(p_values), 0.0
     for done, (p, place) in enumerate(known_ones):
-        highest = max(highest, min(1.0, (count - done) * p))
+        highest = max(highest, min(1.0, (len(known_ones) - done) * p))
         adjusted[place] = highest
     return adjusted

@@ -16,21 +16,13 @@ from fewstep.messages.printable import printable
 from fewstep.records.identity import hashed, recipe_hash
 from fewstep.records.job_record import read_record
 from fewstep.records.metrics import AXES, read_metrics
+from fewstep.records.outcome import RESULTS, overtaken
 from fewstep.report.runs.expected import read_results
+from fewstep.report.runs.folders import Found, found
 
-
-OWN = {"config.yaml", "results.json", "multirun.yaml"}
-"""Files that a run directory has, or that of a sweep."""
-
-INSIDE = {"checkpoints", "joint", "per_task", "wandb"}
-"""Its folders in which there is no further run; elsewhere a run may be called so."""
 
 AXIS = AXES[0]
 """The column of meta-iterations."""
-
-RESULTS = re.compile(r"results(_[^/]*)?\.json")
-"""results.json of a run, or results_*.json as they are kept together in one folder."""
-
 
 TRAINING = {"algorithm", "dataset", "trainer", "max_meta_iterations"}
 """What the config.yaml of a training has; that of `fewstep evaluate` lacks some."""
@@ -46,6 +38,10 @@ class Run:
     """What is hashed of it, the label and the point; empty where no file has it."""
     file: Path | None = None
     """Its results file, once it has finished."""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """Its configuration where it has gone on since its results, to another end; else empty."""
+    unread: str = ""
+    """What the system says of a folder that cannot be read, in which there may be runs."""
 
     @property
     def finished(self) -> bool:
@@ -55,7 +51,7 @@ class Run:
     def sweep(self) -> Path | None:
         """The folder of the sweep that this is a job of."""
         job = self.folder / "job.json", self.folder.parent / "multirun.yaml"
-        return self.folder.parent if any(file.exists() for file in job) else None
+        return self.folder.parent if any(map(os.path.exists, job)) else None
 
     @property
     def stopped(self) -> bool:
@@ -70,35 +66,38 @@ class Run:
 
 
 def read(paths: Sequence[str | Path]) -> list[Run]:
-    """Every run in or under the paths, finished or not, each once, in the order of their names.
+    """Every run in or under the paths, finished or not, each once, in the order of their names;
+    behind those of a path what of it cannot be read.
 
     Raises:
         ConfigError: a path that does not exist or has no run, or a file that cannot be read.
     """
     if not paths:
         raise ConfigError("name what to report: fewstep report outputs/runs/NAME [...]")
-    found: dict[Path, Run] = {}
+    known: dict[Path, Run] = {}
     for path in map(Path, paths):
         if not path.exists():
             raise ConfigError(f"{path}: no such file or folder. Name run directories or sweeps")
-        files = [path] if path.is_file() else sorted(_files(path), key=_by_number)
+        lies = Found([path]) if path.is_file() else found(path)
+        files = sorted(lies.files, key=_by_number)
         runs = {file.resolve(): run for file in files if (run := _run(file))}
         if not runs:
-            raise ConfigError(
-                f"{path}: no run has finished here or is under way, there is no results.json in it"
-            )
-        found |= runs
-    return list(found.values())
+            raise ConfigError(_nothing(path, lies.unread))
+        known |= runs
+        unread = sorted(lies.unread.items())
+        known |= {folder.absolute(): Run(folder, unread=reason) for folder, reason in unread}
+    return list(known.values())
 
 
-def _files(top: Path) -> Iterator[Path]:
-    """The results files of what has finished, and config.yaml of what has not."""
-    for folder, subfolders, names in os.walk(top):
-        own = INSIDE if OWN & {*names} else ()
-        subfolders[:] = [n for n in subfolders if n not in own and not n.startswith(".")]
-        results = [name for name in names if RESULTS.fullmatch(name)]
-        for name in results or [name for name in names if name == "config.yaml"]:
-            yield Path(folder, name)
+def _nothing(path: Path, unread: Mapping[Path, str]) -> str:
+    """Why no run of a path is known."""
+    if not unread:
+        return f"{path}: no run has finished here or is under way, there is no results.json in it"
+    folder, why = next(iter(unread.items()))
+    return (
+        f"{folder}: cannot be read ({why}), and no other run is here. Let it be read, or leave it "
+        "out"
+    )
 
 
 def _by_number(path: Path) -> list[list[tuple[int, str]]]:
@@ -114,7 +113,8 @@ def _run(file: Path) -> Run | None:
         return Run(file.parent, {}, config) if config else None
     content = read_results(file)
     known = {**content.get("config", {}), "label": content.get("label")}
-    return Run(file.parent, content, known if "config" in content else _config(file), file)
+    asked = _config(file) if file.name == RESULTS and overtaken(file.parent) else {}
+    return Run(file.parent, content, known if "config" in content else _config(file), file, asked)
 
 
 def _config(beside: Path) -> dict[str, Any]:

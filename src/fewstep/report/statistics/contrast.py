@@ -110,7 +110,8 @@ def _unpaired(weights: Weights, curves: Curves, metric: str) -> tuple[Mean, str]
         mean = sum(weight * means[name] for name, weight in weights.items())
         seeds = _apart([(weights[name], [*found.values()]) for name, found in values.items()])
         counts = " and ".join(str(len(found)) for found in values.values())
-        basis = f"unpaired: {counts} seeds, none shared, {tasks:,} tasks"
+        shown = f"{counts} seeds" if seeds.freedom else "one seed each"
+        basis = f"unpaired: {shown}, none shared, {tasks:,} tasks"
     if not seeds.freedom:
         return known(mean, part.deviation, tasks - 1), basis
     total = seeds.deviation**2 + over_tasks

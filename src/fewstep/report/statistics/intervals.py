@@ -14,6 +14,7 @@ from typing import Any
 from fewstep.records import measures
 from fewstep.records.statistics.intervals import FEW, widened
 from fewstep.records.statistics.student import half_width
+from fewstep.report.statistics.decimals import PLACES, of_loss
 
 
 def over_seeds(values: Sequence[float]) -> float | None:
@@ -89,15 +90,22 @@ def show(figure: Estimate) -> str:
     if figure.mean is None:
         some = f" ({figure.lost} of {figure.runs} runs)" if figure.runs > 1 else ""
         return f"diverged{some}"
-    digits = 2 if figure.metric == "acc" else 4
-    half = "" if figure.tasks is None else f" ± {figure.tasks:.{digits}f}"
-    text = f"{figure.mean:.{digits}f}{half}"
+    known = [half for half in (figure.tasks, figure.seeds) if half is not None]
+    mean, *halves = _figures(figure.mean, known, figure.metric)
+    text = mean if figure.tasks is None else f"{mean} ± {halves[0]}"
     text += " (diverged)" if figure.shaky else ""
-    return text if figure.seeds is None else f"{text} (seeds ± {figure.seeds:.{digits}f})"
+    return text if figure.seeds is None else f"{text} (seeds ± {halves[-1]})"
+
+
+def _figures(mean: float, halves: Sequence[float], metric: str) -> list[str]:
+    return [f"{v:.2f}" for v in (mean, *halves)] if metric == "acc" else of_loss(mean, halves)
 
 
 def difference(found: Any, digits: int = 2) -> str:
-    """`+1.40 ± 0.95` of a contrast."""
+    """`+1.40 ± 0.95` of a contrast: of accuracies; of losses, with the four digits that these have
+    where they show what is there."""
+    if digits == PLACES:
+        return " ± ".join(of_loss(found.mean, [found.half_width], apart=True))
     return f"{found.mean:+.{digits}f} ± {found.half_width:.{digits}f}"
 
 

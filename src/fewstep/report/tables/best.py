@@ -50,21 +50,21 @@ def is_loss(row: Row, protocol: str) -> bool:
 
 def best(table: Sequence[Row]) -> set[tuple[int, str]]:
     """`(id of a row, protocol)` of the best of each group of several, and of those that are not
-    told apart from it.
+    told apart from it, with Holm's correction for all comparisons of the table: a table of
+    differences to a row that is the best in each group then says the same.
 
-    Which one is the best the same figures have said, so that Holm's correction is for all pairs of
-    a table: of those that are not looked at as if each came first.
+    The same figures have said which is the best, so that this is no test of each pair: it keeps the
+    one that is truly the best among those that are marked (Gupta 1965), and of equals some may go.
     """
-    found, others, pairs = set(), [], 0
+    found, others = set(), []
     for (_, protocol), rows in groups(table).items():
         if len(rows) > 1:
             sign = -1 if is_loss(rows[0], protocol) else 1
             top = max(rows, key=lambda row: sign * (estimate(row.cells[protocol]).mean or 0.0))
             found.add((id(top), protocol))
             others += [(top, row, protocol) for row in rows if row is not top]
-            pairs += len(rows) * (len(rows) - 1) // 2
     contrasts = [ahead(*pair) for pair in others]
-    adjusted = holm([one.p for one in contrasts], pairs)
+    adjusted = holm([one.p for one in contrasts])
     for (top, row, protocol), one, p in zip(others, contrasts, adjusted, strict=True):
         is_above = one.mean < 0 if is_loss(top, protocol) else one.mean > 0
         if not (p < LEVEL and is_above):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fewstep.messages.printable import printable
 from fewstep.records import words
 from fewstep.report.notes import PERCENT, note
 from fewstep.report.sections import Section
-from fewstep.report.statistics.baseline import NOTE, compared
+from fewstep.report.statistics.baseline import NOTE, P, compared
+from fewstep.report.statistics.left_out import left_out
+from fewstep.report.statistics.left_out import title as title_of_rest
 from fewstep.report.tables.best import Best
 from fewstep.report.tables.columns import caption, grid
+from fewstep.report.tables.table import Row
 
 
 HEAD = r"""% Tables of fewstep report: \input{report} them, with \usepackage{booktabs,graphicx}.
@@ -52,12 +55,18 @@ def _letter(name: str) -> str:
 
 SPELLED |= {_letter(name): rf"$\{name}$" for name in GREEK.split()}
 
-TINY = re.compile(r"<?(\d)e-(\d+)")
 LEAST = 6
 """Places of a p-value below which papers do not tell how small it is."""
 
-FIGURE = re.compile(r"[<+-]?[\d.,]+(e-\d+)?( ± [\d.]+)?( \(seeds ± [\d.]+\))?|")
+POWER = re.compile(r"(?<![\d.,])(?P<digits>\d(?:\.\d+)?)e(?P<sign>[+-])(?P<places>\d+)")
+"""A number as computers write it."""
+
+NUMBER = r"[\d.,]+(e[+-]\d+)?"
+FIGURE = re.compile(rf"[<+-]?{NUMBER}( ± {NUMBER})?( \(seeds ± {NUMBER}\))?|")
 """A cell of a column that is set flush right."""
+
+OPTION = ("[", "*")
+"""What TeX takes, where a line begins so, for an option of the end of the line before."""
 
 
 WIDE = 9
@@ -84,10 +93,19 @@ def latex(found: Sequence[Section], baseline: str | None = None) -> str:
         pieces.append(_table([caption(rows), *percent, INTERVALS], label, shown))
         if wide and (costs := grid(rows, costs=True))[1:]:
             pieces.append(_table([COSTS], f"{label}-costs", costs))
-        if baseline and (lines := compared(rows, baseline))[1:]:
-            says = [f"Differences to {words.algorithm(baseline)}.", NOTE]
-            pieces.append(_table(says, f"{label}-differences", lines))
-    return "\n".join(pieces)
+        if baseline:
+            pieces.append(_against(rows, baseline, f"{label}-differences"))
+    return "\n".join(filter(None, pieces))
+
+
+def _against(rows: Sequence[Row], baseline: str, label: str) -> str:
+    """The differences to a baseline, and why some rows have none: below a table, or alone."""
+    rest = left_out(rows, baseline)
+    told = " ".join([title_of_rest(baseline), f"{'; '.join(rest)}."]) if rest else ""
+    if (lines := compared(rows, baseline))[1:]:
+        says = [f"Differences to {words.algorithm(baseline)}.", NOTE, told]
+        return _table(says, label, lines)
+    return rf"\noindent {escaped(told)}\par" + "\n" if told else ""
 
 
 def _labels(found: Sequence[Section]) -> list[str]:
@@ -102,9 +120,14 @@ def _labels(found: Sequence[Section]) -> list[str]:
 
 def _table(says: Sequence[str], label: str, lines: Sequence[Sequence[str]]) -> str:
     head, *body = lines
-    inner = "\n".join(f"    {' & '.join(map(cell, line))} \\\\" for line in body)
+    inner = "\n".join(f"    {_line(map(cell, line, head))} \\\\" for line in body)
     text = escaped(" ".join(filter(None, says)))
-    return TABLE % (text, label, _kinds(body), " & ".join(map(escaped, head)), inner)
+    return TABLE % (text, label, _kinds(body), _line(map(escaped, head)), inner)
+
+
+def _line(cells: Iterable[str]) -> str:
+    line = " & ".join(cells)
+    return f"{{}}{line}" if line.startswith(OPTION) else line
 
 
 def _kinds(body: Sequence[Sequence[str]]) -> str:
@@ -112,13 +135,26 @@ def _kinds(body: Sequence[Sequence[str]]) -> str:
     return "".join("r" if all(map(FIGURE.fullmatch, column)) else "l" for column in columns)
 
 
-def cell(text: str) -> str:
-    """A cell of a table; a p-value of few digits as a power of ten."""
-    if found := TINY.fullmatch(text):
-        digit, places = found[1], int(found[2])
-        return f"$< 10^{{-{LEAST}}}$" if places > LEAST else rf"${digit} \cdot 10^{{-{places}}}$"
+def cell(text: str, head: str = "") -> str:
+    """A cell of a table below its head; what computers write as `2e-05` as a power of ten, and of
+    p-values not how small they are below a millionth."""
+    if head == P and _tiny(text):
+        return f"$< 10^{{-{LEAST}}}$"
     shown = re.sub(r"^-(?=\d)", "$-$", escaped(text.replace("(seeds ±", "(±")))
-    return rf"\textbf{{{shown}}}" if isinstance(text, Best) else shown
+    best = isinstance(text, Best)
+    if FIGURE.fullmatch(text) and POWER.search(text):
+        shown = r"\boldmath " * best + POWER.sub(_power, shown)
+    return rf"\textbf{{{shown}}}" if best else shown
+
+
+def _tiny(text: str) -> bool:
+    found = POWER.fullmatch(text.removeprefix("<"))
+    return bool(found) and found["sign"] == "-" and int(found["places"]) > LEAST
+
+
+def _power(found: re.Match[str]) -> str:
+    sign = found["sign"].strip("+")
+    return rf"${found['digits']} \cdot 10^{{{sign}{int(found['places'])}}}$"
 
 
 def escaped(text: str) -> str:
