@@ -67,7 +67,10 @@ def _checkpoint(config: Config) -> Config:
         return {}
     from fewstep.run.stored import checkpoint
 
-    file = checkpoint.find(name)
+    try:
+        file = checkpoint.find(name)
+    except ConfigError:  # which is said where the rest is checked
+        return {}
     try:
         found = sha256(file.read_bytes()).hexdigest()
     except OSError as error:

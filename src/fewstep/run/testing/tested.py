@@ -94,8 +94,8 @@ def opened(experiment: Experiment, asked: Asked, content: Content) -> Tested:
     _check_tasks(splits[name], experiment, asked.elsewhere)
     turns = {n.rpartition("/rot")[2] for n in trained_on(content) if "/rot" in n}
     trained = _trained_on(splits, content) if asked.elsewhere else None
-    own = parts.dataset_of(content["config"]), build.build_source(content["config"]).name
-    return Tested(splits, name, trained, len(turns) > 1, tuple(of_paper(experiment, *own)))
+    cautions = _of_paper(experiment, content) if asked.elsewhere else ()
+    return Tested(splits, name, trained, len(turns) > 1, cautions)
 
 
 def _own(experiment: Experiment, asked: Asked, content: Content) -> dict[str, Split]:
@@ -147,6 +147,12 @@ def _check_kind(experiment: Experiment, content: Content) -> None:
             f"({type(given).__name__}) than those that the checkpoint was trained for "
             f"({type(own.objective).__name__}, dataset={name}). Choose a dataset of the same kind"
         )
+
+
+def _of_paper(experiment: Experiment, content: Content) -> tuple[str, ...]:
+    config = content["config"]
+    own = parts.dataset_of(config), build.build_source(config).name
+    return tuple(of_paper(experiment, *own))
 
 
 def _check_tasks(split: Split, experiment: Experiment, elsewhere: bool) -> None:
