@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import Any
 
 from fewstep.messages.errors import ConfigError
-from fewstep.messages.printable import printable
 
 
 Config = Mapping[str, Any]
@@ -65,7 +64,7 @@ def _checkpoint(config: Config) -> Config:
     name, wanted = config.get("checkpoint"), config.get("checkpoint_sha256")
     if not isinstance(name, str) or not name:
         return {}
-    from fewstep.run.stored import checkpoint
+    from fewstep.run.stored import checkpoint, pinned
 
     try:
         file = checkpoint.find(name)
@@ -77,10 +76,6 @@ def _checkpoint(config: Config) -> Config:
         raise ConfigError(
             f"checkpoint={name}: cannot be read ({error.strerror or error})"
         ) from None
-    if wanted not in (None, found):
-        raise ConfigError(
-            f"checkpoint={name}: is another file (sha256 {found[:8]}) than this evaluation is to "
-            f"be of (checkpoint_sha256={printable(wanted)[:8]}...). Give that one, or leave "
-            "checkpoint_sha256 out"
-        )
+    told = "is another file", "this evaluation is to be of", "that one"
+    pinned.check(f"checkpoint={name}", found, "checkpoint_sha256", wanted, told)
     return {"checkpoint_sha256": found}

@@ -8,7 +8,7 @@ from typing import Any
 from fewstep.config.checks import Check
 from fewstep.config.limits import EVAL
 from fewstep.messages.errors import ConfigError
-from fewstep.messages.words import overridden, quoted
+from fewstep.messages.words import overridden
 
 
 SHAPES = {"lake": {"ways": 20, "shots": 1}}
@@ -16,6 +16,7 @@ SHAPES = {"lake": {"ways": 20, "shots": 1}}
 BENCHMARKS = tuple(SHAPES)
 OF_TASKS = ("tasks", "seed", "queries")
 """Keys of the test that a list of tasks answers itself."""
+LISTED = {f"eval.{name}" for name in OF_TASKS}
 OF_ALL = ("steps", "batch_size")
 """Keys of the test that its settings may follow, or have each their own of."""
 EVALUATE = {
@@ -65,18 +66,18 @@ def check_words(config: Mapping[str, Any], words: Sequence[str]) -> None:
         ConfigError: naming both.
     """
     test = config["eval"]
-    if isinstance(test, Mapping):
-        said = [overridden(word) for word in words if not word.startswith("~")]
-        keys = [f"{part}.{name}" for part in ("eval", "algorithm.eval") for name in OF_ALL]
-        given = {key: test.get(key.rpartition(".")[2]) for key in keys if key in said}
-        check_followed(test.get("settings"), given)
-    if isinstance(test, Mapping) and (file := test.get("manifest")):
-        own = answered([f"eval.manifest={quoted(str(file))}"])
-        if word := next((word for word in words if overridden(word) in own), None):
-            raise ConfigError(
-                f"eval.manifest={file}, {word}: the file is a list of tasks of its own. Leave one "
-                "of them out, or have tasks drawn with eval.manifest=null"
-            )
+    if not isinstance(test, Mapping):
+        return
+    said = [overridden(word) for word in words if not word.startswith("~")]
+    keys = [f"{part}.{name}" for part in ("eval", "algorithm.eval") for name in OF_ALL]
+    given = {key: test.get(key.rpartition(".")[2]) for key in keys if key in said}
+    check_followed(test.get("settings"), given)
+    word = next((word for word in words if overridden(word) in LISTED), None)
+    if word and (file := test.get("manifest")):
+        raise ConfigError(
+            f"eval.manifest={file}, {word}: the file is a list of tasks of its own. Leave one of "
+            "them out, or have tasks drawn with eval.manifest=null"
+        )
 
 
 def check_followed(settings: Any, given: Mapping[str, Any]) -> None:
@@ -107,7 +108,7 @@ def answered(words: Iterable[str]) -> set[str]:
     from fewstep.config.arguments import parsed  # Hydra's, which a report can do without
 
     named = (parsed(w).value() for w in words if overridden(w) == "eval.manifest")
-    return {f"eval.{name}" for name in OF_TASKS} if any(named) else set()
+    return LISTED if any(named) else set()
 
 
 def _beside_benchmark(config: Mapping[str, Any], shape: Mapping[str, int]) -> dict[str, bool]:

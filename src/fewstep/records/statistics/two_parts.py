@@ -28,8 +28,7 @@ class Part(NamedTuple):
 
 def two_sided(mean: float, one: Part, other: Part) -> float:
     """The p-value of a mean against zero: of the sum of both parts, t times deviation each, being
-    as far from it. It is between that of the whole deviation with the fewer degrees of freedom, and
-    with the more.
+    as far from it.
     """
     from scipy.special import stdtr, stdtrit  # not scipy.stats, whose import takes a second
 
@@ -45,4 +44,4 @@ def two_sided(mean: float, one: Part, other: Part) -> float:
     weight[-1] /= 2  # the middle is in both halves
     nearer = stdtr(large.freedom, -(abs(mean) + below) / large.deviation)
     further = stdtr(large.freedom, -(abs(mean) - below) / large.deviation)
-    return min(1.0, float(2 * (weight * (nearer + further)).sum() / (2 * weight.sum())))
+    return min(1.0, float((weight * (nearer + further)).sum() / weight.sum()))

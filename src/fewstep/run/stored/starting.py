@@ -11,12 +11,13 @@ from fewstep.messages.errors import ConfigError, did_you_mean
 from fewstep.messages.printable import printable
 from fewstep.run.averaging import NETWORK, RULE, averaged
 from fewstep.run.construction import parts
-from fewstep.run.stored import checkpoint, shipped
+from fewstep.run.stored import checkpoint, pinned, shipped
 from fewstep.run.stored.checkpoint_contents import trained_on
 from fewstep.run.stored.weights import KEY, Weights
 
 
 DIGEST = "init_sha256"
+OTHER = "holds other weights", "this run is to start from", "those"
 
 
 def stored(name: str, known: tuple[str, ...] = ()) -> tuple[dict[str, Any], Path | None]:
@@ -91,11 +92,7 @@ def sha256(config: Mapping[str, Any]) -> dict[str, str]:
     """
     name, wanted, resume = (config.get(key) for key in (KEY, DIGEST, "resume"))
     if not name or not isinstance(name, str):
-        if wanted:
-            raise ConfigError(
-                f"{DIGEST}={printable(wanted)}: tells weights, and {KEY}={name} names none. Give "
-                f"both, or leave {DIGEST} out"
-            )
+        pinned.check_named(f"{KEY}={name}", DIGEST, wanted, "weights")
         return {}
     if resume and resume != "auto":  # whose checkpoint wins: what it began with may be gone
         content = checkpoint.read(checkpoint.find(resume, "resume"), "resume")
@@ -103,9 +100,5 @@ def sha256(config: Mapping[str, Any]) -> dict[str, str]:
         return {DIGEST: before} if before else {}
     made = weights({KEY: name})
     assert made is not None, "a name leads to weights"
-    if wanted not in (None, made.sha256):
-        raise ConfigError(
-            f"{KEY}={name}: holds other weights (sha256 {made.sha256[:8]}) than this run is to "
-            f"start from ({DIGEST}={printable(wanted)[:8]}...). Give those, or leave {DIGEST} out"
-        )
+    pinned.check(f"{KEY}={name}", made.sha256, DIGEST, wanted, OTHER)
     return {DIGEST: made.sha256}

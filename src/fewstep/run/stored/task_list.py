@@ -9,10 +9,11 @@ from fewstep.data.manifests import manifest
 from fewstep.data.manifests.manifest import Manifest
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
-from fewstep.messages.printable import printable
+from fewstep.run.stored import pinned
 
 
 KEY, DIGEST = "eval.manifest", "manifest_sha256"
+OTHER = "holds other tasks", "this run is to be tested on", "those"
 ANEW = "Write one of this data with fewstep episodes"
 
 
@@ -48,16 +49,8 @@ def sha256(name: str | None, wanted: str | None) -> dict[str, str]:
         ConfigError: a file that is none, or other tasks than those that are wanted.
     """
     if not name or not isinstance(name, str):
-        if wanted:
-            raise ConfigError(
-                f"{DIGEST}={printable(wanted)}: tells a list of tasks, and {KEY}={name} names "
-                f"none. Give both, or leave {DIGEST} out"
-            )
+        pinned.check_named(f"{KEY}={name}", DIGEST, wanted, "a list of tasks")
         return {}
     found = opened(name).about["content_sha256"]
-    if wanted not in (None, found):
-        raise ConfigError(
-            f"{KEY}={name}: holds other tasks (sha256 {found[:8]}) than this run is to be tested "
-            f"on ({DIGEST}={printable(wanted)[:8]}...). Give those, or leave {DIGEST} out"
-        )
+    pinned.check(f"{KEY}={name}", found, DIGEST, wanted, OTHER)
     return {DIGEST: found}
