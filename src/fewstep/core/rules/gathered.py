@@ -55,6 +55,16 @@ class Gathered(Rule):
         total = {name: total[name] + weight * g for name, g in grads.items()}
         return moved if self.moves else params, {**kept, MET: state[MET] + 1, SUM: total}
 
+    def step_(self, params: Params, grads: Params, state: State) -> None:
+        total, kept = self.gathered(state)
+        weight = self._weight(state[MET], grads)
+        for name, g in grads.items():
+            total[name].addcmul_(g, weight)
+        led = params if self.moves else {name: p.clone() for name, p in params.items()}
+        self.rule.step_(led, grads, kept)
+        state[MET] += 1
+        state.update(kept)
+
     def _weight(self, met: Tensor, grads: Params) -> Any:
         """Of the gradient at hand, looked up without reading `met`, which a program could not."""
         like = next(iter(grads.values()))
