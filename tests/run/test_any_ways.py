@@ -66,6 +66,7 @@ def test_ways_vary_where_it_is_said(who: str) -> None:
     assert not Net(experiment.learner.module).may_be_traced
 
 
+HEAD_OF_SGD = "algorithm.inner.head=zeros", "algorithm.inner.rule=sgd"
 REFUSED = {
     ("shots.train_ways=60", "algorithm.inner.head=trained"): (
         "shots.train_ways=60: the network's last layer is for shots.ways=5. Train one with "
@@ -75,6 +76,18 @@ REFUSED = {
     ("shots.varies=both", "algorithm.inner.rule=adam"): (
         "shots.varies=train: the inner rule Adam remembers of the last layer what is for "
         "shots.ways=5. Train one with algorithm.inner.rule=sgd, or leave it out"
+    ),
+    ("shots.train_ways=9", "algorithm.inner.rule=metasgd"): (
+        "shots.train_ways=9: the inner rule MetaSGD learns of the last layer what is for "
+        "shots.ways=5. Train one with algorithm.inner.rule=sgd, or leave it out"
+    ),
+    ("shots.train_ways=9", "algorithm=joint", *HEAD_OF_SGD): (
+        "shots.train_ways=9: algorithm=joint takes its gradients at the initialization, whose last "
+        "layer is for shots.ways=5. Leave one of them out"
+    ),
+    ("shots.train_ways=9", "+algorithm@baselines.joint=joint"): (
+        "shots.train_ways=9: baselines.joint takes its gradients at the initialization, whose last "
+        "layer is for shots.ways=5. Leave one of them out"
     ),
     ("shots.varies=test", "execution=vmap"): (
         "execution=vmap: stacks tasks, and with shots.varies=test they are not of one shape. Use "

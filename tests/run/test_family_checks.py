@@ -57,6 +57,13 @@ def drafted(*words: str) -> Experiment:
     [
         (SINE, None),
         ([*SINE, "model.activation=relu"], "algorithm.eps=0.01: a difference of two gradients is"),
+        (
+            [*SINE, "algorithm.eps=1e-8"],
+            "algorithm.eps=1e-08: on so short a way a gradient of 32 bits hardly changes but by "
+            "rounding, and from some length on not at all, which is first-order MAML. Use "
+            "algorithm.eps=0.01, or trainer.precision=64",
+        ),
+        ([*SINE, "algorithm.eps=1e-8", "trainer.precision=64"], None),
         (["algorithm=hessian_free", *SMALL], "OmniglotConv has 4 ReLU: no eps is reliable. Use a"),
         (LGD, None),
         ([*LGD, "dataset.prior=laplace"], f"{PRIOR}=one_sided: is for weights on one side of a b"),
@@ -187,6 +194,13 @@ def _inner(rule: Rule) -> InnerLoop:
         (lambda: IMAML(_inner(Prox(0.1)), damping=-1.0), "algorithm.damping=-1.0: must be at le"),
         (lambda: IMAML(_inner(Prox(0.1)), lam_damping=-9.0), "algorithm.lam_damping=-9.0: must"),
         (lambda: MultiStep(_inner(SGD(0.1)), weights=("a", "b")), "algorithm.weights=['a', 'b']: "),
+        (lambda: MultiStep(_inner(SGD(0.1)), weights=(True, 1)), "algorithm.weights=[True, 1]: "),
+        (
+            lambda: MultiStep(_inner(SGD(0.1)), multi_step_epochs=0, weights=(0.5, 0.5)),
+            "algorithm.weights=[0.5, 0.5]: count while there are several losses, and "
+            "algorithm.multi_step_epochs=0 has them in no epoch. Use "
+            "algorithm.multi_step_epochs=10, or leave the weights out",
+        ),
         (lambda: MultiStep(_inner(SGD(0.1)), weights=(0.0, 0.0)), "algorithm.weights=[0.0, 0.0]: "),
         (
             lambda: call(Prox, "algorithm.inner.options", {"lr": 0.1, "lam": math.inf}),

@@ -54,6 +54,14 @@ def test_a_learned_pull_stays_above_zero() -> None:
     assert Prox(0.1, lam=0.0).lam == 0  # plain descent
 
 
+def test_a_name_may_have_a_colon() -> None:
+    params = {"layers.a:b.weight": torch.ones(2), "layers.a.b.weight": torch.ones(3)}
+    learned = Learned(MetaSGD(0.1), params).by_name()
+    assert {n: p.shape for n, p in learned.items()} == {
+        f"inner/lr/{n}": p.shape for n, p in params.items()
+    }
+
+
 def test_a_training_that_would_lose_its_pull_keeps_it(tmp_path: Path) -> None:
     words = ["algorithm=imaml", "dataset=sine", "meta_batch=1", "max_meta_iterations=6"]
     words += ["+algorithm.inner.options.learn_lam=true", "algorithm.inner.options.lam=0.01"]

@@ -347,6 +347,12 @@ def test_what_is_measured_of_a_client() -> None:
             "algorithm.server_steps=-1: must be at least 0",
         ),
         (
+            lambda: Harmony(InnerLoop(SGD(0.1), 1, fixed=["server.*", "layers.0.*"])),
+            "algorithm.inner.fixed=[server.*,layers.0.*]: layers.0.* is of the clients, which "
+            "learn nothing but what they adapt, so that it would keep its random values. Use "
+            "algorithm.inner.fixed=[server.*]",
+        ),
+        (
             lambda: Harmony(InnerLoop(SGD(0.1), 1), tau=0.0),
             "algorithm.tau=0.0: must be above 0",
         ),

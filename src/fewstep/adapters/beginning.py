@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from fewstep.adapters.again import again
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.core.problem import Problem
 from fewstep.core.rules import inner_product
@@ -22,4 +23,5 @@ def pull_back(
         begun = inner.start(problem, Start(params, start.state), episode).params
         return inner_product(direction, begun), ()
 
-    return problem.net.value_and_grad(along, start.params)[1]
+    with again(problem.net, problem.net.begun):
+        return problem.net.value_and_grad(along, start.params)[1]

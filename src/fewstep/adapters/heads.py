@@ -49,6 +49,11 @@ HEADS: dict[str, Callable[[Problem, Params, Episode], Params]] = {
 """What `algorithm.inner.head` knows: the parameters that a task starts elsewhere, by name."""
 
 
+SAME_WAYS = "same_ways"
+"""An attribute of a network all of whose tasks are of the ways that it was made for: they are not
+counted, for a task of a dataset's own may lack one of its classes."""
+
+
 def _of_all(rows: Tensor, ways: int) -> Tensor:
     return rows.mean(0, keepdim=True).expand(ways, *rows.shape[1:]).contiguous()
 
@@ -56,8 +61,8 @@ def _of_all(rows: Tensor, ways: int) -> Tensor:
 def _ways(problem: Problem, episode: Episode, params: Params) -> int:
     """The task's number of classes, whatever the network was made for; of stacked tasks, which are
     of one shape, and of a regression the network's outputs."""
-    targets = episode.support_y
-    if problem.net.functional or targets.is_floating_point():
+    net, targets = problem.net, episode.support_y
+    if net.functional or targets.is_floating_point() or getattr(net.module, SAME_WAYS, False):
         return len(next(iter(_head(problem, params).values())))
     return int(targets.max()) + 1
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from fewstep.adapters.again import again
 from fewstep.adapters.beginning import pull_back
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.outer import query_gradient
 from fewstep.core.attention import twice_differentiable
+from fewstep.core.memory import Mark
 from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
@@ -45,7 +48,9 @@ class Path:
         """Where the task starts: the initialization itself, but for what is its own."""
         self.metrics: Metrics = {}
         """Of the last inner minibatch, before its step."""
+        self._marks: list[Mark] = []
         for k in range(inner.steps):
+            self._marks.append(problem.net.mark())
             step = inner.go_on(problem, self._at[k], episode, slice(k, k + 1))
             self._at[k + 1] = step.start
             self.metrics = step.metrics
@@ -73,16 +78,18 @@ class Path:
 
     def gradient(self, k: int, at: Params) -> Params:
         """That of step k's inner objective at some parameters: 0 for what is fixed."""
-        return self.inner.gradient(self.problem, at, self._minibatch(k))[1]
+        with self._again(k):
+            return self.inner.gradient(self.problem, at, self._minibatch(k))[1]
 
     def slope(self, k: int, at: Params) -> Params:
         """The same by all parameters, those that are fixed included."""
-        return self.inner.whole.gradient(self.problem, at, self._minibatch(k))[1]
+        with self._again(k):
+            return self.inner.whole.gradient(self.problem, at, self._minibatch(k))[1]
 
     def vjp(self, k: int, v: Params) -> Params:
         """J^T v, with J the derivative of step k's end by its start, the rule's memory a constant:
         under SGD (I - a H) v."""
-        return self._run(_vjp, self._at[k], self._minibatch(k), v, False)
+        return self._run(_vjp, k, self._at[k], v, False)
 
     @property
     def side_by_side(self) -> bool:
@@ -106,11 +113,11 @@ class Path:
 
     def first_order(self, k: int, v: Params) -> Params:
         """The same with the gradient a constant: under SGD v itself."""
-        return self._run(_vjp, self._at[k], self._minibatch(k), v, True)
+        return self._run(_vjp, k, self._at[k], v, True)
 
     def hessian(self, k: int, at: Params, v: Params) -> Params:
         """H v, with H the Hessian of step k's inner objective at some parameters."""
-        return self._run(_hessian, at, self._minibatch(k), v)
+        return self._run(_hessian, k, at, v)
 
     def to_start(self, v: Params) -> Params:
         """From a derivative by `params[0]` to one by the initialization."""
@@ -119,10 +126,14 @@ class Path:
     def _minibatch(self, k: int) -> Examples:
         return self.problem.minibatch(self._episode, self._episode.batches[k])
 
-    def _run(self, function: Any, at: Any, examples: Examples, v: Params, *how: Any) -> Params:
+    def _again(self, k: int) -> AbstractContextManager[None]:
+        """Inside, the network is where it was before step k."""
+        return again(self.problem.net, self._marks[k])
+
+    def _run(self, function: Any, k: int, at: Any, v: Params, *how: Any) -> Params:
         fixed = (self.inner, self.problem.objective, *how)
-        with twice_differentiable():
-            return self.problem.net.run(function, fixed, at, examples, v)
+        with twice_differentiable(), self._again(k):
+            return self.problem.net.run(function, fixed, at, self._minibatch(k), v)
 
 
 def _vjp(

@@ -52,7 +52,7 @@ def main_axis(places: list[Params]) -> tuple[Params, Tensor]:
     gram = torch.stack([torch.stack([inner_product(a, b) for b in rows]) for a in rows])
     values, vectors = torch.linalg.eigh(gram)
     weights = vectors[:, -1]  # of the largest
-    axis = {n: torch.tensordot(weights, torch.stack([r[n] for r in rows]), 1) for n in mean}
+    axis = {n: _weighed(weights.to(mean[n].dtype), [r[n] for r in rows]) for n in mean}
     # Of an odd number of places the middle one belongs to neither half.
     halves = torch.zeros(count, dtype=gram.dtype, device=gram.device)
     halves[: count // 2], halves[-(count // 2) :] = -1.0, 1.0
@@ -63,6 +63,10 @@ def main_axis(places: list[Params]) -> tuple[Params, Tensor]:
     total = values.clamp(min=0).sum()
     share = torch.where(some, values[-1] / torch.where(total > 0, total, 1.0), 0.0)
     return {n: torch.where(some, scale * u, 0.0) for n, u in axis.items()}, share
+
+
+def _weighed(weights: Tensor, values: list[Tensor]) -> Tensor:
+    return torch.tensordot(weights, torch.stack(values), 1)
 
 
 def _minus(one: Params, other: Params) -> Params:

@@ -12,7 +12,8 @@ from fewstep.adapters.gradient import InnerLoop
 from fewstep.adapters.outer import query_loss
 from fewstep.algorithms.algorithm import Algorithm
 from fewstep.core.attention import twice_differentiable
-from fewstep.core.net import Mark, Net
+from fewstep.core.memory import Mark
+from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
 from fewstep.core.rules import detach_state, inner_product

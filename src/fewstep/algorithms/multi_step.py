@@ -58,13 +58,19 @@ class MultiStep(Algorithm):
         if self.weights is not None and not (
             isinstance(self.weights, list | tuple)
             and len(self.weights) == self.inner.steps
-            and all(isinstance(w, int | float) and 0 <= w < math.inf for w in self.weights)
+            and all(type(w) in (int, float) and 0 <= w < math.inf for w in self.weights)
             and sum(self.weights) > 0
         ):
             shown = [*self.weights] if isinstance(self.weights, tuple) else self.weights
             raise ValueError(
                 f"algorithm.weights={shown}: must be a weight of at least 0 for each of "
                 f"algorithm.inner.steps={self.inner.steps}, one above 0"
+            )
+        if self.weights is not None and self.multi_step_epochs == 0:
+            raise ValueError(
+                f"algorithm.weights={[*self.weights]}: count while there are several losses, and "
+                "algorithm.multi_step_epochs=0 has them in no epoch. Use "
+                "algorithm.multi_step_epochs=10, or leave the weights out"
             )
 
     def gradients(self, spec: EpisodeSpec) -> int:
@@ -128,7 +134,8 @@ def _direction(
             here = inner.go_on(problem, here, episode, slice(k, k + 1), first_order).start
             loss, metrics = query_loss(problem, inner.finish(here), problem.queries(episode))
             losses.append(loss)
-        return weights @ torch.stack(losses), (detach_state(here.state), metrics)
+        together = torch.stack(losses)
+        return weights.to(together.dtype) @ together, (detach_state(here.state), metrics)
 
     (state, metrics), direction = net.value_and_grad(after, start.params)
     return direction, state, metrics

@@ -33,6 +33,9 @@ def copied(module: nn.Module) -> nn.Module:
 Memory = tuple[dict[str, Any], dict[str, Any]]
 """A layer's buffers and its other attributes."""
 
+Mark = tuple[int, list[Memory] | None]
+"""How many forward passes a task has had, and what each layer remembered then."""
+
 
 def memory_of(layer: nn.Module) -> Memory:
     """What a layer remembers besides its parameters, copied."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fewstep.core.fast.follow import Follow, to_the_end
 from fewstep.core.fast.programs import Function, Programs, is_short, program_for
 from fewstep.core.memory import (
+    Mark,
     copied,
     copies,
     memory_of,
@@ -62,6 +63,8 @@ class Net:
         self.follow: Follow = to_the_end
         """How the steps of an inner loop are taken."""
         self._key = self._passes = 0
+        self.begun: Mark = 0, None
+        """Where the task began."""
         self._layers = [*module.modules()]
         self._has_own_modes = any(type(la).train is not nn.Module.train for la in self._layers)
         self._slots = slots_of(module)
@@ -94,6 +97,7 @@ class Net:
         """What runs one task: of a module that writes, a copy which is dropped with the task."""
         net = self.replica() if self.traits.writes else self
         net._key, net._passes = int(episode.key) if self.traits.draws else 0, 0
+        net.begun = net.mark()
         return net
 
     @contextmanager
@@ -180,9 +184,10 @@ class Net:
             grads, (_, aux) = torch.func.grad_and_value(f, has_aux=True)(params)
             return aux, grads
         second_order = any(p.requires_grad for p in params.values())
-        # Of a task, some may start at constants: these are leaves here as where none asks.
-        leaves = {n: p if p.requires_grad else _leaf(p) for n, p in params.items()}
         with torch.enable_grad():
+            # Of a task, some may start at constants: these are leaves here as where none asks. And
+            # one may be made of another, as a head of features: a view is by itself alone.
+            leaves = {n: p.view_as(p) if p.requires_grad else _leaf(p) for n, p in params.items()}
             value, aux = f(leaves)
             grads = torch.autograd.grad(
                 value, list(leaves.values()), create_graph=second_order, materialize_grads=True
@@ -193,7 +198,3 @@ class Net:
 def _leaf(p: Tensor) -> Tensor:
     """The same memory as a tensor of its own: asking it for gradients marks nobody else's."""
     return p.detach().requires_grad_()
-
-
-Mark = tuple[int, list[Any] | None]
-"""How many forward passes a task has had, and what each layer remembered then."""

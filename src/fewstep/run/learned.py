@@ -26,12 +26,13 @@ class Learned(nn.ParameterDict):
         """
         initial = rule.learned(params)
         _check(rule, initial)
-        values = {n.replace(".", ":"): nn.Parameter(p.clone()) for n, p in initial.items()}
-        super().__init__(values)
+        self._names = {_without_dots(n): n for n in initial}
+        values = (nn.Parameter(initial[n].clone()) for n in self._names.values())
+        super().__init__(dict(zip(self._names, values, strict=True)))
 
     def by_name(self) -> dict[str, nn.Parameter]:
         """By the names that they have for the rule."""
-        return {name.replace(":", "."): parameter for name, parameter in self.items()}
+        return {self._names[name]: parameter for name, parameter in self.items()}
 
     @torch.no_grad()
     def set_back(self, least: Mapping[str, float]) -> None:
@@ -54,6 +55,11 @@ def ranges(params: Params) -> dict[str, float]:
         for kind, value in (("min", values.min()), ("mean", values.mean()), ("max", values.max())):
             found[f"inner_{entry}_{kind}"] = float(value)
     return found
+
+
+def _without_dots(name: str) -> str:
+    """Another for each name, one that has colons or not."""
+    return name.replace("%", "%25").replace(":", "%3A").replace(".", ":")
 
 
 def _entry(name: str) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import torch
 from torch import nn
 
 from fewstep.algorithms.binomial import Binomial
@@ -14,6 +15,10 @@ from fewstep.config.ranks import outside
 from fewstep.core.rules import Langevin
 from fewstep.data.linear import Linear
 from fewstep.run.experiment import Experiment, Recipe
+
+
+SHORT = 1e-5
+"""Below which a difference of two gradients of 32 bits is mostly rounding."""
 
 
 def warn(experiment: Experiment, training: bool = True) -> None:
@@ -38,6 +43,13 @@ def cautions(experiment: Experiment) -> Iterator[str]:
             f"algorithm.eps={algorithm.eps}: a difference of two gradients is no Hessian product "
             f"where a network bends, and {type(module).__name__} has {bends} ReLU: no eps is "
             "reliable. Use a smooth network, as model.activation=tanh, or algorithm=binomial"
+        )
+    single = next(module.parameters()).dtype == torch.float32
+    if isinstance(algorithm, HessianFree) and algorithm.eps < SHORT and single:
+        yield (
+            f"algorithm.eps={algorithm.eps}: on so short a way a gradient of 32 bits hardly "
+            "changes but by rounding, and from some length on not at all, which is first-order "
+            "MAML. Use algorithm.eps=0.01, or trainer.precision=64"
         )
     # A class says so of itself; of tasks that differ in shape it is set on the network alone.
     plain = {

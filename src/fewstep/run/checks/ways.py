@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from torch import nn
 
+from fewstep.adapters.heads import SAME_WAYS, last_linear
+from fewstep.algorithms.joint import Joint
 from fewstep.core.objectives import Classification
 from fewstep.core.types import EpisodeSpec, Split
 from fewstep.data.classes.split import ClassSplit
@@ -31,10 +33,12 @@ def differs(spec: EpisodeSpec, ways: int) -> bool:
 
 
 def prepare(model: nn.Module, specs: Iterable[EpisodeSpec], ways: int) -> None:
-    """Tell a network without a last layer that its tasks have ways of their own, and let nothing be
-    written down as a program where each task has a shape of its own: it would never pay."""
+    """Tell a network that its tasks have ways of their own, and let nothing be written down as a
+    program where each task has a shape of its own: it would never pay."""
     specs = list(specs)
-    counts = hasattr(model, "any_ways") and any(differs(spec, ways) for spec in specs)
+    differ = any(differs(spec, ways) for spec in specs)
+    model.__dict__[SAME_WAYS] = not differ
+    counts = hasattr(model, "any_ways") and differ
     if counts:
         model.__dict__["any_ways"] = True
     if counts or any(spec.varies for spec in specs):
@@ -65,18 +69,41 @@ def check_any_ways(experiment: Experiment) -> None:
                 f"{key}: the network's last layer is for shots.ways={experiment.ways}. Train one "
                 f"with algorithm.inner.head={HEADS}, which makes one for each task, or leave it out"
             )
-        rule = experiment.learner.algorithm.inner.rule
-        if rule.remembers:
+        if key.startswith("shots.") and (joint := _joint(experiment)):
             raise ConfigError(
-                f"{key}: the inner rule {type(rule).__name__} remembers of the last layer what is "
-                f"for shots.ways={experiment.ways}. Train one with algorithm.inner.rule=sgd, or "
-                "leave it out"
+                f"{key}: {joint} takes its gradients at the initialization, whose last layer is "
+                f"for shots.ways={experiment.ways}. Leave one of them out"
+            )
+        rule = experiment.learner.algorithm.inner.rule
+        if rule.remembers or _learns_of_each(experiment):
+            raise ConfigError(
+                f"{key}: the inner rule {type(rule).__name__} "
+                f"{'remembers' if rule.remembers else 'learns'} of the last layer what is for "
+                f"shots.ways={experiment.ways}. Train one with algorithm.inner.rule=sgd, or leave "
+                "it out"
             )
         if experiment.machine.execution == "vmap":
             raise ConfigError(
                 f"execution=vmap: stacks tasks, and with {key} they are not of one shape. Use "
                 "execution=auto, serial or threads"
             )
+
+
+def _joint(experiment: Experiment) -> str | None:
+    """The key of a joint training in it."""
+    if isinstance(experiment.learner.algorithm, Joint):
+        return "algorithm=joint"
+    beside = experiment.joint
+    return "baselines.joint" if beside and isinstance(beside.algorithm, Joint) else None
+
+
+def _learns_of_each(experiment: Experiment) -> bool:
+    """Whether the rule learns something of each entry of the last layer."""
+    learner = experiment.learner
+    params, head = learner.net.params(), last_linear(learner.module)[0]
+    own = {n: p.shape for n, p in params.items() if n.rpartition(".")[0] == head}
+    learned = learner.learned.by_name().items()
+    return any(own.get(name.split("/", 2)[-1]) == p.shape for name, p in learned)
 
 
 def check_varied(splits: Mapping[str, Split], experiment: Experiment) -> None:
