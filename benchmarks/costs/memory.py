@@ -80,7 +80,7 @@ def one_task(words: list[str]) -> dict[str, float]:
     """Peaks and the least time of one task's direction, after a warm-up of the same net."""
     words = ["trainer=cpu", "execution=serial", "meta_batch=1", *words]
     subject = open_subject(assemble(plain(compose_config("train", words))))
-    execution, steps = subject.learner.execution, subject.config["algorithm"]["inner"]["steps"]
+    execution, steps = subject.learner.execution, subject.learner.algorithm.inner.steps
     algorithm, spec = subject.with_steps(2)
     episode = subject.split.episode(spec, 0, 0)
     learner = subject.learner

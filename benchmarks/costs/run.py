@@ -39,6 +39,8 @@ PARTS = {
 }
 BUSY = 0.3
 """A load average above which other processes disturb the clocks."""
+PATIENCE = 600
+"""Seconds that a part waits for the load to fall, which the part before it has raised."""
 
 
 def main() -> int:
@@ -50,10 +52,10 @@ def main() -> int:
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    if os.getloadavg()[0] > BUSY:
-        print(f"warning: load average {os.getloadavg()[0]:.1f}: the times will be disturbed")
     missed: list[str] = []
     for name in arguments.parts or PARTS:
+        if not arguments.quick:
+            wait_until_quiet(name)
         circumstances, began = record.circumstances(name), time.perf_counter()
         figures = PARTS[name].measure(arguments.quick)
         held = PARTS[name].verdicts(figures)
@@ -65,6 +67,22 @@ def main() -> int:
     if missed:
         print("does not hold:", *missed, sep="\n  ", file=sys.stderr)
     return 1 if missed and not arguments.quick else 0
+
+
+def wait_until_quiet(part: str) -> None:
+    """Before a part is timed whose figures are written.
+
+    Raises:
+        SystemExit: the load does not fall.
+    """
+    began = time.monotonic()
+    while (load := os.getloadavg()[0]) > BUSY:
+        if time.monotonic() - began > PATIENCE:
+            raise SystemExit(
+                f"{part}: load average {load:.2f} for {PATIENCE // 60} minutes, where at most "
+                f"{BUSY} disturbs no clock. Stop what else runs, or try --quick"
+            )
+        time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from costs.record import RESULTS, table
 from fewstep.bench.subject import BareLoop, Subject, open_subject
 from fewstep.config.compose import compose_config, plain
 from fewstep.core.net import Net
+from fewstep.core.traits import PLAIN
 from fewstep.core.types import Episode
 from fewstep.execution.base import PerTask
 from fewstep.execution.serial import Serial
@@ -47,7 +48,7 @@ ITERATIONS = 20
 def measure(quick: bool) -> dict[str, Any]:
     """Shares of the profiled time, by phase and by operator, and the time without a profiler."""
     subject = open_subject(assemble(plain(compose_config("train", WORDS))))
-    subject.learner._execution = _Here(subject.learner.module)
+    subject.learner.executing.made = _Here(subject.learner.module)
     torch.set_num_threads(1)
     loop, count = BareLoop(subject), 2 if quick else ITERATIONS
     for _ in range(3):
@@ -109,7 +110,7 @@ def draw(figures: dict[str, Any]) -> None:
 class _Here(Serial):
     """The programs of `execution=threads`, in the calling thread and with one intra-op thread."""
 
-    name = "here"
+    name, traits = "here", PLAIN
 
     def __init__(self, module: nn.Module) -> None:
         self.net = Net(module, programs=Programs())

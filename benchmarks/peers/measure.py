@@ -77,13 +77,14 @@ def at_its_best(side: type[Peer], work: Work, threads: int, rounds: int = 3) -> 
 
 
 def cores_of_others() -> float:
-    """Seconds of CPU that other processes have taken since the machine was started (Linux)."""
+    """Seconds of CPU that other processes have taken since the machine was started, and what other
+    machines have taken of a virtual one (Linux)."""
     try:
         fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
     except OSError:
         return math.nan
-    user, nice, system, _idle, _wait, irq, softirq = map(int, fields[:7])
-    all_of_them = (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+    user, nice, system, _idle, _wait, irq, softirq, stolen = map(int, fields[:8])
+    all_of_them = (user + nice + system + irq + softirq + stolen) / os.sysconf("SC_CLK_TCK")
     return all_of_them - sum(os.times()[:4])
 
 

@@ -17,12 +17,13 @@ import sys
 import time
 from pathlib import Path
 
+from fewstep.records.statistics.student import quantile95
+
 
 FLOOR = 0.97
 """The other's time over ours: below it, this checkout has become slower."""
 ROWS = ("reptile", "fomaml", "maml", "reptile20", "meta_test")
 HERE = Path(__file__).parents[2]
-T95 = {14: 2.145, 19: 2.093, 29: 2.045}
 TURNS = 3
 """Samples that each engine gives in a round, one after the other's."""
 
@@ -75,7 +76,7 @@ class Engine:
 def compare(row: str, other: Path, rounds: int) -> tuple[float, float, float]:
     """The other's time over ours: its geometric mean over the rounds and the 95 % interval."""
     logs = [_round(row, other, ours_first=bool(round_ % 2)) for round_ in range(rounds)]
-    half = T95.get(rounds - 1, 2.2) * statistics.stdev(logs) / math.sqrt(rounds)
+    half = quantile95(rounds - 1) * statistics.stdev(logs) / math.sqrt(rounds)
     mean = statistics.mean(logs)
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 
@@ -101,6 +102,8 @@ def main() -> None:
     if arguments.work:
         work(arguments.work)
         return
+    if arguments.rounds < 2 or not arguments.checkout:
+        parser.error("name another checkout, and give 2 rounds or more: an interval needs them")
     print(f"load before {os.getloadavg()[0]:.2f}, {arguments.rounds} rounds", flush=True)
     slower = []
     for row in arguments.only:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import torch
 import torch._dynamo
 
-from peers import agree, measure, report
+from peers import agree, measure, quiet, report
 from peers.side import Peer
 from peers.with_fewstep import Fewstep
 from peers.with_higher import Higher
@@ -22,11 +21,7 @@ from peers.work import ROWS, Work
 
 
 PEERS: list[type[Peer]] = [Learn2Learn, Higher, TorchOpt, Plain]
-BUSY = 0.3
-"""A load average above which other processes disturb the clocks: nothing is published."""
 torch._dynamo.config.recompile_limit = 64  # of one net's code, which every copy shares
-APART = timedelta(minutes=30)
-"""Sittings are for different times: how fast two cores work together changes from hour to hour."""
 
 
 def run(work: Work, rounds: int, threads: int) -> dict[str, Any]:
@@ -97,27 +92,15 @@ def sit(works: list[Work], rounds: int, threads: int) -> report.Sitting:
     return sitting | {"rounds": rounds, "rows": rows}
 
 
-def refuse_unless_quiet() -> None:
-    """Before anything is timed that would be published.
-
-    Raises:
-        SystemExit: the machine is busy, or the last sitting was just now.
-    """
-    load = os.getloadavg()[0]
-    if load > BUSY:
-        raise SystemExit(f"load average {load:.2f}: a sitting wants at most {BUSY}; try --quick")
-    last = max((sitting["date"] for sitting in report.sittings()), default=None)
-    if last and (ago := datetime.now(UTC) - datetime.fromisoformat(last)) < APART:
-        raise SystemExit(
-            f"the last sitting began {ago.seconds // 60} minutes ago: three at different times "
-            f"are quoted, {APART.seconds // 60} minutes apart"
-        )
-
-
 def main() -> None:
     """Parse the command line, run the rows, print and write the results."""
     parser = argparse.ArgumentParser(prog="benchmarks/peers/run.sh", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds (15)")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=quiet.ROUNDS,
+        help=f"interleaved rounds ({quiet.ROUNDS}); of fewer no file is written",
+    )
     parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW",
                         help=f"some rows, not written to a file: {', '.join(ROWS)}")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="2 rounds, not written to a file")
@@ -129,11 +112,13 @@ def main() -> None:
         for work in works:
             print(work.key, agree.check(work, PEERS))
         return
-    whole = not arguments.quick and len(works) == len(ROWS)
+    whole = rounds >= quiet.ROUNDS and len(works) == len(ROWS)
     if whole:
-        refuse_unless_quiet()
+        quiet.refuse_unless_quiet()
     sitting = sit(works, rounds, threads)
     print("\n" + report.markdown(sitting))
+    if whole:
+        quiet.refuse_disturbed(sitting["machine"])
     print(report.write(sitting) if whole else "Not a whole sitting: no file was written.")
 
 

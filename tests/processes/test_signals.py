@@ -19,6 +19,7 @@ from test_survival import TINY, begun, content, left_by
 from fewstep.commands import train
 from fewstep.launch.stopping import stoppable
 from fewstep.processes import signals
+from fewstep.records.pace import read_pace
 from fewstep.run.learner import MetaLearner
 from fewstep.run.lightning import WholeCheckpoints
 from fewstep.run.observers.callbacks import Measure
@@ -246,6 +247,7 @@ def test_a_stop_at_any_moment_is_saved(
     assert "Traceback" not in message
     last = checkpoint.read(tmp_path / "run" / "checkpoints" / "last.ckpt")
     assert last["fewstep"]["meta_iteration"] == saved
+    assert read_pace(tmp_path / "run").meta_iteration == saved
     assert train.main([f"resume={tmp_path / 'run'}"]) == 0
     ours = content(tmp_path / "run")
     for kept in ("tensors", "metrics", "per_task"):

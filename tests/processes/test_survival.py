@@ -22,6 +22,7 @@ from fewstep.disk import files
 from fewstep.disk.files import CannotWrite, filling, replacing
 from fewstep.loggers.metrics_file import MetricsFile
 from fewstep.records.metrics import read_metrics
+from fewstep.records.outcome import finished
 from fewstep.run.stored import checkpoint
 
 
@@ -192,6 +193,8 @@ def test_a_full_disk_ends_in_one_line(name, time, resumable, here, undisturbed, 
         assert (
             checkpoint.read(here / "run" / "checkpoints" / name)["fewstep"]["meta_iteration"] == 2
         )
+    if name in ("last.ckpt", "curves.png"):
+        assert not finished(here / "run")  # `resume=auto` and a sweep go on as well
         assert train.main([f"resume={here / 'run'}"]) == 0
         assert content(here / "run") == undisturbed
 

@@ -11,13 +11,15 @@ from tests.report.made_rows import run, section_of
 
 from fewstep.config.checks import check_settings
 from fewstep.messages.errors import ConfigError
-from fewstep.records import benchmarks, sizes
+from fewstep.records import benchmarks, sizes, words
 from fewstep.records.results import table
 from fewstep.report.parts import Table, parts
 from fewstep.report.reproduction import paper
 from fewstep.report.runs.expected import read_results
 from fewstep.report.runs.gather import Run
+from fewstep.report.statistics.left_out import left_out
 from fewstep.report.tables import best
+from fewstep.report.tables.formats import markdown_text
 from fewstep.report.text import text
 
 
@@ -159,3 +161,46 @@ def test_a_setting_of_the_runs_own_ways_is_the_one_without() -> None:
             check_settings(pair, ways=5)
         if pair[0] != pair[1]:
             check_settings(pair, ways=20)
+
+
+DRAWN = {
+    "within one alphabet": {"config": {"dataset": {"within": "alphabet"}}},
+    "the list 1a2b3c4d": {"config": {"manifest_sha256": "1a2b3c4d" * 8}},
+    "the benchmark lake": {"benchmark": {"name": "lake", "rows": []}, "config": {}},
+    None: {"config": {"dataset": {"within": None}, "manifest_sha256": None}},
+}
+
+
+@pytest.mark.parametrize("told", DRAWN)
+def test_tests_on_tasks_of_another_kind_are_not_held_against_each_other(
+    told: str | None, tmp_path: Path
+) -> None:
+    assert sizes.drawn(DRAWN[told]) == told
+    assert sizes.drawn({}) is None  # of a file that says nothing of it
+    across, own = (fixed(tmp_path / n, acc=acc, label=n) for n, acc in (("a", 0.9), ("b", 0.7)))
+    own.content.update(DRAWN[told])
+    rows = section_of([across, own]).rows
+    assert bool(best.best(rows)) == (told is None)  # the best of one alone is none
+    reason = f"ways in which test tasks are drawn differ ({told}, the baseline's of all classes)"
+    said = [f"b, 20-way 5-shot, inductive; b, 20-way 5-shot, transductive: {reason}"]
+    assert left_out(rows, "a") == ([] if told is None else said)
+
+
+def test_an_accuracy_that_is_not_among_classes_has_no_chance() -> None:
+    """As that of finding one picture of many."""
+    assert [sizes.chance(5, False), sizes.chance(5, True), sizes.chance(1, False)] == [
+        20,
+        None,
+        None,
+    ]
+    assert words.setting(1, 10, "acc") == "10-shot"
+    assert words.setting(1, 10, "loss") == "10 points"
+
+
+def test_a_name_is_no_markdown() -> None:
+    for name, escaped in {
+        "__init__": r"\_\_init\_\_",
+        "$a$ 2*3*4": r"\$a\$ 2\*3\*4",
+        "omniglot_5w_best": "omniglot_5w_best",
+    }.items():
+        assert markdown_text(name) == escaped

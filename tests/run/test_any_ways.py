@@ -17,6 +17,7 @@ from fewstep.algorithms.fomaml import FOMAML
 from fewstep.commands import episodes, evaluate
 from fewstep.config.compose import compose_config, plain
 from fewstep.config.evaluation import check_tasks
+from fewstep.config.ranks import check_list
 from fewstep.core.net import Net
 from fewstep.core.objectives import Classification
 from fewstep.core.problem import Problem
@@ -31,6 +32,7 @@ from fewstep.records import benchmarks
 from fewstep.run.averaging import Average, averaged, complaint
 from fewstep.run.checks.ways import check_any_ways
 from fewstep.run.construction import assembly
+from fewstep.run.stored.checkpoint_contents import BEFORE, begun_elsewhere
 from fewstep.run.testing.given_tasks import given
 
 
@@ -201,11 +203,34 @@ def test_tasks_that_no_setting_is_for_are_refused(tmp_path: Path) -> None:
         ConfigError, match=r": it has one task, and an interval is of two or more\. "
     ):
         on_tasks(replace(listed_tasks(), tasks=listed_tasks().tasks[:1]), tmp_path)
-    with pytest.raises(ConfigError, match=r": it has one task, 3 times, and an interval is of "):
-        on_tasks(replace(listed_tasks(), tasks=listed_tasks().tasks[:1] * 3), tmp_path)
+    first, second, *_ = listed_tasks().tasks
+    for tasks, places in (([first] * 3, (1, 0)), ([first, second, second], (2, 1))):
+        with pytest.raises(ConfigError) as told:
+            on_tasks(replace(listed_tasks(), tasks=tasks), tmp_path)
+        assert str(told.value) == (
+            f"eval.manifest={tmp_path / 'tasks.npz'}: its task {places[0]} is its task {places[1]} "
+            "again, counted from 0, and an interval is of tasks that are there once. Write one of "
+            "this data with fewstep episodes"
+        )
     experiment = draft(f"eval.manifest={tmp_path / 'none.npz'}")
     with pytest.raises(ConfigError, match=r"none\.npz: cannot be read \(No such file"):
         given(replace(experiment, splits={"test": made_split(CLASSES)}))
+
+
+def test_a_list_of_fewer_tasks_than_processes_is_refused(tmp_path: Path) -> None:
+    """Before anything is trained, whose end would be for nothing."""
+    three = ["trainer=ddp_cpu", "trainer.devices=3"]
+    two = replace(listed_tasks(), tasks=listed_tasks().tasks[:2])
+    with pytest.raises(ConfigError) as told:
+        on_tasks(two, tmp_path, *three)
+    assert str(told.value) == (
+        f"eval.manifest={tmp_path / 'tasks.npz'}: has 2 tasks, and trainer.devices=3 makes 3 "
+        "processes, each of which tests at least one. Give a list of 3 tasks or more, or fewer "
+        "devices, for example trainer.devices=1"
+    )
+    assert on_tasks(two, tmp_path, *three[:1]).test.tasks == 2
+    with pytest.raises(ConfigError, match=r"^benchmark=lake: has 20 tasks, and trainer.devices=21"):
+        check_list("benchmark=lake", 20, {"devices": 21, "num_nodes": 1})
 
 
 # --- the head of a task
@@ -354,6 +379,16 @@ def test_what_was_trained_on_is_the_checkpoints_own_word() -> None:
     assert benchmarks.training(True, None) == "images_background, turned as well"
     assert benchmarks.training(False, None) == "images_background as it is"
     assert benchmarks.training(True, {"dataset": "mine"}) == "mine"
+    told = benchmarks.training(False, None, "glyphs")
+    assert told == "images_background as it is, after init=glyphs"
+
+
+def test_weights_from_elsewhere_are_said_of_a_benchmarks_row() -> None:
+    ours = {"config": {"init": "glyphs"}, "classes": {"train": ["a", "b"]}, BEFORE: ["b", "c"]}
+    assert begun_elsewhere(ours) == "glyphs"
+    assert begun_elsewhere({**ours, BEFORE: ["a"]}) is None  # of a run on the same classes
+    assert begun_elsewhere({**ours, BEFORE: []}) == "glyphs"  # whose classes nobody knows
+    assert begun_elsewhere({**ours, "config": {}}) is None
 
 
 def test_a_file_of_tasks_says_itself_how_many_they_are() -> None:

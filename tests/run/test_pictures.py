@@ -9,7 +9,9 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
+import fewstep
 from fewstep.records.figures.style import color_of
+from fewstep.run import training
 from fewstep.run.pictures.waves import Waves
 
 
@@ -37,3 +39,15 @@ def test_waves_are_of_the_algorithm_that_was_trained(algorithm: str, title: str)
     adapted = figure.axes[0].get_lines()[2]
     assert adapted.get_color() == color_of(algorithm)
     plt.close(figure)
+
+
+def test_curves_that_cannot_be_drawn_take_no_figure_along(tmp_path, monkeypatch, capsys) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("no such font")
+
+    monkeypatch.setattr(training, "draw_curves", fails)
+    words = ["dataset=sine", "trainer=cpu", "meta_batch=1", "eval.tasks=2", "eval.steps=1"]
+    words += ["max_meta_iterations=1", "eval.val_every=null", f"hydra.run.dir={tmp_path / 'run'}"]
+    fewstep.train(words)
+    assert "curves.png could not be drawn (RuntimeError: no such font)" in capsys.readouterr().err
+    assert (tmp_path / "run" / "results.json").is_file()

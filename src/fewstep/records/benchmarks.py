@@ -30,16 +30,17 @@ LAKE: tuple[Row, ...] = tuple(
 """Published errors on the twenty runs of the Omniglot challenge."""
 
 
-def training(turned: bool, elsewhere: Mapping[str, Any] | None) -> str:
+def training(turned: bool, elsewhere: Mapping[str, Any] | None, begun: str | None = None) -> str:
     """What a checkpoint was trained on.
 
     Args:
         turned: whether its own dataset, whatever it is tested on, has turned characters.
         elsewhere: what results.json says of it where that is other data.
+        begun: the weights that it began from, where these have met other classes.
     """
-    if elsewhere is not None:
-        return str(elsewhere["dataset"])
-    return "images_background, turned as well" if turned else BACKGROUND
+    own = "images_background, turned as well" if turned else BACKGROUND
+    said = own if elsewhere is None else str(elsewhere["dataset"])
+    return f"{said}, after init={begun}" if begun else said
 
 
 def by_run(accuracies: Sequence[float]) -> tuple[float, float]:

@@ -1,4 +1,5 @@
-"""Results of a test whose tasks draw their own ways and shots, by these: a row a size."""
+"""What the tasks of a test are like: their classes, and where these come from; and results of a
+test whose tasks draw their own ways and shots, by these: a row a size."""
 
 from __future__ import annotations
 
@@ -26,6 +27,29 @@ class Cell(NamedTuple):
 def varies(result: Mapping[str, Any]) -> bool:
     """Whether the tasks of an entry of results.json drew their own ways and shots."""
     return bool(result.get("by_ways"))
+
+
+def chance(ways: int, varied: bool) -> float | None:
+    """Percent of right answers by guessing; None where each task has ways of its own, and of an
+    accuracy that is not among classes."""
+    return None if varied or ways == 1 else 100 / ways
+
+
+def drawn(content: Mapping[str, Any]) -> str | None:
+    """How the tasks of a test came about, by its results.json, where they are not of all classes
+    of their split."""
+    config, benchmark = _node(content, "config"), _node(content, "benchmark")
+    if benchmark:
+        return f"the benchmark {benchmark.get('name')}"
+    if digest := config.get("manifest_sha256"):
+        return f"the list {str(digest)[:8]}"
+    within = _node(config, "dataset").get("within")
+    return f"within one {within}" if within else None
+
+
+def _node(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = content.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def grid(size: str, cells: Sequence[Cell]) -> list[list[str]]:

@@ -124,12 +124,13 @@ def of_split(text: str, *splits: str) -> str:
 
 
 def setting(ways: int, shots: int, metric: str, varies: bool = False) -> str:
-    """`5-way 1-shot`, or `10 points` where there are no classes to tell apart; of tasks that draw
-    their own numbers `any-way any-shot`, with the most."""
+    """`5-way 1-shot`, `10 points` where there are no classes to tell apart, `10-shot` where what is
+    told apart are not a task's classes; of tasks that draw their own numbers `any-way any-shot`,
+    with the most."""
     if varies:
         return f"any-way any-shot (up to {ways}-way {shots}-shot)"
-    if metric == "loss" and ways == 1:
-        return counted("{} points", shots)
+    if ways == 1:
+        return counted("{} points", shots) if metric == "loss" else f"{shots}-shot"
     return f"{ways}-way {shots}-shot"
 
 

@@ -28,7 +28,7 @@ from fewstep.run.observers.callbacks import Checkpoints, Measure
 from fewstep.run.observers.pace import PaceFile
 from fewstep.run.observers.peak import Peak
 from fewstep.run.observers.stopwatch import Resume, Stopwatch
-from fewstep.run.pictures import Finished, draw_pictures
+from fewstep.run.pictures import Finished, draw_pictures, drawn
 from fewstep.run.stored import checkpoint, shipped
 from fewstep.run.stored.chosen import selected_by
 from fewstep.run.stored.origin import digests, kept
@@ -64,9 +64,8 @@ def train(experiment: Experiment, folder: Path, command: str) -> dict[str, Any]:
             report["results"] += meta_test(its, build_tasks(its), Entrant(init, None, folder))
         log_results(loggers, report["results"])
     finish(report, folder, experiment.title)
-    draw_pictures(
-        experiment.pictures, Finished(folder, experiment.recipe.name, learner, tasks, weights)
-    )
+    known = Finished(folder, experiment.recipe.name, learner, tasks, weights)
+    draw_pictures(experiment.pictures, known)
     return report
 
 
@@ -144,10 +143,11 @@ def meta_test(experiment: Experiment, tasks: TaskModule, entrant: Entrant) -> li
 
 @rank_zero_only
 def finish(report: dict[str, Any], folder: Path, title: str) -> None:
-    """Write results.json and curves.png and tell the user."""
+    """Write curves.png, then results.json, by which a run is finished, and tell the user."""
+    with drawn("curves.png"):
+        draw_curves(folder, report, title)
     write_json(folder / "results.json", report)
     forget(folder)
-    draw_curves(folder, report, title)
     where = f"mean ± 95 % half-width over tasks; {printable(folder)}"
     print(f"\n{table(report['results'], measures.unit('loss', report))}\n\n{where}")
     for lines in sizes.grids(report["results"]):

@@ -25,7 +25,7 @@ from fewstep.records.figures.panel import (
 )
 from fewstep.records.figures.style import NEUTRAL, STYLE, STYLES, apart, numbers
 from fewstep.records.metrics import read_metrics
-from fewstep.records.sizes import varies
+from fewstep.records.sizes import chance, varies
 from fewstep.records.trained_on import trained_on
 
 
@@ -157,4 +157,4 @@ def _adapted(r: Mapping[str, Any], metric: str, look: Look, curves: bool) -> Lin
 
 
 def _chance(r: Mapping[str, Any]) -> float | None:
-    return None if varies(r) else 100 / r["ways"]
+    return chance(r["ways"], varies(r))

@@ -24,6 +24,7 @@ SPOKEN = {
     "split": "splits",
     "queries": "test queries",
     "varies": "sizes that a task draws",
+    "drawn": "ways in which test tasks are drawn",
     "eval_seed": "seeds of the test tasks",
     "tasks": "test tasks",
 }
@@ -94,7 +95,7 @@ def _told(key: str, value: Any, wanted: Any) -> str:
 
 def _value(key: str, value: Any) -> str:
     if value is None:
-        return "its own" if key == "trained_on" else "unknown"
+        return {"trained_on": "its own", "drawn": "of all classes"}.get(key, "unknown")
     if key == "tasks":
         return f"{value:,}"
     return str(value)[:DIGITS] if key.endswith("_sha256") else words.valued(key, value)

@@ -21,7 +21,7 @@ def bold(text: str, best: bool) -> str:
 
 
 ALIKE = ("dataset", "dataset_split", "data_sha256", "classes_sha256", "trained_on")
-ALIKE += ("split", "ways", "shots", "queries", "varies", "eval_seed", "tasks")
+ALIKE += ("split", "ways", "shots", "queries", "varies", "drawn", "eval_seed", "tasks")
 """What rows share whose figures are of the same tasks; how they adapt is their own."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from fewstep.report.tables.best import Best, best
 from fewstep.report.tables.columns import caption, grid
 from fewstep.report.tables.table import SAME, Row
 from fewstep.report.tables.work import SPENT, work
+
+
+MARKS = re.compile(r"[\\<`*$]|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown does not take as it stands; an underscore inside of a word it does."""
 
 
 def markdown(table: Sequence[Row]) -> str:
@@ -37,10 +42,9 @@ def _markdown_cell(text: str) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """A text from anywhere, in one line, that is no link, no HTML and no code."""
-    for mark in ("\\", "<", "`"):
-        text = text.replace(mark, f"\\{mark}")
-    return printable(text.replace("](", "]\\("))
+    """A text from anywhere, in one line, that is no link, no HTML, no code, no formula and not
+    emphasized."""
+    return printable(MARKS.sub(r"\\\g<0>", text).replace("](", "]\\("))
 
 
 FIGURES = ("protocol", "metric", "mean", "ci95_over_tasks", "ci95_over_seeds", "diverged")

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fewstep.records import measures, words
-from fewstep.records.sizes import varies
+from fewstep.records import measures, sizes, words
 from fewstep.report.runs.data import Data, data_columns
 from fewstep.report.runs.gather import Run
 from fewstep.report.runs.recipes import Recipes
@@ -22,7 +21,7 @@ Entry = Mapping[str, Any]
 """One entry of `results` with what its run says of itself, the run's `folder` and results `file`,
 and its `place` among the results."""
 
-HIDDEN = ("split", "batch_size", "queries", "eval_seed")
+HIDDEN = ("split", "batch_size", "queries", "eval_seed", "drawn")
 """What a row is told by where nothing else of it differs from another row's."""
 
 SHOWN = ("name", "meta_iterations", "init", "checkpoint", "ways", "shots", "varies", "steps")
@@ -71,8 +70,8 @@ class Row:
 
     @property
     def chance(self) -> float | None:
-        """Percent of right answers by guessing; None where each task has ways of its own."""
-        return None if self["varies"] else 100 / self["ways"]
+        """Percent of right answers by guessing, where it is known."""
+        return sizes.chance(self["ways"], self["varies"])
 
     @property
     def label(self) -> str:
@@ -116,7 +115,8 @@ def rows(runs: Iterable[Run], swept: Sequence[str] = ()) -> list[Row]:
     for run in runs:
         for place, result in enumerate(run.content["results"]):
             where = {"folder": run.folder, "file": run.file, "place": place}
-            entry = {**run.content, **result, **where, "varies": varies(result)}
+            entry = {**run.content, **result, **where, "varies": sizes.varies(result)}
+            entry["drawn"] = sizes.drawn(run.content)
             entry["shift"] = entry.get("shift", 0)
             same = {name: entry.get(name) for name in SAME} | data_of(entry)
             key = (recipe := recipe_of(run), *same.values())

@@ -24,13 +24,24 @@ class PaceFile(pl.Callback):
     def __init__(self, folder: Path, stopwatch: Stopwatch) -> None:
         self.folder, self.stopwatch = folder, stopwatch
         self._began, self._first, self._next = 0.0, 0, 0.0
+        self._settled = 0
+        """The last meta-iteration that was whole."""
 
     def on_train_start(self, trainer: pl.Trainer, learner: MetaLearner) -> None:
         self._began, self._first = time.monotonic(), learner.meta_iteration
+        self._settled = self._first
         self._write(trainer, learner)
 
     def on_train_batch_end(self, trainer: pl.Trainer, learner: MetaLearner, *_: Any) -> None:
+        self._settled = learner.meta_iteration
         if time.monotonic() >= self._next:
+            self._write(trainer, learner)
+
+    def on_exception(
+        self, trainer: pl.Trainer, learner: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """A run that is stopped says how far it came, as its last checkpoint does."""
+        if isinstance(learner, MetaLearner):
             self._write(trainer, learner)
 
     def on_train_end(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
@@ -41,7 +52,7 @@ class PaceFile(pl.Callback):
         self._next = time.monotonic() + EVERY
         if not trainer.is_global_zero:
             return
-        done, of = learner.meta_iteration, learner.max_meta_iterations
+        done, of = self._settled, learner.max_meta_iterations
         since = done - self._first  # by the clock, measuring and saving included
         left = (time.monotonic() - self._began) / since * (of - done) if since else None
         tasks = self.stopwatch.tasks_per_second_now(learner.meta_batch)

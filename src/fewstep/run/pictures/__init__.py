@@ -6,7 +6,7 @@ method `draw(finished)` that writes PNG files into `finished.folder`.
 
 from fewstep.run.pictures.by_client import ByClient
 from fewstep.run.pictures.constellations import Constellations
-from fewstep.run.pictures.finished import Finished, draw_pictures
+from fewstep.run.pictures.finished import Finished, draw_pictures, drawn
 from fewstep.run.pictures.grounds import Grounds
 from fewstep.run.pictures.needles import Needles
 from fewstep.run.pictures.recall import Recall
@@ -26,4 +26,5 @@ __all__ = [
     "Waves",
     "Written",
     "draw_pictures",
+    "drawn",
 ]

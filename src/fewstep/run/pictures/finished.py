@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import State, place_state
 from fewstep.core.types import Episode, Params, Start
-from fewstep.disk.files import replacing
+from fewstep.disk.files import CannotWrite, replacing
 from fewstep.execution.serial import Serial
 from fewstep.messages.printable import printable
 from fewstep.run.episodes import TaskModule
@@ -85,8 +85,28 @@ def _answers(net: Net, start: Start, episode: Episode, *, learner: MetaLearner) 
 def draw_pictures(pictures: Sequence[Any], finished: Finished) -> None:
     """All of them, by the rank that writes; the run is finished, whatever becomes of a picture."""
     for picture in pictures if finished.learner.trainer.is_global_zero else ():
+        name = type(picture).__name__
         try:
-            picture.draw(finished)
-        except Exception as error:  # whatever somebody's picture raises
-            reason = printable(f"{type(error).__name__}: {error}")
-            print(f"{type(picture).__name__} could not be drawn ({reason})", file=sys.stderr)
+            with drawn(name):
+                picture.draw(finished)
+        except CannotWrite as error:
+            _tell(name, str(error))
+
+
+@contextmanager
+def drawn(name: str) -> Iterator[None]:
+    """What a picture raises is told and no more: figures count without it.
+
+    Raises:
+        CannotWrite: as on a full disk.
+    """
+    try:
+        yield
+    except CannotWrite:
+        raise
+    except Exception as error:  # whatever somebody's picture raises
+        _tell(name, f"{type(error).__name__}: {error}")
+
+
+def _tell(name: str, reason: str) -> None:
+    print(f"{name} could not be drawn ({printable(reason)})", file=sys.stderr)

@@ -81,6 +81,14 @@ def trained_on(ours: Content) -> list[str]:
     return [*(ours.get("classes") or {}).get("train", []), *ours.get(BEFORE, [])]
 
 
+def begun_elsewhere(ours: Content) -> str | None:
+    """What a run was told to begin from, unless that has met nothing but its own classes."""
+    before = {*ours.get(BEFORE, [])}
+    same = before and before <= {*(ours.get("classes") or {}).get("train", [])}
+    init = ours["config"].get("init")
+    return None if same or not init else str(init)
+
+
 def _lists_of_texts(classes: Any) -> bool:
     return isinstance(classes, Mapping) and all(
         isinstance(names, list) and all(isinstance(name, str) for name in names)

@@ -19,7 +19,7 @@ from fewstep.run.checks.splits import check_setting
 from fewstep.run.construction import build, parts
 from fewstep.run.experiment import Experiment
 from fewstep.run.stored import origin
-from fewstep.run.stored.checkpoint_contents import trained_on
+from fewstep.run.stored.checkpoint_contents import begun_elsewhere, trained_on
 from fewstep.run.testing.given_tasks import FOR_BENCHMARK
 
 
@@ -53,13 +53,15 @@ class Tested:
     """The dataset that the checkpoint was trained on, where it is another."""
     turned: bool = False
     """Whether it was trained on turned characters, whatever is tested."""
+    begun: str | None = None
+    """The weights that it began from, where these have met other classes."""
     cautions: tuple[str, ...] = ()
     """What is most likely not meant about its pictures."""
 
     @property
     def training(self) -> str:
         """What a benchmark's table says that it was trained on."""
-        return benchmarks.training(self.turned, self.trained_on)
+        return benchmarks.training(self.turned, self.trained_on, self.begun)
 
 
 def opened(experiment: Experiment, asked: Asked, content: Content) -> Tested:
@@ -95,7 +97,7 @@ def opened(experiment: Experiment, asked: Asked, content: Content) -> Tested:
     turns = {n.rpartition("/rot")[2] for n in trained_on(content) if "/rot" in n}
     trained = _trained_on(splits, content) if asked.elsewhere else None
     cautions = _of_paper(experiment, content) if asked.elsewhere else ()
-    return Tested(splits, name, trained, len(turns) > 1, cautions)
+    return Tested(splits, name, trained, len(turns) > 1, begun_elsewhere(content), cautions)
 
 
 def _own(experiment: Experiment, asked: Asked, content: Content) -> dict[str, Split]:
