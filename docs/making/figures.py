@@ -24,10 +24,10 @@ FIGURES = {
     "overlap": ("overlap", "figure_4"),
     "sine_curves": ("sine", "adaptation"),
     "family": ("family", "final"),
-    "family_full": ("family_full", "final"),
+    "family_full": ("family_full family_middle", "final"),
     "omniglot_5w_reptile_curves": ("omniglot_5w_reptile", "adaptation"),
 }
-"""The folder of results that a file of docs/figures follows from, and the picture of its report."""
+"""The folders of results that a file of docs/figures follows from, and the picture of its report."""
 
 
 def redraw() -> None:
@@ -44,6 +44,7 @@ def redraw() -> None:
 
 def drawn(name: str) -> Figure:
     """One of them."""
-    folder, picture = FIGURES[name]
-    (section,) = sections(report.read([ROOT / "docs" / "results" / folder]))
+    folders, picture = FIGURES[name]
+    results = [ROOT / "docs" / "results" / folder for folder in folders.split()]
+    (section,) = sections(report.read(results))
     return {found.name: found.figure for found in draw(section)}[picture]

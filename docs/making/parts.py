@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = ROOT / "build" / "docs"
 
 REPORT = re.compile(
-    r"<!-- fewstep report (?P<folder>\S+)(?P<beside> --paper)?"
+    r"<!-- fewstep report (?P<folders>docs/\S+(?: docs/\S+)*)(?P<beside> --paper)?"
     r'(?: --baseline "?(?P<against>[^"\n]+?)"?)? -->\n(?:[^|\n].*\n\n)?(\|.*\n)+'
 )
 PEERS = re.compile(r"<!-- benchmarks/results/peers -->\n(\|.*\n)+")
@@ -70,7 +70,7 @@ def _report(found: re.Match[str]) -> str:
     from fewstep.report.statistics import baseline
     from fewstep.report.tables import formats
 
-    rows = report.rows(report.read([ROOT / found["folder"]]))
+    rows = report.rows(report.read([ROOT / folder for folder in found["folders"].split()]))
     beside = found["beside"] and formats.markdown_table(paper.grid(paper.matches(rows)))
     if found["against"]:
         beside = formats.markdown_table(baseline.compared(rows, found["against"]))

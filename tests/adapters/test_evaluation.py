@@ -16,6 +16,7 @@ from fewstep.core.net import Net
 from fewstep.core.problem import Problem
 from fewstep.core.rules import SGD, Adam
 from fewstep.core.types import Episode, EpisodeSpec, Start
+from fewstep.messages.errors import ConfigError
 from fewstep.models import OmniglotConv
 from fewstep.records.statistics.intervals import mean_ci95
 from fewstep.run.testing.summary import as_numbers, summarize
@@ -173,3 +174,37 @@ def test_accuracy_by_hand() -> None:
     outputs = torch.tensor([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0], [0.0, 0.1]])
     metrics = CLASSIFICATION.metrics(outputs, torch.tensor([0, 0, 0, 1]))
     assert float(metrics["acc"]) == 0.75
+
+
+class Probing:
+    """Regression, and what it does to the parameters of a task besides."""
+
+    inner_loss = outer_loss = staticmethod(REGRESSION.inner_loss)
+    metrics = staticmethod(REGRESSION.metrics)
+
+    def __init__(self, probe) -> None:
+        self.probe = lambda net, params, episode: probe(params)
+
+
+def probed(probe) -> dict:
+    setting = Setting(EpisodeSpec(1, 6, 4, 3, 2), ("transductive",), (0, 3))
+    net, objective = small_net(), Probing(probe)
+    start, how = Start(net.params(), {}), {"inner": InnerLoop(SGD(0.1), 3), "setting": setting}
+    return evaluate_task(net, start, small_episode(), objective=objective, **how)["transductive"]
+
+
+def test_a_probe_that_writes_changes_nothing_of_the_task() -> None:
+    """It has copies: what comes after it starts where the last step led."""
+    written = probed(lambda params: {"x": params["0.weight"].mul_(0).sum()})
+    assert written["x"].tolist() == [0, 0]
+    assert torch.equal(written["loss"], probed(lambda params: {})["loss"])
+
+
+def test_what_is_measured_at_one_point_of_a_task_alone_is_named() -> None:
+    some = iter([{}, {"x": torch.zeros(())}])
+    with pytest.raises(ConfigError) as refused:
+        probed(lambda params: next(some))
+    assert str(refused.value) == (
+        "dataset: its objective measures x at one point of a task and not at another. Let its "
+        "metrics, and its probe, give the same names every time"
+    )

@@ -87,7 +87,7 @@ UNWRITABLE = "Make room there, see to its permissions, or choose another place w
 
 def test_where_it_goes_is_tried_before_the_work(capsys, monkeypatch) -> None:
     """And another file than one of tasks is kept."""
-    monkeypatch.setattr("fewstep.run.construction.assembly.assemble", None)
+    monkeypatch.setattr("fewstep.run.construction.assembly.draft", None)
     Path("mine.npz").write_text("precious")
     Path("below").mkdir()
     for place, told in {
@@ -129,6 +129,46 @@ def test_tasks_without_classes_are_refused(capsys: pytest.CaptureFixture[str]) -
     assert episodes.main(["dataset=sine", "eval.tasks=3", "trainer=cpu"]) == 2
     told = capsys.readouterr().err
     assert "dataset=sine: its tasks are no classes with images, and cannot be listed" in told
+
+
+def test_classes_that_are_trained_on_need_not_fill_a_task(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Only test tasks are written: of few training classes, and of none."""
+    words = ["dataset.classes=10", "dataset.test=0.7", "eval.tasks=3", "trainer=cpu"]
+    for more in ([], ["+dataset.split=all"]):
+        assert episodes.main([*words, *more]) == 0
+        assert "of the test split of glyphs" in capsys.readouterr().out
+    assert episodes.main([*words, "split=val"]) == 2
+    assert capsys.readouterr().err.startswith("fewstep: shots.ways=5: the val split of glyphs has ")
+    setting = "eval.settings=[{ways: 8, shots: 1, steps: 0, batch_size: null}]"
+    words += ["algorithm=protonet", setting]
+    assert episodes.main(words) == 2
+    assert capsys.readouterr().err.startswith("fewstep: eval.settings[0].ways=8: the test split ")
+
+
+@pytest.mark.slow
+def test_the_example_of_its_help_can_be_followed(
+    real_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An alphabet to train on has 14 characters at the least; those of the test have 20."""
+    (line,) = (one for one in episodes.EXAMPLES.splitlines() if "within=alphabet" in one)
+    words = [*line.split()[2:], f"dataset.root={real_data}", "eval.tasks=3", "trainer=cpu"]
+    assert episodes.main(words) == 0
+    assert "3 tasks, 20-way 1-shot with 1 query a class" in capsys.readouterr().out
+
+
+def test_tasks_of_which_one_is_there_twice_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["dataset.classes=8", "dataset.test=0.25", "dataset.drawings=2", "shots.ways=2"]
+    words += ["trainer=cpu", "eval.tasks=50"]
+    assert episodes.main(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("fewstep: eval.tasks=50: of such a list its task ")
+    assert told.endswith(
+        "again, counted from 0, and an interval is of tasks that are there once. The test split "
+        "has few tasks: ask for fewer, or for more eval.queries\n"
+    )
+    assert not list(Path().iterdir())
 
 
 def test_its_keys_are_completed_beside_those_of_a_training() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -17,8 +18,11 @@ COUNTS = [8 + (7 * c) % 23 for c in range(40)]
 SPEC = EpisodeSpec(ways=12, shots=6, queries=2, steps=0, varies=True)
 
 
+CLASSES = [f"class{c}" for c in range(len(COUNTS))]
+
+
 def split():
-    return made_split([f"class{c}" for c in range(len(COUNTS))], COUNTS)
+    return made_split(CLASSES, COUNTS)
 
 
 @pytest.mark.parametrize("index", range(40))
@@ -35,6 +39,55 @@ def test_a_task_keeps_its_limits_and_no_image_is_there_twice(index: int) -> None
     every = list(zip(taken, [*members.support, *members.query], strict=True))
     assert len(set(every)) == len(every)
     assert all(image < COUNTS[one] for one, image in every)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "told"),
+    [
+        (
+            {"ways": 5, "shots": 1},
+            "test",
+            "shots.ways=5: with shots.shots=1 nothing varies, though shots.varies asks for it: a "
+            "task has from 5 ways and from 1 shot on. Raise one of them, for example shots=20w5s, "
+            "or leave shots.varies out",
+        ),
+        (
+            {"ways": 3, "shots": 1},
+            "train",
+            "shots.ways=3: with shots.train_shots=1 nothing varies, though shots.varies asks for "
+            "it: a task has from 5 ways and from 1 shot on. Raise one of them, for example "
+            "shots=20w5s, or leave shots.varies out",
+        ),
+        (
+            {"batch_size": 6, "replacement": True},
+            "train",
+            "algorithm.inner.batch_size=6: with algorithm.replacement=true a minibatch has no "
+            "repeats inside it, and with shots.varies a support set may have no more than 5 "
+            "examples. Use algorithm.inner.batch_size=5 or less, or algorithm.replacement=false",
+        ),
+    ],
+)
+def test_what_does_not_go_with_tasks_that_vary(changes: dict, name: str, told: str) -> None:
+    source = made_split(CLASSES, COUNTS).having(name, range(40))
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        source.check(replace(SPEC, **changes))
+    source.check(replace(SPEC, **changes, varies=False))
+
+
+@pytest.mark.parametrize("changes", [{"ways": 6, "shots": 1}, {"ways": 5, "shots": 2}])
+def test_what_varies_a_little_varies(changes: dict) -> None:
+    found = [split().members(replace(SPEC, **changes), 0, index).shots for index in range(40)]
+    assert len(set(found)) > 1
+
+
+def test_minibatches_without_repeats_are_all_of_one_size() -> None:
+    spec = replace(SPEC, steps=3, batch_size=5, replacement=True)
+    sizes = set()
+    for index in range(40):
+        episode = split().episode(spec, 0, index)
+        assert episode.batches.shape == (3, 5)
+        sizes.add(len(episode.support_x))
+    assert min(sizes) < 10  # and yet no minibatch is short
 
 
 def test_its_tensors_are_of_its_members() -> None:

@@ -231,6 +231,41 @@ def test_files_that_cannot_be(changed: dict, keys: dict, told: str, tmp_path: Pa
         files(recorded(tmp_path, **changed), **keys).open()
 
 
+def test_a_file_without_rows_is_named(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    np.savez(tmp_path / "s1.npz", betas=np.zeros((0, 6)), embeddings=np.zeros((0, 2)))
+    with pytest.raises(ValueError, match=r"s1\.npz: has no rows, of which each is a") as refused:
+        files(tmp_path).open()
+    assert str(refused.value) == (
+        f"{tmp_path / 's1.npz'}: has no rows, of which each is a picture that the subject has "
+        "seen. Leave the file out"
+    )
+
+
+def test_pictures_of_meta_test_are_left_out_of_the_training_files(tmp_path: Path) -> None:
+    """As they are written down in any precision, for meta-test asks for them."""
+    folder = recorded(tmp_path)
+    before = files(folder).open()["train"]
+    digest, whole = before.data_sha256, before.family.subjects[0].betas
+    last, first = (dict(np.load(folder / f"s{i}.npz")) for i in (2, 0))
+    first["embeddings"][[1, 4]] = last["embeddings"][[0, 8]].astype(np.float32)
+    np.savez(folder / "s0.npz", **first)
+    told = f"dataset.root='{folder}': 2 of 18 rows of the training files are of pictures that "
+    told += "files for meta-test have as well, and are left out, so that meta-test asks for new"
+    with pytest.warns(UserWarning, match=re.escape(told)):
+        splits = files(folder).open()
+    train, test = (splits[name].family.subjects for name in ("train", "test"))
+    assert [len(one.betas) for one in (*train, *test)] == [7, 9, 9]
+    assert np.array_equal(train[0].betas, np.delete(whole, [1, 4], 0))
+    asked = {row.tobytes() for row in test[0].embeddings.astype(np.float32)}
+    for one in train:
+        assert not asked & {row.tobytes() for row in one.embeddings.astype(np.float32)}
+    assert splits["train"].data_sha256 != digest
+    np.savez(folder / "s1.npz", betas=first["betas"], embeddings=last["embeddings"])
+    with pytest.raises(ValueError, match=r"^s1.npz: all its 9 pictures are in files for meta-te"):
+        files(folder).open()
+
+
 def test_files_without_what_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_text("nothing")
     recorded(tmp_path)

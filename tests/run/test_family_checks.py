@@ -171,6 +171,67 @@ def test_an_inner_rate_that_blows_up_is_refused_by_the_first_tasks() -> None:
         check_descent(fast, fast.splits["train"])
 
 
+class Says(SGD):
+    """Plain descent, and what it says of itself."""
+
+    most_steps = fewest_steps = None
+    said = None
+
+    def overshoots(self, curvature):
+        return 1 / 0 if self.said == "fails" else self.said
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("fails", "its overshoots fails (ZeroDivisionError: division by zero, test_family_checks"),
+        (
+            True,
+            "its overshoots gives True at a curvature of inf, and must give why its steps blow up "
+            "as a text, or None. For example return None",
+        ),
+    ],
+)
+def test_what_a_rule_says_of_its_steps_is_a_text(said, told: str, monkeypatch) -> None:
+    monkeypatch.setattr(Says, "said", said)
+    experiment = drafted("dataset=sine", "algorithm.inner.rule=test_family_checks.Says")
+    with pytest.raises(ConfigError) as refusal:
+        check_descent(experiment, experiment.dataset.open()["train"])
+    assert str(refusal.value).startswith(f"algorithm.inner.rule=test_family_checks.Says: {told}")
+
+
+@pytest.mark.parametrize("limit", ["most_steps", "fewest_steps"])
+def test_a_rule_counts_its_steps_in_numbers(limit: str, monkeypatch) -> None:
+    words = ["dataset=sine", "algorithm.inner.rule=test_family_checks.Says"]
+    drafted(*words)
+    start = f"algorithm.inner.rule=test_family_checks.Says: its {limit} "
+    for value, told in (
+        ("many", "gives 'many', and must give a number of steps, or None for any. For example ret"),
+        (property(lambda rule: 1 / 0), "fails (ZeroDivisionError: division by zero, test_family"),
+    ):
+        monkeypatch.setattr(Says, limit, value)
+        with pytest.raises(ConfigError) as refusal:
+            drafted(*words)
+        assert str(refusal.value).startswith(start + told)
+
+
+@pytest.mark.parametrize("head", ["zeros", "prototypes"])
+def test_a_head_that_is_made_anew_leaves_something_to_learn(head: str) -> None:
+    words = ["algorithm=maml", *SMALL, f"algorithm.inner.head={head}"]
+    consistency.check_fixed(drafted(*words).learner)
+    with pytest.raises(ConfigError) as refusal:
+        consistency.check_fixed(drafted(*words, "algorithm.inner.frozen=[features.*]").learner)
+    assert str(refusal.value) == (
+        f"algorithm.inner.head={head}: each task makes the last layer anew, and beside it "
+        "OmniglotConv has nothing for the outer step to learn. Use algorithm.inner.head=trained, "
+        "or let a layer before it learn"
+    )
+    others = ["algorithm.inner.frozen=[features.*]", "algorithm.inner.head=mean"]
+    consistency.check_fixed(drafted("algorithm=maml", *SMALL, *others).learner)
+    learns = [*others[:1], "algorithm.inner.rule=metasgd"]
+    consistency.check_fixed(drafted(*words, *learns).learner)
+
+
 @pytest.mark.parametrize("make", [Reptile, EigenReptile, FOMAML, Combination])
 def test_who_has_no_derivative_by_what_a_rule_learns_says_so(make) -> None:
     more = {FOMAML: {"direction": "last_step"}, Combination: {"weights": [1, 1]}}.get(make, {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -104,11 +106,133 @@ class Forgets(Mine):
         return {"v": {n: torch.zeros_like(p) for n, p in params.items()}}
 
 
-def check(rule: Rule, state: str = "carry") -> None:
+class BeginsPart(Mine):
+    def begin(self, params, state, key):
+        return dict(list(params.items())[:-1]), state
+
+
+class BeginsAlone(Mine):
+    def begin(self, params, state, key):
+        return state
+
+
+class BeginsAnywhere(Mine):
+    def begin(self, params, state, key):
+        return {n: p + torch.rand_like(p) for n, p in params.items()}, state
+
+
+class BeginsInPlace(Mine):
+    def begin(self, params, state, key):
+        return {n: p.mul_(0.5) for n, p in params.items()}, state
+
+
+class EndsInPart(Mine):
+    def finish(self, params, state):
+        return dict(list(params.items())[:1])
+
+
+class EndsInNothing(Mine):
+    def finish(self, params, state):
+        return None
+
+
+class EndsOtherwise(Mine):
+    def finish(self, params, state):
+        return {n: p[..., None] for n, p in params.items()}
+
+
+class EndsInPlace(Mine):
+    def finish(self, params, state):
+        return {n: p.mul_(0.5) for n, p in params.items()}
+
+
+class EndsAnywhere(Mine):
+    def finish(self, params, state):
+        return {n: p + torch.rand_like(p) for n, p in params.items()}
+
+
+class OtherNames(Mine):
+    def begin(self, params, state, key):
+        return params, {**state, "old": {"a": torch.zeros(()), "b": torch.zeros(())}}
+
+
+class Nested(Mine):
+    def begin(self, params, state, key):
+        return params, {**state, "h": {"m": {n: torch.zeros_like(p) for n, p in params.items()}}}
+
+
+class NoDictionary(Mine):
+    def step(self, params, grads, state):
+        return super().step(params, grads, state)[0], None
+
+
+class Misspelt(Mine):
+    def learned(self, params):
+        return {"inner/lr/typo": torch.tensor(0.1)}
+
+
+class HeavyBall(Mine):
+    """A memory, which its step in place keeps as well."""
+
+    def begin(self, params, state, key):
+        return params, {**state, "s": {n: torch.zeros_like(p) for n, p in params.items()}}
+
+    def step(self, params, grads, state):
+        s = {n: 0.9 * state["s"][n] + g for n, g in grads.items()}
+        return {n: p - self.lr * s[n] for n, p in params.items()}, {**state, "s": s}
+
+    def step_(self, params, grads, state):
+        for name, p in params.items():
+            state["s"][name].mul_(0.9).add_(grads[name])
+            p.sub_(self.lr * state["s"][name])
+
+
+class ForgetsInPlace(HeavyBall):
+    def step_(self, params, grads, state):
+        for name, p in params.items():
+            p.sub_(self.lr * (0.9 * state["s"][name] + grads[name]))
+
+
+class CountsInPlaceNot(Mine):
+    def begin(self, params, state, key):
+        return params, {**state, "k": torch.zeros((), dtype=torch.int64)}
+
+    def step(self, params, grads, state):
+        return super().step(params, grads, state)[0], {**state, "k": state["k"] + 1}
+
+    def step_(self, params, grads, state):
+        for name, p in params.items():
+            p.sub_(self.lr * grads[name])
+
+
+class ByNormLater(CountsInPlaceNot):
+    """Entrywise in its first step alone."""
+
+    step_ = Rule.step_
+
+    def step(self, params, grads, state):
+        later = state["k"] > 0
+        size = {n: torch.where(later, p.norm(), 1.0) for n, p in params.items()}
+        moved = {n: p - self.lr * size[n] * grads[n] for n, p in params.items()}
+        return moved, {**state, "k": state["k"] + 1}
+
+
+class Decays(Mine):
+    def step(self, params, grads, state):
+        return {n: 0.9 * p - self.lr * grads[n] for n, p in params.items()}, state
+
+
+class BeginsElsewhere(Mine):
+    def begin(self, params, state, key):
+        return {n: p + 1 for n, p in params.items()}, state
+
+
+def check(rule: Rule, state: str = "carry", **more: Any) -> None:
     net = small_net()
     params = net.params()
     start = Start(params | rule.learned(params), rule.init(params))
-    check_rule(InnerLoop(rule, 3, state=state), Problem(net, REGRESSION), start, small_episode())
+    inner = InnerLoop(rule, 3, state=state, **more)
+    check_rule(inner, Problem(net, REGRESSION), start, small_episode())
 
 
 @pytest.mark.parametrize(
@@ -126,6 +250,31 @@ def check(rule: Rule, state: str = "carry") -> None:
         (NumberInState, r"its state\['k'\] is a int, and must be a tensor"),
         (Fails, "its step fails .KeyError: 'boom', test_own_rule.py"),
         (Forgets, "its init gives a state of v, of which apply leaves nothing"),
+        (BeginsPart, "its begin must return every parameter .*, and returns 0.w[^:]*, 2.weight. W"),
+        (BeginsAlone, r"its begin must return \(params, state\), and returns a dict. For example"),
+        (
+            BeginsAnywhere,
+            "its begin moves otherwise when it is asked again, .* Noise follows from ",
+        ),
+        (BeginsInPlace, "its begin writes into a tensor that it is given. Make new ones"),
+        (EndsInPart, "its finish must return every parameter .*, and returns 0.weight. What it do"),
+        (EndsInNothing, "its finish must return every parameter .*, and returns a NoneType. What"),
+        (
+            EndsOtherwise,
+            r"its finish must return 0.weight as it was, .* returns \[4, 3, 1\] in tor",
+        ),
+        (EndsInPlace, "its finish writes into a tensor that it is given. Make new ones"),
+        (EndsAnywhere, "its finish moves otherwise when it is asked again, .* Keep a memory in t"),
+        (OtherNames, "fails with all parameters in one vector .KeyError: '0.weight'.. A rule tha"),
+        (Nested, "fails with all parameters in one vector .KeyError: '0.weight'.. .* entrywise ="),
+        (NoDictionary, "its state is a NoneType, and must be a dictionary of tensors. For exam"),
+        (Misspelt, "its learned gives inner/lr/typo, and no parameter is called typo. They are 0"),
+        (
+            ForgetsInPlace,
+            r"leaves state\['s'\]\['0.weight'\] otherwise when all .* to the state to",
+        ),
+        (CountsInPlaceNot, r"leaves state\['k'\] otherwise when all parameters come as one vector"),
+        (ByNormLater, "moves 0.weight otherwise when all parameters come as one vector"),
     ],
 )
 def test_a_rule_that_would_learn_wrongly_is_refused_by_name(rule: type[Rule], told: str) -> None:
@@ -137,9 +286,36 @@ def test_a_rule_that_would_learn_wrongly_is_refused_by_name(rule: type[Rule], to
         check(rule())
 
 
-@pytest.mark.parametrize("rule", [Mine(), PutsIntoDictionaries(), ByNormOfEach()])
+@pytest.mark.parametrize("rule", [Mine(), PutsIntoDictionaries(), ByNormOfEach(), HeavyBall()])
 def test_a_rule_that_keeps_its_contract_is_taken(rule: Rule) -> None:
     check(rule)
+
+
+@pytest.mark.parametrize("rule", [Decays, BeginsElsewhere])
+def test_what_is_fixed_stays_where_it_is(rule: type[Rule]) -> None:
+    check(rule())
+    with pytest.raises(ConfigError) as refused:
+        check(rule(), fixed=["0.*"])
+    assert str(refused.value) == (
+        f"algorithm.inner.fixed=[0.*]: algorithm.inner.rule=test_own_rule.{rule.__name__} moves "
+        "0.weight, whose gradient is 0 then. Let it leave such a parameter as it is, or say in "
+        "moves_all why it does not, or use algorithm.inner.fixed=[]"
+    )
+    check(HeavyBall(), fixed=["0.*"])
+
+
+def test_a_head_is_made_before_the_rule_begins() -> None:
+    """Its failure is the rule's own, whatever the head."""
+    with pytest.raises(ConfigError, match=r"rule=test_own_rule.BeginsPart: its begin must return"):
+        check(BeginsPart(), head="zeros")
+    check(HeavyBall(), head="zeros")
+
+
+def test_a_rule_for_one_step_is_asked_for_one() -> None:
+    class Once(ByNormLater):
+        most_steps = 1
+
+    check(Once())
 
 
 def test_a_memory_may_be_reset_instead() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from fewstep.algorithms import Algorithm
+from fewstep.algorithms import Algorithm, Reptile
 from fewstep.commands import train
 from fewstep.config import room
 from fewstep.config.capacity import check_capacity
@@ -210,6 +210,39 @@ class Broken(Algorithm):
 
     def direction(self, problem, start, episode):
         raise RuntimeError("no way")
+
+
+class Later(Reptile):
+    """From the second meta-iteration on, what cannot find its direction takes its place."""
+
+    def at(self, meta_iteration, of):
+        return Broken(self.inner) if meta_iteration else self
+
+
+class Gathers(Reptile):
+    """Something is made of what all tasks of a meta-batch hand over."""
+
+    uploads = True
+
+    def upload(self, problem, end, episode):
+        return {"tasks": episode.support_y.new_ones(())}
+
+    def together(self, module, params, uploads):
+        raise RuntimeError(f"of {int(uploads['tasks'])} tasks")
+
+
+def test_an_algorithm_is_tried_at_its_later_turns_and_with_a_whole_meta_batch():
+    def told(name):
+        words = [*WAVES, f"algorithm._target_=test_preflight.{name}", "meta_batch=4"]
+        with pytest.raises(ConfigError) as caught:
+            train.settle(plain(compose_config("train", words)))
+        return str(caught.value)
+
+    start = "algorithm=test_preflight"
+    assert told("Later").startswith(f"{start}.Broken: its direction fails (RuntimeError: no way,")
+    assert told("Gathers").startswith(
+        f"{start}.Gathers: its together fails (RuntimeError: of 4 tasks,"
+    )
 
 
 def test_nothing_of_the_run_is_changed():

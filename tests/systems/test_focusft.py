@@ -317,11 +317,32 @@ def test_conversations_of_ones_own(tmp_path: Path) -> None:
 def test_few_conversations_leave_one_to_test(tmp_path: Path, count: int) -> None:
     np.savez(
         file := tmp_path / "a.npz",
-        tokens=np.ones((count, 4), int),
+        tokens=np.arange(4 * count).reshape(count, 4),
         responses=np.ones((count, 4)) > 0,
     )
     splits = Conversations(file).open()
     assert [len(split.rows) for split in splits.values()] == [count - 1, 1]
+
+
+def test_examples_of_the_test_are_left_out_of_the_training(tmp_path: Path) -> None:
+    """Whatever of them counts as an answer: their tokens would have been learned."""
+    file, tokens = tmp_path / "a.npz", np.arange(160).reshape(40, 4)
+    flags = np.ones((40, 4), int)
+    np.savez(file, tokens=tokens, responses=flags)
+    whole = Conversations(file).open()
+    tokens[3], tokens[7], flags[7, 1] = tokens[38], tokens[39], 0
+    np.savez(file, tokens=tokens, responses=flags)
+    told = f"dataset.file={file}: 2 of 38 training examples are in the test split as well, and are "
+    with pytest.warns(UserWarning, match=re.escape(f"{told}left out of the training")):
+        splits = Conversations(file).open()
+    assert [len(split.rows) for split in splits.values()] == [36, 2]
+    kept = np.delete(whole["train"].rows, [3, 7], 0)
+    assert np.array_equal(splits["train"].rows, kept)
+    assert np.array_equal(splits["test"].rows, whole["test"].rows)
+    assert splits["train"].data_sha256 == splits["test"].data_sha256 != whole["test"].data_sha256
+    np.savez(file, tokens=np.ones((5, 4), int), responses=np.ones((5, 4), int))
+    with pytest.raises(ValueError, match=r"each of its first 4 examples is among the last 1, whi"):
+        Conversations(file).open()
 
 
 def test_the_digest_of_conversations_is_of_all_of_them(tmp_path: Path) -> None:

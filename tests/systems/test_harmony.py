@@ -332,24 +332,30 @@ def test_what_is_measured_of_a_client() -> None:
         ),
         (
             lambda: Clients(widths=(1, 1, 1), own=[[0], [1]], characters=2),
-            "dataset.own: has 2 lists for the 3 clients of dataset.widths",
+            "dataset.own=[[0], [1]]: must be a list of numbers for each of the 3 dataset.widths",
         ),
         (
             lambda: federation().open()["train"].check(EpisodeSpec(5, 3, 1, 1)),
             "shots.ways=5, shots=3: a client has 2 characters and 14 drawings of each that train",
         ),
-        (lambda: Clients(shift=-1), "dataset.shift=-1: must be from 0 to 27"),
-        (lambda: Clients(shift=40), "dataset.shift=40: must be from 0 to 27"),
-        (lambda: Clients(characters=3000), "dataset.characters=3000: must be from 2 to 1200"),
-        (lambda: Clients(characters=1), "dataset.characters=1: must be from 2 to 1200"),
+        (
+            lambda: Clients(shift=-1),
+            "dataset.shift=-1: must be at least 0. For example dataset.shift=2",
+        ),
+        (
+            lambda: Clients(shift=40),
+            "dataset.shift=40: must be at most 27. For example dataset.shift=2",
+        ),
+        (lambda: Clients(characters=3000), "dataset.characters=3000: must be at most 1200. For"),
+        (lambda: Clients(characters=1), "dataset.characters=1: must be at least 2. For example"),
         (
             lambda: Harmony(InnerLoop(SGD(0.1), 1), server_steps=-1),
             "algorithm.server_steps=-1: must be at least 0",
         ),
         (
             lambda: Harmony(InnerLoop(SGD(0.1), 1, fixed=["server.*", "layers.0.*"])),
-            "algorithm.inner.fixed=[server.*,layers.0.*]: layers.0.* is of the clients, which "
-            "learn nothing but what they adapt, so that it would keep its random values. Use "
+            "algorithm.inner.fixed=[server.*,layers.0.*]: Harmony learns nothing but what its "
+            "tasks adapt and server.*, so these would keep their random values. Use "
             "algorithm.inner.fixed=[server.*]",
         ),
         (

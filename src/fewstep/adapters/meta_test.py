@@ -16,7 +16,7 @@ The third is ours, and what a classifier in use does:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +32,7 @@ from fewstep.core.net import Net
 from fewstep.core.objectives import Objective
 from fewstep.core.problem import Problem
 from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params, Start
+from fewstep.messages.errors import ConfigError
 
 
 PAPER = ("inductive", "transductive")
@@ -121,13 +122,28 @@ def evaluate_task(
                 outputs = averaged(outputs, setting.shift)
                 found = problem.metrics(outputs, problem.queries(episode))
                 metrics.append(found | _probed(problem, predicts, own))
-    return {
-        protocol: {name: torch.stack([m[name] for m in metrics]) for name in metrics[0]}
-        for protocol, metrics in points.items()
-    }
+    return {protocol: _along(metrics) for protocol, metrics in points.items()}
+
+
+def _along(points: Sequence[Metrics]) -> Metrics:
+    """Each metric's values along the curve.
+
+    Raises:
+        ConfigError: one that is not measured everywhere.
+    """
+    for other in points:
+        if odd := sorted(map(str, other.keys() ^ points[0].keys())):
+            raise ConfigError(
+                f"dataset: its objective measures {odd[0]} at one point of a task and not at "
+                "another. Let its metrics, and its probe, give the same names every time"
+            )
+    return {name: torch.stack([m[name] for m in points]) for name in points[0]}
 
 
 def _probed(problem: Problem, params: Params, episode: Episode) -> Metrics:
-    """What the objective measures besides, where it has a `probe(net, params, episode)`."""
+    """What the objective measures besides, where it has a `probe(net, params, episode)`; on copies
+    of the parameters, from which the task goes on."""
     probe = getattr(problem.objective, "probe", None)
-    return probe(problem.net, params, episode) if probe else {}
+    if probe is None:
+        return {}
+    return probe(problem.net, {name: p.clone() for name, p in params.items()}, episode)

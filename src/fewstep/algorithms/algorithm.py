@@ -84,13 +84,15 @@ class Algorithm(ABC):
         return ()
 
 
-def refuse_fixed(inner: InnerLoop, algorithm: str) -> None:
-    """Raise ValueError, for an algorithm that learns from what its tasks adapt alone."""
-    if inner.fixed:
+def refuse_fixed(inner: InnerLoop, algorithm: str, but: str | None = None) -> None:
+    """Raise ValueError, for an algorithm that learns from what its tasks adapt alone; what names
+    begin with whose parameters it learns otherwise."""
+    if any(but is None or not name.startswith(but) for name in inner.fixed):
+        way_out = f"[{but}*]" if but else "[], or algorithm=maml or fomaml"
         raise ValueError(
             f"{written(inner, 'fixed')}: {algorithm} learns nothing but "
-            "what its tasks adapt, so these would keep their random values. Use "
-            "algorithm.inner.fixed=[], or algorithm=maml or fomaml"
+            f"what its tasks adapt{f' and {but}*' if but else ''}, so these would keep their "
+            f"random values. Use algorithm.inner.fixed={way_out}"
         )
 
 

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fewstep.adapters.partition import written
-from fewstep.algorithms.algorithm import refuse_learned
+from fewstep.algorithms.algorithm import refuse_fixed, refuse_learned
 from fewstep.algorithms.reptile import Reptile
 from fewstep.core.peek import seen
 from fewstep.core.problem import Problem
@@ -38,12 +37,7 @@ class Harmony(Reptile):
 
     def __post_init__(self) -> None:
         refuse_learned(self.inner, "Harmony")
-        if own := [name for name in self.inner.fixed if not name.startswith(SERVER)]:
-            raise ValueError(
-                f"{written(self.inner, 'fixed')}: {', '.join(own)} is of the clients, "
-                "which learn nothing but what they adapt, so that it would keep its random values. "
-                f"Use algorithm.inner.fixed=[{SERVER}*]"
-            )
+        refuse_fixed(self.inner, "Harmony", SERVER)
         for name in ("tau", "server_lr"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"algorithm.{name}={getattr(self, name)}: must be above 0")

@@ -18,6 +18,7 @@ from fewstep.messages.words import overridden
 
 
 if TYPE_CHECKING:
+    from fewstep.data.manifests.manifest import Manifest
     from fewstep.run.experiment import Experiment
 
 ABOUT = """\
@@ -89,17 +90,19 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
     check_words(config, arguments.overrides)
     check_keys(config)
     from fewstep.data.manifests import manifest
+    from fewstep.run.checks.splits import check_setting
     from fewstep.run.construction import assembly
 
     path, before = _target(values["to"])
-    experiment = assembly.assemble(config)
+    experiment = assembly.with_data(assembly.draft(config), trains=False)
     setting, split = _setting(experiment, values["setting"]), _split(experiment, values["split"])
+    test = experiment.test
     try:
-        split.check(setting.spec)
+        check_setting(split, experiment, values["setting"])
+        tasks = manifest.of(split, setting.spec, test.seed, test.tasks)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    test = experiment.test
-    tasks = manifest.of(split, setting.spec, test.seed, test.tasks)
+    _check_distinct(tasks)
     manifest.write(path, tasks)
     size = path.stat().st_size / 1000
     other = before not in (None, tasks.sha256)
@@ -108,6 +111,23 @@ def _write(values: dict[str, Any], overrides: Sequence[str]) -> str:
         f"{printable(path)}: {test.tasks} tasks, {tasks.described}, of the {split.name} split of "
         f"{split.dataset}\n{size:.1f} kB, episodes_sha256 {tasks.sha256}{instead}"
     )
+
+
+def _check_distinct(tasks: Manifest) -> None:
+    """Refuse tasks of which `eval.manifest` would refuse the file.
+
+    Raises:
+        ConfigError: naming both places.
+    """
+    from fewstep.data.manifests import manifest
+
+    try:
+        manifest.check_distinct(tasks.tasks)
+    except ValueError as error:
+        raise ConfigError(
+            f"eval.tasks={len(tasks.tasks)}: of such a list {error}. The {tasks.about['split']} "
+            "split has few tasks: ask for fewer, or for more eval.queries"
+        ) from None
 
 
 def _target(name: str) -> tuple[Path, str | None]:

@@ -57,6 +57,20 @@ def check_ranks(config: Mapping[str, Any]) -> None:
         )
 
 
+def check_list(key: str, tasks: int, trainer: Mapping[str, Any]) -> None:
+    """Refuse a list of fewer tasks than processes; `key` says which list it is.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    if tasks < (ranks := count(trainer)):
+        raise ConfigError(
+            f"{key}: has {tasks} tasks, and trainer.devices={trainer['devices']} makes {ranks} "
+            f"processes, each of which tests at least one. Give a list of {ranks} tasks or more, "
+            "or fewer devices, for example trainer.devices=1"
+        )
+
+
 def check_sharing(config: Mapping[str, Any]) -> None:
     """Refuse a meta-batch that the devices cannot share.
 

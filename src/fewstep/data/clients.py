@@ -23,6 +23,7 @@ from fewstep.core.peek import seen
 from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params
 from fewstep.data.family import Family, Made
 from fewstep.data.omniglot import DRAWINGS, Omniglot
+from fewstep.data.options import check_count, is_integer, is_share, must_be, some
 from fewstep.data.sampler import IMAGES, Draws
 
 
@@ -67,8 +68,7 @@ class OwnAndOthers:
 
 
 def cka(one: Tensor, other: Tensor) -> Tensor:
-    """Linear centred kernel alignment of features [B, D] and [B, E] of the same inputs (Kornblith
-    et al. 2019)."""
+    """Linear CKA of features [B, D] and [B, E] of the same inputs (Kornblith et al. 2019)."""
     one, other = one - one.mean(0), other - other.mean(0)
     norms = (one.T @ one).norm() * (other.T @ other).norm()
     return (one.T @ other).square().sum() / norms.clamp(min=1e-12)
@@ -98,15 +98,14 @@ class Clients(Family):
     objective: OwnAndOthers = field(default_factory=OwnAndOthers, init=False)
 
     def __post_init__(self) -> None:
-        for key, low, high in (("shift", 0, 27), ("characters", 2, 1200)):  # of 28 pixels, of all
-            if not low <= (value := getattr(self, key)) <= high:
-                raise ValueError(f"dataset.{key}={value}: must be from {low} to {high}")
+        check_count("shift", self.shift, 2, least=0, most=27)  # of 28 pixels
+        check_count("characters", self.characters, 12, least=2, most=1200)
+        must_be("widths", self.widths, some(is_share, 2), "two or more numbers in (0,1]", "[1,0.5]")
+        if self.own is not None:
+            each = some(some(is_integer, 0), self.round, self.round)
+            lists = f"a list of numbers for each of the {self.round} dataset.widths, or null"
+            must_be("own", self.own, each, lists, "[[0,1],[1,2]]")
         held, n = self.held, self.characters
-        if not 1 < len(held) == self.round:
-            raise ValueError(
-                f"dataset.own: has {len(held)} lists for the {self.round} clients of "
-                "dataset.widths. Give each of two or more clients one"
-            )
         for client, own in enumerate(held):
             several = set(own) & set(range(n))
             if not 0 < len(several) == len(own) == len(held[0]) < n:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -15,7 +16,7 @@ from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.recall import IGNORED, Answers
 from fewstep.data.rows import placed
 from fewstep.data.sampler import Draws, check_counts
-from fewstep.disk.array_files import UNREADABLE
+from fewstep.disk.array_files import UNREADABLE, reason
 from fewstep.disk.homes import expanded
 
 
@@ -27,7 +28,8 @@ TEST = 0.05
 @dataclass
 class Conversations:
     """An `.npz` file with `tokens` [n, T] and `responses` [n, T], 1 where a token is one of an
-    answer; opened when the first task is."""
+    answer; opened when the first task is. Examples that are in the test split as well are left out
+    of the training."""
 
     file: str | Path | None = None
 
@@ -41,13 +43,31 @@ class Conversations:
 
         Raises:
             FileNotFoundError: no file, or none that is there.
-            ValueError: it has no such arrays.
+            ValueError: it has no such arrays, or no examples that only training has.
         """
         rows = self.rows
         cut = min(len(rows) - 1, round(len(rows) * (1 - TEST)))
-        parts = {"train": rows[:cut], "test": rows[cut:]}
-        digest = sha256(rows.tobytes()).hexdigest()
+        parts = {"train": self._new(rows[:cut], rows[cut:]), "test": rows[cut:]}
+        digest = sha256(b"".join(part.tobytes() for part in parts.values())).hexdigest()
         return {name: ConversationSplit(name, part, digest) for name, part in parts.items()}
+
+    def _new(self, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        """Those of the training examples whose tokens no test example has."""
+        asked = {tokens.tobytes() for tokens in test[:, 0]}
+        new = np.array([tokens.tobytes() not in asked for tokens in train[:, 0]])
+        if not new.any():
+            raise ValueError(
+                f"dataset.file={self.file}: each of its first {len(train)} examples is among the "
+                f"last {len(test)}, which are the test, so that none is left to train on. Give "
+                "each once"
+            )
+        if not new.all():
+            warnings.warn(
+                f"dataset.file={self.file}: {(~new).sum()} of {len(train)} training examples are "
+                "in the test split as well, and are left out of the training",
+                stacklevel=3,
+            )
+        return train[new]
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -64,7 +84,7 @@ class Conversations:
         except UNREADABLE as error:
             raise ValueError(
                 f"dataset.file={self.file}: must be an .npz file with tokens and responses, both "
-                f"[examples, tokens] ({error})"
+                f"[examples, tokens] ({reason(error, path)})"
             ) from None
         if missing := [part for part in PARTS if part not in arrays]:
             raise ValueError(f"dataset.file={self.file}: has no {' and no '.join(missing)}")

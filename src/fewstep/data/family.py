@@ -17,6 +17,7 @@ from fewstep.core.types import SPLITS, Episode, EpisodeSpec
 from fewstep.data.digest import source_sha256
 from fewstep.data.rows import placed
 from fewstep.data.sampler import Draws, check_counts
+from fewstep.messages.errors import ConfigError
 
 
 Numbers = np.ndarray | Tensor
@@ -97,11 +98,17 @@ class FamilySplit:
     def episode(self, spec: EpisodeSpec, seed: int, index: int) -> Episode:
         """Task `index`.
 
-        Raises ValueError, as `check` does.
+        Raises ValueError, as `check` does, and for a task that is larger than the memory.
         """
         self.check(spec)
         draws = Draws(seed, self.name, index)
-        made = self.family.task(draws, spec)
+        try:
+            made = self.family.task(draws, spec)
+        except MemoryError as error:
+            raise ConfigError(
+                f"dataset={self.family.name}: a task with shots={spec.shots} takes more memory "
+                f"than there is ({error}). Lower the sizes among the keys of dataset, or the shots"
+            ) from None
         sx, sy, qx, qy, batches, key = map(
             self._placed, (*made[:4], draws.batches(spec), draws.key())
         )

@@ -20,11 +20,16 @@ from fewstep.data.classes.split import ClassSplit
 from fewstep.data.digest import source_sha256
 from fewstep.data.images.parallel import in_order
 from fewstep.data.images.preparation import Preparation
+from fewstep.data.options import MOST, check_count
 from fewstep.disk.cache.cache import Content, cached
 
 
 PROGRAMS = 0
 """The stream of the characters; stream 1 + d is that of everybody's drawing d."""
+
+LIMITS = {"classes": (3, 1 << 32), "drawings": (1, MOST), "size": (8, 1 << 15)}
+LIMITS |= {"seed": (0, (1 << 64) - 1)}
+"""The least and the most of each; a seed is a word of Philox's key."""
 
 CHUNK = 1024
 """Drawings made at once: small enough for the processor's cache."""
@@ -58,9 +63,8 @@ class Glyphs:
 
     def __post_init__(self) -> None:
         check_split(self.split)
-        for key, least in {"classes": 3, "drawings": 1, "size": 8, "seed": 0}.items():
-            if getattr(self, key) < least:
-                raise ValueError(f"dataset.{key}={getattr(self, key)}: must be at least {least}")
+        for key, (least, most) in LIMITS.items():
+            check_count(key, getattr(self, key), getattr(type(self), key), least, most)
         for key in ("val", "test"):
             if not 0 < getattr(self, key) < 1:
                 raise ValueError(

@@ -17,6 +17,7 @@ from fewstep.core.objectives import ChainMean
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import Family, Made
 from fewstep.data.numbers import box_muller, normal, uniform
+from fewstep.data.options import check_count
 from fewstep.data.posterior import DENSITIES, PosteriorMean
 from fewstep.data.sampler import CLASSES, IMAGES, Draws
 
@@ -44,8 +45,7 @@ class Linear(Family):
     objective: ChainMean = field(default_factory=ChainMean, init=False)
 
     def __post_init__(self) -> None:
-        if self.d < 1:
-            raise ValueError(f"dataset.d={self.d}: must be at least 1. For example dataset.d=2")
+        check_count("d", self.d, 2)
         if not self.sigma > 0:
             raise ValueError(
                 f"dataset.sigma={self.sigma}: must be above 0. For example dataset.sigma=0.7"

@@ -18,6 +18,7 @@ from fewstep.core.objectives import Classification
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import Family, Made
 from fewstep.data.numbers import uniform
+from fewstep.data.options import check_count, must_be, some
 from fewstep.data.sampler import CLASSES, IMAGES, Draws
 
 
@@ -72,6 +73,8 @@ class Modulation(Family):
         if self.channel not in CHANNELS:
             known = ", ".join(CHANNELS)
             raise ValueError(f"dataset.channel={self.channel}: must be one of {known}")
+        names = f"two or more of {', '.join(KNOWN)}"
+        must_be("modulations", self.modulations, some(bool), names, "[bpsk,qpsk]")
         if unknown := [name for name in self.modulations if name not in KNOWN]:
             raise ValueError(
                 f"dataset.modulations={list(self.modulations)}: {unknown[0]} is none. Known are "
@@ -89,8 +92,7 @@ class Modulation(Family):
                 f"dataset.snr={self.snr}: must be two finite numbers of dB, the lower first. "
                 "For example dataset.snr=[8,14], or dataset.channel=clean for no noise"
             )
-        if self.samples < 1:
-            raise ValueError(f"dataset.samples={self.samples}: must be at least 1")
+        check_count("samples", self.samples, 128)
 
     def task(self, draws: Draws, spec: EpisodeSpec) -> Made:
         n, length, channel = spec.shots + spec.queries, self.samples, self.channel_of(draws)

@@ -20,6 +20,7 @@ from fewstep.core.net import Net
 from fewstep.core.peek import seen
 from fewstep.core.types import Episode, EpisodeSpec, Metrics, Params
 from fewstep.data.family import Family, Made
+from fewstep.data.options import check_count, is_count, is_mapping, must_be, some
 from fewstep.data.sampler import IMAGES, Draws, permutation_prefix
 
 
@@ -90,11 +91,8 @@ class Recall(Family):
     objective: Answers = field(default_factory=Answers, init=False)
 
     def __post_init__(self) -> None:
-        if [type(n) is int and n > 0 for n in self.kinds] != [True] * 3:
-            raise ValueError(
-                f"dataset.kinds={list(self.kinds)}: must be three numbers of at least 1, of keys, "
-                "values and fillers. For example dataset.kinds=[8,8,8]"
-            )
+        kinds = "three numbers of at least 1, of keys, values and fillers"
+        must_be("kinds", self.kinds, some(is_count, 3, 3), kinds, "[8,8,8]")
         least = self.least
         if self.needles < 1 or self.needles > self.kinds[0]:
             raise ValueError(
@@ -108,6 +106,17 @@ class Recall(Family):
                     f"dataset.{key}={value}: {self.needles} needles of 3 tokens and a question of "
                     f"2 need at least {least}. Raise it, or lower dataset.needles"
                 )
+        check_count("length", self.length, 16, least)
+        if self.far is not None:
+            check_count("far", self.far, 4 * self.length, least)
+            if self.far <= self.length:
+                raise ValueError(
+                    f"dataset.far={self.far}: must be more than dataset.length={self.length}, for "
+                    f"these are the longer contexts. For example dataset.far={4 * self.length}"
+                )
+        must_be("fresh", self.fresh, is_mapping, "shapes by name", "'{lora_A: [2,48]}'")
+        for name, shape in self.fresh.items():
+            must_be(f"fresh.{name}", shape, some(is_count), "a shape of counts", "[2,48]")
 
     @property
     def least(self) -> int:
@@ -124,7 +133,7 @@ class Recall(Family):
         x, y, needles = self._asked(draws, spec.shots, self.length)
         extras = {"needles": needles, **self._fresh(draws)}
         if self.far and draws.split != "train":
-            extras["far.x"], extras["far.y"], _ = self._asked(draws, spec.shots, self.far)
+            extras["far.x"], extras["far.y"], _ = self._asked(draws, spec.shots, self.far, FAR)
         return Made(x, y, x, y, extras)
 
     def identity(self, draws: Draws, spec: EpisodeSpec) -> bytes:
@@ -135,10 +144,12 @@ class Recall(Family):
         if spec.ways != 1:
             raise ValueError(f"shots.ways={spec.ways}: a recall task is one; set it to 1")
 
-    def _asked(self, draws: Draws, count: int, length: int) -> tuple[np.ndarray, ...]:
-        """x [count, 2, T], y [count, T] and where the needle is, [count, T] bool."""
-        far = FAR if length == self.far else 0
-        rows = [self._one(draws, IMAGES + far + i, length) for i in range(count)]
+    def _asked(
+        self, draws: Draws, count: int, length: int, first: int = 0
+    ) -> tuple[np.ndarray, ...]:
+        """x [count, 2, T], y [count, T] and where the needle is, [count, T] bool; of the streams
+        from `first` on."""
+        rows = [self._one(draws, IMAGES + first + i, length) for i in range(count)]
         x, y, needles = (np.stack(part) for part in zip(*rows, strict=True))
         return x, y, needles
 

@@ -16,6 +16,7 @@ import torch
 from fewstep.core.objectives import Regression
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import Family, Made
+from fewstep.data.options import check_count
 from fewstep.data.sampler import CLASSES, Draws
 
 
@@ -34,8 +35,7 @@ class Sine(Family):
     objective: Regression = field(default_factory=Regression, init=False)
 
     def __post_init__(self) -> None:
-        if self.points < 2:
-            raise ValueError(f"dataset.points={self.points}: a grid has at least 2 points")
+        check_count("points", self.points, 50, least=2)
         if not -math.inf < self.low < self.high < math.inf:
             raise ValueError(
                 f"dataset.low={self.low}, dataset.high={self.high}: low must be below high, and "
@@ -54,7 +54,7 @@ class Sine(Family):
         whole grid in order, whatever `queries` says: the paper's loss is an integral over it.
         """
         amplitude, phase = wave(draws)
-        x = torch.from_numpy(np.linspace(self.low, self.high, self.points))[:, None]
+        x = torch.from_numpy(np.linspace(float(self.low), float(self.high), self.points))[:, None]
         y = amplitude * torch.sin(x + phase)
         support = torch.tensor(draws.images(0, spec.shots, self.points))
         return Made(x[support], y[support], x, y)

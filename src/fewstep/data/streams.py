@@ -19,6 +19,7 @@ from fewstep.core.objectives import Regression
 from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import Family, Made
 from fewstep.data.numbers import normal
+from fewstep.data.options import check_count
 from fewstep.data.sampler import IMAGES, Draws
 
 
@@ -66,8 +67,7 @@ class Streams(Family):
     objective: RelativeError = field(default_factory=RelativeError, init=False)
 
     def __post_init__(self) -> None:
-        if self.d < 2:
-            raise ValueError(f"dataset.d={self.d}: must be at least 2. For example dataset.d=16")
+        check_count("d", self.d, 16, least=2)
         if not 0 < self.forgetting <= 1:
             raise ValueError(
                 f"dataset.forgetting={self.forgetting}: must be above 0 and at most 1. For example "

@@ -1,14 +1,15 @@
 """Subjects of one's own: a file of answers and embeddings each, as of the Natural Scenes Dataset.
 
 A folder of NumPy's .npz files, `betas` [n, V] and `embeddings` [n, D] in each, in the same order of
-pictures. The last files by name are for meta-test. A task is some voxels of a subject and some of
-the pictures that it saw.
+pictures. The last files by name are for meta-test, and pictures in them are left out of the others.
+A task is some voxels of a subject and some of the pictures that it saw.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from fewstep.core.types import EpisodeSpec
 from fewstep.data.family import FamilySplit
 from fewstep.data.sampler import IMAGES, Draws
 from fewstep.data.subjects import Brains, Retrieval, between
-from fewstep.disk.array_files import UNREADABLE
+from fewstep.disk.array_files import UNREADABLE, reason
 from fewstep.disk.homes import expanded
 
 
@@ -42,8 +43,14 @@ class Recorded:
                 betas, z = (np.asarray(content[n], float) for n in ("betas", "embeddings"))
         except UNREADABLE as error:
             raise ValueError(
-                f"{file}: must be an .npz file with betas [n, V] and embeddings [n, D] ({error})"
+                f"{file}: must be an .npz file with betas [n, V] and embeddings [n, D] "
+                f"({reason(error, file)})"
             ) from None
+        if betas.ndim == 2 and not len(betas):
+            raise ValueError(
+                f"{file}: has no rows, of which each is a picture that the subject has seen. Leave "
+                "the file out"
+            )
         if betas.ndim != 2 or z.shape != (len(betas), d):
             raise ValueError(
                 f"{file}: has betas of {list(betas.shape)} and embeddings of {list(z.shape)}: must "
@@ -57,6 +64,10 @@ class Recorded:
                 "nothing. Leave them out"
             )
         return cls(file.stem, betas, z)
+
+    def pictures(self) -> list[bytes]:
+        """What tells its pictures from others, in whatever precision they are written down."""
+        return [row.tobytes() for row in (self.embeddings + 0.0).astype(np.float32)]
 
 
 @dataclass
@@ -105,10 +116,33 @@ class SubjectFiles(Brains):
                     f"{one.name}.npz: has {one.betas.shape[1]} voxels, and dataset.voxels and "
                     f"dataset.test_voxels ask for {most}. Lower them"
                 )
-        self.everyone = found
         cut = len(found) - self.test_subjects
-        parts = {"train": found[:cut], "test": found[cut:]}
+        parts = {"train": self._new(found[:cut], found[cut:]), "test": found[cut:]}
+        self.everyone = [one for part in parts.values() for one in part]
         return {name: FamilySplit(name, self._of(some)) for name, some in parts.items()}
+
+    def _new(self, train: list[Recorded], test: list[Recorded]) -> list[Recorded]:
+        """The training subjects without the pictures that those of meta-test have seen, which are
+        what meta-test asks for."""
+        asked, kept, gone = {picture for one in test for picture in one.pictures()}, [], 0
+        for one in train:
+            new = np.array([picture not in asked for picture in one.pictures()])
+            if not new.any():
+                raise ValueError(
+                    f"{one.name}.npz: all its {len(new)} pictures are in files for meta-test as "
+                    "well, which asks for these, so that none is left to train on. Give it "
+                    "pictures of its own, or leave it out"
+                )
+            gone += int((~new).sum())
+            kept.append(Recorded(one.name, one.betas[new], one.embeddings[new]))
+        if gone:
+            warnings.warn(
+                f"dataset.root='{self.root}': {gone} of {gone + sum(len(s.betas) for s in kept)} "
+                "rows of the training files are of pictures that files for meta-test have as well, "
+                "and are left out, so that meta-test asks for new ones",
+                stacklevel=3,
+            )
+        return kept
 
     def settings(self) -> dict[str, Any]:
         """The subjects' numbers."""

@@ -23,6 +23,7 @@ from fewstep.core.ridge import Ridge
 from fewstep.core.types import EpisodeSpec, Metrics
 from fewstep.data.family import Family, Made
 from fewstep.data.numbers import normal
+from fewstep.data.options import check_count
 from fewstep.data.sampler import CLASSES, IMAGES, Draws
 
 
@@ -78,13 +79,13 @@ class Brains(Family):
     def check_sizes(self, *keys: str) -> None:
         """Hold the numbers of voxels and pictures against their limits, and those of other keys."""
         for key in (*keys, "test_voxels"):
-            if (value := getattr(self, key)) < 1:
-                raise ValueError(f"dataset.{key}={value}: must be at least 1")
+            check_count(key, getattr(self, key), getattr(type(self), key))
         if self.fewest_images < 2:
             raise ValueError(
                 f"dataset.fewest_images={self.fewest_images}: a voxel's answer to one picture says "
                 "nothing. Use 2 or more"
             )
+        check_count("fewest_images", self.fewest_images, 8)
         voxels = [*self.voxels] if isinstance(self.voxels, (list, tuple)) else [self.voxels]
         whole = len(voxels) == 2 and all(type(n) is int for n in voxels)
         if not whole or not 1 <= voxels[0] <= voxels[1] <= MOST or self.test_voxels > MOST:
@@ -123,6 +124,7 @@ class Brains(Family):
             raise ValueError(
                 f"shots={spec.shots}: a subject of the {split} split is seen with at least "
                 f"{fewest} pictures. Raise shots.shots, shots.train_shots or eval.settings"
+                f"{f', or lower dataset.fewest_images={fewest}' * (split == 'train')}"
             )
 
     def sizes(self, draws: Draws, spec: EpisodeSpec) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fewstep.core.types import Metrics
+from fewstep.data.options import MOST, check_count, is_count, is_integer, is_positive, must_be, some
 from fewstep.disk.array_files import read_numbers
 
 
@@ -126,16 +127,15 @@ def check_numbers(asked: Any) -> None:
     for key in ("dx", "dt", "nt", "freq"):
         if not 0 < (value := getattr(asked, key)) < math.inf:
             raise ValueError(f"dataset.{key}={value}: must be a number above 0")
-    real = (int, float)
-    for key, kind, kinds in (("grid", int, "whole numbers"), ("velocity", real, "numbers")):
-        value = getattr(asked, key)
-        if len(value) != 2 or not all(isinstance(n, kind) and 0 < n < math.inf for n in value):
-            raise ValueError(f"dataset.{key}={value}: must be two {kinds} above 0")
+    check_count("nt", asked.nt, 150)
+    cells = f"two whole numbers above 0 and at most {MOST}"
+    must_be("grid", asked.grid, some(is_count, 2, 2), cells, "[20,32]")
+    speeds = some(is_positive, 2, 2)
+    must_be("velocity", asked.velocity, speeds, "two numbers above 0", "[2750,1250]")
     if asked.velocity[1] >= asked.velocity[0]:
         reason = "the second is the largest distance from the first, the mean, and must be less"
         raise ValueError(f"dataset.velocity={list(asked.velocity)}: {reason}")
-    if not asked.receiver_rows or not all(type(r) is int for r in asked.receiver_rows):
-        raise ValueError(f"dataset.receiver_rows={asked.receiver_rows}: must be whole numbers")
+    must_be("receiver_rows", asked.receiver_rows, some(is_integer), "whole numbers", "[0,19]")
 
 
 def read_models(file: str, grid: Sequence[int]) -> np.ndarray:

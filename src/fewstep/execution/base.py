@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from fewstep.core.traits import Traits
 from fewstep.core.types import Episode
+from fewstep.messages.errors import ConfigError
 
 
 CPU_THREADS = torch.get_num_threads()
@@ -52,10 +53,18 @@ class OneByOne:
         for tree in trees[1:]:
             more, other = pytree.tree_flatten(tree)
             if other != structure:
-                raise ValueError(
-                    "algorithm: its direction, state or metrics have other names, or names in "
-                    "another order, for one task than for another, and are added up over tasks. "
+                raise ConfigError(
+                    "algorithm: its direction, state or metrics, which may be those of the "
+                    "dataset's objective, have other names, or names in another order, for one "
+                    f"task than for another{_odd(tree, trees[0])}, and are added up over tasks. "
                     "Give every task the same"
                 )
             torch._foreach_add_(sums, more)  # one call for some forty tensors
         return pytree.tree_unflatten(sums, structure)
+
+
+def _odd(one: Any, other: Any) -> str:
+    """` (name)` of what one tree has and another has not; nothing where it is the order alone."""
+    paths = ({keys for keys, _ in pytree.tree_flatten_with_path(tree)[0]} for tree in (one, other))
+    odd = [keys[-1] for keys in set.symmetric_difference(*paths) if keys]
+    return f" ({min(str(getattr(key, 'key', key)) for key in odd)})" if odd else ""

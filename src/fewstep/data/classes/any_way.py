@@ -14,13 +14,36 @@ import math
 from collections.abc import Sequence
 
 from fewstep.core.types import EpisodeSpec
-from fewstep.data.sampler import SIZES, Draws
+from fewstep.data.sampler import SIZES, Draws, check_counts
 
 
 FEWEST = 5
 """Ways that a task has at the least, or as many as it may have."""
 LARGEST = 500
 """Examples in a support set, at the most."""
+
+
+def check(spec: EpisodeSpec, split: str) -> None:
+    """As `check_counts`, and raise ValueError, naming the keys, if nothing varies where it is asked
+    for, or if a support set may be smaller than a minibatch without repeats."""
+    check_counts(spec)
+    if not spec.varies:
+        return
+    if spec.ways <= FEWEST and spec.shots == 1:
+        shots = "shots.train_shots" if split == "train" else "shots.shots"
+        raise ValueError(
+            f"shots.ways={spec.ways}: with {shots}=1 nothing varies, though shots.varies asks for "
+            f"it: a task has from {FEWEST} ways and from 1 shot on. Raise one of them, for example "
+            "shots=20w5s, or leave shots.varies out"
+        )
+    fewest = min(FEWEST, spec.ways)
+    if spec.replacement and spec.batch_size and spec.batch_size > fewest:
+        raise ValueError(
+            f"algorithm.inner.batch_size={spec.batch_size}: with algorithm.replacement=true a "
+            f"minibatch has no repeats inside it, and with shots.varies a support set may have no "
+            f"more than {fewest} examples. Use algorithm.inner.batch_size={fewest} or less, or "
+            "algorithm.replacement=false"
+        )
 
 
 def ways(spec: EpisodeSpec, draws: Draws) -> int:

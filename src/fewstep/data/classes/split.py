@@ -16,8 +16,9 @@ from torch import Tensor
 from fewstep.core.types import Episode, EpisodeSpec
 from fewstep.data.classes import any_way
 from fewstep.data.classes.members import Members, drawn
+from fewstep.data.classes.too_few import ways_out
 from fewstep.data.digest import data_sha256
-from fewstep.data.sampler import Draws, check_counts
+from fewstep.data.sampler import Draws
 from fewstep.disk.cache.entries import sums
 
 
@@ -140,12 +141,11 @@ class ClassSplit:
 
     def check(self, spec: EpisodeSpec) -> None:
         """Raise ValueError, naming the counts, if this split cannot fill a spec."""
-        check_counts(spec)
-        classes = len(self.classes)
-        if spec.ways > classes:
+        any_way.check(spec, self.name)
+        if spec.ways > (classes := len(self.classes)):
             raise ValueError(
-                f"shots.ways={spec.ways}: the {self.name} split of {self.dataset} has {classes} "
-                f"classes; use at most {classes}"
+                f"shots.ways={spec.ways}: the {self.name} split of {self.dataset} has "
+                f"{ways_out(classes, len(self.class_names))}"
             )
         needed = spec.shots + spec.queries
         smallest = self.classes[np.argmin(self.counts[self.classes])]

@@ -65,6 +65,18 @@ def of(split: ClassSplit, spec: EpisodeSpec, seed: int, tasks: int) -> Manifest:
     return Manifest(about, members, names_of(split, members))
 
 
+def check_distinct(tasks: Sequence[Members]) -> None:
+    """Raise ValueError, naming both places, where a task stands there twice: as two it would make
+    an interval narrower than what was seen."""
+    first: dict[bytes, int] = {}
+    for number, members in enumerate(tasks):
+        if (before := first.setdefault(members.identity, number)) != number:
+            raise ValueError(
+                f"its task {number} is its task {before} again, counted from 0, and an interval is "
+                "of tasks that are there once"
+            )
+
+
 def names_of(split: ClassSplit, tasks: Sequence[Members]) -> dict[int, str]:
     """The names of the classes that are in some tasks, by their ids."""
     met = sorted({int(one) for members in tasks for one in members.classes})

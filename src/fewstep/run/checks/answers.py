@@ -13,8 +13,8 @@ from fewstep.core.objectives import Classification, Objective, Regression, are_s
 from fewstep.core.types import Examples, Params
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.diagnosis import Place, no_fit, one_line
+from fewstep.run.checks.measured import check_figures, form, of_objective
 from fewstep.run.checks.own_objective import ask_twice
-from fewstep.run.testing.results import TAKEN
 
 
 def check_answers(place: Place, outputs: Any, examples: Examples, objective: Objective) -> None:
@@ -29,7 +29,7 @@ def check_answers(place: Place, outputs: Any, examples: Examples, objective: Obj
         loss = _made(place, objective, name, outputs, examples)
         if not isinstance(loss, Tensor) or loss.shape != targets.shape[:1]:
             raise ConfigError(
-                f"{_objective(place, objective)}.{name} gives {form(loss)} for {len(targets)} "
+                f"{of_objective(place, objective)}.{name} gives {form(loss)} for {len(targets)} "
                 f"examples: must be the loss of each, a tensor of [{len(targets)}], for example "
                 'with reduction="none"'
             )
@@ -71,17 +71,8 @@ def _numbers(place: Place) -> dict[str, float]:
     algorithm = place.experiment.recipe.algorithm
     made = {f"algorithm.inner.options.{n}": v for n, v in vars(algorithm.inner.rule).items()}
     made["algorithm.inner.lr"] = made.pop("algorithm.inner.options.lr", None)
-    made |= {f"algorithm.{n}": v for n, v in vars(algorithm).items()}
+    made |= {f"{place.key}.{n}": v for n, v in vars(algorithm).items()}
     return {key: value for key, value in made.items() if isinstance(value, float)}
-
-
-def form(value: Any) -> str:
-    """`a tensor of [10, 5]`, or the kind of whatever else it is."""
-    if isinstance(value, Tensor):
-        return f"a tensor of {list(value.shape)}"
-    if isinstance(value, Mapping):
-        return f"a dictionary ({', '.join(map(str, value))})"
-    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _check_outputs(place: Place, outputs: Any, targets: Tensor, objective: Objective) -> None:
@@ -141,39 +132,28 @@ def _check_finite(place: Place, values: Tensor, what: str) -> None:
 
 
 def _check_metrics(place: Place, objective: Objective, metrics: Any) -> None:
-    whose = f"{_objective(place, objective)}.metrics"
+    whose = f"{of_objective(place, objective)}.metrics"
     if not isinstance(metrics, Mapping) or "loss" not in metrics:
         raise ConfigError(
             f"{whose} gives {form(metrics)}: must be a dictionary with a loss, by which results "
             'are reported. For example {"loss": losses.mean()}'
         )
-    for name, value in metrics.items():
-        if name in TAKEN:
-            raise ConfigError(
-                f"{whose} gives {name}, which results.json has of its own. Call it something else, "
-                f"for example my_{name}"
-            )
-        if not isinstance(value, Tensor) or value.ndim or not value.is_floating_point():
-            found = form(value) if not isinstance(value, Tensor) or value.ndim else value.dtype
-            raise ConfigError(
-                f"{whose} gives {found} as {name}: must be a tensor of one number with a fraction, "
-                "made without .item() or float(). For example losses.mean()"
-            )
+    check_figures(whose, metrics)
 
 
 def _made(place: Place, objective: Objective, name: str, outputs: Any, examples: Examples) -> Any:
     if getattr(objective, name, None) is None:
         raise ConfigError(
-            f"{_objective(place, objective)} has no {name}. It needs inner_loss, outer_loss and "
+            f"{of_objective(place, objective)} has no {name}. It needs inner_loss, outer_loss and "
             "metrics"
         )
     try:
         return ask_twice(objective, name, outputs, examples)
     except ConfigError as error:
-        raise ConfigError(f"{_objective(place, objective)}.{name} {error}") from None
+        raise ConfigError(f"{of_objective(place, objective)}.{name} {error}") from None
     except Exception as error:  # whatever somebody's objective raises
         raise ConfigError(
-            f"{_objective(place, objective)}.{name} fails on {_shape(outputs)} and "
+            f"{of_objective(place, objective)}.{name} fails on {_shape(outputs)} and "
             f"targets of {list(examples.y.shape)} ({one_line(error)}). Correct it, or the "
             "network's sizes"
         ) from None
@@ -181,7 +161,3 @@ def _made(place: Place, objective: Objective, name: str, outputs: Any, examples:
 
 def _shape(outputs: Any) -> str:
     return f"outputs of {list(outputs.shape)}" if isinstance(outputs, Tensor) else form(outputs)
-
-
-def _objective(place: Place, objective: Objective) -> str:
-    return f"dataset={place.dataset}: its objective {type(objective).__name__}"

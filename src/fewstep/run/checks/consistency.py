@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
+from fewstep.adapters.heads import last_linear
 from fewstep.adapters.partition import check_partition
 from fewstep.core.objectives import Classification, Regression
 from fewstep.messages.errors import ConfigError
@@ -16,11 +16,26 @@ from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.learner import MetaLearner
 
 
-Config = Mapping[str, Any]
+JOINT = "baselines.joint"
+"""The key of the algorithm that is trained beside the other."""
 
 
-def check_shots(recipe: Recipe) -> None:
-    """Hold what a training task has against what the algorithm asks for.
+def check_joint(recipe: Recipe, joint: Recipe) -> None:
+    """Hold the joint baseline against the algorithm whose inner loop it has, and against the tasks.
+
+    Raises:
+        ConfigError: there is no inner loop, or as `check_shots` does.
+    """
+    if not recipe.algorithm.has_inner_loop:
+        raise ConfigError(
+            f"{JOINT}: takes the inner gradients of algorithm={recipe.name}, which has no inner "
+            f"loop. Use {JOINT}=null"
+        )
+    check_shots(joint, JOINT)
+
+
+def check_shots(recipe: Recipe, key: str = "algorithm") -> None:
+    """Hold what a training task has against what the algorithm asks for, which `key` names.
 
     Raises:
         ConfigError: minibatches larger than the support set, or queries that are missing.
@@ -29,60 +44,16 @@ def check_shots(recipe: Recipe) -> None:
     support, batch = spec.ways * spec.shots, algorithm.inner.batch_size
     if algorithm.replacement and (batch or 0) > support:
         raise ConfigError(
-            f"algorithm.inner.batch_size={batch}: drawn without repeats, a minibatch "
-            f"holds at most shots.ways * shots.train_shots = {support} examples. Lower it, or "
-            "raise shots.train_shots"
+            f"algorithm.inner.batch_size={batch}: drawn without repeats ({key}.replacement=true), "
+            f"a minibatch holds at most shots.ways * shots.train_shots = {support} examples. Lower "
+            "it, or raise shots.train_shots"
         )
     if algorithm.needs_queries and spec.queries < 1:
+        who = recipe.name if key == "algorithm" else f"{key}={recipe.name}"
         raise ConfigError(
-            f"shots.queries={spec.queries}: {recipe.name} trains on queries, "
-            "at least 1 a class. For example shots.queries=1"
+            f"shots.queries={spec.queries}: {who} trains on queries, at least 1 a class. For "
+            "example shots.queries=1"
         )
-
-
-def check_steps(recipe: Recipe, settings: Sequence[Config]) -> None:
-    """Hold the steps of meta-training and of each meta-test against what the inner rule can take.
-
-    Raises:
-        ConfigError: more of them.
-    """
-    inner = recipe.algorithm.inner
-    if not recipe.algorithm.has_inner_loop:
-        _check_none(recipe, settings)
-        return
-    if not inner.steps:
-        key = "algorithm.inner.steps"
-        raise ConfigError(f"{key} is missing. Give it, for example {key}=5")
-    most, rule = inner.rule.most_steps, type(inner.rule).__name__.lower()
-    if most is not None and inner.rule.learns and most > inner.steps:
-        raise ConfigError(
-            f"algorithm.inner.options.steps={most}: the inner rule {rule} would have rates for "
-            f"steps that training, of algorithm.inner.steps={inner.steps}, never takes, and so "
-            f"never learns. Use algorithm.inner.options.steps={inner.steps}, or raise both"
-        )
-    asked = {"algorithm.inner.steps": inner.steps}
-    asked |= {f"eval.settings[{i}].steps": one["steps"] for i, one in enumerate(settings)}
-    for key, steps in asked.items():
-        if most is not None and steps > most:
-            raise ConfigError(
-                f"{key}={steps}: the inner rule {rule} has no rate for more than {most} steps. "
-                f"Lower it to {most}, or train with a larger algorithm.inner.steps"
-            )
-        if steps < inner.rule.fewest_steps:
-            raise ConfigError(
-                f"{key}={steps}: the inner rule {rule} averages what comes after "
-                f"algorithm.inner.options.burn_in={inner.rule.fewest_steps - 1} steps. Take more, "
-                "or lower that"
-            )
-
-
-def _check_none(recipe: Recipe, settings: Sequence[Config]) -> None:
-    for place, setting in enumerate(settings):
-        if setting["steps"]:
-            raise ConfigError(
-                f"eval.settings[{place}].steps={setting['steps']}: algorithm={recipe.name} has no "
-                "inner loop, in training or at meta-test. Use eval.steps=0"
-            )
 
 
 def check_takes(recipe: Recipe, module: nn.Module) -> None:
@@ -146,8 +117,9 @@ def check_oracle(dataset: Any, name: Any) -> None:
         raise ConfigError(str(error)) from None
 
 
-def check_fixed(learner: MetaLearner) -> None:
-    """Hold `algorithm.inner.fixed`, `reset` and `frozen` against the network's parameters.
+def check_fixed(learner: MetaLearner, joint: Recipe | None = None) -> None:
+    """Hold `algorithm.inner.fixed`, `reset` and `frozen` against the network's parameters, and the
+    outer rates by pattern, those of the joint baseline too.
 
     Raises:
         ConfigError: a pattern without a parameter, one in two lists, or nothing left to learn.
@@ -155,14 +127,33 @@ def check_fixed(learner: MetaLearner) -> None:
     network, inner = learner.net, learner.algorithm.inner
     try:
         check_partition(inner, network.params(), network.frozen())
-        learner.outer.groups(learner.moved())
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    outers = {"algorithm": learner.outer} | ({JOINT: joint.outer} if joint else {})
+    for key, outer in outers.items():
+        try:
+            outer.groups(learner.moved())
+        except ValueError as error:
+            raise ConfigError(str(error).replace("algorithm.outer.", f"{key}.outer.", 1)) from None
+    _check_head(learner)
     if not inner.frozen and (meant := getattr(learner.module, "to_freeze", ())):
         warnings.warn(
             f"algorithm.inner.frozen=[]: {type(learner.module).__name__} has prompts, and the rest "
             f"moves beside them. Use algorithm.inner.frozen=[{','.join(meant)}]",
             stacklevel=2,
+        )
+
+
+def _check_head(learner: MetaLearner) -> None:
+    """Refuse a last layer that each task makes anew where the outer step would move nothing else:
+    of the mean of the trained ones alone has it a derivative."""
+    head, (path, _) = learner.algorithm.inner.head, last_linear(learner.module)
+    own = {f"{path}.{name}".lstrip(".") for name in ("weight", "bias")}
+    if head in ("zeros", "prototypes") and path is not None and learner.moved().keys() <= own:
+        raise ConfigError(
+            f"algorithm.inner.head={head}: each task makes the last layer anew, and beside it "
+            f"{type(learner.module).__name__} has nothing for the outer step to learn. Use "
+            "algorithm.inner.head=trained, or let a layer before it learn"
         )
 
 

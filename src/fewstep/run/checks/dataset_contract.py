@@ -98,7 +98,8 @@ def check_tasks(experiment: Experiment) -> None:
         ConfigError: as `check_asked` does.
     """
     dataset = experiment.dataset
-    check_round(dataset, experiment.recipe, experiment.schedule.meta_batch)
+    for recipe in filter(None, (experiment.recipe, experiment.joint)):
+        check_round(dataset, recipe, experiment.schedule.meta_batch)
     check_asked(dataset, experiment.test)
 
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from fewstep.adapters.curvature import largest_curvature
 from fewstep.adapters.path import Path
+from fewstep.core.rules import Rule
 from fewstep.core.types import Split
 from fewstep.messages.errors import ConfigError
+from fewstep.run.checks.asking import RULE, answered, named
 from fewstep.run.experiment import Experiment
 
 
@@ -24,14 +26,25 @@ def check_descent(experiment: Experiment, split: Split) -> None:
         ConfigError: naming what is too large and what it comes to.
     """
     inner, learner = experiment.recipe.algorithm.inner, experiment.learner
-    worst = inner.rule.overshoots(math.inf)
+    worst = _complaint(inner.rule, math.inf)
     if worst is None:  # whatever the tasks, which need not be looked at
         return
-    if worst == inner.rule.overshoots(0.0):
+    if worst == _complaint(inner.rule, 0.0):
         raise ConfigError(worst)
     one, spec = replace(inner, steps=1), replace(experiment.recipe.spec, steps=1)
     split = split.to("cpu", next(learner.parameters()).dtype)
     for index in range(min(TRIED, experiment.schedule.meta_batch)):
         path = Path(one, learner.problem, learner.start(), split.episode(spec, 0, index))
-        if complaint := inner.rule.overshoots(float(largest_curvature(path))):
+        if complaint := _complaint(inner.rule, float(largest_curvature(path))):
             raise ConfigError(complaint)
+
+
+def _complaint(rule: Rule, curvature: float) -> str | None:
+    name = f"{named(rule, RULE)}: its overshoots"
+    found = answered(name, lambda: rule.overshoots(curvature))
+    if found is not None and not isinstance(found, str):
+        raise ConfigError(
+            f"{name} gives {found!r} at a curvature of {curvature:.3g}, and must give why its "
+            "steps blow up as a text, or None. For example return None"
+        )
+    return found or None

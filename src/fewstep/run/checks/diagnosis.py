@@ -37,8 +37,14 @@ class Place:
         return self.experiment.source.name
 
     @property
+    def key(self) -> str:
+        """Of the algorithm that is tried: the baseline has its own."""
+        joint = self.experiment.joint
+        return "algorithm" if self.experiment.recipe is not joint else "baselines.joint"
+
+    @property
     def algorithm(self) -> str:
-        return f"algorithm={self.experiment.recipe.name}"
+        return f"{self.key}={self.experiment.recipe.name}"
 
     @property
     def precision(self) -> str:

@@ -25,13 +25,14 @@ def to_train(splits: Mapping[str, Split], source: Source) -> Split:
 
 
 def check_train(splits: Mapping[str, Split], experiment: Experiment) -> None:
-    """Refuse tasks to train on that the training split cannot fill.
+    """Refuse tasks to train on that the training split cannot fill, and those of joint training.
 
     Raises:
         ValueError: naming the counts, or that there is no such split.
     """
-    spec = experiment.recipe.spec
-    _check(to_train(splits, experiment.source), spec, experiment, "shots.train_ways")
+    split = to_train(splits, experiment.source)
+    for recipe in filter(None, (experiment.recipe, experiment.joint)):
+        _check(split, recipe.spec, experiment, "shots.train_ways")
 
 
 def check_setting(split: Split, experiment: Experiment, place: int) -> None:

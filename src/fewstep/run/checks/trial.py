@@ -11,8 +11,7 @@ from torch import nn
 from fewstep.core.types import Episode, Start
 from fewstep.execution.base import Execution
 from fewstep.execution.serial import Serial
-from fewstep.messages.errors import ConfigError
-from fewstep.run.checks.diagnosis import Place, explained, one_line
+from fewstep.run.checks.diagnosis import Place, explained
 
 
 @dataclass(frozen=True)
@@ -46,17 +45,3 @@ class Trial:
 def mapped(task: Callable, run: Execution, start: Start, episodes: Any) -> None:
     """One task after another, or side by side, as the execution has it."""
     run.map(task, (start,), episodes)
-
-
-def answered(what: str, ask: Callable[[], Any]) -> Any:
-    """What a part of a user's own hands back.
-
-    Raises:
-        ConfigError: it fails, in one line that begins with `what`.
-    """
-    try:
-        return ask()
-    except ConfigError:
-        raise
-    except Exception as error:  # whatever somebody's code raises
-        raise ConfigError(f"{what} fails ({one_line(error)}). Correct it") from None

@@ -16,17 +16,19 @@ from torch import Tensor, nn
 from fewstep.config.limits import check_training
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.consistency import (
+    JOINT,
     check_fixed,
+    check_joint,
     check_learned,
     check_oracle,
     check_rule,
     check_shots,
-    check_steps,
     check_takes,
     check_ways,
 )
 from fewstep.run.checks.dataset_contract import check_tasks, check_test, open_splits
 from fewstep.run.checks.splits import check_splits, check_train
+from fewstep.run.checks.steps import check_steps
 from fewstep.run.checks.ways import check_any_ways, check_varied, execution_for, prepare
 from fewstep.run.construction import build, parts
 from fewstep.run.construction.libraries import check_logger, check_trainer
@@ -50,7 +52,7 @@ def check(config: Config) -> None:
     """
     check_training(config)
     _tried(config)
-    parts.build_pictures(config["pictures"])
+    parts.pictures_of(config)
 
 
 def draft(config: Config) -> Experiment:
@@ -78,7 +80,7 @@ def draft(config: Config) -> Experiment:
         "random": config["baselines"]["random"],
         "start": config["baselines"].get("start", False),  # of before there was one
         "oracle": config["baselines"].get("oracle", False),
-        "pictures": parts.build_pictures(config.get("pictures") or []),
+        "pictures": parts.pictures_of(config),
         "joint": joint,
         "init": starting.for_run(config),
         "resume": checkpoint.find(resume, "resume") if resume else None,
@@ -114,18 +116,19 @@ def assemble(config: Config) -> Experiment:
     return with_data(draft(config))
 
 
-def with_data(experiment: Experiment) -> Experiment:
+def with_data(experiment: Experiment, trains: bool = True) -> Experiment:
     """With its data open: the classes that it is to train on, and the tasks that it is to test on.
 
     Raises:
         ConfigError: as `opened`, `resumed` and `given` do.
     """
-    experiment = opened(experiment)
+    experiment = opened(experiment, trains)
     return given(replace(experiment, splits=resumed(experiment)))
 
 
-def opened(experiment: Experiment) -> Experiment:
-    """With the dataset's splits, train, test and val if it is used, checked against their tasks.
+def opened(experiment: Experiment, trains: bool = True) -> Experiment:
+    """With the dataset's splits, train, test and val if it is used, checked against their tasks
+    where it trains; what else draws of them holds its own against them.
 
     Raises:
         ConfigError: data that is missing or damaged, or a task that a split cannot fill.
@@ -136,9 +139,8 @@ def opened(experiment: Experiment) -> Experiment:
         splits = open_splits(experiment.dataset, experiment.source.key)
         check_test(splits, experiment.source.key)
         check_tasks(experiment)
-        check_varied(splits, experiment)
-        check_train(splits, experiment)
-        check_splits(splits, experiment)
+        for hold in (check_varied, check_train, check_splits) if trains else (check_varied,):
+            hold(splits, experiment)
     except (OSError, ValueError) as error:
         raise ConfigError(str(error)) from None
     if experiment.test.checkpoint == "best" and "val" not in splits:
@@ -147,7 +149,7 @@ def opened(experiment: Experiment) -> Experiment:
             "it by. Use eval.checkpoint=last, or a split that has one (for omniglot "
             "dataset.split=with_val)"
         )
-    check_fixed(experiment.learner)
+    check_fixed(experiment.learner, experiment.joint)
     return replace(experiment, splits=splits)
 
 
@@ -156,12 +158,9 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     recipe = recipe_of(config["algorithm"], config["shots"])
     model, chance = _new_model(config), torch.get_rng_state()
     node = joint_node(config)
-    joint = recipe_of(node, config["shots"], "baselines.joint") if node else None
-    if joint and not recipe.algorithm.has_inner_loop:
-        raise ConfigError(
-            f"baselines.joint: takes the inner gradients of algorithm={recipe.name}, which has no "
-            "inner loop. Use baselines.joint=null"
-        )
+    joint = recipe_of(node, config["shots"], JOINT) if node else None
+    if joint:
+        check_joint(recipe, joint)
     check_trainer(config["trainer"])
     check_logger(config["logger"])
     check_shots(recipe)
@@ -174,7 +173,7 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
 def _new_model(config: Config) -> nn.Module:
     """The network in the state that the run's seed gives it."""
     torch.manual_seed(config["seed"])
-    model = parts.build_model(config["model"])
+    model = parts.model_of(config)
     double = str(config["trainer"]["precision"]) == "64"  # before a checkpoint is read into it
     return model.double() if double else model
 

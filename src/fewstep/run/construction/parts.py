@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 from fewstep.adapters.gradient import InnerLoop
 from fewstep.algorithms import Algorithm
 from fewstep.algorithms.direct import STILL
+from fewstep.config.checks import check_values, count
 from fewstep.config.instantiate import call, locate, make
 from fewstep.core.contents import check_contents
 from fewstep.core.rules import RULES, Rule
@@ -25,6 +27,8 @@ RECIPE = {"name", "outer", "meta_batch", "train_shots", "queries", "eval", "need
 """Keys of an algorithm's YAML that are its recipe and not arguments of its class."""
 
 FACTS = frozenset({"name", "channels", "size", "pictures"})  # of a dataset's YAML, for others
+SIZES = {"dataset.channels": count(1, 1), "dataset.size": count(1, 28)}
+"""Those of pictures, by which a network is made."""
 
 
 def build_algorithm(config: Config, key: str = "algorithm") -> Algorithm:
@@ -108,6 +112,8 @@ def build_pictures(nodes: Sequence[Config]) -> tuple[Any, ...]:
 
 def build_dataset(config: Config) -> Any:
     """The dataset of a `dataset/` file; opening it is up to the caller."""
+    if str(config.get("_target_")).startswith("fewstep."):
+        check_values({"dataset": config}, SIZES, optional=True)
     made = make("dataset", config, spare=FACTS)
     check_dataset(made, f"dataset._target_={config['_target_']}")
     return made
@@ -116,3 +122,26 @@ def build_dataset(config: Config) -> Any:
 def dataset_of(config: Config) -> Any:
     """The dataset of a whole configuration."""
     return build_dataset(config["dataset"])
+
+
+def model_of(config: Config) -> nn.Module:
+    """The network of a whole configuration."""
+    with _after_the_dataset(config):
+        return build_model(config["model"])
+
+
+def pictures_of(config: Config) -> tuple[Any, ...]:
+    """What a whole configuration draws at the end."""
+    with _after_the_dataset(config):
+        return build_pictures(config.get("pictures") or [])
+
+
+@contextmanager
+def _after_the_dataset(config: Config) -> Iterator[None]:
+    """Keys of these may follow those of the dataset, whose own word comes first where both refuse a
+    value; it is not made before, as random numbers may be drawn for it."""
+    try:
+        yield
+    except ConfigError:
+        dataset_of(config)
+        raise

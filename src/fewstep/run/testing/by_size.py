@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,9 +37,9 @@ def _groups(
     metric = measures.metric_of(per_task)
     groups: dict[int, list[float]] = {}
     for size, value in zip(sizes, per_task[metric], strict=True):
-        groups.setdefault(round(size), []).append(value)
+        groups.setdefault(math.floor(size + 0.5), []).append(value)
     found = []
     for size, values in sorted(groups.items()):
-        mean, half = mean_ci95(torch.tensor(values))
+        mean, half = mean_ci95(torch.tensor(values, dtype=torch.float64))
         found.append({name: size, "tasks": len(values), metric: mean, f"{metric}_ci95": half})
     return found

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fewstep.adapters.meta_test import Setting
+from fewstep.config.ranks import check_list
 from fewstep.core.types import Split
 from fewstep.data.classes.split import ClassSplit
 from fewstep.data.manifests import lake
 from fewstep.data.manifests.listed import listed
-from fewstep.data.manifests.manifest import Manifest
+from fewstep.data.manifests.manifest import Manifest, check_distinct
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.ways import HEADS, any_ways, check_any_ways, execution_for, prepare
 from fewstep.run.experiment import Experiment, MetaTest
@@ -26,7 +27,7 @@ def given(experiment: Experiment, name: str = "test", every: bool = False) -> Ex
 
     Raises:
         ConfigError: a manifest that is none, or is of other data, or of tasks that no setting is
-            for, or with `every` not each of them.
+            for, or with `every` not each of them; or fewer tasks than processes.
     """
     test = experiment.test
     if test.benchmark:
@@ -36,9 +37,9 @@ def given(experiment: Experiment, name: str = "test", every: bool = False) -> Ex
     key = f"eval.manifest={test.manifest}"
     split, tasks = _images(experiment, name, key), task_list.opened(test.manifest)
     try:
-        if len({task.identity for task in tasks.tasks}) < 2:
-            times = f", {len(tasks.tasks)} times" if len(tasks.tasks) > 1 else ""
-            raise ValueError(f"it has one task{times}, and an interval is of two or more")
+        if len(tasks.tasks) < 2:
+            raise ValueError("it has one task, and an interval is of two or more")
+        check_distinct(tasks.tasks)
         splits = {**experiment.splits, name: listed(split, tasks)}
     except ValueError as error:
         raise ConfigError(f"{key}: {error}. {_of_split(tasks, name)}") from None
@@ -54,6 +55,7 @@ def given(experiment: Experiment, name: str = "test", every: bool = False) -> Ex
             f"{its}, and eval.settings[{place}] is {spec.ways}-way {spec.shots}-shot. Leave that "
             "out"
         )
+    check_list(key, len(tasks.tasks), experiment.machine.trainer)
     return _tested_on(experiment, splits, tasks, fitting)
 
 
@@ -78,6 +80,7 @@ def _benchmark(experiment: Experiment, name: str) -> Experiment:
             f"{experiment.ways} ways: the last layer would not fit. Use one that was trained with "
             f"shots.ways={ways}, or with algorithm.inner.head=prototypes, which takes any"
         )
+    check_list(key, len(tasks.tasks), experiment.machine.trainer)
     return _tested_on(experiment, splits, tasks, able[:1])
 
 

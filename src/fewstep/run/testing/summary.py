@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from fewstep.adapters.meta_test import Setting
+from fewstep.messages.errors import ConfigError
 from fewstep.records import measures
 from fewstep.records.statistics.intervals import mean_ci95
 
@@ -35,9 +36,13 @@ def summarize(per_task: Sequence[dict[str, Figures]], protocol: str, steps: Sequ
 
     Tasks measured along the whole curve come first; the others have the last step alone, which
     is why the curve may rest on fewer tasks than the final figure, or be empty.
+
+    Raises:
+        ConfigError: a metric that not every task has.
     """
     record: dict = {}
     names = per_task[0][protocol]
+    _check_names(t[protocol] for t in per_task)
     final = {n: _tensor(t[protocol][n][-1] for t in per_task) for n in names}
     whole = [t[protocol] for t in per_task if len(t[protocol]["loss"]) == len(steps)]
     at = range(len(steps) if whole else 0)
@@ -64,6 +69,18 @@ def records(per_task: Sequence[dict[str, Figures]], setting: Setting) -> list[di
         final = {n: [float(t[protocol][n][-1]) for t in per_task] for n in names}
         found.append({"setting": setting, "protocol": protocol, "per_task": final, **numbers})
     return found
+
+
+def _check_names(tasks: Iterable[Figures]) -> None:
+    """Refuse what is measured in some tasks alone: means are over all of them."""
+    first, *others = tasks
+    for other in others:
+        if odd := sorted(other.keys() ^ first.keys()):
+            raise ConfigError(
+                f"dataset: its objective measures {odd[0]} in one task and not in another, and "
+                "results are means over all. Let its metrics, and its probe, give the same names "
+                "in every task"
+            )
 
 
 def _tensor(numbers: Iterable[float]) -> Tensor:
