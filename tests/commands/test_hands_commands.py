@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,9 @@ from safetensors.torch import load_file, save_file
 
 import fewstep
 from fewstep.commands import adapt, export, predict
-from fewstep.use.about import ABOUT, WEIGHTS
+from fewstep.use import fitting
+from fewstep.use.about import ABOUT, SHEET, WEIGHTS
+from fewstep.use.expected import Expected
 from fewstep.use.pictures import own_words
 from fewstep.use.reopening import load_classifier
 from small_pictures import folder
@@ -535,4 +539,171 @@ def test_a_classifier_is_not_written_over_somebody_elses_files(adapted: Path, tm
         with pytest.raises(ValueError, match=rf"^folder=.*: its {name} is of something else"):
             made.save(other)
         assert [path.read_text() for path in other.iterdir()] == [content]
-    assert made.save(made.save(tmp_path / "own")) == tmp_path / "own"
+    photos = adapted / "photos" / "kind 0"
+    before = sorted(photos.iterdir())
+    with pytest.raises(ValueError, match="is of something else") as error:
+        made.save(photos)
+    assert str(error.value) == (
+        f"folder={photos}: its {before[0].name} is of something else, and a classifier has a "
+        "folder of its own. Name one that is not there"
+    )
+    assert sorted(photos.iterdir()) == before
+
+
+def test_a_classifier_makes_room_for_another_as_a_whole(adapted: Path, tmp_path) -> None:
+    """With the sheet of its pictures, and what a save that was killed has left."""
+    made, own = fewstep.load_classifier(adapted / "made"), tmp_path / "own"
+    shutil.copytree(adapted / "made", own)
+    for name in (SHEET, f"{SHEET}.part", ".DS_Store"):
+        (own / name).touch()
+    made.classes = ["x", "y", "z"]
+    assert made.save(own) == own
+    assert sorted(p.name for p in own.iterdir()) == [
+        ".DS_Store",
+        ABOUT,
+        f"{SHEET}.part",
+        WEIGHTS,
+    ]
+    assert fewstep.load_classifier(own).classes == ["x", "y", "z"]
+
+
+# --- what happens while pictures are left out, which takes minutes
+
+
+Then = Callable[[Path], None]
+
+
+def adapted_while(
+    then: Then, root: Path, monkeypatch: pytest.MonkeyPatch, *words: str
+) -> tuple[int, Path]:
+    """The status of an adapt during which something happens to the folder that it is to fill."""
+    photos, made = folder(root / "photos", each=2), root / "new" / "made"
+    fit = fitting.fitted
+
+    def meanwhile(*given: Any) -> Any:
+        monkeypatch.setattr(fitting, "fitted", fit)
+        then(made)
+        return fit(*given)
+
+    monkeypatch.setattr(fitting, "fitted", meanwhile)
+    given = [f"pictures={photos}", "init=omniglot", f"classifier={made}", "steps=0", *words]
+    return adapt.main(given), made
+
+
+def without_bar(capsys) -> tuple[str, str]:
+    """What was told, and not how far the leaving out was."""
+    out, err = capsys.readouterr()
+    return out, err.rpartition("\r")[2]
+
+
+def test_of_two_at_once_into_one_folder_the_second_is_refused_at_once(
+    tmp_path: Path, capsys, monkeypatch
+) -> None:
+    def second(made: Path) -> None:
+        photos = f"pictures={tmp_path / 'photos'}"
+        assert adapt.main([photos, "init=glyphs", f"classifier={made}", "steps=0"]) == 2
+        assert capsys.readouterr() == (
+            "",
+            f"fewstep: classifier={made}: another process is at work in it (pid {os.getpid()} on "
+            f"{os.uname().nodename}). Wait for it or stop it, or give what is to run beside it a "
+            "name of its own, as classifier=...\n",
+        )
+
+    status, made = adapted_while(second, tmp_path, monkeypatch)
+    assert status == 0
+    assert sorted(p.name for p in made.iterdir()) == [ABOUT, SHEET, WEIGHTS]
+    assert fewstep.load_classifier(made).origin.name == "omniglot"
+
+
+def test_what_has_come_into_the_folder_meanwhile_is_not_overwritten(
+    tmp_path: Path, capsys, monkeypatch
+) -> None:
+    status, made = adapted_while(lambda made: (made / ABOUT).write_text("x"), tmp_path, monkeypatch)
+    out, err = without_bar(capsys)
+    assert (status, err) == (
+        2,
+        f"fewstep: classifier={made}: is there already, and nothing of yours is overwritten. Name "
+        "a folder that is not there, or remove it\n",
+    )
+    assert "expected accuracy: " in out
+    assert [(p.name, p.read_text()) for p in made.iterdir()] == [(ABOUT, "x")]
+
+
+def test_what_a_killed_process_has_left_of_a_lock_is_no_classifier(tmp_path: Path) -> None:
+    (made := tmp_path / "made").mkdir()
+    (made / ".lock").write_text("pid 1")
+    words = [f"pictures={folder(tmp_path / 'photos', each=1)}", "init=omniglot", "steps=0"]
+    assert adapt.main([*words, f"classifier={made}"]) == 0
+    assert ".lock" not in [p.name for p in made.iterdir()]
+
+
+@pytest.mark.parametrize("classifier", ["new", "there"])
+def test_a_full_disk_leaves_no_half_of_a_classifier(
+    tmp_path: Path, capsys, monkeypatch, classifier
+) -> None:
+    """There is room for the weights, and none for the rest; what was found out is told."""
+    if classifier == "there":
+        (tmp_path / "new" / "made").mkdir(parents=True)
+    write, inside = Path.write_text, sorted([*tmp_path.rglob("*")])
+
+    def full(path: Path, *given: Any, **more: Any) -> int:
+        if path.name == ABOUT:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(path, *given, **more)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    status, made = adapted_while(lambda _: None, tmp_path, monkeypatch)
+    out, err = without_bar(capsys)
+    assert (status, err) == (
+        1,
+        f"fewstep: {made}: cannot be written (No space left on device). Make room there, or see to "
+        "its permissions\n",
+    )
+    assert "expected accuracy: " in out
+    assert [p for p in sorted(tmp_path.rglob("*")) if "photos" not in p.parts] == inside
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["a full disk", "a picture is gone"])
+def test_a_classifier_is_whole_without_its_sheet(tmp_path: Path, capsys, monkeypatch, gone) -> None:
+    replace, first = os.replace, tmp_path / "photos" / "kind 0" / "000.png"
+
+    def full(old: Path, new: Path) -> None:
+        if new.name == WEIGHTS and gone:
+            first.unlink()
+        if new.name == SHEET:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", full)
+    status, made = adapted_while(lambda _: None, tmp_path, monkeypatch)
+    out, err = without_bar(capsys)
+    reason = (
+        f"{first} cannot be read (No such file or directory); see to its permissions and its disk"
+        if gone
+        else f"{made}/{SHEET}: cannot be written (No space left on device). Make room there, or "
+        "see to its permissions"
+    )
+    assert (status, err) == (
+        1,
+        f"fewstep: {made}: is saved, and whole but for {SHEET}: {reason}\n",
+    )
+    assert out.splitlines()[2].startswith("expected accuracy: ")
+    assert out.splitlines()[-1] == f"{made}: {ABOUT}, {WEIGHTS}"
+    assert sorted(p.name for p in made.iterdir()) == [ABOUT, WEIGHTS]
+    assert fewstep.load_classifier(made).expected
+
+
+def test_a_class_is_called_the_same_by_every_command(tmp_path: Path, capsys) -> None:
+    """Also where its name has what would not be seen, and would forge a line of what is said."""
+    photos, made = folder(tmp_path / "photos", each=1, classes=2), tmp_path / "made"
+    (photos / "kind 0").rename(photos / "a\nseconds")
+    (photos / "kind 1").rename(photos / "b\x1b[2J")
+    words = (f"pictures={photos}", "init=omniglot", f"classifier={made}", "steps=0")
+    assert told(capsys, adapt.main, *words)[1].splitlines()[0] == (
+        r"2 classes of 1 picture: a\nseconds, b\x1b[2J"
+    )
+    out = tmp_path / "found.csv"
+    told(capsys, predict.main, f"classifier={made}", f"pictures={photos}", f"out={out}")
+    assert {row[1] for row in rows(out)[1:]} <= {r"a\nseconds", r"b\x1b[2J"}
+    single = Expected(1, 2, ("c", "d", None), 1.0, ("a\nb",))
+    assert single.basis.endswith(r"; of a\nb there is one picture, which tells nothing")

@@ -178,6 +178,17 @@ def test_splits_by_fraction(files, tmp_path):
         opened(root, val=0.6, test=0.5)
 
 
+def test_a_split_of_one_class_is_told_by_how_the_classes_are_divided(files, tmp_path):
+    root = laid_out(tmp_path, {name: data for name, data in files.items() if "class3" not in name})
+    with pytest.raises(ValueError, match="the train split") as error:
+        opened(root)["train"].check(EpisodeSpec(ways=5, shots=1, queries=0, steps=0))
+    assert str(error.value) == (
+        "shots.ways=5: the train split of image_folder has 1 of 3 classes, and a task is of two or "
+        "more. Divide them otherwise, with dataset.val and dataset.test or lists of your own, or "
+        "add classes. To tell apart the 3 that there are: fewstep adapt pictures=..."
+    )
+
+
 def test_splits_by_list(files, tmp_path):
     root = laid_out(tmp_path / "images", files)
     lists = {"train": "class3\n\n# not these:\n", "test": "class0 # the first\nclass1\n"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -260,7 +262,8 @@ WRONG = {
                          "labels.csv, line 10: '\"xxx"),
     "no file": (files(flat(), **{"labels.csv": LABELS + ".,bee\n"}),
                 "line 10: lists '.', which is not under"),
-    "no such split": (files(flat(), **{"labels.csv": SPLITS.replace("val", "fold 3")}),
+    "no such split": (files(flat(), **{"labels.csv": SPLITS.replace("dog0.png,dog,val",
+                                                                    "dog0.png,dog,fold 3")}),
                       "labels.csv, line 6: 'fold 3' is no split; write train, val or test"),
     "a class in two splits": (
         files(flat(), **{"labels.csv": SPLITS.replace("bee1.png,bee,train", "bee1.png,bee,test")}),
@@ -289,6 +292,53 @@ def test_what_is_wrong_is_named(name, tmp_path):
         opened(root)
     assert expected.format(root=root) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_all_lines_that_name_no_image_are_listed_at_once(tmp_path):
+    table = LABELS + "fox.png,fox\nbee0.png,wasp\n"
+    root = laid_out(tmp_path, files(flat(), **{"labels.csv": table}))
+    with pytest.raises(ValueError, match=r"^2 of 10 files cannot be used:\n") as error:
+        opened(root)
+    assert str(error.value).splitlines()[1:] == [
+        f"  {root}/labels.csv, line 10: lists 'fox.png', which is not under {root}",
+        f"  {root}/labels.csv, line 11: 'bee0.png' is wasp here and bee in {root}/labels.csv, line "
+        "2",
+        "  For each: put it there, or remove the line; or keep one label and split an image",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        ({"labels.csv": LABELS.replace("bee0.png,bee\n", "")},
+         "1 file of 8 has no line in labels.csv (bee0.png), and no class. Add a line for each, or "
+         "move it away"),
+        ({"train.csv": "filename,label\nbee0.png,bee\n", "test.csv": "file,label\nelk0,elk\n"},
+         "6 files of 8 have no line in test.csv or train.csv (bee1.png, cat0.png, cat1.png, ...), "
+         "and no class. Add a line for each, or move them away"),
+    ],
+    ids=["one table", "one a split"],
+)  # fmt: skip
+def test_images_that_no_line_lists_are_told(tables, told, tmp_path):
+    root = laid_out(tmp_path, files(flat(), **tables))
+    with pytest.warns(UserWarning, match=f"^{re.escape(f'{root}: {told}')}$"):
+        layouts.find(root)
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.NPY", "a.pt"])
+def test_arrays_are_no_pictures(name, tmp_path):
+    """Some are zip files inside, whose members are no classes."""
+    with zipfile.ZipFile(tmp_path / name, "w") as file:
+        file.writestr("x.npy", b"")
+    told = (
+        f"{name} holds arrays, and pictures are read from files of pictures. From Python, "
+        "fewstep.load(...).adapt(arrays, labels) learns from arrays, and a dataset of them is "
+        "TensorClasses(arrays, labels)"
+    )
+    for root in (tmp_path / name, tmp_path):
+        with pytest.raises(ValueError, match=re.escape(told)) as error:
+            layouts.find(root)
+        assert str(error.value) == f"dataset.root='{root}': {told}"
 
 
 def test_two_folders_of_a_split_in_an_archive(tmp_path):

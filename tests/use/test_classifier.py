@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -216,7 +217,7 @@ def test_settings_are_held_against_their_limits() -> None:
     for name, value in (("steps", -1), ("steps", 1.5), ("batch_size", 0), ("seed", True)):
         with pytest.raises(ValueError, match=f"{name}={value}: must be a whole number"):
             init.adapt(images, labels, **{name: value})
-    for head in ("x", "logistic", ["mean"]):
+    for head in ("x", "logistic", ["mean"], np.array(["mean", "x"])):
         with pytest.raises(
             ConfigError, match=r"^head=.*: of init=.* must be one of trained, zeros, mean, prot"
         ):
@@ -271,6 +272,15 @@ def test_what_only_a_pretrained_network_takes_is_refused() -> None:
     for given, text in (({"size": 9}, "size=9"), ({"weights": "x.pth"}, "weights=x.pth")):
         with pytest.raises(ConfigError, match=f"^backbone.{text}: init=omniglot .* Leave it out"):
             fewstep.load("omniglot", **given)
+
+
+@pytest.mark.parametrize("trust", ["mine", 3, None, {"mine"}, [3]])
+def test_what_is_no_list_of_modules_trusts_none(trust, tmp_path) -> None:
+    told = f"trust={trust}: must be a list of modules. For example trust=[my_models,timm]"
+    for load in (fewstep.load, fewstep.load_classifier):
+        with pytest.raises(ConfigError, match=rf"^{re.escape(told)}$"):
+            load("omniglot", trust)
+    assert fewstep.load("omniglot", ("mine",)).origin.name == "omniglot"
 
 
 def test_what_a_saved_classifier_was_adapted_from_is_held_against_it(tmp_path) -> None:

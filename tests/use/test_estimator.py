@@ -72,6 +72,17 @@ def test_calibration_changes_probabilities_and_no_answer() -> None:
     assert np.abs(plain.predict_proba(x) - calibrated.predict_proba(x)).max() > 1e-3
 
 
+@pytest.mark.parametrize("calibrate", ["no", 1, None, [False]])
+def test_what_is_neither_true_nor_false_calibrates_nothing(calibrate) -> None:
+    given, init = rows(8), initialization()
+    with pytest.raises(ValueError, match=r"^calibrate=") as error:
+        fewstep.FewShotClassifier(init, calibrate=calibrate).fit(*given)
+    assert str(error.value) == (
+        f"calibrate={calibrate!r}: must be True or False. For example calibrate=True"
+    )
+    fewstep.FewShotClassifier(init, steps=0, calibrate=np.False_).fit(*given)
+
+
 def test_the_initialization_is_left_as_it_was() -> None:
     init, (x, y) = initialization(), rows()
     before = {n: p.clone() for n, p in init.learner.module.state_dict().items()}

@@ -74,10 +74,15 @@ WRONG = {
     "y: there are 2 values, and 3 points": (X, Y[:2]),
     "y: contains NaN or infinity": (X, [1, np.nan, 2]),
     "X contains NaN": ([1, np.inf, 2], Y),
-    r"y: a value has shape \(2,\), and the network was trained to give \(1,\)": (
+    r"has shape \(2,\), and the network was trained to give \(1,\)\. Give y as \[n, 1\]$": (
         X,
         np.ones((3, 2)),
     ),
+    "^y: holds complex numbers, and must hold real ones$": (X, Y + 1j),
+    "^y: holds dates, and must hold numbers$": (X, np.array(["2020-01-01"] * 3, dtype="M8[D]")),
+    "^x: holds times, and must hold numbers$": (np.arange(3).astype("m8[s]"), Y),
+    "^y: holds texts, and must hold numbers$": (X, np.array(["a", "b", 1], dtype=object)),
+    "^y: a set, in which nothing has a place. Give a list or an array$": (X, {1.0, 2.0, 3.0}),
     r"y: an array of shape \(1, 1, 3\)": (X, [[[1, 2, 3]]]),
 }
 

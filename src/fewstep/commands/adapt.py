@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from fewstep.commands.front import TRUST, reading, run, trusted
 from fewstep.config.checks import Check, count
 from fewstep.config.keys import Key, help_of
-from fewstep.disk.files import check_place
+from fewstep.disk import lock
+from fewstep.disk.files import CannotWrite, check_place, writing
 from fewstep.disk.homes import expanded
+from fewstep.disk.litter import is_litter
+from fewstep.messages.complaint import complain
 from fewstep.messages.errors import ConfigError, some
+from fewstep.messages.printable import printable
 from fewstep.records.run_folders import new_name
 
 
@@ -81,7 +86,14 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _adapt(values: dict[str, Any]) -> int:
     folder = _folder(values)
+    with _claimed(folder):
+        return _fill(folder, values)
+
+
+def _fill(folder: Path, values: dict[str, Any]) -> int:
+    """Make the classifier and write it; what it took minutes to find out is told before that."""
     from fewstep.use import pictures
+    from fewstep.use.about import ABOUT, SHEET, WEIGHTS
     from fewstep.use.fitting import fitted
     from fewstep.use.reading import reading_of
     from fewstep.use.sheet import draw
@@ -90,32 +102,74 @@ def _adapt(values: dict[str, Any]) -> int:
     found = pictures.by_class(values["pictures"])
     classifier, lines = fitted(found, {**values, "trust": trusted(values)})
     expected = classifier.expected
+    said = [_counted(found), *lines, *([str(expected)] if expected else [])]
+    print(*said, f"{time.monotonic() - began:.1f} seconds", sep="\n", flush=True)
+    _check_empty(folder)
     classifier.save(folder)
-    if expected:
-        draw(folder / "expected.png", found, expected, reading_of(values))
+    files = f"{folder}: {ABOUT}, {WEIGHTS}"
+    try:
+        if expected:
+            draw(folder / SHEET, found, expected, reading_of(values))
+            files += f", {SHEET}"
+    except (CannotWrite, OSError, ValueError) as error:  # a picture may be gone by now
+        print(files, flush=True)
+        return complain(f"{folder}: is saved, and whole but for {SHEET}: {error}", 1)
+    print(files)
+    return 0
+
+
+def _counted(found: Mapping[str, Sequence[Any]]) -> str:
+    """How many classes and pictures there are, and what the classes are called."""
     counts = sorted(map(len, found.values()))
     each = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
-    made = [f"{len(found)} classes of {each} pictures: {some([*found], 12)}", *lines]
-    if expected:
-        made.append(str(expected))
-    written = "classifier.json, weights.safetensors" + (", expected.png" if expected else "")
-    made.append(f"{time.monotonic() - began:.1f} seconds")
-    made.append(f"{folder}: {written}")
-    print(*made, sep="\n")
-    return 0
+    pictures = "picture" if counts[-1] == 1 else "pictures"
+    return f"{len(found)} classes of {each} {pictures}: {some([*map(printable, found)], 12)}"
 
 
 def _folder(values: dict[str, Any]) -> Path:
     """Where the classifier goes; refused before anything is computed."""
     name = expanded(values["pictures"], "pictures").resolve().stem or "pictures"
-    if given := values["classifier"]:
-        folder = expanded(given, "classifier")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ConfigError(
-                f"classifier={given}: is there already, and nothing of yours is overwritten. Name "
-                "a folder that is not there, or remove it"
-            )
-    else:
-        folder = Path("outputs", "classifiers", name, new_name())
+    folder = Path("outputs", "classifiers", name, new_name())
+    if values["classifier"]:
+        folder = expanded(values["classifier"], "classifier")
+    _check_empty(folder)
     check_place(folder, "classifier")
     return folder
+
+
+def _check_empty(folder: Path) -> None:
+    """Raises ConfigError where something is there; litter and a process's lock do not count."""
+    there = folder.exists()
+    if there and (not folder.is_dir() or not all(is_litter(p.name) for p in folder.iterdir())):
+        raise ConfigError(
+            f"classifier={folder}: is there already, and nothing of yours is overwritten. Name a "
+            "folder that is not there, or remove it"
+        )
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """The folder, empty and for this process alone: leaving out takes minutes, in which another
+    adapt would find it as empty. What is not filled is not left.
+
+    Raises:
+        ConfigError: another process is at work in it, or has just filled it.
+        CannotWrite: it cannot be made.
+    """
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(lock.held(folder))
+            except ConfigError as error:
+                own = str(error).replace("as name=...", "as classifier=...")
+                raise ConfigError(f"classifier={own}") from None
+            stack.callback((folder / lock.NAME).unlink, missing_ok=True)
+            _check_empty(folder)
+            yield
+    finally:
+        for path in new:
+            with suppress(OSError):  # it is filled
+                path.rmdir()

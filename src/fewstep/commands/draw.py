@@ -65,6 +65,11 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _check(values: dict[str, Any]) -> None:
     """Raises ConfigError where the extra is missing, or a value cannot be."""
+    if values["init"].startswith("timm:"):
+        raise ConfigError(
+            f"init={values['init']}: is a network for photographs, and the page is for drawings. "
+            "Choose glyphs, omniglot, a run directory of fewstep train, or a .ckpt file"
+        )
     if missing := [name for name in NEEDED if not find_spec(name)]:
         raise ConfigError(f"fewstep draw needs {' and '.join(missing)}: pip install 'fewstep[web]'")
     if values["port"] > HIGHEST_PORT:
@@ -81,10 +86,10 @@ def _serve(values: dict[str, Any]) -> int:
     from fewstep.use.page.server import listener, serve
 
     with listener(values["port"]) as socket:  # before what takes seconds
-        from fewstep.use.loading import load
+        from fewstep.use.loading import trained
         from fewstep.use.page.application import application
 
-        init = load(values["init"], trusted(values))
+        init = trained(values["init"], trusted(values))
         if init.preparation is None:
             raise ConfigError(
                 f"init={values['init']}: is for rows of numbers, not for drawings. For example "

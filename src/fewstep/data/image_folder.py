@@ -20,6 +20,7 @@ from fewstep.data.images.pictures import Classes
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.layouts import layouts
 from fewstep.data.layouts.given_splits import Found
+from fewstep.data.options import is_mapping, is_text, must_be, some
 from fewstep.disk.bad_files import BadFiles
 from fewstep.disk.homes import expanded
 
@@ -91,6 +92,11 @@ class ImageFolder:
             raise ValueError(
                 f"dataset.skip={self.skip}: must be a list of endings, as [{self.skip}]"
             )
+        must_be("skip", self.skip, some(is_text, 0), "a list of endings", "[.txt,.json]")
+        if self.split_files is not None:
+            lists = "the lists of classes by split, or null"
+            usual = "'{train: train.txt, test: test.txt}'"
+            must_be("split_files", self.split_files, is_mapping, lists, usual)
         class_lists.check_split(self.split)
         for key in ("val", "test"):
             if not 0 <= getattr(self, key) < 1:

@@ -10,10 +10,17 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from fewstep.messages.printable import printable
 from fewstep.processes import signals
+
+
+OF_PYTHON = ("warnings", "_py_warnings")
+"""The modules between whoever warns and what shows it; of Python 3.14 on, the second."""
 
 
 class Stream(io.FileIO):
@@ -43,7 +50,7 @@ class Stream(io.FileIO):
 def run(main: Callable[[list[str]], int]) -> int:
     """Run what the words of this process's command line ask for, to its end; the exit status."""
     out = _open_streams()
-    with signals.listening():
+    with signals.listening(), notes():
         try:
             return _ended(out, main(sys.argv[1:]))
         except (KeyboardInterrupt, Exception) as error:
@@ -53,6 +60,36 @@ def run(main: Callable[[list[str]], int]) -> int:
             return 1
         finally:
             signals.ignore()
+
+
+@contextmanager
+def notes() -> Iterator[None]:
+    """Tell our own warnings as whatever else is said here, each once: whoever has typed a command
+    can do nothing with a line of our source. Those of other packages stay as they are."""
+    before, told = warnings.showwarning, set()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        text = printable(message)
+        if not (issubclass(category, UserWarning) and _are_ours()):
+            before(message, category, *where)
+        elif text not in told:
+            told.add(text)
+            print(f"note: {text}", file=sys.stderr)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
+
+
+def _are_ours() -> bool:
+    """Whether a module of ours warns, wherever it has the warning point to: a caller's line, or one
+    that a dataclass has made, which is in no file."""
+    frame = sys._getframe(2)  # beyond this function and the one that shows
+    while frame.f_back and frame.f_globals.get("__name__") in OF_PYTHON:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "fewstep"
 
 
 def _open_streams() -> Stream:

@@ -11,12 +11,15 @@ from typing import Any
 from fewstep import __version__
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.row_preparation import RowPreparation
+from fewstep.disk.files import PART
+from fewstep.disk.litter import is_litter
 from fewstep.messages.errors import ConfigError
 from fewstep.messages.printable import printable
 
 
 SCHEMA = 1
-ABOUT, WEIGHTS = "classifier.json", "weights.safetensors"
+ABOUT, WEIGHTS, SHEET = "classifier.json", "weights.safetensors", "expected.png"
+"""The files of a classifier; the last one has the pictures that it was adapted to."""
 KEYS = ("schema", "classes", "preparation", "network", "initialization", "temperature")
 KEYS += ("expected", "weights_sha256", "versions")
 DIGEST = "about_sha256"
@@ -26,8 +29,17 @@ LARGEST = 64 << 20
 
 
 def not_ours(folder: Path) -> str | None:
-    """The file of somebody else's in the place of one of a classifier, if there is one."""
-    there = [name for name in (ABOUT, WEIGHTS) if (folder / name).exists()]
+    """A file of somebody else's in a folder, if there is one: of pictures, say, or a file that is
+    called as one of a classifier and is none.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    inside = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    there = [name for name in inside if not is_litter(name)]
+    for name in there:
+        if name.removesuffix(PART) not in (ABOUT, WEIGHTS, SHEET):  # of a save that was killed
+            return name
     if not there:
         return None
     try:

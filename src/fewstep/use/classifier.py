@@ -162,10 +162,11 @@ class Classifier:
 
     def save(self, folder: str | Path) -> Path:
         """Write `classifier.json` and `weights.safetensors` into a folder of their own; the folder.
+        A classifier that is there is replaced as a whole, its `expected.png` with it.
 
         Raises:
-            ValueError: classes that a file cannot hold, or a network that was not made from a
-                configuration.
+            ValueError: classes that a file cannot hold, a network that was not made from a
+                configuration, or a folder that has anything but a classifier in it.
             CannotWrite: naming the path, the reason and the fix.
         """
         return save(self, expanded(folder, "folder"))

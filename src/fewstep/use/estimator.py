@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fewstep.use.classifier import Classifier
 from fewstep.use.initialization import Initialization
 from fewstep.use.loading import load
+from fewstep.use.settings import truth
 
 
 class FewShotClassifier(ClassifierMixin, BaseEstimator):
@@ -53,16 +54,17 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         """Adapt to pictures [n, H, W(, C)] in any form, or rows [n, d], and their labels [n].
 
         Raises:
-            ValueError: as `Initialization.adapt`.
+            ValueError: as `Initialization.adapt`, or `calibrate` is neither True nor False.
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         given: Any = self.init
         init = given if hasattr(given, "adapt") else load(given)
         settings = {n: getattr(self, n) for n in ("steps", "batch_size", "head", "seed")}
+        calibrate = truth("calibrate", self.calibrate)
         self._check(X, reset=True)
         self.classifier_: Classifier = init.adapt(X, _labels(y), **settings)
-        if self.calibrate:
+        if calibrate:
             self.classifier_.evaluate()
         self.classes_ = self.classifier_.classes_
         if (rows := self.classifier_.rows) is not None:

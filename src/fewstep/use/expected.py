@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fewstep.messages.errors import some
+from fewstep.messages.printable import printable
 from fewstep.records.statistics.intervals import exact_upper, wilson
 
 
@@ -77,7 +78,8 @@ class Expected:
         hits = f"{self.right} of {self.of} pictures right when left out"
         if not self.single:
             return hits
-        return f"{hits}; of {some(self.single, 3)} there is one picture, which tells nothing"
+        single = some([*map(printable, self.single)], 3)
+        return f"{hits}; of {single} there is one picture, which tells nothing"
 
     def __str__(self) -> str:
         return f"{self.headline}: {self.basis}" if self.basis else self.headline

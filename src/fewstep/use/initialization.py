@@ -109,7 +109,7 @@ class Initialization:
             if name in known:
                 known[name] = whole(name, known[name], least)
         inner, head = self.learner.inner, known.pop("head", self.learner.inner.head)
-        if head not in tuple(HEADS):
+        if not isinstance(head, str) or head not in HEADS:
             raise ConfigError(
                 f"head={head}: of init={self.origin.name} it must be one of {', '.join(HEADS)}."
                 f"{did_you_mean(str(head), HEADS)} For example head=mean"

@@ -17,7 +17,7 @@ from fewstep.data.row_preparation import RowPreparation
 from fewstep.disk.bad_files import BadFile
 from fewstep.disk.homes import expanded
 from fewstep.messages.errors import ConfigError
-from fewstep.use.rows import array_of, vectors_of
+from fewstep.use.rows import array_of, check_ordered, vectors_of
 
 
 KINDS = "arrays [n, H, W(, C)] of uint8 or of numbers from 0 to 1, PIL images, paths or tensors"
@@ -52,6 +52,7 @@ def pixels_of(images: Any, preparation: Preparation) -> Tensor:
     Raises:
         ValueError: no pictures, or what is no picture: its place, and what it is.
     """
+    check_ordered(images, "images")
     images = _listed(images)
     if isinstance(images, str | Path | Image.Image):
         raise ConfigError(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fewstep.messages.errors import ConfigError
-from fewstep.use.rows import array_of
+from fewstep.use.rows import array_of, check_ordered
 
 
 def classes_of(labels: Iterable[Any], images: int) -> tuple[list[Any], Tensor]:
@@ -75,6 +75,7 @@ def listed(labels: Any) -> list[Any]:
     Raises:
         ValueError: no list of labels.
     """
+    check_ordered(labels, "labels")
     if isinstance(labels, Tensor):
         labels = array_of(labels, "labels")
     elif hasattr(labels, "to_numpy") and len(labels.shape) == 2:  # a table, not a column
@@ -85,6 +86,6 @@ def listed(labels: Any) -> list[Any]:
         if labels.ndim != 1:
             raise ConfigError(f"labels: an array of shape {labels.shape}, where [n] is needed")
         return labels.tolist()
-    if isinstance(labels, str) or not isinstance(labels, Iterable):
+    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
         raise ConfigError(f"labels: a {type(labels).__name__}. Give a list, one label a picture")
     return [one.item() if isinstance(one, np.generic | Tensor) else one for one in labels]

@@ -28,6 +28,7 @@ from fewstep.use.initialization import Initialization, start_of
 from fewstep.use.learning import Learner
 from fewstep.use.network import as_precise
 from fewstep.use.origin import Origin
+from fewstep.use.settings import modules
 from fewstep.use.surroundings import as_usual
 
 
@@ -64,12 +65,30 @@ def load(
             f"init={init!r}: must be a name or a path. For example init=omniglot, or the folder of "
             "a run"
         )
+    trust = modules(trust)
     if name.startswith(BACKBONE):
         from fewstep.use.backbone.backbone import Backbone
 
         return Backbone.named(name.removeprefix(BACKBONE), weights, size)
     _check_own(name, weights, size)
-    path = expanded(init, "init")
+    return trained(init, trust, (f"{BACKBONE}NAME",))
+
+
+@as_usual()
+def trained(
+    init: str | Path, trust: Sequence[str] = (), others: tuple[str, ...] = ()
+) -> Initialization | Backbone:
+    """The same of what a training or a classifier has left, where no pretrained network is meant.
+
+    Args:
+        init: as `load` takes it, but for `timm:NAME`.
+        trust: as there.
+        others: what else may be given in its place, for whoever has given what is not there.
+
+    Raises:
+        ValueError: as there.
+    """
+    name, path = str(init), expanded(init, "init")
     if name not in shipped.names() and (path / ABOUT).is_file():
         from fewstep.use.about import read
         from fewstep.use.backbone.backbone import NODE, Backbone
@@ -79,7 +98,7 @@ def load(
         if NODE in about["network"]["model"]:
             return Backbone.of(load_classifier(path))  # the whole of it is in there
         return _adapted_from(path, about["initialization"], trust)
-    content, file = stored(name, (f"{BACKBONE}NAME",))
+    content, file = stored(name, others)
     if file is None:
         return from_content(content, name, card_text(shipped.about(name)))
     check_stored(content["fewstep"]["config"], f"init={file}", trust)

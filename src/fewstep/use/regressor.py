@@ -53,7 +53,7 @@ class Regressor:
         if given.shape[1:] != shape:
             raise ConfigError(
                 f"y: a value has shape {tuple(given.shape[1:])}, and the network was trained to "
-                f"give {shape}. Give y as {['n', *shape]}"
+                f"give {shape}. Give y as [{', '.join(map(str, ('n', *shape)))}]"
             )
         network, curve = learner.learn(inputs, given, learner.ways)
         network = Answering(network, answer) if answer else network
@@ -124,7 +124,10 @@ def points_of(x: Any, rows: RowPreparation | None = None) -> Tensor:
 
 
 def _values(y: Any) -> Tensor:
-    found = numbers_of(y, "y").astype(np.float32)
+    found = numbers_of(y, "y")
+    if np.iscomplexobj(found):
+        raise ConfigError("y: holds complex numbers, and must hold real ones")
+    found = found.astype(np.float32)
     if found.ndim not in (1, 2):
         raise ConfigError(f"y: an array of shape {found.shape}, where [n] or [n, D] is needed")
     if not np.isfinite(found).all():

@@ -27,6 +27,7 @@ from fewstep.use.expected import Expected
 from fewstep.use.network import Fixed, as_precise, with_statistics
 from fewstep.use.origin import Origin
 from fewstep.use.other_ways import with_outputs
+from fewstep.use.settings import modules
 from fewstep.use.surroundings import as_usual
 from fewstep.use.way import Way
 
@@ -43,7 +44,7 @@ def load_classifier(folder: str | Path, trust: Sequence[str] = ()) -> Classifier
         ValueError: files that are missing, damaged, cut short, of a later version, or that do not
             fit each other; or a network that is not trusted.
     """
-    folder = expanded(folder, "classifier")
+    folder, trust = expanded(folder, "classifier"), modules(trust)
     about = read(folder)
     node = about["network"]
     check_stored({"model": node["model"]}, f"classifier={folder}", trust)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,17 +50,26 @@ def vectors_of(given: Any, rows: RowPreparation | None = None) -> Tensor:
     return made
 
 
+NO_NUMBERS = {"U": "texts", "S": "texts", "M": "dates", "m": "times", "V": "records"}
+"""What an array holds that is of none of NumPy's kinds of numbers; of dates it would make some."""
+
+
 def numbers_of(given: Any, name: str) -> np.ndarray:
     """An array of numbers, of whatever `array_of` takes.
 
     Raises:
-        ValueError: lists of unequal lengths, or texts.
+        ValueError: lists of unequal lengths, or what is no number, as texts and dates.
         TypeError: objects that are no numbers.
     """
     found = array_of(given, name)
-    if found.dtype.kind in "US":
-        raise ConfigError(f"{name}: holds texts, and must hold numbers")
-    return found.astype(np.float64) if found.dtype == object else found
+    held = NO_NUMBERS.get(found.dtype.kind)
+    try:
+        found = found.astype(np.float64) if found.dtype == object else found
+    except ValueError:
+        held = "texts"
+    if held:
+        raise ConfigError(f"{name}: holds {held}, and must hold numbers")
+    return found
 
 
 def _other_shape(has: tuple[int, ...], needs: tuple[int, ...]) -> ConfigError:
@@ -73,12 +82,26 @@ def _other_shape(has: tuple[int, ...], needs: tuple[int, ...]) -> ConfigError:
     return ConfigError(f"X has examples of {shown[0]}, but Classifier is expecting {shown[1]}")
 
 
+def check_ordered(given: Any, name: str) -> None:
+    """Refuse what has its values in no order, or under names: each belongs to a place.
+
+    Raises:
+        ConfigError: a set or a dictionary.
+    """
+    if isinstance(given, set | frozenset | Mapping):
+        kind = type(given).__name__
+        raise ConfigError(
+            f"{name}: a {kind}, in which nothing has a place. Give a list or an array"
+        )
+
+
 def array_of(given: Any, name: str) -> np.ndarray:
     """An array of whatever holds numbers: arrays, tensors on any device, tables, lists, generators.
 
     Raises:
-        ValueError: lists of unequal lengths, or values that are masked.
+        ValueError: lists of unequal lengths, values that are masked, or a set or a dictionary.
     """
+    check_ordered(given, name)
     check_there(given, name)
     if isinstance(given, Tensor):
         given = given.detach().to_dense().cpu()

@@ -15,10 +15,11 @@ from torch import nn
 from fewstep import __version__
 from fewstep.data.images.preparation import Preparation
 from fewstep.data.row_preparation import RowPreparation
-from fewstep.disk.files import replacing
+from fewstep.disk.files import filling, writing
 from fewstep.messages.errors import ConfigError
-from fewstep.records.results import finite_only, write_json
-from fewstep.use.about import ABOUT, DIGEST, SCHEMA, WEIGHTS, digest, not_ours
+from fewstep.messages.printable import printable
+from fewstep.records.results import finite_only
+from fewstep.use.about import ABOUT, DIGEST, SCHEMA, SHEET, WEIGHTS, digest, not_ours
 from fewstep.use.expected import Expected
 from fewstep.use.network import Fixed
 from fewstep.use.origin import Origin
@@ -49,11 +50,11 @@ class Kept(Protocol):
 
 
 def save(classifier: Kept, folder: Path) -> Path:
-    """Write a classifier into a folder of its own.
+    """Write a classifier into a folder of its own, all or nothing; one that is there makes room.
 
     Raises:
-        ConfigError: classes that JSON has no word for, or a network without a configuration; or
-            files of these names that are no classifier's.
+        ConfigError: classes that JSON has no word for, or a network without a configuration; or a
+            folder that has anything but a classifier in it.
         CannotWrite: naming the path, the reason and the fix.
     """
     for label in classifier.classes:
@@ -62,10 +63,12 @@ def save(classifier: Kept, folder: Path) -> Path:
                 f"classes: {label!r} is a {type(label).__name__}, which a file cannot hold. Adapt "
                 "with texts or numbers as labels"
             )
-    if others := not_ours(folder):
+    with writing(folder):
+        others = not_ours(folder)
+    if others:
         raise ConfigError(
-            f"folder={folder}: its {others} is of something else, and nothing of yours is "
-            "overwritten. Name a folder that is not there, or remove it"
+            f"folder={folder}: its {printable(others)} is of something else, and a classifier has "
+            "a folder of its own. Name one that is not there"
         )
     origin, preparation = classifier.origin, classifier.preparation
     if not origin.model:
@@ -87,9 +90,11 @@ def save(classifier: Kept, folder: Path) -> Path:
     }
     about = json.loads(json.dumps(finite_only(about), default=str))  # as it will be read
     data = tensors_as_bytes(tensors, {DIGEST: digest(about)})
-    with replacing(folder / WEIGHTS) as aside:
-        aside.write_bytes(data)
-    write_json(folder / ABOUT, {**about, "weights_sha256": sha256(data).hexdigest()})
+    about["weights_sha256"] = sha256(data).hexdigest()
+    with filling(folder) as aside:
+        (aside / WEIGHTS).write_bytes(data)
+        (aside / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        (folder / SHEET).unlink(missing_ok=True)  # of the pictures of one that was there
     return folder
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import warnings
 from operator import index
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from fewstep.adapters.gradient import InnerLoop
+from fewstep.config.trust import check_trust
 from fewstep.core.rules import Rule
 from fewstep.messages.errors import ConfigError
 
@@ -27,6 +30,41 @@ def whole(name: str, value: Any, least: int) -> int:
     if number < least:
         raise ConfigError(f"{name}={value}: must be a whole number of at least {least}")
     return number
+
+
+def truth(name: str, value: Any) -> bool:
+    """True or False of Python's or NumPy's: any text is true to Python, "no" as well.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigError(f"{name}={value!r}: must be True or False. For example {name}=True")
+    return bool(value)
+
+
+def modules(trust: Any) -> list[str]:
+    """The modules that are to be trusted, of a list or a tuple.
+
+    Raises:
+        ConfigError: it is none, or does not hold names of modules.
+    """
+    found = [*trust] if isinstance(trust, list | tuple) else trust
+    check_trust({"trust": found})
+    return found
+
+
+def check_weights(weights: Any) -> None:
+    """Refuse what names no file of weights: what is empty would be none at all.
+
+    Raises:
+        ConfigError: naming the form.
+    """
+    if not isinstance(weights, str | Path | None) or weights == "":
+        raise ConfigError(
+            f"backbone.weights={weights!r}: must be a file. For example "
+            "weights='weights.safetensors', or None for timm's own cache"
+        )
 
 
 def check_parts(module: Any, rule: Any) -> None:

@@ -80,19 +80,20 @@ def test_a_saved_one_needs_timm(backbone, tmp_path: Path, monkeypatch: pytest.Mo
         fewstep.load_classifier(folder)
 
 
+HEAD = "head={}: of timm:test_resnet it is one of prototypes, logistic, steps."
+
+
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        (
-            {"head": "logistics"},
-            "head=logistics: of timm:test_resnet it is one of prototypes, logistic, steps. Did you "
-            "mean logistic?",
-        ),
+        ({"head": "logistics"}, HEAD.format("logistics") + " Did you mean logistic?"),
         (
             {"batch_size": 5},
             "batch_size=5: timm:test_resnet is frozen, and its head learns from all pictures at "
             "once. Leave batch_size out",
         ),
+        ({"head": ["steps"]}, HEAD.format(["steps"]) + " Did you mean steps?"),
+        ({"seed": "x"}, "seed=x: must be a whole number of at least 0"),
         ({"steps": -1}, "steps=-1: must be a whole number of at least 0"),
         (
             {"steps": 7},

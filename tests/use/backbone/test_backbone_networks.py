@@ -6,7 +6,9 @@ import pickle
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -126,10 +128,31 @@ def test_pictures_are_prepared_as_the_network_was_trained(weights: Path) -> None
     assert Backbone.named(NAME, weights, 48).preparation.size == 48
 
 
-@pytest.mark.parametrize("size", [0, 5000])
-def test_sizes_that_no_picture_has(size: int) -> None:
-    with pytest.raises(ValueError, match=f"backbone.size={size}: must be from 1 to 4096 pixels"):
-        Backbone.named(NAME, None, size)
+WHOLE = "must be a whole number of at least 1"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(5000, "must be from 1 to 4096 pixels"), *((size, WHOLE) for size in (0, "32", 32.5, True))],
+)
+def test_sizes_that_no_picture_has(size: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=rf"^backbone.size={size}: {text}$"):
+        fewstep.load(f"timm:{NAME}", size=size)
+
+
+def test_a_size_of_numpys_is_saved_as_a_number(tmp_path: Path, weights: Path) -> None:
+    found = fewstep.load(f"timm:{NAME}", weights=weights, size=np.int64(32))
+    assert type(found.origin.model["size"]) is int
+
+
+@pytest.mark.parametrize("weights", ["", 3, False, [], b"x"])
+def test_weights_that_are_no_file(weights: Any) -> None:
+    with pytest.raises(ValueError, match=r"^backbone\.weights=") as told:
+        fewstep.load(f"timm:{NAME}", weights=weights)
+    assert str(told.value) == (
+        f"backbone.weights={weights!r}: must be a file. For example weights='weights.safetensors', "
+        "or None for timm's own cache"
+    )
 
 
 @pytest.mark.parametrize(("name", "size"), [("test_vit", 96), ("test_efficientnet", 64)])

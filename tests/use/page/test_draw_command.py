@@ -46,7 +46,10 @@ WORDS = {
     "port=70000": "fewstep: port=70000: must be at most 65535. For example port=0",
     "open=yes": "fewstep: open=yes: must be true or false. For example open=true",
     "init=": "fewstep: init=: must be a text. For example init=omniglot",
-    "init=x": "fewstep: init=x: there is no such initialization, run or checkpoint",
+    "init=x": "fewstep: init=x: there is no such initialization, run or checkpoint. Choose glyphs, "
+    "omniglot, a run directory of fewstep train, or a .ckpt file",
+    "init=timm:resnet18": "fewstep: init=timm:resnet18: is a network for photographs, and the page "
+    "is for drawings. Choose glyphs, omniglot, a run directory of fewstep train, or a .ckpt file",
     "init=omniglto": "fewstep: init=omniglto: there is no such initialization, run or checkpoint. "
     "Did you mean omniglot?",
     "keep=/dev/null/x": "fewstep: keep=/dev/null/x: cannot be written to",
@@ -73,7 +76,7 @@ def test_without_the_extra_it_is_named(capsys, monkeypatch):
 
 
 def test_an_initialization_for_rows_of_numbers_is_refused(capsys, monkeypatch):
-    monkeypatch.setattr(loading, "load", lambda *_: SimpleNamespace(preparation=None))
+    monkeypatch.setattr(loading, "trained", lambda *_: SimpleNamespace(preparation=None))
     line = "fewstep: init=rows: is for rows of numbers, not for drawings. For example init=omniglot"
     assert refused(capsys, "init=rows") == line
 

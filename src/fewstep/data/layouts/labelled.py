@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from warnings import warn
 
-from fewstep.data.digest import composed
-from fewstep.data.images import pictures
 from fewstep.data.images.pictures import Classes, Picture
 from fewstep.data.layouts import places
 from fewstep.data.layouts.given_splits import Found, split_of, together
+from fewstep.data.layouts.listed_images import Images, tidy
 from fewstep.disk import tables
 from fewstep.disk.archives import archive
+from fewstep.disk.bad_files import BadFile, BadFiles
+from fewstep.messages.errors import some
 
 
 TABLES = ("labels", "label", "annotations", "metadata", "images")
@@ -70,95 +72,75 @@ def _named(folder: Path) -> Tables:
     return found
 
 
+@dataclass(frozen=True)
+class _Line:
+    """What a line of a table says of an image."""
+
+    label: str
+    split: str
+    where: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return " of ".join(filter(None, (self.label, self.split)))
+
+
 def read(folder: Path, found: Tables) -> Found:
     """The classes that the tables of a folder name, and their split, if they tell one.
 
-    Images that no table lists are left out.
+    Images that no table lists are left out, which is told.
 
-    Raises ValueError, naming the table and the line, for an image that is not there, that could be
-    several, or that has two labels, and for a split that is none.
+    Raises BadFiles, naming the table and each line, for images that are not there, that could be
+    several, or that have two labels, and for splits that are none.
     """
-    images = _Images(folder)
-    splits: dict[str, Classes] = {}
-    known: dict[Picture, tuple[str, str, str]] = {}
-    for name, table in found.items():
-        for row in tables.read_rows(table, str(table)):
-            where = f"{table}, line {row.line}"
-            split = name if row.split is None else split_of(row.split)
-            if split is None:
-                raise ValueError(f"{where}: '{row.split}' is no split; write train, val or test")
-            picture, label = images.get(row.file, where), _composed(row.label)
-            if picture not in known:
-                known[picture] = label, split, where
-                splits.setdefault(split, {}).setdefault(label, []).append(picture)
-            elif known[picture][:2] != (label, split):
-                before = " of ".join(filter(None, known[picture][:2]))
-                raise ValueError(
-                    f"{where}: '{row.file}' is {' of '.join(filter(None, (label, split)))} here "
-                    f"and {before} in {known[picture][2]}; keep one label and split an image"
+    images = Images(folder)
+    rows = [(n, t, row) for n, t in found.items() for row in tables.read_rows(t, str(t))]
+    known: dict[Picture, _Line] = {}
+    bad: list[BadFile] = []
+    for name, table, row in rows:
+        try:
+            line = _line(row, name, table)
+            before = known.setdefault(images.get(row.file, line.where), line)
+            if before != line:
+                raise BadFile(
+                    f"{line.where}:",
+                    f"'{row.file}' is {line} here and {before} in {before.where}",
+                    "keep one label and split an image",
                 )
+        except BadFile as wrong:
+            bad.append(wrong)
+    if bad:
+        raise BadFiles(bad, len(rows))
+    _tell_left_out(folder, [p for p in images.all if p not in known], len(images.all), found)
+    splits: dict[str, Classes] = {}
+    for picture, line in known.items():
+        splits.setdefault(line.split, {}).setdefault(line.label, []).append(picture)
     if set(splits) == {""}:
         return Found(_sorted(splits[""]))
     whole = together(splits, str(folder))
     return Found(_sorted(whole.classes), whole.parts, whole.clash)
 
 
+def _line(row: tables.Row, name: str, table: Path) -> _Line:
+    """What a row says, of a table that is called `name` as a split is. Raises BadFile."""
+    where = f"{table}, line {row.line}"
+    split = name if row.split is None else split_of(row.split)
+    if split is None:
+        raise BadFile(f"{where}:", f"'{row.split}' is no split", "write train, val or test")
+    return _Line(tidy(row.label), split, where)
+
+
+def _tell_left_out(folder: Path, left: Sequence[Picture], of: int, found: Tables) -> None:
+    """Say which images might have been meant, and have no line."""
+    if left:
+        files, have, them = ("files", "have", "them") if len(left) > 1 else ("file", "has", "it")
+        listed = " or ".join(sorted(table.name for table in found.values()))
+        warn(
+            f"{folder}: {len(left)} {files} of {of} {have} no line in {listed} "
+            f"({some([picture.name for picture in left], 3)}), and no class. Add a line for each, "
+            f"or move {them} away",
+            stacklevel=3,
+        )
+
+
 def _sorted(classes: Mapping[str, list[Picture]]) -> Classes:
     return {label: sorted(classes[label], key=str) for label in sorted(classes)}
-
-
-class _Images:
-    """The images under a folder, found by what a table may call them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._by_name: dict[str, list[tuple[tuple[str, ...], Picture]]] = {}
-        for picture in _below(folder):
-            path = PurePosixPath(picture.path.relative_to(folder).as_posix())
-            parts = tuple(_composed(part) for part in path.parts)
-            for name in {parts[-1], PurePosixPath(parts[-1]).stem}:
-                self._by_name.setdefault(name, []).append((parts, picture))
-
-    def get(self, file: str, where: str) -> Picture:
-        """The image of that name, path or name without its ending.
-
-        Raises ValueError, beginning with `where`, unless there is exactly one.
-        """
-        wanted = PurePosixPath(_composed(file.replace("\\", "/"))).parts
-        found = self._by_name.get(wanted[-1], []) if wanted else []
-        shared = {parts: _shared(parts, wanted) for parts, _ in found}
-        # A path may be one on another computer: what it begins with, and the folder of images
-        # itself, may differ, but no folder in between.
-        most = max(shared.values(), default=0)
-        found = [
-            (parts, picture)
-            for parts, picture in found
-            if shared[parts] == most and most >= min(len(wanted), len(parts) - 1)
-        ]
-        if not found:
-            raise ValueError(f"{where}: lists '{file}', which is not under {self.folder}")
-        if len(found) > 1:
-            raise ValueError(
-                f"{where}: '{file}' could be {found[0][1]} or {found[1][1]}; write the path from "
-                f"{self.folder}"
-            )
-        return found[0][1]
-
-
-def _below(folder: Path) -> list[Picture]:
-    """All images in a folder and in those below it."""
-    inside = [path for path in places.entries(folder) if path.is_file()]
-    found = [Picture(path) for path in inside]
-    if places.subfolders(folder):
-        found += [p for some in pictures.find_classes(folder).values() for p in some]
-    return [picture for picture in found if places.is_image(picture.path.name)]
-
-
-def _shared(parts: tuple[str, ...], wanted: tuple[str, ...]) -> int:
-    """In how many parts two paths agree, counted from the end; their names do."""
-    pairs = zip(reversed(parts[:-1]), reversed(wanted[:-1]), strict=False)
-    return 1 + sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def _composed(text: str) -> str:
-    return composed(text.strip())

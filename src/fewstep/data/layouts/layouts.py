@@ -14,6 +14,10 @@ from fewstep.disk.archives import archive
 from fewstep.messages.errors import some
 
 
+ARRAYS = (".npz", ".npy", ".pt", ".pth")
+"""What files are called that hold NumPy's arrays or torch's tensors."""
+
+
 def find(root: Path) -> Found:
     """The classes under `root`, which is one of
 
@@ -24,9 +28,11 @@ def find(root: Path) -> Found:
     - any of these inside one top folder, or inside several, one in the other; the first two also
       inside one archive.
 
-    Raises FileNotFoundError if there is no such thing, ValueError if there is no class in it.
+    Raises FileNotFoundError if there is no such thing, ValueError if there is no class in it, or
+    arrays in the place of pictures.
     """
     if not root.is_dir():
+        _check_no_arrays([root], root)
         return _in_archive(pictures.find_classes(root), root)
     place = places.top(root, lambda folder: bool(_splits(folder) or labelled.find(folder)))
     if splits := _splits(place):
@@ -36,10 +42,23 @@ def find(root: Path) -> Found:
         return labelled.read(place, found)
     if len(places.subfolders(place)) < 2:
         labelled.explain(place)
+    if not places.subfolders(place):
+        _check_no_arrays(places.entries(place), root)
     found = pictures.find_classes(place)
     if places.subfolders(place):
         _tell_left_out(place)
     return _in_archive(found, place)
+
+
+def _check_no_arrays(files: Sequence[Path], root: Path) -> None:
+    """Refuse files of arrays, some of which are zip files inside."""
+    for file in files:
+        if file.suffix.lower() in ARRAYS and file.is_file():
+            raise ValueError(
+                f"dataset.root='{root}': {file.name} holds arrays, and pictures are read from files"
+                " of pictures. From Python, fewstep.load(...).adapt(arrays, labels) learns from "
+                "arrays, and a dataset of them is TensorClasses(arrays, labels)"
+            )
 
 
 def _tell_left_out(place: Path) -> None:

@@ -21,7 +21,7 @@ from fewstep.use.classifier import Classifier
 from fewstep.use.inputs import pixels_of
 from fewstep.use.labels import classes_of
 from fewstep.use.origin import Origin
-from fewstep.use.settings import whole
+from fewstep.use.settings import check_weights, whole
 from fewstep.use.surroundings import as_usual
 from fewstep.use.threads import one_thread
 from fewstep.use.way import Curve, Learn, Way
@@ -61,6 +61,8 @@ class Backbone:
             ValueError: timm is not installed, or has no such network; or weights that are not
                 there, cannot be read, or do not fit. Each with the fix.
         """
+        size = None if size is None else whole("backbone.size", size, 1)
+        check_weights(weights)
         preparation = networks.preparation_of(name, size)
         network = Frozen(networks.pretrained(name, preparation.size, weights)).eval()
         node = {NODE: name, "size": preparation.size}
@@ -106,7 +108,7 @@ class Backbone:
             ValueError: a value that it cannot have, or a setting that a frozen network has not.
         """
         known = {name: value for name, value in changed.items() if value is not None}
-        known.pop("seed", None)  # nothing is drawn
+        whole("seed", known.pop("seed", 0), 0)  # nothing is drawn
         for name, value in known.items():
             if name not in ("head", "steps"):
                 raise ConfigError(

@@ -74,7 +74,7 @@ def check_head(name: str, head: str, steps: int | None) -> None:
     Raises:
         ConfigError: naming those that there are.
     """
-    if head not in HEADS:
+    if not isinstance(head, str) or head not in HEADS:
         raise ConfigError(
             f"head={head}: of {name} it is one of {', '.join(HEADS)}."
             f"{did_you_mean(str(head), HEADS)}"
