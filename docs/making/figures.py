@@ -27,7 +27,7 @@ FIGURES = {
     "family_full": ("family_full family_middle", "final"),
     "omniglot_5w_reptile_curves": ("omniglot_5w_reptile", "adaptation"),
 }
-"""The folders of results that a file of docs/figures follows from, and the picture of its report."""
+"""The folders of results that a file of docs/figures follows from, and which picture of theirs."""
 
 
 def redraw() -> None:

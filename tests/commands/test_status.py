@@ -181,6 +181,10 @@ REFUSED = {
     "outputs/sweeps/NAME",
     "a b": "folder=b: folder is given twice. Leave one of them out",
     ". watch=0": "watch=0: must be a number above 0 or null. For example watch=5",
+    ". extra=1": "extra=1: fewstep status takes key=value, and knows folder, watch.",
+    "extra=1": "extra=1: fewstep status takes key=value, and knows folder, watch.",
+    "foldr=.": "foldr=.: fewstep status takes key=value, and knows folder, watch. Did you mean "
+    "folder?",
     ". --wach": "--wach: fewstep status takes key=value, and knows folder, watch.",
 }
 
@@ -190,6 +194,14 @@ def test_what_is_no_folder_is_one_line(words: str, tmp_path, monkeypatch, capsys
     monkeypatch.chdir(tmp_path)
     assert status.main(words.split()) == 2
     assert capsys.readouterr().err.startswith(f"fewstep: {REFUSED[words]}")
+
+
+def test_a_folder_with_a_sign_of_equality_in_its_name_is_one(
+    sweep: Path, monkeypatch, capsys
+) -> None:
+    sweep.rename(sweep.parent / "lr=0.1")
+    monkeypatch.chdir(sweep.parent)
+    assert "lr=0.1: 11 jobs: " in _said(capsys, "lr=0.1")
 
 
 def test_watching_ends_when_all_have_ended(sweep: Path, monkeypatch, capsys) -> None:
@@ -282,6 +294,7 @@ def test_it_is_a_command_with_help_and_completion(capsys) -> None:
     assert capsys.readouterr().out.startswith("fewstep status FOLDER [--watch]")
     assert query("fewstep stat", cli.COMMANDS) == ["status "]
     assert query("fewstep status f", cli.COMMANDS) == ["folder="]
+    assert query("fewstep status --", cli.COMMANDS) == ["--watch "]
     assert query("fewstep status outputs/sw", cli.COMMANDS) == []  # files follow
 
 

@@ -29,7 +29,7 @@ from fewstep.launch import resume, through_hydra
 from fewstep.launch import supervisor as sweeps
 from fewstep.launch.job_folders import Folders, Job, summary
 from fewstep.launch.search import go_on
-from fewstep.launch.settling import settled_sweep
+from fewstep.launch.settling import check_folder_keys, settled_sweep
 from fewstep.launch.submitted import outlived
 from fewstep.messages.errors import ConfigError
 from fewstep.records import states
@@ -612,3 +612,43 @@ def test_a_point_that_is_given_twice_is_refused(words: str, tmp_path: Path) -> N
 def test_points_that_share_a_value_are_two() -> None:
     words = ["point={a: 1, b: 1},{a: 1, b: 2}"]
     assert settled_sweep(train.command(), words)
+
+
+# --- how many jobs
+
+MANY = "must be a whole number of at least 1"
+OPTUNA = "hydra/sweeper=optuna_val"
+AMOUNTS = {
+    ("hydra/launcher=local_joblib", "hydra.launcher.n_jobs=0"): "hydra.launcher.n_jobs=0: must be "
+    "how many jobs run at a time, or -1: one a core. For example hydra.launcher.n_jobs=2",
+    (OPTUNA, "hydra.sweeper.n_jobs=0"): f"hydra.sweeper.n_jobs=0: {MANY}. For example "
+    "hydra.sweeper.n_jobs=1",
+    (OPTUNA, "hydra.sweeper.n_trials=-1"): f"hydra.sweeper.n_trials=-1: {MANY}. For example "
+    "hydra.sweeper.n_trials=20",
+    ("hydra.sweeper.max_batch_size=0",): f"hydra.sweeper.max_batch_size=0: {MANY} or null. For "
+    "example hydra.sweeper.max_batch_size=8",
+}
+
+
+@pytest.mark.parametrize("words", AMOUNTS, ids=" ".join)
+def test_a_number_of_jobs_that_is_none_is_refused_before_there_is_a_folder(
+    words: tuple[str, ...], where: Path
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settled_sweep(train.command(), [*words, "seed=1,2"])
+    assert str(caught.value) == AMOUNTS[words]
+    assert not (where / "outputs").exists()
+
+
+def test_a_job_for_each_core_is_a_number_of_jobs(where: Path) -> None:
+    words = ["hydra/launcher=local_joblib", "hydra.launcher.n_jobs=-1", "seed=1,2"]
+    assert settled_sweep(train.command(), [*words, "hydra.sweeper.max_batch_size=1"])
+
+
+def test_the_name_of_a_jobs_folder_is_none_of_a_single_run() -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_folder_keys(read("train", ["hydra.sweep.subdir=x"]))
+    assert str(caught.value) == (
+        "hydra.sweep.subdir=x: is a folder of a sweep's job, and this is a single run. Give the "
+        "run's folder as hydra.run.dir=..."
+    )

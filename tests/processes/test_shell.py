@@ -162,7 +162,8 @@ LAUNCHERS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_every_launcher_does(launcher: str, shadowed: Path) -> None:
-    words: Sequence[str] = [*TINY, *LAUNCHERS[launcher]]
+    tiny = [word for word in TINY if launcher != "ranks" or word != "trainer=cpu"]
+    words: Sequence[str] = [*tiny, *LAUNCHERS[launcher]]
     (shadowed / "conf" / "algorithm").mkdir(parents=True)
     recipe = "defaults: [reptile]\nname: mine\n_target_: mine.Mine\n"
     (shadowed / "conf" / "algorithm" / "mine.yaml").write_text(recipe)

@@ -27,6 +27,11 @@ EVERYTHING = [*DOUBLE, *BASELINES, "meta_batch=5", "eval.tasks=7"]
 TWO = "trainer=ddp_cpu"
 
 
+def typed(*words: str) -> list[str]:
+    """Words for a command line, which takes no key twice: the last of each."""
+    return list({word.partition("=")[0]: word for word in words}.values())
+
+
 def agree(one: object, two: object, key: str = "") -> None:
     """Equal throughout; losses but for the order of a sum."""
     if isinstance(one, dict):
@@ -137,7 +142,7 @@ def finished(*processes: subprocess.Popen) -> None:
 @pytest.mark.slow
 def test_ranks_of_torchrun_take_their_places(alone, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    words = ["--nproc-per-node=2", "-m", "fewstep.cli", "train", *EVERYTHING, TWO]
+    words = ["--nproc-per-node=2", "-m", "fewstep.cli", "train", *typed(*EVERYTHING, TWO)]
     finished(subprocess.Popen([*torchrun, *words], cwd=tmp_path))
     (folder,) = (tmp_path / "outputs" / "runs").glob("*/*")
     same(alone, Run(folder))
@@ -157,7 +162,7 @@ def test_ranks_take_their_places_from_the_variables_of_srun(alone, tmp_path):
     for rank, folder in enumerate(where):
         folder.mkdir()
         mine = {**said, "SLURM_PROCID": rank, "SLURM_NODEID": rank}
-        words = [*EVERYTHING, TWO, "trainer.devices=1", "trainer.num_nodes=2"]
+        words = typed(*EVERYTHING, TWO, "trainer.devices=1", "trainer.num_nodes=2")
         command = [sys.executable, "-m", "fewstep", "train", *words]
         env = {**os.environ, **{name: str(value) for name, value in mine.items()}}
         processes.append(subprocess.Popen(command, cwd=folder, env=env))
@@ -170,7 +175,7 @@ def test_ranks_take_their_places_from_the_variables_of_srun(alone, tmp_path):
 # --- the end of one is the end of all
 
 
-LONG = [*TINY, "eval.val_every=null", "max_meta_iterations=100000", TWO, "hydra.run.dir=here"]
+LONG = typed(*TINY, "eval.val_every=null", "max_meta_iterations=100000", TWO, "hydra.run.dir=here")
 
 
 DEAF = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]

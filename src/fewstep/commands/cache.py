@@ -55,16 +55,16 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _wanted(words: Sequence[str]) -> str | None:
     """What to clear; None to list."""
-    for word in words:
-        key, equals, value = word.partition("=")
-        if key != "clear" or not equals or not value or len(words) > 1:
-            hint = " Did you mean clear=all?" if word == "clear" else did_you_mean(key, ["clear"])
-            raise ConfigError(
-                f"{word}: fewstep cache takes nothing, or one of clear=NAME, clear=invalid and "
-                f"clear=all.{hint}"
-            )
-        return value
-    return None
+    if not words:
+        return None
+    key, _, value = words[0].partition("=")
+    if key != "clear" or not value or len(words) > 1:
+        hint = "" if key == "clear" else did_you_mean(key, ["clear"])
+        raise ConfigError(
+            f"{' '.join(words)}: fewstep cache takes nothing, or one word: clear=NAME, "
+            f"clear=invalid or clear=all.{hint}"
+        )
+    return value
 
 
 def _listed(found: Sequence[Kept]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -62,7 +63,10 @@ def main(words: Sequence[str] | None = None) -> int:
 def _key_value(word: str) -> str:
     if word == "--watch":
         return "watch=5"
-    return word if word.startswith("-") or word.partition("=")[0] in KEYS else f"folder={word}"
+    key, equals, _ = word.partition("=")
+    if word.startswith("-") or key in KEYS:
+        return word
+    return word if equals and not os.path.exists(os.path.expanduser(word)) else f"folder={word}"
 
 
 def _status(values: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,19 +13,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 
+from fewstep.config.flags import SHOW, SHOWS, SWEEP, split
 from fewstep.config.groups import groups, options
 from fewstep.messages.errors import ConfigError, first_line
 from fewstep.messages.printable import printable
 from fewstep.messages.words import typed
 
 
-SWEEP = ("-m", "--multirun")
-SHOW = ("-c", "--cfg", "-p", "--package", "--resolve", "--hydra-help")
-"""Hydra's flags that print something and run nothing."""
 NULLABLE = ("experiment", "sweep", "variant")
 """Groups of which no option need be chosen."""
-VALUED = {"-c": "job, hydra or all", "--cfg": "job, hydra or all"}
-VALUED |= {"-p": "a part of the configuration", "--package": "a part of the configuration"}
+ABOUT_SWEEPS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.mode")
+"""Where Hydra is told how the jobs of a sweep are chosen and run."""
 
 
 @dataclass(frozen=True)
@@ -46,28 +45,21 @@ def read(command: str, words: Sequence[str]) -> Arguments:
         ConfigError: a flag that does not exist, a word that is not key=value, or a value that
             cannot be parsed.
     """
-    overrides, flags, rest = [], [], iter(words)
-    for word in rest:
-        flag, _, value = word.partition("=")
-        if not word.startswith("-"):
-            overrides.append(word)
-            continue
-        _check_flag(command, flag)
-        flags.append(flag)
-        if value and flag not in VALUED:
-            raise ConfigError(f"{word}: {flag} takes no value. Give it as {flag} alone")
-        if flag in VALUED:
-            value = value or next(rest, "")
-            if not value:
-                raise ConfigError(f"{flag} needs a value: {VALUED[flag]}")
-            flags.append(value)
+    flags, overrides = split(command, words)
     shows, sweep = (any(flag in kind for flag in flags) for kind in (SHOW, SWEEP))
     named = any(re.fullmatch(r"sweep=(?!null$).+", word) for word in overrides)
-    if named and not sweep and not shows:
-        flags.append("--multirun")
+    flags += ["--multirun"] * (named and not sweep and not shows)
+    found = Arguments(flags, overrides, sweep or named, shows)
+    given: dict[str, str] = {}
     for word in overrides:
-        _check_override(command, word, sweep or named)
-    return Arguments(flags, overrides, sweep or named, shows)
+        override = _checked(command, word, found)
+        key = override.get_key_element().lstrip("+~")
+        # A program adds words to its defaults, and the last counts; typed twice it is a slip.
+        if key in given and {word, given[key]} <= {*sys.argv}:
+            raise ConfigError(f"{printable(word)}: {key} is given twice. Leave one of them out")
+        if not override.is_delete() and override.type.name != "EXTEND_LIST":  # of Hydra 1.4
+            given[key] = word
+    return found
 
 
 def combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
@@ -121,40 +113,62 @@ def names(overrides: Sequence[str]) -> list[str]:
     return [str(parsed(word).key_or_group) for word in overrides]
 
 
-def _check_flag(command: str, flag: str) -> None:
-    if flag not in (*SWEEP, *SHOW):
-        raise ConfigError(
-            f"{flag}: there is no such flag. Settings are given as key=value; "
-            f"`fewstep {command} --help` lists them"
-        )
+def _checked(command: str, word: str, found: Arguments) -> Override:
+    """One override of a command line with these flags, as Hydra reads it.
 
-
-def _check_override(command: str, word: str, sweep: bool) -> None:
+    Raises:
+        ConfigError: a word that is not key=value, or a value that cannot be or would be ignored.
+    """
     if "=" not in word and not word.startswith("~"):
-        near = [f"{group}={word}" for group in groups() if word in options(group)]
-        hint = f" Did you mean {near[0]}?" if near else ""
+        near = [f" Did you mean {g}={word}?" for g in groups() if word in options(g)]
         raise ConfigError(
-            f"{word}: settings are given as key=value, for example seed=1.{hint} "
+            f"{word}: settings are given as key=value, for example seed=1.{''.join(near[:1])} "
             f"`fewstep {command} --help` lists the keys"
         )
     if word != word.encode(errors="ignore").decode():
         raise ConfigError(f"{word!a}: is no UTF-8 text. For example name=my_run")
-    override, (key, _, value) = parsed(word), word.partition("=")
+    override = parsed(word)
+    _check_group(word, override)
     if override.is_sweep_override():
-        if sweep and override.key_or_group == "sweep":
-            raise ConfigError(
-                f"{word}: one sweep at a time. For example sweep={value.split(',')[0]}"
-            )
-        if sweep:
-            return
+        _check_axis(command, word, found, override.key_or_group)
+    elif not found.sweep and not found.shows:
+        _check_alone(command, word, override)
+    return override
+
+
+def _check_group(word: str, override: Override) -> None:
+    group, value, taken = override.key_or_group, override.value(), override.is_delete()
+    meant = group.replace(".", "/")
+    if meant != group and meant in groups() and not taken and not isinstance(value, dict):
+        meant = word.replace(group, meant, 1)
+        raise ConfigError(f"{word}: a group is chosen with a slash. Did you mean {meant}?")
+    one = taken or override.is_sweep_override() or (isinstance(value, str) and value)
+    if group in groups() and group not in NULLABLE and not one:
+        raise ConfigError(f"{word}: must be one option of {', '.join(options(group))}")
+
+
+def _check_axis(command: str, word: str, found: Arguments, group: str) -> None:
+    key, _, value = word.partition("=")
+    if found.sweep and group == "sweep":
+        raise ConfigError(f"{word}: one sweep at a time. For example sweep={value.split(',')[0]}")
+    if found.shows:
+        raise ConfigError(f"{word}: one job is printed. Give it one value, as {key}=...")
+    if not found.sweep:
         raise ConfigError(
             f"{word}: several values need a sweep. Use fewstep {command} -m "
             f"{shlex.quote(word)}, or quote what is one value: {typed(key, value)}"
         )
-    group = override.key_or_group
-    one = override.is_delete() or (isinstance(override.value(), str) and override.value())
-    if group in groups() and group not in NULLABLE and not one:
-        raise ConfigError(f"{word}: must be one option of {', '.join(options(group))}")
+
+
+def _check_alone(command: str, word: str, override: Override) -> None:
+    """Refuse what a single run ignores: a login node is no place for what was meant for SLURM."""
+    part = ".".join(override.key_or_group.split(".")[:2])
+    if part in ABOUT_SWEEPS and override.value() != "basic":
+        more = ", or make it a sweep with -m" if command in SHOWS else ""
+        raise ConfigError(
+            f"{word}: is for the jobs of a sweep, and this is a single run, which runs here. Leave "
+            f"it out{more}"
+        )
 
 
 def parsed(word: str) -> Override:
@@ -167,6 +181,9 @@ def parsed(word: str) -> Override:
         override = OverridesParser.create().parse_override(word)
     except HydraException as error:
         key, _, value = word.partition("=")
+        if "/" in key and "." in key:
+            meant = f"{key.replace('/', '.')}={value}"
+            raise ConfigError(f"{word}: a key has dots. Did you mean {meant}?") from None
         raise ConfigError(
             f"{word}: cannot be parsed ({first_line(error)}). Close its brackets, or "
             f"quote it if it is a text: {typed(key, value)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 import re
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -13,10 +14,10 @@ from typing import Any, cast
 import omegaconf
 from hydra import compose
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from fewstep.config.explain import explained, no_plugin
+from fewstep.config.explain import explained, no_logger, no_plugin
 from fewstep.config.groups import at_least, initialized, search_path
 from fewstep.config.names import network_part
 from fewstep.config.own_conf import UNREADABLE, check_all, check_chosen
@@ -41,6 +42,12 @@ _register("minus", operator.sub, replace=True)
 
 _register("network", network_part, replace=True)
 """`${network:MODEL,DATASET}`: tells runs of other networks by their names."""
+
+FAILS = (ValueError, AssertionError)
+"""What Hydra and OmegaConf raise beside errors of their own."""
+
+PARTS = ("algorithm.inner", "algorithm.outer", "algorithm.eval")
+"""Of the configuration, beside the groups."""
 
 RESOLVERS = ("minus", "network", "now", "oc.select")
 """Those that our files use. Others tell of the user's environment, or are somebody's functions."""
@@ -86,9 +93,13 @@ def compose_hydra(name: str, overrides: Sequence[str]) -> DictConfig:
     """
     config = _compose(name, overrides, hydra=True)
     for kind in ("launcher", "sweeper"):
-        _check_plugin(
-            f"hydra/{kind}={config.hydra.runtime.choices[f'hydra/{kind}']}", config.hydra[kind]
-        )
+        part = config.hydra.get(kind)
+        if not isinstance(part, DictConfig) or not part.get("_target_"):
+            raise ConfigError(
+                f"hydra.{kind}={part}: is no {kind}. Choose one, for example hydra/{kind}=basic"
+            )
+        _check_plugin(f"hydra/{kind}={config.hydra.runtime.choices[f'hydra/{kind}']}", part)
+    _check_verbose(config.hydra.verbose)
     return config
 
 
@@ -98,7 +109,7 @@ def _compose(name: str, overrides: Sequence[str], hydra: bool) -> DictConfig:
     with initialized():
         try:
             return compose(name, words, return_hydra_config=hydra)
-        except (HydraException, OmegaConfBaseException, ValueError, *UNREADABLE) as error:
+        except (HydraException, OmegaConfBaseException, *FAILS, *UNREADABLE) as error:
             if not isinstance(error, HydraException) or not str(error):
                 check_all()
             raise ConfigError(explained(name, list(overrides), error)) from None
@@ -113,7 +124,37 @@ def _check_plugin(choice: str, config: DictConfig) -> None:
         raise ConfigError(no_plugin(choice, plugin.group(1)))
 
 
+def _check_verbose(given: Any) -> None:
+    """Refuse a module that is not there: Hydra would tell nothing more, and say nothing."""
+    if isinstance(given, bool):
+        return
+    for name in given if isinstance(given, ListConfig) else [given]:
+        top = name.partition(".")[0] if isinstance(name, str) else ""
+        if not top.isidentifier() or not (top in sys.modules or find_spec(top)):
+            raise ConfigError(
+                f"hydra.verbose={given}: must be true, false or modules whose logs are wanted in "
+                f"full, and there is no module {name}. For example hydra.verbose=[fewstep]"
+            )
+
+
+def _check_parts(config: DictConfig) -> None:
+    """Refuse a value in the place of a part, and keys of a logger where none is chosen."""
+    for part in PARTS:
+        value = OmegaConf.select(config, part)
+        if value is not None and not isinstance(value, DictConfig):
+            raise ConfigError(
+                f"{part}={value}: has keys of its own, which are given as {part}.KEY=VALUE. "
+                "`fewstep train --cfg job` prints them"
+            )
+    logger = config.get("logger")
+    # A run that is resumed has words which an earlier version took.
+    if isinstance(logger, DictConfig) and "_target_" not in logger and not config.get("resume"):
+        for name, value in plain(logger, resolve=False).items():
+            raise ConfigError(no_logger(f"logger.{name}={value}"))
+
+
 def _check_complete(config: DictConfig) -> None:
+    _check_parts(config)
     try:
         missing = sorted(OmegaConf.missing_keys(config))
         OmegaConf.to_container(config, resolve=True)

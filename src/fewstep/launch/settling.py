@@ -14,6 +14,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from fewstep.config.arguments import Arguments, check_values_differ, combinations, fixed, names
+from fewstep.config.checks import check_values, count
 from fewstep.config.compose import compose_config, compose_hydra, compose_run, own_part, plain
 from fewstep.config.ranks import outside
 from fewstep.disk.files import check_place
@@ -29,6 +30,13 @@ Config = dict[str, Any]
 OVERRIDE_DIRNAME = "hydra.job.config.override_dirname"
 """Where Hydra is told what a job of a sweep is not called by: what all of its jobs have."""
 RUN_DIR, SWEEP_DIR, SUBDIR = "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"
+
+AMOUNTS = {
+    "hydra.sweeper.n_jobs": count(1, 1),
+    "hydra.sweeper.n_trials": count(1, 20),
+    "hydra.sweeper.max_batch_size": count(1, 8, optional=True),
+}
+"""Of jobs, for the sweepers that ask: with none a sweep would end, or never end, without a job."""
 
 CHECKED = 100
 """Combinations of a sweep that are checked before the first one runs: some seconds at most."""
@@ -103,6 +111,7 @@ def settled_sweep(command: Command, overrides: list[str]) -> list[str]:
         )
     same = fixed(overrides)
     composed = compose_hydra(command.name, same).hydra
+    _check_amounts(composed)
     axes = [f"{key}={values}" for key, values in (composed.sweeper.params or {}).items()]
     check_values_differ([*axes, *overrides])
     jobs = list(itertools.islice(combinations([*axes, *overrides]), CHECKED)) or [same]
@@ -151,10 +160,26 @@ def check_folder_keys(arguments: Arguments) -> None:
             f"{given[RUN_DIR]}: is the folder of a single run, and this is a sweep. Give the "
             f"sweep's folder as {SWEEP_DIR}=..."
         )
+    if not arguments.sweep and SUBDIR in given:
+        raise ConfigError(
+            f"{given[SUBDIR]}: is a folder of a sweep's job, and this is a single run. Give the "
+            f"run's folder as {RUN_DIR}=..."
+        )
     if not arguments.sweep and SWEEP_DIR in given:
         raise ConfigError(
             f"{given[SWEEP_DIR]}: is the folder of a sweep, and this is a single run. Give the "
             f"run's folder as {RUN_DIR}=..., or make it a sweep with -m"
+        )
+
+
+def _check_amounts(hydra: DictConfig) -> None:
+    """Refuse a number of jobs that is none, before there is a folder of any."""
+    parts = {name: plain(hydra[name], resolve=False) for name in ("launcher", "sweeper")}
+    check_values({"hydra": parts}, AMOUNTS, optional=True)
+    if parts["launcher"].get("n_jobs") == 0:  # less are counted from the cores
+        raise ConfigError(
+            "hydra.launcher.n_jobs=0: must be how many jobs run at a time, or -1: one a core. For "
+            "example hydra.launcher.n_jobs=2"
         )
 
 
