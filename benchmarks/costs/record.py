@@ -58,6 +58,8 @@ def page(about: Mapping[str, Any], text: str) -> str:
 
 def in_own_process(module: str, *words: str, **environment: str) -> dict[str, Any]:
     """The JSON that `python -m MODULE WORDS` prints as its last line."""
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", module, *words],
         env={**os.environ, **environment},
