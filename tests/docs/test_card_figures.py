@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 CARDS = {
     "anil": ["ANIL"],
-    "binomial": ["BinomMAML 1", "BinomMAML 2"],
+    "binomial": [f"BinomMAML {k} [outer learning rate 0.001]" for k in (1, 2)],
     "boil": ["BOIL"],
     "eigen_reptile": ["Eigen-Reptile"],
-    "imaml": ["implicit MAML"],
+    "imaml": ["implicit MAML [outer learning rate 0.01]"],
     "mamlpp": ["MAML++"],
     "metasgd": ["Meta-SGD"],
     "sign_maml": ["Sign-MAML"],
@@ -34,8 +34,8 @@ AGAINST, PROTOCOL = "MAML", "inductive"
 
 @cache
 def rows() -> dict[str, report.Row]:
-    found = report.rows(report.read([ROOT / "docs" / "results" / "family_full"]))
-    return {row["label"]: row for row in found}
+    folders = [ROOT / "docs" / "results" / name for name in ("family_full", "family_middle")]
+    return {row.columns["run"]: row for row in report.rows(report.read(folders))}
 
 
 @cache
