@@ -61,6 +61,7 @@ def test_warnings_of_others_stay_as_they_are(capsys, monkeypatch) -> None:
     assert warnings.showwarning is before
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_a_command_tells_of_pictures_that_it_does_not_read(tmp_path: Path) -> None:
     (folder(tmp_path / "photos", classes=2, each=1) / "loose.png").touch()

@@ -17,7 +17,7 @@ from fewstep.run.learner import MetaLearner
 from fewstep.run.testing import baselines
 
 
-pytestmark = [pytest.mark.run, pytest.mark.usefixtures("undrawn")]
+pytestmark = [pytest.mark.slow, pytest.mark.run, pytest.mark.usefixtures("undrawn")]
 
 WORDS = [*TINY, "+algorithm@baselines.joint=joint", "max_meta_iterations=4", "checkpoint_every=2"]
 

@@ -117,6 +117,7 @@ def test_results_say_what_was_tested(tmp_path: Path) -> None:
     assert told != pytest.approx(ranges({n.replace(":", "."): t for n, t in last.items()}))
 
 
+@pytest.mark.slow
 def test_weights_alone_begin_a_training_and_it_is_said(tmp_path: Path, capsys) -> None:
     words = ["algorithm=metasgd", "dataset=sine", "meta_batch=1", "max_meta_iterations=1"]
     words += ["eval.tasks=2", "eval.val_every=null", "eval.curve_tasks=0", "trainer=cpu"]

@@ -161,6 +161,7 @@ def test_of_another_test_nothing_is_taken(
     assert len(measured) == (142 if other == "eval.tasks=71" else 140)
 
 
+@pytest.mark.slow
 def test_auto_is_the_newest_of_the_command(
     tmp_path: Path, measured: list[int], monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
