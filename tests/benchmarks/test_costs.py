@@ -72,10 +72,14 @@ def test_what_is_worse_does_not_hold(part: str, worsen) -> None:
     assert list(PARTS[part].verdicts(figures).values()).count(False) == 1
 
 
-QUICK = [part for part in PARTS if part != "gpu"]
+MINUTES = ("family", "ranks")
+QUICK = [
+    pytest.param(part, marks=pytest.mark.long if part in MINUTES else pytest.mark.slow)
+    for part in PARTS
+    if part != "gpu"
+]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("part", QUICK)
 def test_every_part_can_be_measured(part: str) -> None:
     """At small sizes, of which nothing is asked: the page is made anew by the command it names."""
