@@ -22,6 +22,7 @@ from costs import (
     start,
     timeline,
 )
+from peers.quiet import BUSY
 
 
 PARTS = {
@@ -37,8 +38,6 @@ PARTS = {
     "timeline": timeline,
     "gpu": gpu,
 }
-BUSY = 0.3
-"""A load average above which other processes disturb the clocks."""
 PATIENCE = 600
 """Seconds that a part waits for the load to fall, which the part before it has raised."""
 

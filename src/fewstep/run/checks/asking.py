@@ -12,6 +12,7 @@ from torch.utils import _pytree as pytree
 from fewstep.core.types import Episode, Params
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.diagnosis import one_line
+from fewstep.run.checks.rule_answers import same
 
 
 RULE = "algorithm.inner.rule"
@@ -52,7 +53,7 @@ def asked_twice(what: str, ask: Callable[[], Any], given: Mapping[str, Tensor]) 
     found = []
     for _ in range(2):
         found.append(answered(what, ask))
-        if changed := [name for name, p in given.items() if not _equal(p, before[name])]:
+        if changed := [name for name, p in given.items() if not same(p, before[name])]:
             raise ConfigError(
                 f"{what} writes into {changed[0]}, which all tasks start from or other steps read. "
                 "Make new tensors: p - x in place of p.sub_(x)"
@@ -73,11 +74,6 @@ def tensors_of(params: Params, episode: Episode, called: str) -> dict[str, Tenso
     return found | {f"episode.extras[{n!r}]": value for n, value in episode.extras.items()}
 
 
-def _equal(one: Tensor, other: Tensor) -> bool:
-    """Bit for bit, not a number included."""
-    return torch.equal(one.nan_to_num(), other.nan_to_num())
-
-
 def _alike(one: Any, other: Any) -> bool:
     """Whether two answers are the same, to the rounding of a device that adds in any order."""
     (mine, form), (theirs, other_form) = pytree.tree_flatten(one), pytree.tree_flatten(other)
@@ -96,6 +92,13 @@ def _near(a: Any, b: Any) -> bool:
 def _largest(values: Tensor) -> float:
     """By magnitude, among those that are numbers."""
     return float(values.nan_to_num(nan=0.0).abs().max()) if values.numel() else 0.0
+
+
+def several(found: Any, count: int) -> str | None:
+    """What it is that is no tuple of so many things; None where it is."""
+    if isinstance(found, tuple):
+        return None if len(found) == count else f"{len(found)} things"
+    return f"a {type(found).__name__}"
 
 
 def check_mapping(name: str, part: str, value: Any, example: str) -> None:

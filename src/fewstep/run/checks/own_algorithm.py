@@ -14,7 +14,14 @@ from fewstep.algorithms import Algorithm
 from fewstep.core.problem import Problem
 from fewstep.core.types import Episode, Start
 from fewstep.messages.errors import ConfigError
-from fewstep.run.checks.asking import asked_twice, check_like, check_mapping, named, tensors_of
+from fewstep.run.checks.asking import (
+    asked_twice,
+    check_like,
+    check_mapping,
+    named,
+    several,
+    tensors_of,
+)
 from fewstep.run.checks.own_uploads import check_upload
 
 
@@ -36,8 +43,7 @@ def check_direction(
         return algorithm.direction(fresh, start, episode)
 
     found = asked_twice(f"{name}: its direction", ask, tensors)
-    if not isinstance(found, tuple) or len(found) != 3:
-        given = f"{len(found)} things" if isinstance(found, tuple) else f"a {type(found).__name__}"
+    if given := several(found, 3):
         raise ConfigError(
             f"{name}: its direction must return (direction, state, metrics), and returns {given}. "
             "For example return direction, adapted.state, adapted.metrics"

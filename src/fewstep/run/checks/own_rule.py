@@ -18,7 +18,7 @@ from fewstep.core.rules import SGD, Rule
 from fewstep.core.rules.learned import LEARNED, joined, split, without
 from fewstep.core.types import Episode, Params, Start, State
 from fewstep.messages.errors import ConfigError
-from fewstep.run.checks.asking import RULE, answered, named
+from fewstep.run.checks.asking import RULE, answered, named, several
 from fewstep.run.checks.in_one_vector import check_entrywise
 from fewstep.run.checks.rule_answers import (
     check_kept,
@@ -100,9 +100,7 @@ class Asked:
     def _pair(self, part: str, ask: Callable, params: Params, *more: Any) -> tuple[Params, State]:
         given = dict(params)
         found: Any = answered(f"{self.name}: its {part}", lambda: ask(params, *more))
-        if not isinstance(found, tuple) or len(found) != 2:
-            pair = isinstance(found, tuple)
-            what = f"{len(found)} things" if pair else f"a {type(found).__name__}"
+        if what := several(found, 2):
             raise ConfigError(
                 f"{self.name}: its {part} must return (params, state), and returns {what}. For "
                 "example return params, state"
