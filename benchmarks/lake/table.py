@@ -52,13 +52,14 @@ def challenge() -> str:
 
 def within() -> str:
     """Accuracies in percent by ways: of one alphabet, of any, and the difference in each model."""
-    lines = [["ways", "within an alphabet", "across alphabets", "difference"]]
-    inside, across = measured("within"), measured("across")
-    for ways in inside:
-        curves = {"within": inside[ways], "across": across[ways]}
-        each = [difference(contrast({name: 1}, curves)).removeprefix("+") for name in curves]
-        apart = difference(contrast({"within": 1, "across": -1}, curves))
-        lines.append([str(ways), *each, apart])
+    lines = [["trainings", "ways", "within an alphabet", "across alphabets", "difference"]]
+    for length, mark in ((WHOLE, "_whole"), (SHORT, "")):
+        inside, across = measured(f"within{mark}"), measured(f"across{mark}")
+        for ways in inside:
+            curves = {"within": inside[ways], "across": across[ways]}
+            each = [difference(contrast({name: 1}, curves)).removeprefix("+") for name in curves]
+            apart = difference(contrast({"within": 1, "across": -1}, curves))
+            lines.append([f"{len(inside[ways])} of {length}", str(ways), *each, apart])
     return markdown_table(lines)
 
 

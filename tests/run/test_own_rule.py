@@ -13,6 +13,7 @@ from fewstep.core.rules import RULES, Rule
 from fewstep.core.types import Start
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.own_rule import check_rule
+from fewstep.run.checks.rule_beginnings import check_beginnings
 from problems import REGRESSION, small_episode, small_net
 
 
@@ -326,3 +327,65 @@ def test_a_memory_may_be_reset_instead() -> None:
 def test_the_rules_of_the_package_keep_it(name: str) -> None:
     more = {"steps": 3} if name == "lslr" else {}
     check(RULES[name](lr=0.01, **more))
+
+
+def _fails(self, params):
+    raise KeyError("boom")
+
+
+def _writes(self, params):
+    for p in params.values():
+        p.zero_()
+    return {}
+
+
+NAME = f"algorithm.inner.rule={__name__}.Odd"
+
+
+@pytest.mark.parametrize(
+    ("part", "asked", "told"),
+    [
+        ("init", _fails, "its init fails (KeyError: 'boom'"),
+        ("init", lambda self, params: None, "its init: its state is a NoneType"),
+        ("init", lambda self, params: {"k": 0.0}, "its init: its state['k'] is a float"),
+        (
+            "init",
+            lambda self, params: {0: torch.ones(())},
+            "its init: its state[0] is found by [0]",
+        ),
+        ("init", _writes, "its init writes into params (0.weight)"),
+        (
+            "init",
+            lambda self, params: {"k": torch.rand(())},
+            "its init is another one when it is asked again, and must hang on its arguments alone. "
+            "Let it remember nothing, and draw noise in begin, from its key",
+        ),
+        ("learned", _fails, "its learned fails (KeyError: 'boom'"),
+        ("learned", _writes, "its learned writes into params (0.weight)"),
+        (
+            "learned",
+            lambda self, params: {"inner/lr": torch.tensor(float("nan"))},
+            "its learned gives inner/lr as nan, from which nothing can be learned",
+        ),
+        ("least", {"lr": 0.1}, "its least is {'lr': 0.1}, and must be a dictionary of a number"),
+        ("least", [0.1], "its least is [0.1], and must be a dictionary of a number"),
+    ],
+)
+def test_what_it_says_before_any_task_is_looked_at(part: str, asked: Any, told: str) -> None:
+    rule = type("Odd", (Mine,), {part: asked, "__module__": __name__})()
+    module = small_net().module
+    before = {n: p.clone() for n, p in module.named_parameters()}
+    with pytest.raises(ConfigError) as error:
+        check_beginnings(InnerLoop(rule, 3), module)
+    assert str(error.value).startswith(f"{NAME}: {told}")
+    assert all(torch.equal(p, before[n]) for n, p in module.named_parameters())
+
+
+def test_what_is_learned_may_begin_at_random() -> None:
+    class Draws(Mine):
+        def learned(self, params):
+            return {"inner/lr": torch.rand(())}
+
+    state = torch.get_rng_state()
+    check_beginnings(InnerLoop(Draws(), 3), small_net().module)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -43,27 +43,40 @@ def answered(what: str, ask: Callable[[], Any]) -> Any:
         raise ConfigError(f"{what} fails ({one_line(error)}). Correct it") from None
 
 
-def asked_twice(what: str, ask: Callable[[], Any], given: Mapping[str, Tensor]) -> Any:
-    """What it hands back, twice the same; what it is given, by name, stays as it is.
+def asked_once(what: str, ask: Callable[[], Any], given: Mapping[str, Tensor]) -> Any:
+    """What it hands back; what it is given, by name, stays as it is.
 
     Raises:
-        ConfigError: it fails, writes into what it is given, or says something else the next time.
+        ConfigError: it fails, or writes into what it is given.
     """
     before = {name: value.clone() for name, value in given.items()}
-    found = []
-    for _ in range(2):
-        found.append(answered(what, ask))
-        if changed := [name for name, p in given.items() if not same(p, before[name])]:
-            raise ConfigError(
-                f"{what} writes into {changed[0]}, which all tasks start from or other steps read. "
-                "Make new tensors: p - x in place of p.sub_(x)"
-            )
-    if not _alike(*found):
+    found = answered(what, ask)
+    if changed := [name for name, p in given.items() if not same(p, before[name])]:
+        raise ConfigError(
+            f"{what} writes into {changed[0]}, which all tasks start from or other steps read. "
+            "Make new tensors: p - x in place of p.sub_(x)"
+        )
+    return found
+
+
+def asked_twice(
+    what: str,
+    ask: Callable[[], Any],
+    given: Mapping[str, Tensor],
+    noise: str = "take noise from episode.key",
+) -> Any:
+    """The same, of what must be no other the next time; `noise` says where it may come from.
+
+    Raises:
+        ConfigError: as `asked_once` does, or it says something else the next time.
+    """
+    found = asked_once(what, ask, given)
+    if not _alike(found, asked_once(what, ask, given)):
         raise ConfigError(
             f"{what} is another one when it is asked again, and must hang on its arguments alone. "
-            "Let it remember nothing, and take noise from episode.key"
+            f"Let it remember nothing, and {noise}"
         )
-    return found[0]
+    return found
 
 
 def tensors_of(params: Params, episode: Episode, called: str) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from fewstep.adapters.partition import check_partition
 from fewstep.core.objectives import Classification, Regression
 from fewstep.messages.errors import ConfigError
 from fewstep.run.checks.dataset_contract import answers
+from fewstep.run.checks.rule_beginnings import check_beginnings
 from fewstep.run.experiment import Experiment, Recipe
 from fewstep.run.learner import MetaLearner
 
@@ -70,13 +71,15 @@ def check_takes(recipe: Recipe, module: nn.Module) -> None:
         )
 
 
-def check_rule(recipe: Recipe) -> None:
-    """Hold the inner rule against the loss that it descends.
+def check_rule(recipe: Recipe, module: nn.Module) -> None:
+    """Hold the inner rule against the loss that it descends, and one of a user's own against the
+    network's parameters.
 
     Raises:
-        ConfigError: a mean where it asks for the sum.
+        ConfigError: a mean where it asks for the sum; as `check_beginnings` does.
     """
     inner = recipe.algorithm.inner
+    check_beginnings(inner, module)
     name = type(inner.rule).__name__.lower()
     if inner.rule.sums and inner.loss != "sum":
         raise ConfigError(

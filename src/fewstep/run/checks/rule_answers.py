@@ -25,6 +25,11 @@ def check_state(name: str, state: Any) -> None:
             "For example {}"
         )
     for path, leaf in pytree.tree_flatten_with_path(state)[0]:
+        if odd := [key for key in path if not isinstance(getattr(key, "key", None), str)]:
+            raise ConfigError(
+                f"{name}: its state{pytree.keystr(path)} is found by {odd[0]}, and its entries are "
+                'called by texts. For example {"steps": torch.zeros(())}'
+            )
         if not isinstance(leaf, Tensor):
             raise ConfigError(
                 f"{name}: its state{pytree.keystr(path)} is a {type(leaf).__name__}, and must be a "

@@ -166,7 +166,7 @@ def _tried(config: Config) -> tuple[Recipe, nn.Module, Recipe | None, Tensor]:
     check_shots(recipe)
     check_steps(recipe, config["eval"]["settings"])
     check_takes(recipe, model)
-    check_rule(recipe)
+    check_rule(recipe, model)
     return recipe, model, joint, chance
 
 
