@@ -36,6 +36,9 @@ OWN = {
 """By folder, how long the training was, what was done to the pictures of the test, and to the
 characters of the training."""
 
+LENGTHS = {"_whole": WHOLE, "": SHORT}
+"""How the folders of tasks within alphabets and across them end."""
+
 
 def challenge() -> str:
     """Errors in percent, least first, each with what its training used."""
@@ -53,7 +56,7 @@ def challenge() -> str:
 def within() -> str:
     """Accuracies in percent by ways: of one alphabet, of any, and the difference in each model."""
     lines = [["trainings", "ways", "within an alphabet", "across alphabets", "difference"]]
-    for length, mark in ((WHOLE, "_whole"), (SHORT, "")):
+    for mark, length in LENGTHS.items():
         inside, across = measured(f"within{mark}"), measured(f"across{mark}")
         for ways in inside:
             curves = {"within": inside[ways], "across": across[ways]}

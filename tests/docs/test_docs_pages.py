@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 from making.figures import FIGURES, drawn  # noqa: E402
 from making.parts import pages, refreshed  # noqa: E402
 
+from lake.table import LENGTHS
 from lake.table import OWN as CHALLENGE  # noqa: E402
 
 
@@ -139,7 +140,8 @@ def test_every_result_file_has_a_table() -> None:
     named |= {f"systems/{name}" for name in re.findall(r"<!-- systems (\w+) -->", ALL)}
     named |= {"family_rates"} if "<!-- family.rates -->" in ALL else set()
     if "<!-- lake challenge -->" in ALL and "<!-- lake within -->" in ALL:
-        named |= {f"lake/{test}" for test in (*CHALLENGE, "within", "across")}
+        kinds = {f"{kind}{mark}" for kind in ("within", "across") for mark in LENGTHS}
+        named |= {f"lake/{test}" for test in kinds | {*CHALLENGE}}
     results = ROOT / "docs" / "results"
     folders = {str(f.parent.relative_to(results)) for f in results.rglob("*.json")}
     assert folders <= named
