@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 from making.figures import FIGURES, drawn  # noqa: E402
 from making.parts import pages, refreshed  # noqa: E402
 
-from lake.table import LENGTHS
+from lake.table import LENGTHS  # noqa: E402
 from lake.table import OWN as CHALLENGE  # noqa: E402
 
 
