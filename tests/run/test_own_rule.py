@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -367,7 +367,11 @@ NAME = f"algorithm.inner.rule={__name__}.Odd"
             lambda self, params: {"inner/lr": torch.tensor(float("nan"))},
             "its learned gives inner/lr as nan, from which nothing can be learned",
         ),
-        ("least", {"lr": 0.1}, "its least is {'lr': 0.1}, and must be a dictionary of a number"),
+        (
+            "least",
+            {"lr": "low"},
+            "its least is {'lr': 'low'}, and must be a dictionary of a number",
+        ),
         ("least", [0.1], "its least is [0.1], and must be a dictionary of a number"),
     ],
 )
@@ -379,6 +383,24 @@ def test_what_it_says_before_any_task_is_looked_at(part: str, asked: Any, told: 
         check_beginnings(InnerLoop(rule, 3), module)
     assert str(error.value).startswith(f"{NAME}: {told}")
     assert all(torch.equal(p, before[n]) for n, p in module.named_parameters())
+
+
+def test_least_is_of_what_is_learned() -> None:
+    class Learns(Mine):
+        least: ClassVar = {"lrr": 0.1}
+
+        def learned(self, params):
+            return {"inner/lr": torch.tensor(0.1)}
+
+    with pytest.raises(ConfigError, match=r"its least is \{'lrr': 0.1\}, .* of lr\. For example"):
+        check_beginnings(InnerLoop(Learns(), 3), small_net().module)
+
+
+def test_least_of_a_rule_that_may_learn_is_no_matter_where_it_does_not() -> None:
+    class Pulled(RULES["prox"]):
+        """Has its least from the package, and learns nothing unless it is asked to."""
+
+    check_beginnings(InnerLoop(Pulled(lr=0.1), 3), small_net().module)
 
 
 def test_what_is_learned_may_begin_at_random() -> None:

@@ -56,15 +56,17 @@ def _check_finite(name: str, learned: Mapping[Any, Any]) -> None:
 
 
 def _check_least(name: str, rule: Rule, learned: Mapping[Any, Any]) -> None:
-    """What is learned, and no more, has a least value."""
+    """Of numbers, and where its class says it, of what is learned; an inherited one may be of what
+    this rule does not learn, and so may all be where nothing is learned this time."""
     least: Any = answered(f"{name}: its least", lambda: rule.least)
     entries = sorted({str(key).removeprefix(LEARNED).partition("/")[0] for key in learned})
+    looked_up = bool(entries) and "least" in vars(type(rule))
     if not isinstance(least, Mapping) or not all(
-        key in entries and _is_number(value) for key, value in least.items()
+        _is_number(value) and (key in entries or not looked_up) for key, value in least.items()
     ):
         raise ConfigError(
             f"{name}: its least is {least!r}, and must be a dictionary of a number for each entry "
-            f"that is to stay above one, of {', '.join(entries) or 'none, as none is learned'}. "
+            f"that is to stay above one, of {', '.join(entries) or 'those that it may learn'}. "
             'For example {"lr": 1e-4}'
         )
 
